@@ -1,0 +1,78 @@
+//! The protocol's computations on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
+//!
+//! [`Client`](crate::Client) and [`Server`](crate::Server) do all of this for you. It is public
+//! for test tools, and for the protocols that use the same hashes and responses (NETLOGON,
+//! MS-CHAP).
+//!
+//! Each role of a key is a type of its own, so that one cannot be passed where another is meant.
+//! All of them are wiped when dropped, print nothing, and compare in constant time.
+//!
+//! ```
+//! use ntlm::crypto::{NtHash, ResponseKey};
+//!
+//! // [MS-NLMP] 4.2.4.1.1
+//! let nt_hash = NtHash::of_password("Password");
+//! let response_key = ResponseKey::new(&nt_hash, &"User".into(), &"Domain".into());
+//! assert_eq!(response_key.expose()[..4], [0x0c, 0x86, 0x8a, 0x40]);
+//! ```
+
+mod key_derivation;
+mod owf;
+pub mod primitives;
+mod response;
+
+pub use key_derivation::{LmSessionKey, SealingKey, Side, mic};
+pub use owf::{LmHash, NtHash};
+pub use response::ntlm2_session_challenge;
+
+use crate::secret::Secret;
+
+/// Declares a key of 16 bytes with a role of its own.
+macro_rules! key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(Secret<16>);
+
+        impl $name {
+            /// The 16 secret bytes. What is done with them is the caller's care.
+            #[must_use]
+            pub fn expose(&self) -> &[u8; 16] {
+                self.0.expose()
+            }
+        }
+
+        impl From<[u8; 16]> for $name {
+            fn from(bytes: [u8; 16]) -> Self {
+                Self(Secret::new(bytes))
+            }
+        }
+    };
+}
+use key;
+
+key! {
+    /// `ResponseKeyNT` of NTLMv2, `NTOWFv2`: what a user's NTLMv2 responses are made with.
+    /// It depends on the user's name and domain as they are sent.
+    ResponseKey
+}
+
+key! {
+    /// `SessionBaseKey`: what a proven response yields.
+    SessionBaseKey
+}
+
+key! {
+    /// `KeyExchangeKey`: encrypts the exported session key on its way to the server.
+    KeyExchangeKey
+}
+
+key! {
+    /// `ExportedSessionKey`: what both sides share in the end; SMB and CredSSP ask for just this.
+    ExportedSessionKey
+}
+
+key! {
+    /// `SignKey`: the HMAC key of one direction, with extended session security.
+    SigningKey
+}

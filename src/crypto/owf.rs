@@ -1,0 +1,104 @@
+//! One-way functions of passwords: NTOWFv1, LMOWFv1, NTOWFv2 ([MS-NLMP] 3.3.1, 3.3.2).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use super::primitives::{des, hmac_md5, join, md4};
+use super::{ResponseKey, key};
+use crate::secret::Secret;
+use crate::text::{CodePage, Text};
+use crate::upcase::uppercase;
+
+key! {
+    /// `NTOWFv1`, "the NT hash": MD4 of the password. It is as good as the password: whoever has
+    /// it can log in with it.
+    NtHash
+}
+
+key! {
+    /// `LMOWFv1`, "the LM hash": two DES keys of seven upper-case characters each. It gives the
+    /// password away.
+    LmHash
+}
+
+impl NtHash {
+    /// The hash of a password.
+    #[must_use]
+    pub fn of_password(password: &str) -> Self {
+        let utf16le: Zeroizing<Vec<u8>> =
+            Zeroizing::new(password.encode_utf16().flat_map(u16::to_le_bytes).collect());
+        Self::of_utf16le(&utf16le)
+    }
+
+    /// The hash of a password in UTF-16, least significant byte first, well formed or not, as
+    /// machine accounts have it.
+    #[must_use]
+    pub fn of_utf16le(password: &[u8]) -> Self {
+        Self::from(md4(password))
+    }
+}
+
+impl LmHash {
+    /// The hash of a password, `None` if it has none: it must have at most 14 characters, all of
+    /// them in the code page, which on Windows is the OEM code page of the machine.
+    #[must_use]
+    pub fn of_password(password: &str, code_page: &dyn CodePage) -> Option<Self> {
+        let upper: Zeroizing<Vec<u16>> =
+            Zeroizing::new(password.encode_utf16().map(uppercase).collect());
+        let upper = Zeroizing::new(String::from_utf16(&upper).ok()?);
+        let oem = Zeroizing::new(code_page.encode(&upper)?);
+        let mut padded = Zeroizing::new([0; 14]);
+        padded.get_mut(..oem.len())?.copy_from_slice(&oem);
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = *padded;
+        let first = des(&[a, b, c, d, e, f, g], MAGIC);
+        Some(Self::from(join(first, des(&[h, i, j, k, l, m, n], MAGIC))))
+    }
+}
+
+/// What LMOWFv1 encrypts.
+const MAGIC: &[u8; 8] = b"KGS!@#$%";
+
+impl ResponseKey {
+    /// `NTOWFv2`, which is also `LMOWFv2`: the user's name is upper-cased, the domain is not.
+    #[must_use]
+    pub fn new(nt_hash: &NtHash, user: &Text, domain: &Text) -> Self {
+        let user = user.to_uppercase().to_utf16le();
+        Self::from(hmac_md5(nt_hash.expose(), &[&user, &domain.to_utf16le()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Ascii;
+
+    #[test]
+    fn a_password_of_15_characters_has_no_lm_hash() {
+        assert!(LmHash::of_password("14 characters!", &Ascii).is_some());
+        assert_eq!(LmHash::of_password("15 characters!!", &Ascii), None);
+    }
+
+    #[test]
+    fn a_password_outside_the_code_page_has_no_lm_hash() {
+        assert_eq!(LmHash::of_password("päßword", &Ascii), None);
+        static WESTERN: [char; 128] = {
+            let mut table = ['\u{fffd}'; 128];
+            table[0x0e] = 'Ä';
+            table
+        };
+        // The lower-case letter is looked up as the upper-case one, as Windows does.
+        let upper = LmHash::of_password("PÄSSWORD", &WESTERN);
+        assert!(upper.is_some());
+        assert_eq!(LmHash::of_password("pässword", &WESTERN), upper);
+    }
+
+    #[test]
+    fn the_empty_password_has_its_known_hashes() {
+        let nt = 0x31d6_cfe0_d16a_e931_b73c_59d7_e0c0_89c0_u128.to_be_bytes();
+        let lm = 0xaad3_b435_b514_04ee_aad3_b435_b514_04ee_u128.to_be_bytes();
+        assert_eq!(NtHash::of_password("").expose(), &nt);
+        assert_eq!(LmHash::of_password("", &Ascii).unwrap().expose(), &lm);
+    }
+}

@@ -1,0 +1,216 @@
+//! The hashes and ciphers underneath ([MS-NLMP] 6); the only file that knows their crates.
+//!
+//! All of them are broken or too short by today's measure. Use them for nothing else.
+
+use core::fmt;
+
+use des::cipher::{Block, BlockCipherEncrypt, KeyInit};
+use hmac::{Hmac, Mac};
+use md4::Md4;
+use md5::{Digest, Md5};
+use rc4::{Rc4, StreamCipher};
+use zeroize::Zeroizing;
+
+/// `MD4(M)`.
+#[must_use]
+pub fn md4(message: &[u8]) -> [u8; 16] {
+    Md4::digest(message).into()
+}
+
+/// `MD5(M)` of the concatenation of the parts.
+#[must_use]
+pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Md5::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// `HMAC_MD5(K, M)` of the concatenation of the parts.
+#[must_use]
+pub fn hmac_md5(key: &[u8; 16], parts: &[&[u8]]) -> [u8; 16] {
+    let mut hmac = HmacMd5::new(key);
+    for part in parts {
+        hmac.update(part);
+    }
+    hmac.finish()
+}
+
+/// Spreads 56 bits over 8 bytes, the lowest bit of each set so that the number of ones is odd.
+#[must_use]
+pub fn des_key(key: &[u8; 7]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g] = *key;
+    let bits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+    core::array::from_fn(|i| {
+        let [.., seven] = (bits >> (49 - 7 * i)).to_be_bytes();
+        let byte = seven << 1;
+        byte | u8::from(byte.count_ones() % 2 == 0)
+    })
+}
+
+/// `DES(K, D)`: one block under a key of 7 bytes.
+#[must_use]
+pub fn des(key: &[u8; 7], data: &[u8; 8]) -> [u8; 8] {
+    let key = Zeroizing::new(des_key(key));
+    let mut block = Block::<des::Des>::from(*data);
+    des::Des::new((&*key).into()).encrypt_block(&mut block);
+    block.into()
+}
+
+/// `DESL(K, D)`: the block under the three keys that 16 bytes and five zeros make.
+#[must_use]
+pub fn desl(key: &[u8; 16], data: &[u8; 8]) -> [u8; 24] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
+    let keys = [[a, b, c, d, e, f, g], [h, i, j, k, l, m, n], [o, p, 0, 0, 0, 0, 0]];
+    let mut result = [0; 24];
+    for (place, key) in result.chunks_exact_mut(8).zip(&keys) {
+        place.copy_from_slice(&des(key, data));
+    }
+    result
+}
+
+/// Two blocks after each other.
+pub(super) fn join(first: [u8; 8], second: [u8; 8]) -> [u8; 16] {
+    let [high, low] = [first, second].map(|half| u128::from(u64::from_be_bytes(half)));
+    (high << 64 | low).to_be_bytes()
+}
+
+/// `RC4K(K, D)`: the data under a fresh RC4 state; the same call takes it back.
+#[must_use]
+pub fn rc4k(key: &[u8; 16], data: &[u8; 16]) -> [u8; 16] {
+    let mut result = *data;
+    KeyStream::new(key).apply(&mut result);
+    result
+}
+
+/// `CRC32(M)`: reflected polynomial 0xEDB88320, all ones before and inverted after.
+#[must_use]
+pub fn crc32(message: &[u8]) -> u32 {
+    let mut crc = Crc32::default();
+    crc.update(message);
+    crc.finish()
+}
+
+/// A CRC32 in the making. It is no secret and protects nothing on its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Crc32(u32);
+
+impl Default for Crc32 {
+    fn default() -> Self {
+        Self(!0)
+    }
+}
+
+impl Crc32 {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let [low, ..] = self.0.to_le_bytes();
+            let step = CRC_TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default();
+            self.0 = step ^ (self.0 >> 8);
+        }
+    }
+
+    pub(crate) fn finish(self) -> u32 {
+        !self.0
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when the crate is compiled")]
+const CRC_TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0xedb8_8320 };
+            bit += 1;
+        }
+        table[byte as usize] = crc;
+        byte += 1;
+    }
+    table
+};
+
+/// An HMAC-MD5 in the making; a clone of a fresh one spares the work on the key.
+#[derive(Clone)]
+pub(crate) struct HmacMd5(Hmac<Md5>);
+
+impl HmacMd5 {
+    pub(crate) fn new(key: &[u8; 16]) -> Self {
+        // HMAC pads a key that is shorter than a block with zeros.
+        let mut block = Zeroizing::new([0; 64]);
+        if let Some(start) = block.first_chunk_mut() {
+            *start = *key;
+        }
+        Self(Hmac::new((&*block).into()))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; 16] {
+        self.0.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for HmacMd5 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HmacMd5")
+    }
+}
+
+/// An RC4 state. It is not `Clone`: two copies would encrypt two messages with the same stream.
+pub(crate) struct KeyStream(Rc4);
+
+impl KeyStream {
+    /// The state of a key of at least one byte.
+    pub(crate) fn new(key: &[u8]) -> Self {
+        #[expect(
+            clippy::expect_used,
+            reason = "all keys here have 8 or 16 bytes; 1 to 256 are valid"
+        )]
+        Self(Rc4::new_from_slice(key).expect("1 to 256 bytes"))
+    }
+
+    /// Encrypts or decrypts in place with the next bytes of the stream.
+    pub(crate) fn apply(&mut self, data: &mut [u8]) {
+        self.0.apply_keystream(data);
+    }
+}
+
+impl fmt::Debug for KeyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyStream")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hmac_md5_is_rfc_2104s() {
+        let key = [0x0b; 16];
+        let expected = 0x9294_727a_3638_bb1c_13f4_8ef8_158b_fc9d_u128.to_be_bytes();
+        assert_eq!(hmac_md5(&key, &[b"Hi There"]), expected);
+        assert_eq!(hmac_md5(&key, &[b"Hi ", b"", b"There"]), expected);
+    }
+
+    #[test]
+    fn md5_is_rfc_1321s() {
+        let expected = 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72_u128.to_be_bytes();
+        assert_eq!(md5(&[b"a", b"bc"]), expected);
+    }
+
+    #[test]
+    fn crc32_is_the_common_one_however_it_is_fed() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let mut crc = Crc32::default();
+        crc.update(b"1234");
+        crc.update(b"56789");
+        assert_eq!(crc.finish(), 0xcbf4_3926);
+    }
+}

@@ -1,0 +1,183 @@
+//! What the protocol needs from outside: the time and random numbers.
+
+use core::fmt;
+use core::time::Duration;
+
+/// A source of the current time and of random bytes.
+///
+/// Every call that needs one of them takes an `&mut dyn Environment`. Use [`Os`] (feature `std`);
+/// implement it yourself where there is no operating system, or to repeat a known exchange in a
+/// test.
+pub trait Environment {
+    /// The current time (\[MS-NLMP\] section 6, `Currenttime`).
+    ///
+    /// # Errors
+    /// [`EnvironmentError::Clock`] if the time is not known.
+    fn now(&mut self) -> Result<FileTime, EnvironmentError>;
+
+    /// Fills `buffer` with random bytes fit for cryptography (\[MS-NLMP\] section 6, `NONCE`).
+    ///
+    /// # Errors
+    /// [`EnvironmentError::Randomness`] if there are none. No message is made then.
+    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError>;
+}
+
+/// An [`Environment`] that could not give what was asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// The current time is not known.
+    #[error("the current time is not known")]
+    Clock,
+    /// The random number generator failed.
+    #[error("the random number generator failed")]
+    Randomness,
+}
+
+/// A point in time: 100-nanosecond ticks since 1601-01-01 00:00:00 UTC ([MS-DTYP] 2.3.3).
+///
+/// On the wire it is 8 bytes, least significant first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileTime(u64);
+
+/// Seconds from 1601-01-01 to 1970-01-01.
+const UNIX_EPOCH_SECONDS: u64 = 11_644_473_600;
+const TICKS_PER_SECOND: u64 = 10_000_000;
+
+impl FileTime {
+    /// The time that many ticks after the start of 1601.
+    #[must_use]
+    pub const fn from_ticks(ticks: u64) -> Self {
+        Self(ticks)
+    }
+
+    /// The time that long after the start of 1970; the last representable one if it is later.
+    #[must_use]
+    pub fn from_unix(since_1970: Duration) -> Self {
+        let seconds = since_1970.as_secs().saturating_add(UNIX_EPOCH_SECONDS);
+        let ticks = u64::from(since_1970.subsec_nanos() / 100);
+        Self(seconds.saturating_mul(TICKS_PER_SECOND).saturating_add(ticks))
+    }
+
+    /// Ticks since the start of 1601.
+    #[must_use]
+    pub const fn ticks(self) -> u64 {
+        self.0
+    }
+
+    /// How far two times are apart, whichever is earlier.
+    #[must_use]
+    pub fn abs_diff(self, other: Self) -> Duration {
+        let ticks = self.0.abs_diff(other.0);
+        let nanoseconds = (ticks % TICKS_PER_SECOND) * 100;
+        Duration::from_secs(ticks / TICKS_PER_SECOND) + Duration::from_nanos(nanoseconds)
+    }
+}
+
+impl fmt::Display for FileTime {
+    /// The date and time in UTC, as `2026-11-22 09:30:00.1234567`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ticks, seconds) = (self.0 % TICKS_PER_SECOND, self.0 / TICKS_PER_SECOND);
+        let (year, month, day) = civil_date(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{ticks:07}")
+    }
+}
+
+/// Year, month and day of the Gregorian calendar, that many days after 1601-01-01.
+///
+/// 1601 starts a cycle of 400 years of 146 097 days, which makes the arithmetic plain.
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (cycles, rest) = (days / 146_097, days % 146_097);
+    // The last day of a century and of a leap year belong to the year that they end.
+    let centuries = (rest / 36_524).min(3);
+    let rest = rest - centuries * 36_524;
+    let fours = rest / 1461;
+    let rest = rest - fours * 1461;
+    let years = (rest / 365).min(3);
+    let mut day = rest - years * 365;
+    let year = 1601 + cycles * 400 + centuries * 100 + fours * 4 + years;
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    (year, month, day + 1)
+}
+
+/// The operating system's clock and random numbers.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is one operating system")]
+pub struct Os;
+
+#[cfg(feature = "std")]
+impl Environment for Os {
+    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map(FileTime::from_unix)
+            .map_err(|_| EnvironmentError::Clock)
+    }
+
+    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
+        use rand::TryRng;
+        rand::rngs::SysRng.try_fill_bytes(buffer).map_err(|_| EnvironmentError::Randomness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn the_unix_epoch_has_its_published_value() {
+        let epoch = FileTime::from_unix(Duration::ZERO);
+        // [MS-DTYP] and the Davenport paper: 0x019db1ded53e8000.
+        assert_eq!(epoch.ticks(), 0x019d_b1de_d53e_8000);
+        assert_eq!(epoch.to_string(), "1970-01-01 00:00:00.0000000");
+    }
+
+    #[test]
+    fn display_knows_the_calendar() {
+        let show = |days: u64| FileTime::from_ticks(days * 86_400 * TICKS_PER_SECOND).to_string();
+        for (days, date) in [
+            (0, "1601-01-01"),
+            (1154, "1604-02-29"),
+            (1460, "1604-12-31"),
+            (36_523, "1700-12-31"),
+            (36_524, "1701-01-01"),
+            (145_790, "2000-02-29"),
+            (146_096, "2000-12-31"),
+            (155_489, "2026-09-19"),
+        ] {
+            assert!(show(days).starts_with(date), "{days}: {}", show(days));
+        }
+        assert_eq!(FileTime::from_ticks(u64::MAX).to_string(), "60056-05-28 05:36:10.9551615");
+    }
+
+    #[test]
+    fn extremes_saturate() {
+        assert_eq!(FileTime::from_unix(Duration::MAX).ticks(), u64::MAX);
+        let apart = FileTime::from_ticks(0).abs_diff(FileTime::from_ticks(u64::MAX));
+        assert_eq!(apart.as_nanos(), u128::from(u64::MAX) * 100);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn the_operating_system_gives_time_and_randomness() {
+        let (mut a, mut b) = ([0; 16], [0; 16]);
+        Os.fill_random(&mut a).unwrap();
+        Os.fill_random(&mut b).unwrap();
+        assert_ne!(a, b);
+        let year_2024 = FileTime::from_unix(Duration::from_secs(1_704_067_200));
+        assert!(Os.now().unwrap() > year_2024);
+    }
+}

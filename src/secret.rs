@@ -1,0 +1,73 @@
+//! Bytes that are wiped when dropped, compared in constant time and never printed.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// `N` secret bytes; the role of a key is a newtype over this.
+#[derive(Clone)]
+pub(crate) struct Secret<const N: usize>([u8; N]);
+
+impl<const N: usize> Secret<N> {
+    pub(crate) fn new(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes themselves; what is done with them is the caller's care.
+    pub(crate) fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> PartialEq for Secret<N> {
+    /// Takes the same time wherever the first difference is.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl<const N: usize> Eq for Secret<N> {}
+
+impl<const N: usize> fmt::Debug for Secret<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{N} secret bytes]")
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
+
+/// Whether two byte strings are equal, in a time that depends on their lengths alone.
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn debug_says_how_many_bytes_and_not_which() {
+        assert_eq!(format!("{:?}", Secret::new([0x5a; 4])), "[4 secret bytes]");
+    }
+
+    #[test]
+    fn any_differing_bit_makes_secrets_unequal() {
+        let secret = Secret::new([0x5a; 4]);
+        assert_eq!(secret, Secret::new([0x5a; 4]));
+        for bit in 0..32 {
+            let mut other = [0x5a; 4];
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(secret, Secret::new(other));
+        }
+        assert!(!equal(&[1, 2], &[1, 2, 3]));
+    }
+}

@@ -1,0 +1,332 @@
+//! Text as the protocol knows it: UTF-16 that need not be well formed, or OEM bytes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug, Write};
+
+use crate::upcase::uppercase;
+
+/// A name as a peer sent it or as it will be sent.
+///
+/// Windows names are sequences of UTF-16 code units that need not be well formed, and the proof
+/// of a password covers each unit of the user's name. So a lone surrogate is kept as it is:
+/// [`as_str`](Self::as_str) is `None` then, and only `Display` shows a replacement character.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Repr);
+
+/// Well-formed text is always `Utf8`, so that equal text has one representation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Repr {
+    Utf8(String),
+    IllFormed(Vec<u16>),
+}
+
+/// The character set of a message's strings, as its flags say ([MS-NLMP] 2.2.2.5, A and B).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "two flag bits, and UNICODE wins")]
+pub enum CharacterSet {
+    /// UTF-16, least significant byte first, without byte order mark or terminator.
+    Unicode,
+    /// The OEM character set, whose code page peers agree on by other means.
+    Oem,
+}
+
+/// How characters map to OEM bytes and back ([MS-NLMP] 2.2).
+///
+/// [`Ascii`] is the default everywhere. A table of the characters of the bytes 0x80-0xff is a
+/// code page too:
+///
+/// ```
+/// use ntlm::{CodePage, Text};
+///
+/// static CODE_PAGE: [char; 128] = {
+///     let mut table = ['\u{fffd}'; 128]; // bytes without a character
+///     table[0x81 - 0x80] = 'ü'; // as in code pages 437 and 850
+///     table
+/// };
+/// assert_eq!(CODE_PAGE.encode("jürgen").as_deref(), Some(&b"j\x81rgen"[..]));
+/// assert_eq!(CODE_PAGE.decode(b"j\x81rgen").as_deref(), Some("jürgen"));
+/// assert_eq!(CODE_PAGE.encode("σίσυφος"), None);
+/// ```
+pub trait CodePage: Debug + Send + Sync {
+    /// The text of these bytes; `None` if one of them has no character.
+    fn decode(&self, bytes: &[u8]) -> Option<String>;
+
+    /// The bytes of this text; `None` if one of its characters has none. Never a substitute.
+    fn encode(&self, text: &str) -> Option<Vec<u8>>;
+}
+
+/// The code page that every OEM character set contains.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to configure")]
+pub struct Ascii;
+
+impl CodePage for Ascii {
+    fn decode(&self, bytes: &[u8]) -> Option<String> {
+        let text = core::str::from_utf8(bytes).ok()?;
+        text.is_ascii().then(|| text.into())
+    }
+
+    fn encode(&self, text: &str) -> Option<Vec<u8>> {
+        text.is_ascii().then(|| text.into())
+    }
+}
+
+/// The characters of the bytes 0x80-0xff; U+FFFD marks a byte without one.
+impl CodePage for [char; 128] {
+    fn decode(&self, bytes: &[u8]) -> Option<String> {
+        let character = |&byte: &u8| match byte.checked_sub(0x80) {
+            None => Some(char::from(byte)),
+            Some(high) => self.get(usize::from(high)).copied().filter(|&c| c != '\u{fffd}'),
+        };
+        bytes.iter().map(character).collect()
+    }
+
+    fn encode(&self, text: &str) -> Option<Vec<u8>> {
+        let byte = |character: char| {
+            if character.is_ascii() {
+                return u8::try_from(character).ok();
+            }
+            let high = self.iter().position(|&c| c == character && c != '\u{fffd}')?;
+            u8::try_from(high + 0x80).ok()
+        };
+        text.chars().map(byte).collect()
+    }
+}
+
+/// Why bytes are not text, or text has no bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// UTF-16 of an odd number of bytes.
+    #[error("UTF-16 text has an odd number of bytes")]
+    OddLength,
+    /// The code page has no character for a byte, or no byte for a character.
+    #[error("the OEM code page lacks a character of the text")]
+    NotInCodePage,
+}
+
+impl Text {
+    /// The text of these UTF-16 code units, well formed or not.
+    #[must_use]
+    pub fn from_utf16(units: &[u16]) -> Self {
+        Self(String::from_utf16(units).map_or_else(|_| Repr::IllFormed(units.into()), Repr::Utf8))
+    }
+
+    /// The text of these bytes of UTF-16, least significant byte first, well formed or not.
+    ///
+    /// # Errors
+    /// [`TextError::OddLength`] if the number of bytes is odd.
+    pub fn from_utf16le(bytes: &[u8]) -> Result<Self, TextError> {
+        if bytes.len() % 2 != 0 {
+            return Err(TextError::OddLength);
+        }
+        let (low, high) = (bytes.iter().step_by(2), bytes.iter().skip(1).step_by(2));
+        let units: Vec<u16> = low.zip(high).map(|(&l, &h)| u16::from_le_bytes([l, h])).collect();
+        Ok(Self::from_utf16(&units))
+    }
+
+    /// The text of a message's field.
+    ///
+    /// # Errors
+    /// [`TextError::OddLength`] for UTF-16 of an odd number of bytes, and
+    /// [`TextError::NotInCodePage`] for an OEM byte that `code_page` does not know.
+    pub fn decode(
+        bytes: &[u8],
+        character_set: CharacterSet,
+        code_page: &dyn CodePage,
+    ) -> Result<Self, TextError> {
+        match character_set {
+            CharacterSet::Unicode => Self::from_utf16le(bytes),
+            CharacterSet::Oem => {
+                code_page.decode(bytes).map(Self::from).ok_or(TextError::NotInCodePage)
+            }
+        }
+    }
+
+    /// The bytes of a message's field.
+    ///
+    /// # Errors
+    /// [`TextError::NotInCodePage`] if `code_page` has no byte for a character, or if a lone
+    /// surrogate would have to become one.
+    pub fn encode(
+        &self,
+        character_set: CharacterSet,
+        code_page: &dyn CodePage,
+    ) -> Result<Vec<u8>, TextError> {
+        match character_set {
+            CharacterSet::Unicode => Ok(self.to_utf16le()),
+            CharacterSet::Oem => self
+                .as_str()
+                .and_then(|text| code_page.encode(text))
+                .ok_or(TextError::NotInCodePage),
+        }
+    }
+
+    /// The text, unless it holds a lone surrogate.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Utf8(text) => Some(text),
+            Repr::IllFormed(_) => None,
+        }
+    }
+
+    /// Whether there is no text at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_str() == Some("")
+    }
+
+    /// The UTF-16 code units.
+    pub fn utf16_units(&self) -> impl Iterator<Item = u16> {
+        let (text, units) = match &self.0 {
+            Repr::Utf8(text) => (text.as_str(), [].as_slice()),
+            Repr::IllFormed(units) => ("", units.as_slice()),
+        };
+        text.encode_utf16().chain(units.iter().copied())
+    }
+
+    /// The text as UTF-16, least significant byte first.
+    #[must_use]
+    pub fn to_utf16le(&self) -> Vec<u8> {
+        self.utf16_units().flat_map(u16::to_le_bytes).collect()
+    }
+
+    /// The text with each UTF-16 code unit upper-cased on its own, as Windows does for user names
+    /// (\[MS-NLMP\] section 6, `Uppercase`): "straße" becomes "STRAßE".
+    #[must_use]
+    pub fn to_uppercase(&self) -> Self {
+        let units: Vec<u16> = self.utf16_units().map(uppercase).collect();
+        Self::from_utf16(&units)
+    }
+
+    /// Whether two names are the same for Windows, which does not tell upper from lower case.
+    #[must_use]
+    pub fn eq_ignore_case(&self, other: &Self) -> bool {
+        self.utf16_units().map(uppercase).eq(other.utf16_units().map(uppercase))
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Repr::Utf8(text))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Repr::Utf8(text.into()))
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl fmt::Display for Text {
+    /// For people to read: a lone surrogate becomes U+FFFD.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Utf8(text) => f.pad(text),
+            Repr::IllFormed(units) => char::decode_utf16(units.iter().copied())
+                .try_for_each(|unit| f.write_char(unit.unwrap_or(char::REPLACEMENT_CHARACTER))),
+        }
+    }
+}
+
+impl Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Utf8(text) => text.fmt(f),
+            Repr::IllFormed(units) => write!(f, "{units:04x?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn a_lone_surrogate_survives_and_is_never_replaced_in_the_bytes() {
+        let bytes = [0x41, 0x00, 0x00, 0xd8, 0x42, 0x00];
+        let text = Text::from_utf16le(&bytes).unwrap();
+        assert_eq!(text.as_str(), None);
+        assert_eq!(text.to_utf16le(), bytes);
+        assert_eq!(text.to_uppercase().to_utf16le(), bytes);
+        assert_eq!(text.to_string(), "A\u{fffd}B");
+        assert_eq!(format!("{text:?}"), "[0041, d800, 0042]");
+        assert_eq!(text.encode(CharacterSet::Oem, &Ascii), Err(TextError::NotInCodePage));
+    }
+
+    #[test]
+    fn well_formed_utf16_is_the_same_text_as_utf8() {
+        let text = Text::from("emoji😀");
+        assert_eq!(Text::from_utf16le(&text.to_utf16le()), Ok(text.clone()));
+        assert_eq!(text, "emoji😀");
+    }
+
+    #[test]
+    fn an_odd_number_of_bytes_is_no_utf16() {
+        assert_eq!(Text::from_utf16le(&[0x41]), Err(TextError::OddLength));
+    }
+
+    #[test]
+    fn user_names_are_upper_cased_unit_by_unit() {
+        for (name, upper) in [
+            ("straße", "STRAßE"),
+            ("σίσυφος", "ΣΊΣΥΦΟΣ"),
+            ("ıstanbul", "ıSTANBUL"),
+            ("µsec", "µSEC"),
+            ("ÿves", "ŸVES"),
+            ("emoji😀", "EMOJI😀"),
+            ("ŉ", "ŉ"),
+        ] {
+            assert_eq!(Text::from(name).to_uppercase(), upper);
+        }
+        assert!(Text::from("HTTP/Srv").eq_ignore_case(&Text::from("http/sRV")));
+        assert!(!Text::from("ß").eq_ignore_case(&Text::from("SS")));
+    }
+
+    #[test]
+    fn ascii_refuses_what_it_does_not_have() {
+        assert_eq!(Ascii.decode(b"j\xc3\xbcrgen"), None);
+        assert_eq!(Ascii.decode(b"alice").as_deref(), Some("alice"));
+        assert_eq!(
+            Text::from("jürgen").encode(CharacterSet::Oem, &Ascii),
+            Err(TextError::NotInCodePage)
+        );
+        assert_eq!(Text::from("bob").encode(CharacterSet::Oem, &Ascii), Ok(b"bob".to_vec()));
+        let decoded = Text::decode(b"\x80", CharacterSet::Oem, &Ascii);
+        assert_eq!(decoded, Err(TextError::NotInCodePage));
+    }
+
+    #[test]
+    fn a_table_is_a_code_page_and_its_gaps_are_errors() {
+        let mut table = ['\u{fffd}'; 128];
+        table[0x7f] = 'é';
+        assert_eq!(table.encode("né"), Some(vec![b'n', 0xff]));
+        assert_eq!(table.decode(&[b'n', 0xff]).as_deref(), Some("né"));
+        assert_eq!(table.decode(&[0xfe]), None);
+        assert_eq!(table.encode("\u{fffd}"), None);
+    }
+}

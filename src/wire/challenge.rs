@@ -1,0 +1,187 @@
+//! CHALLENGE_MESSAGE: what the server chose, and its challenge ([MS-NLMP] 2.2.1.2).
+
+use alloc::vec::Vec;
+
+use super::field::{Field, header_end};
+use super::read::Reader;
+use super::write::Writer;
+use super::{AvPairs, Error, ErrorKind, MessageType, NegotiateFlags, Version};
+use crate::text::CharacterSet;
+
+/// The second message, or the first of a connectionless exchange, from the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
+pub struct Challenge<'a> {
+    /// `TargetName`, in the character set of `flags`: the server's domain or its own name.
+    pub target_name: &'a [u8],
+    /// What the server chose of the client's offer, or offers itself (connectionless).
+    pub flags: NegotiateFlags,
+    /// `ServerChallenge`: 8 random bytes.
+    pub server_challenge: [u8; 8],
+    /// `TargetInfo`; there if `NEGOTIATE_TARGET_INFO` is set, which [`emit`](Self::emit) sees to.
+    pub target_info: Option<AvPairs<'a>>,
+    /// `Version`: whether the message has room for it, whatever the flags say.
+    pub version: Option<Version>,
+}
+
+/// Up to the challenge; what very old servers send.
+const LEAST: usize = 32;
+const TARGET_NAME: usize = 12;
+const TARGET_INFO: usize = 40;
+const VERSION: usize = 48;
+
+impl<'a> Challenge<'a> {
+    /// Takes a message apart. Short forms of 32 bytes (without `TargetInfo`) and of 48 bytes
+    /// (without `Version`) are valid; the reserved bytes and a `TargetInfo` whose flag is clear
+    /// are not looked at.
+    ///
+    /// # Errors
+    /// If it is no CHALLENGE, ends within a part that it must have, names a field outside itself,
+    /// chooses no character set, or holds AV pairs that are not well formed.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
+        let mut reader = Reader::message(message, MessageType::Challenge)?;
+        let name = reader.field()?;
+        let flags = reader.flags()?;
+        let server_challenge = reader.array()?;
+        let has_info = flags.contains(NegotiateFlags::NEGOTIATE_TARGET_INFO);
+        let info = has_info.then(|| Reader::at(message, TARGET_INFO).field()).transpose()?;
+        let fields = [Some(name), info].into_iter().flatten();
+        let has_version = header_end(message, LEAST, fields) >= VERSION + 8;
+        Ok(Self {
+            target_name: target_name(name, message, flags)?,
+            flags,
+            server_challenge,
+            target_info: info.map(|field| target_info(field, message)).transpose()?,
+            version: has_version.then(|| Reader::at(message, VERSION).version()).transpose()?,
+        })
+    }
+
+    /// Appends the message to `out`, `TargetName` before `TargetInfo`, and sets
+    /// `NEGOTIATE_TARGET_INFO` to what is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes; `out` is unchanged then.
+    pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut flags = self.flags;
+        flags.set(NegotiateFlags::NEGOTIATE_TARGET_INFO, self.target_info.is_some());
+        let mut writer = Writer::new(out, MessageType::Challenge, self.header_len());
+        writer.u32(20, flags.bits());
+        writer.bytes(24, &self.server_challenge);
+        writer.field(TARGET_NAME, self.target_name);
+        if let Some(target_info) = self.target_info {
+            writer.field(TARGET_INFO, target_info.as_bytes());
+        }
+        if let Some(version) = self.version {
+            writer.bytes(VERSION, &version.to_bytes());
+        }
+        writer.finish()
+    }
+
+    /// How many bytes [`emit`](Self::emit) appends.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let target_info = self.target_info.map_or(0, |pairs| pairs.as_bytes().len());
+        self.header_len() + self.target_name.len() + target_info
+    }
+
+    fn header_len(&self) -> usize {
+        if self.version.is_some() { VERSION + 8 } else { VERSION }
+    }
+}
+
+/// Without REQUEST_TARGET the field is to be ignored (2.2.1.2), yet the specification's own example
+/// (4.2.2.3) has one: it is shown if it can be, and does no harm if not.
+fn target_name(field: Field, message: &[u8], flags: NegotiateFlags) -> Result<&[u8], Error> {
+    let character_set = flags.character_set().ok_or(Error::new(ErrorKind::NoCharacterSet, 20))?;
+    let name = field.slice(message).and_then(|name| {
+        if character_set == CharacterSet::Unicode && name.len() % 2 != 0 {
+            return Err(Error::new(ErrorKind::OddLength, TARGET_NAME));
+        }
+        Ok(name)
+    });
+    if flags.contains(NegotiateFlags::REQUEST_TARGET) { name } else { Ok(name.unwrap_or_default()) }
+}
+
+fn target_info(field: Field, message: &[u8]) -> Result<AvPairs<'_>, Error> {
+    let start = field.start().unwrap_or(TARGET_INFO);
+    AvPairs::parse(field.slice(message)?).map_err(|error| error.at(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AvId;
+    use super::*;
+
+    /// [MS-NLMP] 4.2.4.3.
+    const EXAMPLE: &[u8] = b"NTLMSSP\0\x02\0\0\0\x0c\0\x0c\0\x38\0\0\0\x33\x82\x8a\xe2\
+        \x01\x23\x45\x67\x89\xab\xcd\xef\0\0\0\0\0\0\0\0\x24\0\x24\0\x44\0\0\0\x06\0\x70\x17\0\0\
+        \0\x0fS\0e\0r\0v\0e\0r\0\x02\0\x0c\0D\0o\0m\0a\0i\0n\0\x01\0\x0c\0S\0e\0r\0v\0e\0r\0\0\0\0\0";
+
+    #[test]
+    fn the_specifications_example_comes_apart_and_together() {
+        let challenge = Challenge::parse(EXAMPLE).unwrap();
+        assert_eq!(challenge.target_name, b"S\0e\0r\0v\0e\0r\0");
+        assert_eq!(challenge.server_challenge, 0x0123_4567_89ab_cdef_u64.to_be_bytes());
+        assert_eq!(challenge.version, Some(Version::new(6, 0, 6000)));
+        let pairs = challenge.target_info.unwrap();
+        assert_eq!(pairs.get(AvId::NB_COMPUTER_NAME), Some(&b"S\0e\0r\0v\0e\0r\0"[..]));
+        let mut out = Vec::new();
+        challenge.emit(&mut out).unwrap();
+        assert_eq!(out, EXAMPLE);
+        assert_eq!(out.len(), challenge.encoded_len());
+    }
+
+    #[test]
+    fn a_message_cut_anywhere_is_refused() {
+        for len in 0..EXAMPLE.len() {
+            assert!(Challenge::parse(&EXAMPLE[..len]).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn errors_tell_the_byte_within_the_message() {
+        let mut bytes = EXAMPLE.to_vec();
+        bytes[0x44 + 2] = 0xff;
+        assert_eq!(Challenge::parse(&bytes), Err(Error::new(ErrorKind::AvPairOutside, 0x44)));
+    }
+
+    /// 32 bytes, OEM.
+    const OLD: &[u8] = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\0\0\0\0\x02\x02\0\0\x01\x23\x45\x67\x89\xab\
+        \xcd\xef\0\0\0\0\0\0\0\0";
+
+    #[test]
+    fn short_forms_have_what_they_have() {
+        let old = Challenge::parse(OLD).unwrap();
+        assert_eq!((old.target_info, old.version), (None, None));
+        for len in [33, 48, 55] {
+            let mut longer = OLD.to_vec();
+            longer.resize(len, 0xff);
+            assert_eq!(Challenge::parse(&longer), Ok(old));
+        }
+        // TARGET_INFO is set and the message ends before or within its descriptor.
+        let mut lying = OLD.to_vec();
+        lying[22] |= 0x80;
+        for len in 32..48 {
+            lying.resize(len, 0);
+            assert_eq!(Challenge::parse(&lying).unwrap_err().kind(), ErrorKind::TooShort);
+        }
+    }
+
+    #[test]
+    fn a_target_name_without_its_flag_does_no_harm() {
+        for field in [[0xff; 8], [1, 0, 1, 0, 0, 0, 0, 0]] {
+            let mut bytes = EXAMPLE.to_vec();
+            bytes[12..20].copy_from_slice(&field);
+            assert_eq!(Challenge::parse(&bytes).unwrap().target_name, b"");
+            bytes[20] |= 4;
+            assert!(Challenge::parse(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn an_empty_target_info_has_no_end() {
+        let mut bytes = EXAMPLE.to_vec();
+        bytes[40..48].fill(0);
+        assert_eq!(Challenge::parse(&bytes).unwrap_err().kind(), ErrorKind::AvPairsUnended);
+    }
+}

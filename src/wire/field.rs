@@ -1,0 +1,80 @@
+//! Len, MaxLen and BufferOffset: where an item of the payload is ([MS-NLMP] 2.2).
+
+use super::{Error, ErrorKind};
+
+/// An item of the payload as its descriptor tells, not yet looked at.
+///
+/// `MaxLen` is ignored on receipt, as the specification demands, and so not kept.
+#[derive(Clone, Copy)]
+pub(super) struct Field {
+    /// Where the descriptor itself stands, for errors.
+    pub(super) descriptor: usize,
+    pub(super) length: u16,
+    pub(super) offset: u32,
+}
+
+impl Field {
+    /// The item. An empty one is valid whatever its offset is; items may overlap.
+    ///
+    /// This is the only place where an offset from the wire meets a message.
+    pub(super) fn slice(self, message: &[u8]) -> Result<&[u8], Error> {
+        if self.length == 0 {
+            return Ok(&[]);
+        }
+        self.start()
+            .and_then(|start| message.get(start..start.checked_add(usize::from(self.length))?))
+            .ok_or(Error::new(ErrorKind::FieldOutside, self.descriptor))
+    }
+
+    /// Where the item starts, `None` if it is empty or beyond what can be addressed.
+    pub(super) fn start(self) -> Option<usize> {
+        if self.length == 0 { None } else { usize::try_from(self.offset).ok() }
+    }
+}
+
+/// Where the fixed part of a message can end at most: before the first item of the payload.
+///
+/// The specification lets old peers leave out the last parts of the header, and tells nowhere but
+/// in the offsets which ones. An offset within `least`, the part that is always there, tells
+/// nothing.
+pub(super) fn header_end(
+    message: &[u8],
+    least: usize,
+    fields: impl IntoIterator<Item = Field>,
+) -> usize {
+    let starts = fields.into_iter().filter_map(Field::start).filter(|start| *start >= least);
+    starts.min().unwrap_or(usize::MAX).min(message.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(length: u16, offset: u32) -> Field {
+        Field { descriptor: 12, length, offset }
+    }
+
+    #[test]
+    fn a_field_must_lie_within_the_message() {
+        let outside = Err(Error::new(ErrorKind::FieldOutside, 12));
+        assert_eq!(field(4, 0).slice(b"abcd"), Ok(&b"abcd"[..]));
+        assert_eq!(field(1, 3).slice(b"abcd"), Ok(&b"d"[..]));
+        assert_eq!(field(1, 4).slice(b"abcd"), outside);
+        assert_eq!(field(5, 0).slice(b"abcd"), outside);
+        for offset in [u32::MAX, u32::MAX - 3, 0x8000_0000, 0xffff_fff0] {
+            assert_eq!(field(4, offset).slice(b"abcd"), outside);
+            assert_eq!(field(u16::MAX, offset).slice(b"abcd"), outside);
+        }
+    }
+
+    #[test]
+    fn an_empty_field_may_point_anywhere() {
+        assert_eq!(field(0, u32::MAX).slice(b"abcd"), Ok(&[][..]));
+    }
+
+    #[test]
+    fn the_header_ends_at_the_first_item() {
+        assert_eq!(header_end(&[0; 90], 52, [field(1, 72), field(2, 64), field(0, 52)]), 64);
+        assert_eq!(header_end(&[0; 60], 52, [field(0, 0), field(1, 8)]), 60);
+    }
+}

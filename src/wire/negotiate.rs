@@ -1,0 +1,166 @@
+//! NEGOTIATE_MESSAGE: what the client offers ([MS-NLMP] 2.2.1.1).
+
+use alloc::vec::Vec;
+
+use super::field::header_end;
+use super::read::Reader;
+use super::write::Writer;
+use super::{Error, MessageType, NegotiateFlags, Version};
+
+/// The first message of a connection-oriented exchange, from the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
+pub struct Negotiate<'a> {
+    /// What the client can and wants to do.
+    pub flags: NegotiateFlags,
+    /// `DomainName`, OEM bytes whatever the flags say of UNICODE; there if
+    /// `NEGOTIATE_OEM_DOMAIN_SUPPLIED` is set, which [`emit`](Self::emit) sees to.
+    pub domain: Option<&'a [u8]>,
+    /// `WorkstationName`, OEM bytes likewise; goes with `NEGOTIATE_OEM_WORKSTATION_SUPPLIED`.
+    pub workstation: Option<&'a [u8]>,
+    /// `Version`: whether the message has room for it, whatever the flags say.
+    pub version: Option<Version>,
+}
+
+const DOMAIN: usize = 16;
+const WORKSTATION: usize = 24;
+const VERSION: usize = 32;
+
+impl<'a> Negotiate<'a> {
+    /// Takes a message apart. Short forms of 16 bytes (flags alone) and of 32 bytes (without
+    /// `Version`) are valid; names whose flag is clear are not looked at.
+    ///
+    /// # Errors
+    /// If it is no NEGOTIATE, ends within a part that it must have, or names a field outside
+    /// itself.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
+        let flags = Reader::message(message, MessageType::Negotiate)?.flags()?;
+        let field = |flag, descriptor| {
+            let supplied = flags.contains(flag);
+            supplied.then(|| Reader::at(message, descriptor).field()).transpose()
+        };
+        let domain = field(NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED, DOMAIN)?;
+        let workstation = field(NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED, WORKSTATION)?;
+        let fields = [domain, workstation].into_iter().flatten();
+        let has_version = header_end(message, VERSION, fields) >= VERSION + 8;
+        Ok(Self {
+            flags,
+            domain: domain.map(|field| field.slice(message)).transpose()?,
+            workstation: workstation.map(|field| field.slice(message)).transpose()?,
+            version: has_version.then(|| Reader::at(message, VERSION).version()).transpose()?,
+        })
+    }
+
+    /// Appends the message to `out`, `DomainName` before `WorkstationName`, and sets the flags
+    /// that tell of names to what is there.
+    ///
+    /// # Errors
+    /// [`FieldTooLong`](super::ErrorKind::FieldTooLong) if a name exceeds 65 535 bytes; `out` is
+    /// unchanged then.
+    pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut flags = self.flags;
+        flags.set(NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED, self.domain.is_some());
+        flags.set(NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED, self.workstation.is_some());
+        let mut writer = Writer::new(out, MessageType::Negotiate, self.header_len());
+        writer.u32(12, flags.bits());
+        writer.field(DOMAIN, self.domain.unwrap_or_default());
+        writer.field(WORKSTATION, self.workstation.unwrap_or_default());
+        if let Some(version) = self.version {
+            writer.bytes(VERSION, &version.to_bytes());
+        }
+        writer.finish()
+    }
+
+    /// How many bytes [`emit`](Self::emit) appends.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let names = [self.domain, self.workstation];
+        self.header_len() + names.iter().flatten().map(|name| name.len()).sum::<usize>()
+    }
+
+    fn header_len(&self) -> usize {
+        if self.version.is_some() { VERSION + 8 } else { VERSION }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ErrorKind;
+    use super::*;
+
+    /// Eric Glass's example: the workstation's name stands before the domain's.
+    const DAVENPORT: &[u8] = b"NTLMSSP\0\x01\0\0\0\x07\x32\0\0\x06\0\x06\0\x33\0\0\0\x0b\0\x0b\0\
+        \x28\0\0\0\x05\0\x93\x08\0\0\0\x0fWORKSTATIONDOMAIN";
+
+    #[test]
+    fn a_real_message_comes_apart() {
+        let negotiate = Negotiate::parse(DAVENPORT).unwrap();
+        assert_eq!(negotiate.flags.bits(), 0x3207);
+        assert_eq!(negotiate.domain, Some(&b"DOMAIN"[..]));
+        assert_eq!(negotiate.workstation, Some(&b"WORKSTATION"[..]));
+        assert_eq!(negotiate.version, Some(Version::new(5, 0, 2195)));
+    }
+
+    #[test]
+    fn a_built_message_is_the_one_that_was_parsed() {
+        let negotiate = Negotiate::parse(DAVENPORT).unwrap();
+        let mut out = b"before".to_vec();
+        negotiate.emit(&mut out).unwrap();
+        assert_eq!(out.len(), 6 + negotiate.encoded_len());
+        assert_eq!(Negotiate::parse(&out[6..]), Ok(negotiate));
+    }
+
+    #[test]
+    fn malformed_messages_are_refused_where_they_are_wrong() {
+        for len in 0..DAVENPORT.len() {
+            assert!(Negotiate::parse(&DAVENPORT[..len]).is_err(), "{len}");
+        }
+        let mut outside = DAVENPORT.to_vec();
+        outside[16..18].copy_from_slice(&[0xff, 0xff]);
+        assert_eq!(Negotiate::parse(&outside), Err(Error::new(ErrorKind::FieldOutside, 16)));
+    }
+
+    #[test]
+    fn short_forms_have_what_they_have() {
+        let bytes = b"NTLMSSP\0\x01\0\0\0\x02\x02\0\0";
+        let bare = Negotiate::parse(bytes).unwrap();
+        assert_eq!((bare.domain, bare.workstation, bare.version), (None, None, None));
+        for len in 17..40 {
+            let mut longer = bytes.to_vec();
+            longer.resize(len, 0);
+            assert_eq!(Negotiate::parse(&longer), Ok(bare));
+        }
+        // A name is announced whose descriptor is not there, or cut.
+        let mut lying = b"NTLMSSP\0\x01\0\0\0\x02\x12\0\0".to_vec();
+        for len in 16..24 {
+            lying.resize(len, 0);
+            assert_eq!(Negotiate::parse(&lying).unwrap_err().kind(), ErrorKind::TooShort);
+        }
+    }
+
+    #[test]
+    fn fields_whose_flag_is_clear_are_not_looked_at() {
+        let bytes = [b"NTLMSSP\0\x01\0\0\0\x02\x02\0\0", &[0xff; 16][..], &[0; 8]].concat();
+        let negotiate = Negotiate::parse(&bytes).unwrap();
+        assert_eq!((negotiate.domain, negotiate.workstation), (None, None));
+    }
+
+    #[test]
+    fn an_empty_name_is_not_an_absent_one() {
+        let empty = Negotiate { workstation: Some(b""), ..Negotiate::default() };
+        let mut out = Vec::new();
+        empty.emit(&mut out).unwrap();
+        let parsed = Negotiate::parse(&out).unwrap();
+        assert_eq!(parsed.workstation, Some(&b""[..]));
+        assert_eq!(parsed.flags, NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED);
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_leaves_the_buffer_alone() {
+        let long = [b'a'; 65_536];
+        let negotiate = Negotiate { workstation: Some(&long), ..Negotiate::default() };
+        let mut out = b"before".to_vec();
+        assert_eq!(negotiate.emit(&mut out), Err(Error::new(ErrorKind::FieldTooLong, 24)));
+        assert_eq!(out, b"before");
+    }
+}

@@ -1,0 +1,103 @@
+//! The fixed parts of messages; the only file that knows nom.
+
+use nom::bytes::complete::{tag, take};
+use nom::combinator::map;
+use nom::number::complete::{le_u16, le_u32};
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+
+use super::field::Field;
+use super::{Error, ErrorKind, MessageType, NegotiateFlags, SIGNATURE, Version};
+
+/// What is left to read, and where it stands in the message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from that byte on; from the end of the message if it is shorter.
+    pub(super) fn at(message: &'a [u8], offset: usize) -> Self {
+        let offset = offset.min(message.len());
+        Self { rest: message.get(offset..).unwrap_or_default(), offset }
+    }
+
+    /// Reads the signature and the message type, which must be `expected`.
+    pub(super) fn message(bytes: &'a [u8], expected: MessageType) -> Result<Self, Error> {
+        let mut reader = Self::at(bytes, 0);
+        if reader.message_type()? != expected {
+            return Err(Error::new(ErrorKind::MessageType, SIGNATURE.len()));
+        }
+        Ok(reader)
+    }
+
+    pub(super) fn message_type(&mut self) -> Result<MessageType, Error> {
+        let start = self.rest.get(..SIGNATURE.len()).unwrap_or(self.rest);
+        if !SIGNATURE.starts_with(start) {
+            return Err(Error::new(ErrorKind::Signature, 0));
+        }
+        let number = self.read(preceded(tag(&SIGNATURE[..]), le_u32))?;
+        let unknown = Error::new(ErrorKind::MessageType, SIGNATURE.len());
+        MessageType::from_number(number).ok_or(unknown)
+    }
+
+    pub(super) fn flags(&mut self) -> Result<NegotiateFlags, Error> {
+        self.read(map(le_u32, NegotiateFlags::from_bits_retain))
+    }
+
+    pub(super) fn version(&mut self) -> Result<Version, Error> {
+        self.array().map(Version::from_bytes)
+    }
+
+    pub(super) fn field(&mut self) -> Result<Field, Error> {
+        let descriptor = self.offset;
+        let field = (le_u16, le_u16, le_u32).map(|(length, _maximum, offset)| Field {
+            descriptor,
+            length,
+            offset,
+        });
+        self.read(field)
+    }
+
+    pub(super) fn u16(&mut self) -> Result<u16, Error> {
+        self.read(le_u16)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, Error> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let bytes = self.take(N)?;
+        bytes.try_into().map_err(|_| self.too_short())
+    }
+
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        self.read(take(count))
+    }
+
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    fn read<T>(
+        &mut self,
+        mut parser: impl Parser<&'a [u8], Output = T, Error = ()>,
+    ) -> Result<T, Error> {
+        // Nothing but the end of the input can stop these parsers.
+        let result: IResult<&'a [u8], T, ()> = parser.parse(self.rest);
+        let (rest, value) = result.map_err(|_| self.too_short())?;
+        self.offset += self.rest.len() - rest.len();
+        self.rest = rest;
+        Ok(value)
+    }
+
+    fn too_short(&self) -> Error {
+        Error::new(ErrorKind::TooShort, self.offset + self.rest.len())
+    }
+}

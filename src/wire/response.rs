@@ -1,0 +1,291 @@
+//! The client's proofs: LM, NTLM, LMv2 and NTLMv2 responses ([MS-NLMP] 2.2.2.3-8).
+
+use core::fmt;
+
+use super::read::Reader;
+use super::{AvPairs, Error, ErrorKind};
+use crate::environment::FileTime;
+
+/// `LmChallengeResponse`, whose meaning depends on what else was negotiated.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct LmResponse<'a>(&'a [u8]);
+
+impl<'a> LmResponse<'a> {
+    /// The bytes of the field, of any length.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the field.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// An `LM_RESPONSE` (2.2.2.3), or the field of the same length that takes its place.
+    #[must_use]
+    pub fn as_v1(self) -> Option<&'a [u8; 24]> {
+        self.0.try_into().ok()
+    }
+
+    /// An `LMv2_RESPONSE` (2.2.2.4).
+    #[must_use]
+    pub fn as_v2(self) -> Option<Lmv2Response<'a>> {
+        let (response, client_challenge) = self.as_v1()?.split_at(16);
+        Some(Lmv2Response {
+            response: response.try_into().ok()?,
+            client_challenge: client_challenge.try_into().ok()?,
+        })
+    }
+
+    /// The client's challenge in front of 16 zeros, as NTLMv1 with extended session security has
+    /// it (3.3.1).
+    #[must_use]
+    pub fn client_challenge(self) -> Option<&'a [u8; 8]> {
+        self.as_v1()?.first_chunk()
+    }
+
+    /// Whether the field says that the client is anonymous: it is empty, or one zero (3.2.5.1.2).
+    #[must_use]
+    pub const fn is_anonymous(self) -> bool {
+        matches!(self.0, [] | [0])
+    }
+}
+
+impl fmt::Debug for LmResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LmResponse([{} bytes])", self.0.len())
+    }
+}
+
+/// `LMv2_RESPONSE`: 24 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
+pub struct Lmv2Response<'a> {
+    /// `Response`: HMAC-MD5 of the server's and the client's challenge.
+    pub response: &'a [u8; 16],
+    /// `ChallengeFromClient`.
+    pub client_challenge: &'a [u8; 8],
+}
+
+impl fmt::Debug for Lmv2Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lmv2Response")
+    }
+}
+
+/// `NtChallengeResponse`: its length tells what it is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the specification has these forms")]
+pub enum NtResponse<'a> {
+    /// No response: an anonymous client, or one that sends an LM or LMv2 response alone.
+    #[default]
+    Empty,
+    /// `NTLM_RESPONSE` (2.2.2.6): NTLMv1, with or without extended session security.
+    V1(&'a [u8; 24]),
+    /// `NTLMv2_RESPONSE` (2.2.2.8).
+    V2(Ntlmv2Response<'a>),
+}
+
+impl<'a> NtResponse<'a> {
+    /// Tells what a field holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NtResponseLength`] if it is neither empty nor 24 bytes long and too short for
+    /// NTLMv2; otherwise as [`Ntlmv2Response::parse`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Ok(Self::Empty);
+        }
+        if let Ok(response) = bytes.try_into() {
+            return Ok(Self::V1(response));
+        }
+        Ntlmv2Response::parse(bytes).map(Self::V2)
+    }
+
+    /// The bytes of the field.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Empty => &[],
+            Self::V1(response) => response,
+            Self::V2(response) => response.bytes,
+        }
+    }
+}
+
+impl fmt::Debug for NtResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::V1(_) => f.write_str("V1([24 bytes])"),
+            Self::V2(response) => response.fmt(f),
+        }
+    }
+}
+
+/// `NTLMv2_RESPONSE`: the proof, and the `NTLMv2_CLIENT_CHALLENGE` that it proves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ntlmv2Response<'a> {
+    bytes: &'a [u8],
+    proof: &'a [u8; 16],
+    time: FileTime,
+    client_challenge: [u8; 8],
+    target_info: AvPairs<'a>,
+}
+
+/// `NTProofStr` before, and `RespType` to `Reserved3` of, the AV pairs.
+const PROOF_LEN: usize = 16;
+const FIXED_LEN: usize = PROOF_LEN + 28;
+
+impl<'a> Ntlmv2Response<'a> {
+    /// Takes a response apart; reserved bytes and bytes after the AV pairs are not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NtResponseLength`] if it has less than 44 bytes, [`ErrorKind::ResponseVersion`]
+    /// if `RespType` is not 1, or those of [`AvPairs::parse`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let too_short = Error::new(ErrorKind::NtResponseLength, 0);
+        let (proof, blob) = bytes.split_first_chunk().ok_or(too_short)?;
+        let mut reader = Reader::at(blob, 0);
+        let mut fixed = || -> Result<_, Error> {
+            let [resp_type, _hi_resp_type] = reader.array()?;
+            let _reserved_1_and_2 = reader.take(6)?;
+            let time = FileTime::from_ticks(reader.u64()?);
+            let client_challenge = reader.array()?;
+            let _reserved_3 = reader.take(4)?;
+            Ok((resp_type, time, client_challenge))
+        };
+        let (resp_type, time, client_challenge) = fixed().map_err(|_| too_short)?;
+        if resp_type != 1 {
+            return Err(Error::new(ErrorKind::ResponseVersion, PROOF_LEN));
+        }
+        let target_info = AvPairs::parse(reader.rest()).map_err(|error| error.at(FIXED_LEN))?;
+        Ok(Self { bytes, proof, time, client_challenge, target_info })
+    }
+
+    /// `NTProofStr`: HMAC-MD5 of the server's challenge and the [`blob`](Self::blob).
+    #[must_use]
+    pub const fn proof(self) -> &'a [u8; 16] {
+        self.proof
+    }
+
+    /// All that the proof covers, as received: `NTLMv2_CLIENT_CHALLENGE` with trailing bytes.
+    #[must_use]
+    pub fn blob(self) -> &'a [u8] {
+        self.bytes.get(PROOF_LEN..).unwrap_or_default()
+    }
+
+    /// `TimeStamp`: the server's time if its CHALLENGE told it, otherwise the client's.
+    #[must_use]
+    pub const fn time(self) -> FileTime {
+        self.time
+    }
+
+    /// `ChallengeFromClient`.
+    #[must_use]
+    pub const fn client_challenge(self) -> [u8; 8] {
+        self.client_challenge
+    }
+
+    /// `AvPairs`: the server's, with those that the client added.
+    #[must_use]
+    pub const fn target_info(self) -> AvPairs<'a> {
+        self.target_info
+    }
+
+    /// All bytes as received.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for Ntlmv2Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ntlmv2Response")
+            .field("time", &self.time)
+            .field("target_info", &self.target_info)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Proof, versions, reserved bytes, time, challenge, reserved, one AV pair, trailing bytes.
+    fn ntlmv2() -> Vec<u8> {
+        [
+            &[0xaa; 16][..],
+            &[1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &7_u64.to_le_bytes(),
+            &[0xcc; 8],
+            &[0xff; 4],
+            &[1, 0, 2, 0, b'S', 0, 0, 0, 0, 0],
+            &[0xee; 17],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn an_ntlmv2_response_comes_apart() {
+        let bytes = ntlmv2();
+        let NtResponse::V2(response) = NtResponse::parse(&bytes).unwrap() else {
+            panic!("not NTLMv2")
+        };
+        assert_eq!(response.proof(), &[0xaa; 16]);
+        assert_eq!(response.blob(), &bytes[16..]);
+        assert_eq!(response.time(), FileTime::from_ticks(7));
+        assert_eq!(response.client_challenge(), [0xcc; 8]);
+        assert_eq!(response.target_info().trailing(), [0xee; 17]);
+        assert_eq!(NtResponse::V2(response).as_bytes(), bytes);
+    }
+
+    #[test]
+    fn the_length_tells_what_a_response_is() {
+        let bytes = ntlmv2();
+        for len in 0..48 {
+            let result = NtResponse::parse(&bytes[..len]);
+            match len {
+                0 => assert_eq!(result, Ok(NtResponse::Empty)),
+                24 => assert!(matches!(result, Ok(NtResponse::V1(_)))),
+                44 => assert_eq!(result.unwrap_err().kind(), ErrorKind::AvPairsUnended),
+                45..48 => assert_eq!(result.unwrap_err().kind(), ErrorKind::AvPairOutside),
+                _ => assert_eq!(result.unwrap_err().kind(), ErrorKind::NtResponseLength),
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused() {
+        let mut bytes = ntlmv2();
+        bytes[16] = 2;
+        let error = Error::new(ErrorKind::ResponseVersion, 16);
+        assert_eq!(NtResponse::parse(&bytes), Err(error));
+    }
+
+    #[test]
+    fn an_lm_response_has_24_bytes() {
+        for len in [0, 1, 23, 25, 65_535] {
+            let bytes = vec![1; len];
+            let lm = LmResponse::new(&bytes);
+            assert_eq!((lm.as_v1(), lm.as_v2(), lm.client_challenge()), (None, None, None));
+        }
+        let bytes: Vec<u8> = (0..24).collect();
+        let lmv2 = LmResponse::new(&bytes).as_v2().unwrap();
+        assert_eq!((&lmv2.response[..], &lmv2.client_challenge[..]), bytes.split_at(16));
+        assert_eq!(LmResponse::new(&bytes).client_challenge().unwrap(), &bytes[..8]);
+    }
+
+    #[test]
+    fn one_zero_or_nothing_is_anonymous() {
+        for (bytes, anonymous) in [(&[][..], true), (&[0], true), (&[1], false), (&[0, 0], false)] {
+            assert_eq!(LmResponse::new(bytes).is_anonymous(), anonymous);
+        }
+    }
+}
