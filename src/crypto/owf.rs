@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::primitives::{des, hmac_md5, join, md4};
+use super::primitives::{des, hmac_md5, join, md4_of_units};
 use super::{ResponseKey, key};
 use crate::secret::Secret;
 use crate::text::{CodePage, Text};
@@ -27,16 +27,14 @@ impl NtHash {
     /// The hash of a password.
     #[must_use]
     pub fn of_password(password: &str) -> Self {
-        let utf16le: Zeroizing<Vec<u8>> =
-            Zeroizing::new(password.encode_utf16().flat_map(u16::to_le_bytes).collect());
-        Self::of_utf16le(&utf16le)
+        Self::of_utf16(password.encode_utf16())
     }
 
-    /// The hash of a password in UTF-16, least significant byte first, well formed or not, as
-    /// machine accounts have it.
+    /// The hash of a password of UTF-16 code units, well formed or not, as machine accounts have
+    /// it.
     #[must_use]
-    pub fn of_utf16le(password: &[u8]) -> Self {
-        Self::from(md4(password))
+    pub fn of_utf16(password: impl IntoIterator<Item = u16>) -> Self {
+        Self::from(md4_of_units(password))
     }
 }
 
@@ -45,8 +43,18 @@ impl LmHash {
     /// them in the code page, which on Windows is the OEM code page of the machine.
     #[must_use]
     pub fn of_password(password: &str, code_page: &dyn CodePage) -> Option<Self> {
-        let upper: Zeroizing<Vec<u16>> =
-            Zeroizing::new(password.encode_utf16().map(uppercase).collect());
+        Self::of_utf16(password.encode_utf16(), code_page)
+    }
+
+    /// The hash of a password of UTF-16 code units, as [`of_password`](Self::of_password).
+    #[must_use]
+    pub fn of_utf16(
+        password: impl IntoIterator<Item = u16>,
+        code_page: &dyn CodePage,
+    ) -> Option<Self> {
+        // Of more than 14 units only 15 are looked at, which are too many in any code page.
+        let mut upper = Zeroizing::new(Vec::with_capacity(15));
+        upper.extend(password.into_iter().take(15).map(uppercase));
         let upper = Zeroizing::new(String::from_utf16(&upper).ok()?);
         let oem = Zeroizing::new(code_page.encode(&upper)?);
         let mut padded = Zeroizing::new([0; 14]);

@@ -17,6 +17,15 @@ pub fn md4(message: &[u8]) -> [u8; 16] {
     Md4::digest(message).into()
 }
 
+/// MD4 of UTF-16 code units, which are nowhere put together.
+pub(super) fn md4_of_units(units: impl IntoIterator<Item = u16>) -> [u8; 16] {
+    let mut hash = Md4::new();
+    for unit in units {
+        hash.update(unit.to_le_bytes());
+    }
+    hash.finalize().into()
+}
+
 /// `MD5(M)` of the concatenation of the parts.
 #[must_use]
 pub fn md5(parts: &[&[u8]]) -> [u8; 16] {

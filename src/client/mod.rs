@@ -1,0 +1,202 @@
+//! The side that logs in.
+//!
+//! Connection-oriented: [`Client::initiate`] makes the NEGOTIATE, the CHALLENGE goes into
+//! [`AwaitChallenge::respond`], and the AUTHENTICATE comes out with the keys. Connectionless:
+//! [`Client::respond_datagram`] does it in one step, since the server speaks first.
+//!
+//! Whether the server believed it, the application protocol says. NTLM never proves to the client
+//! who the server is, unless it protects messages: only the right server can do that.
+
+mod policy;
+mod respond;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub use policy::Policy;
+
+use crate::channel_bindings::ChannelBindings;
+use crate::credentials::Credentials;
+use crate::environment::Environment;
+use crate::error::{Error, Refused};
+use crate::handshake::flags::{Mode, ask};
+use crate::session::{Protection, SessionKeys};
+use crate::text::Text;
+use crate::wire::{Negotiate, NegotiateFlags, Version};
+
+/// An identity and how to log in with it. Cheap to clone; good for many exchanges at a time.
+#[derive(Clone, Debug)]
+pub struct Client {
+    config: Arc<Config>,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
+    credentials: Credentials,
+    policy: Policy,
+    protection: Protection,
+    target: Option<Text>,
+    target_is_untrusted: bool,
+    bindings: Option<ChannelBindings>,
+    workstation: Text,
+}
+
+impl Client {
+    /// A client with the default policy, without protection, target, bindings and workstation.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        let config = Config {
+            credentials,
+            policy: Policy::default(),
+            protection: Protection::None,
+            target: None,
+            target_is_untrusted: false,
+            bindings: None,
+            workstation: Text::default(),
+        };
+        Self { config: Arc::new(config) }
+    }
+
+    /// Sets what is sent, demanded and refused.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        self.with(|config| config.policy = policy)
+    }
+
+    /// Names the service that is asked for, a service principal name such as
+    /// `HTTP/www.example.com` (`MsvAvTargetName`). A server can refuse a client that meant
+    /// another one.
+    #[must_use]
+    pub fn with_target(self, service_principal_name: impl Into<Text>) -> Self {
+        self.with(|config| config.target = Some(service_principal_name.into()))
+    }
+
+    /// As [`with_target`](Self::with_target), and tells the server that the name comes from an
+    /// untrusted source (`UnverifiedTargetName`). Servers that check names refuse it then, and no
+    /// Microsoft client sends it: gss-ntlmssp had to stop.
+    #[must_use]
+    pub fn with_untrusted_target(self, service_principal_name: impl Into<Text>) -> Self {
+        self.with_target(service_principal_name).with(|config| config.target_is_untrusted = true)
+    }
+
+    /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
+    #[must_use]
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        self.with(|config| config.bindings = Some(bindings))
+    }
+
+    /// Tells the name of this machine, which may be empty. There is no default: a library does
+    /// not tell names unasked.
+    #[must_use]
+    pub fn with_workstation(self, name: impl Into<Text>) -> Self {
+        self.with(|config| config.workstation = name.into())
+    }
+
+    /// Asks to sign, or to sign and seal, the messages that follow. A server that does not grant
+    /// it is refused. It must be asked for before the exchange: the flags of the first message
+    /// say so, and the keys depend on it.
+    #[must_use]
+    pub fn with_protection(self, protection: Protection) -> Self {
+        self.with(|config| config.protection = protection)
+    }
+
+    /// Makes the first message, the NEGOTIATE.
+    ///
+    /// # Errors
+    /// [`Refused::Blocked`] if the policy blocks NTLM to this target.
+    pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
+        self.config.check_blocked()?;
+        let flags = self.config.asked(Mode::Connection);
+        // Always 40 bytes: gss-ntlmssp refuses the form without Version. No names (3.1.5.1.1).
+        let version = Some(self.config.version_for(flags));
+        let message = Negotiate { flags, version, ..Negotiate::default() };
+        let mut token = Vec::with_capacity(message.encoded_len());
+        message.emit(&mut token)?;
+        let config = Arc::clone(&self.config);
+        Ok((token.clone(), AwaitChallenge { config, negotiate: token }))
+    }
+
+    /// Answers the CHALLENGE of a connectionless exchange, in which it is the first message.
+    ///
+    /// # Errors
+    /// As [`AwaitChallenge::respond`], and [`Refused::Blocked`].
+    pub fn respond_datagram(
+        &self,
+        challenge: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<Response, Error> {
+        self.config.check_blocked()?;
+        respond::respond(&self.config, Mode::Datagram, &[], challenge, environment)
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
+        set(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl Config {
+    fn check_blocked(&self) -> Result<(), Error> {
+        if self.policy.blocks(self.target.as_ref()) {
+            return Err(Refused::Blocked.into());
+        }
+        Ok(())
+    }
+
+    /// The flags of the NEGOTIATE, or what is taken of a connectionless offer.
+    fn asked(&self, mode: Mode) -> NegotiateFlags {
+        let mut flags = ask(self.policy.offered(), self.protection, mode);
+        flags.set(NegotiateFlags::NEGOTIATE_VERSION, self.policy.version.is_some());
+        flags
+    }
+
+    /// The version that goes with these flags: zero unless they announce one (2.2.1.1).
+    fn version_for(&self, flags: NegotiateFlags) -> Version {
+        match self.policy.version {
+            Some(version) if flags.contains(NegotiateFlags::NEGOTIATE_VERSION) => version,
+            _ => Version::default(),
+        }
+    }
+}
+
+/// A client that has sent its NEGOTIATE and waits for the CHALLENGE.
+#[derive(Debug)]
+#[must_use = "the exchange goes on with `respond`"]
+pub struct AwaitChallenge {
+    config: Arc<Config>,
+    negotiate: Vec<u8>,
+}
+
+impl AwaitChallenge {
+    /// Answers the CHALLENGE with the last message, the AUTHENTICATE.
+    ///
+    /// # Errors
+    /// - [`Error::Wire`]: the bytes are no CHALLENGE, or its `TargetInfo` leaves no room for what
+    ///   the response adds.
+    /// - [`Error::Unexpected`]: it chooses no character set that was offered, or lacks the names
+    ///   that NTLMv2 needs if messages are to be protected.
+    /// - [`Error::Refused`]: the server did not grant what was asked for or what the policy
+    ///   requires, or a session key is to come from an LM hash that is not at hand.
+    /// - [`Error::Misuse`]: protection was asked for an anonymous client, or a name of ours does
+    ///   not fit the character set.
+    /// - [`Error::Environment`]: there is no time, or no randomness.
+    pub fn respond(
+        self,
+        challenge: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<Response, Error> {
+        let Self { config, negotiate } = self;
+        respond::respond(&config, Mode::Connection, &negotiate, challenge, environment)
+    }
+}
+
+/// The client's last word.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Response {
+    /// The AUTHENTICATE, to be sent.
+    pub token: Vec<u8>,
+    /// What the client shares with the server, if that believes it.
+    pub keys: SessionKeys,
+}

@@ -1,0 +1,269 @@
+//! From a CHALLENGE to the AUTHENTICATE ([MS-NLMP] 3.1.5.1.2, 3.1.5.2.1).
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Config, Response};
+use crate::crypto::{
+    ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side,
+    ntlm2_session_challenge,
+};
+use crate::environment::Environment;
+use crate::error::{Error, Misuse, Refused, Unexpected};
+use crate::handshake::flags::{Mode, demand, of_protection, settle_client};
+use crate::handshake::transcript::Transcript;
+use crate::session::{Protection, SessionKeys};
+use crate::text::Text;
+use crate::wire::{
+    Authenticate, AvFlags, AvId, AvPairs, AvPairsBuf, Challenge, LmResponse, NegotiateFlags,
+    NtResponse,
+};
+
+pub(super) fn respond(
+    config: &Config,
+    mode: Mode,
+    negotiate: &[u8],
+    challenge: &[u8],
+    environment: &mut dyn Environment,
+) -> Result<Response, Error> {
+    let message = Challenge::parse(challenge)?;
+    let flags = settle(config, mode, message.flags)?;
+    let proof = prove(config, mode, flags, &message, environment)?;
+    let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, environment)?;
+    let (mut token, mic_offset) = emit(config, flags, &proof, &encrypted_key)?;
+    if let Some(mic_offset) = mic_offset {
+        let transcript = Transcript { negotiate, challenge, authenticate: &token, mic_offset };
+        let mic = transcript.mic(&key);
+        if let Some((place, mic)) = token.get_mut(mic_offset..mic_offset + 16).zip(mic) {
+            place.copy_from_slice(&mic);
+        }
+    }
+    let keys = if proof.is_anonymous {
+        SessionKeys::without_secret(flags, Side::Client)
+    } else {
+        SessionKeys::new(flags, key, Side::Client)
+    };
+    Ok(Response { token, keys })
+}
+
+/// The flags that hold from now on, if they are good enough.
+fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<NegotiateFlags, Error> {
+    let flags = settle_client(config.asked(mode), challenge, mode)?;
+    let policy = &config.policy;
+    let protection = of_protection(config.protection);
+    demand(flags, policy.require | protection, policy.require_when_protected)?;
+    if mode == Mode::Datagram && config.protection == Protection::Seal {
+        // Connectionless sealing needs a key for each message (3.4.3).
+        demand(flags, NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY, NegotiateFlags::empty())?;
+    }
+    Ok(flags)
+}
+
+/// What the client answers, and the key that follows from it.
+struct Proof {
+    lm_response: Vec<u8>,
+    nt_response: Vec<u8>,
+    key_exchange_key: KeyExchangeKey,
+    /// Whether `MsvAvFlags` in the NT response announces a MIC.
+    announces_mic: bool,
+    is_anonymous: bool,
+}
+
+fn prove(
+    config: &Config,
+    mode: Mode,
+    flags: NegotiateFlags,
+    message: &Challenge<'_>,
+    environment: &mut dyn Environment,
+) -> Result<Proof, Error> {
+    let Some(nt_hash) = config.credentials.to_nt_hash() else { return anonymous(config) };
+    if !config.policy.lm_compatibility.sends_ntlmv2() {
+        return ntlmv1(config, flags, message, &nt_hash, environment);
+    }
+    let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
+    let has = |id| message.target_info.and_then(|pairs| pairs.get(id)).is_some();
+    if config.protection != Protection::None && !names.into_iter().all(has) {
+        return Err(Unexpected::NetbiosNames.into());
+    }
+    ntlmv2(config, mode, message, &nt_hash, environment)
+}
+
+/// Nothing is proven and no key is shared, so nothing can be protected (3.3.1, 3.4).
+fn anonymous(config: &Config) -> Result<Proof, Error> {
+    if config.protection != Protection::None {
+        return Err(Misuse::NoSessionSecurity.into());
+    }
+    Ok(Proof {
+        lm_response: vec![0],
+        nt_response: Vec::new(),
+        key_exchange_key: KeyExchangeKey::from([0; 16]),
+        announces_mic: false,
+        is_anonymous: true,
+    })
+}
+
+/// NTLMv1, with or without extended session security (3.3.1).
+fn ntlmv1(
+    config: &Config,
+    flags: NegotiateFlags,
+    message: &Challenge<'_>,
+    nt_hash: &NtHash,
+    environment: &mut dyn Environment,
+) -> Result<Proof, Error> {
+    let lm_hash = config.credentials.to_lm_hash(config.policy.code_page);
+    let server_challenge = &message.server_challenge;
+    let (nt_response, lm_response);
+    if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
+        let client_challenge = random(environment)?;
+        let challenge = ntlm2_session_challenge(server_challenge, &client_challenge);
+        nt_response = nt_hash.ntlmv1_response(&challenge);
+        lm_response = [&client_challenge[..], &[0; 16]].concat();
+    } else {
+        nt_response = nt_hash.ntlmv1_response(server_challenge);
+        lm_response = match &lm_hash {
+            Some(hash) if config.policy.lm_compatibility.sends_lm() => {
+                hash.lm_response(server_challenge).to_vec()
+            }
+            _ => nt_response.to_vec(),
+        };
+    }
+    let lm_session_key = lm_hash.as_ref().map(LmSessionKey::from);
+    let key_exchange_key = nt_hash
+        .session_base_key()
+        .ntlmv1_key_exchange_key(flags, server_challenge, &lm_response, lm_session_key.as_ref())
+        .ok_or(Refused::NoLmHash)?;
+    Ok(Proof {
+        lm_response,
+        nt_response: nt_response.to_vec(),
+        key_exchange_key,
+        announces_mic: false,
+        is_anonymous: false,
+    })
+}
+
+/// NTLMv2 (3.3.2).
+fn ntlmv2(
+    config: &Config,
+    mode: Mode,
+    message: &Challenge<'_>,
+    nt_hash: &NtHash,
+    environment: &mut dyn Environment,
+) -> Result<Proof, Error> {
+    let user = config.credentials.user();
+    let response_key = ResponseKey::new(nt_hash, user.user(), user.domain());
+    let server_challenge = &message.server_challenge;
+    let client_challenge = random(environment)?;
+    let timestamp = message.target_info.and_then(AvPairs::timestamp);
+    let time = timestamp.map_or_else(|| environment.now(), Ok)?;
+    let target_info = target_info(config, message.target_info)?;
+
+    let mut nt_response = vec![0; 16];
+    nt_response.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
+    nt_response.extend_from_slice(&time.ticks().to_le_bytes());
+    nt_response.extend_from_slice(&client_challenge);
+    nt_response.extend_from_slice(&[0; 4]);
+    nt_response.extend_from_slice(target_info.as_pairs().as_bytes());
+    // Z(4) after the list: pyspnego's server writes it again and compares all.
+    nt_response.extend_from_slice(&[0; 4]);
+    let (place, blob) = nt_response.split_at_mut(16);
+    let proof = response_key.ntlmv2_proof(server_challenge, blob);
+    place.copy_from_slice(&proof);
+
+    // An LMv2 response proves the password without what the NTLMv2 response carries. So it is left
+    // out for servers that know better; how that looks depends on the mode (3.1.5.1.2, 3.1.5.2.1).
+    let lm_response = match mode {
+        Mode::Connection if timestamp.is_some() => vec![0; 24],
+        Mode::Datagram if message.target_info.is_some() => Vec::new(),
+        _ => response_key.lmv2_response(server_challenge, &client_challenge).to_vec(),
+    };
+    Ok(Proof {
+        lm_response,
+        nt_response,
+        key_exchange_key: response_key.session_base_key(&proof).ntlmv2_key_exchange_key(),
+        announces_mic: timestamp.is_some(),
+        is_anonymous: false,
+    })
+}
+
+/// The server's pairs in their order, with those that are the client's to say (3.1.5.1.2).
+///
+/// A server that sends such a pair itself does not decide what the client says by it: two
+/// `MsvAvFlags` made servers overlook the MIC (CVE-2019-1166).
+fn target_info(config: &Config, from_server: Option<AvPairs<'_>>) -> Result<AvPairsBuf, Error> {
+    let mut pairs = AvPairsBuf::default();
+    let Some(from_server) = from_server else { return Ok(pairs) };
+    let mut flags = from_server.flags();
+    flags.set(AvFlags::MIC_PRESENT, from_server.timestamp().is_some());
+    flags.set(AvFlags::UNTRUSTED_SPN, config.target_is_untrusted);
+    let mut has_flags = false;
+    for (id, value) in from_server {
+        match id {
+            AvId::TARGET_NAME | AvId::CHANNEL_BINDINGS => {}
+            AvId::FLAGS => {
+                pairs.push(id, &flags.bits().to_le_bytes())?;
+                has_flags = true;
+            }
+            _ => {
+                pairs.push(id, value)?;
+            }
+        }
+    }
+    if !has_flags && !flags.is_empty() {
+        pairs.push(AvId::FLAGS, &flags.bits().to_le_bytes())?;
+    }
+    // Without bindings the text wants 16 zeros. Windows takes them for a client that knows of
+    // bindings and lacks them, and IIS set to "Accept" refuses it; a client that says nothing is
+    // let in. gss-ntlmssp and pyspnego came to the same.
+    if let Some(bindings) = &config.bindings {
+        pairs.push(AvId::CHANNEL_BINDINGS, bindings.md5())?;
+    }
+    let no_target = Text::default();
+    pairs.push_text(AvId::TARGET_NAME, config.target.as_ref().unwrap_or(&no_target))?;
+    Ok(pairs)
+}
+
+/// The exported session key, and `EncryptedRandomSessionKey` if it is exchanged.
+fn exchange_key(
+    flags: NegotiateFlags,
+    key_exchange_key: &KeyExchangeKey,
+    environment: &mut dyn Environment,
+) -> Result<(ExportedSessionKey, Vec<u8>), Error> {
+    if !flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) {
+        return Ok((key_exchange_key.as_exported_session_key(), Vec::new()));
+    }
+    let key = ExportedSessionKey::from(random(environment)?);
+    let encrypted = key_exchange_key.encrypt(&key);
+    Ok((key, encrypted.to_vec()))
+}
+
+/// The AUTHENTICATE, and where its MIC is to be written.
+fn emit(
+    config: &Config,
+    flags: NegotiateFlags,
+    proof: &Proof,
+    encrypted_key: &[u8],
+) -> Result<(Vec<u8>, Option<usize>), Error> {
+    let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+    let encode = |text: &Text| text.encode(character_set, config.policy.code_page);
+    let user = config.credentials.user();
+    let message = Authenticate {
+        lm_response: LmResponse::new(&proof.lm_response),
+        nt_response: NtResponse::parse(&proof.nt_response)?,
+        domain: &encode(user.domain()).map_err(Misuse::Text)?,
+        user: &encode(user.user()).map_err(Misuse::Text)?,
+        workstation: &encode(&config.workstation).map_err(Misuse::Text)?,
+        encrypted_random_session_key: encrypted_key,
+        flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
+        version: Some(config.version_for(flags)),
+        mic: proof.announces_mic.then_some([0; 16]),
+    };
+    let mut token = Vec::with_capacity(message.encoded_len());
+    message.emit(&mut token)?;
+    Ok((token, message.mic_offset()))
+}
+
+fn random<const N: usize>(environment: &mut dyn Environment) -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    environment.fill_random(&mut bytes)?;
+    Ok(bytes)
+}

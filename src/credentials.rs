@@ -1,0 +1,155 @@
+//! Who the client is, and what proves it.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::{LmHash, NtHash};
+use crate::text::{CodePage, Text};
+
+/// A user's name and domain, as they are sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName {
+    user: Text,
+    domain: Text,
+}
+
+impl UserName {
+    /// A user of a domain; an empty domain leaves it to the server.
+    #[must_use]
+    pub fn new(user: impl Into<Text>, domain: impl Into<Text>) -> Self {
+        Self { user: user.into(), domain: domain.into() }
+    }
+
+    /// The user's name: `alice`, or the whole of `alice@example.com`.
+    #[must_use]
+    pub const fn user(&self) -> &Text {
+        &self.user
+    }
+
+    /// The user's domain, which may be empty.
+    #[must_use]
+    pub const fn domain(&self) -> &Text {
+        &self.domain
+    }
+}
+
+impl From<&str> for UserName {
+    /// `DOMAIN\user` is split at the first backslash. All else is a user without a domain, also
+    /// `user@example.com`: a user principal name is sent whole.
+    fn from(name: &str) -> Self {
+        match name.split_once('\\') {
+            Some((domain, user)) => Self::new(user, domain),
+            None => Self::new(name, ""),
+        }
+    }
+}
+
+impl fmt::Display for UserName {
+    /// `DOMAIN\user`, or `user` without a domain.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.domain.is_empty() {
+            return self.user.fmt(f);
+        }
+        write!(f, "{}\\{}", self.domain, self.user)
+    }
+}
+
+/// A client's identity and its secret.
+///
+/// The secret is wiped when dropped and never printed. A hash is never guessed from the looks of a
+/// password: it is a type of its own.
+#[derive(Clone)]
+pub struct Credentials {
+    user: UserName,
+    secret: Secret,
+}
+
+#[derive(Clone)]
+enum Secret {
+    /// UTF-16, well formed or not.
+    Password(Zeroizing<Vec<u16>>),
+    NtHash(NtHash),
+    None,
+}
+
+impl Credentials {
+    /// A user with a password.
+    ///
+    /// A user without a name and without a password is [anonymous](Self::anonymous)
+    /// (\[MS-NLMP\] 3.3.1); an empty password with a name is just that.
+    ///
+    /// ```
+    /// use ntlm::Credentials;
+    ///
+    /// let alice = Credentials::password("EXAMPLE\\alice", "correct horse");
+    /// assert_eq!(alice.user().to_string(), "EXAMPLE\\alice");
+    /// ```
+    #[must_use]
+    pub fn password(user: impl Into<UserName>, password: &str) -> Self {
+        // With room for all, since a vector that grows leaves copies behind.
+        let mut units = Vec::with_capacity(password.len());
+        units.extend(password.encode_utf16());
+        Self::with_units(user.into(), units)
+    }
+
+    /// A user with a password of UTF-16 code units, well formed or not, as machine accounts and
+    /// group managed service accounts have it.
+    #[must_use]
+    pub fn password_utf16(user: impl Into<UserName>, password: &[u16]) -> Self {
+        Self::with_units(user.into(), password.into())
+    }
+
+    fn with_units(user: UserName, units: Vec<u16>) -> Self {
+        if units.is_empty() && user.user.is_empty() {
+            return Self { user, secret: Secret::None };
+        }
+        Self { user, secret: Secret::Password(Zeroizing::new(units)) }
+    }
+
+    /// A user with the NT hash of a password. There is no LM hash then, so that an LM response is
+    /// replaced by the NTLM response.
+    #[must_use]
+    pub fn nt_hash(user: impl Into<UserName>, hash: NtHash) -> Self {
+        Self { user: user.into(), secret: Secret::NtHash(hash) }
+    }
+
+    /// Nobody: no name, no proof, and no session security.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { user: UserName::default(), secret: Secret::None }
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub const fn user(&self) -> &UserName {
+        &self.user
+    }
+
+    /// What proves it, `None` if nothing does.
+    pub(crate) fn to_nt_hash(&self) -> Option<NtHash> {
+        match &self.secret {
+            Secret::Password(password) => Some(NtHash::of_utf16(password.iter().copied())),
+            Secret::NtHash(hash) => Some(hash.clone()),
+            Secret::None => None,
+        }
+    }
+
+    /// The LM hash, if the password is known and has one.
+    pub(crate) fn to_lm_hash(&self, code_page: &dyn CodePage) -> Option<LmHash> {
+        let Secret::Password(password) = &self.secret else { return None };
+        LmHash::of_utf16(password.iter().copied(), code_page)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = match self.secret {
+            Secret::Password(_) => "password",
+            Secret::NtHash(_) => "NT hash",
+            Secret::None => "anonymous",
+        };
+        f.debug_struct("Credentials").field("user", &self.user).field("secret", &secret).finish()
+    }
+}

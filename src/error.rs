@@ -1,0 +1,172 @@
+//! What can go wrong, sorted by whose fault it is.
+
+use crate::environment::EnvironmentError;
+use crate::text::TextError;
+use crate::wire::{self, NegotiateFlags};
+
+/// An exchange or a protected message that failed.
+///
+/// The variant says whose fault it is, its content which rule failed. All of that is for your own
+/// log. To the peer, answer every failed attempt alike, and never send it the text of an error:
+/// an attacker learns from the difference between "no such user" and "wrong password".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer's bytes are no such message. On writing: a name or a list is too long for one.
+    #[error("malformed message: {0}")]
+    Wire(#[from] wire::Error),
+    /// The peer's message is well formed, but cannot stand here.
+    #[error("unexpected message: {0}")]
+    Unexpected(#[from] Unexpected),
+    /// Our policy and what the peer offers or sends do not meet.
+    #[error("refused by policy: {0}")]
+    Refused(#[from] Refused),
+    /// The client did not prove who it is.
+    #[error("{0}")]
+    Denied(#[from] Denied),
+    /// A signed or sealed message did not verify.
+    #[error("message integrity: {0}")]
+    Integrity(#[from] Integrity),
+    /// The caller's mistake. No bytes from the network can cause it.
+    #[error("misuse: {0}")]
+    Misuse(#[from] Misuse),
+    /// There is no time, or there are no random numbers.
+    #[error("environment: {0}")]
+    Environment(#[from] EnvironmentError),
+}
+
+/// A well-formed message that cannot stand where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unexpected {
+    /// The flags choose no character set, or one that was not offered ([MS-NLMP] 2.2.2.5, A, B).
+    #[error("the flags choose no character set that was offered")]
+    CharacterSet,
+    /// A name is not text in the negotiated character set.
+    #[error("a name is no text: {0}")]
+    Text(TextError),
+    /// The flags of a connectionless exchange lack DATAGRAM or KEY_EXCH (2.2.2.5, F).
+    #[error("the flags are not those of a connectionless exchange")]
+    NotConnectionless,
+    /// The CHALLENGE lacks the server's NetBIOS names, which protected NTLMv2 needs (3.1.5.1.2).
+    #[error("the challenge lacks the server's NetBIOS names")]
+    NetbiosNames,
+    /// The AUTHENTICATE holds neither a response nor the marks of an anonymous client
+    /// (3.2.5.1.2).
+    #[error("there is no response and no anonymous client")]
+    NoResponse,
+    /// NTLMv1 with extended session security lacks the client's challenge (3.2.5.1.2).
+    #[error("the client's challenge is missing")]
+    NoClientChallenge,
+    /// The session key was to be exchanged, and does not have 16 bytes (3.2.5.1.2).
+    #[error("the encrypted session key does not have 16 bytes")]
+    EncryptedSessionKey,
+}
+
+/// What our policy does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// These required flags were not negotiated: the peer is too weak, or somebody in between
+    /// cleared them.
+    #[error("required flags were not negotiated: {0}")]
+    MissingFlags(NegotiateFlags),
+    /// The policy allows no NTLM, to this server or at all (`ClientBlocked`, `ServerBlock`).
+    #[error("NTLM is blocked")]
+    Blocked,
+    /// The policy does not allow this kind of response, or none that can carry what it requires.
+    #[error("the kind of response is not allowed")]
+    ResponseKind,
+    /// The policy allows no anonymous clients.
+    #[error("anonymous clients are not allowed")]
+    Anonymous,
+    /// The policy allows no guests.
+    #[error("guests are not allowed")]
+    Guest,
+    /// The session key is to come from the LM hash, which is not at hand.
+    #[error("the session key needs an LM hash")]
+    NoLmHash,
+}
+
+/// Why a client was not believed. `Display` says the same of all; `Debug` tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("authentication failed")]
+#[non_exhaustive]
+pub enum Denied {
+    /// The response does not prove that the client knows the password.
+    WrongPassword,
+    /// There is no such user.
+    UnknownUser,
+    /// The account may not log in: disabled, expired, locked out, or not here.
+    AccountRestriction,
+    /// The users could not be looked up; nobody can be believed then.
+    LookupFailed,
+    /// The domain controller did not vouch for the client.
+    DomainController,
+    /// The MIC does not match the messages: one of them was changed on the way.
+    Mic,
+    /// The client announced a MIC and sent none (CVE-2019-1040), or the policy requires one.
+    MicMissing,
+    /// The channel bindings are those of another channel, or missing where they are required.
+    ChannelBindings,
+    /// The client asked for another service, or for none where that is required.
+    TargetName,
+    /// What the client repeats of the server's `TargetInfo` is not what this server sent.
+    TargetInfo,
+    /// The client's time is too far from the server's.
+    Time,
+    /// The challenge is too old.
+    ChallengeExpired,
+}
+
+/// Why a protected message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Integrity {
+    /// The signature is of a version that does not exist. The session goes on.
+    #[error("the signature has an unknown version")]
+    Version,
+    /// The message is not the next one: it was replayed, or others were lost or reordered. The
+    /// session goes on.
+    #[error("the message is not the next one")]
+    Sequence,
+    /// The message or its signature was changed. Nothing more can be received.
+    #[error("the message does not match its signature")]
+    Checksum,
+    /// An earlier message did not match its signature.
+    #[error("an earlier message did not match its signature")]
+    Closed,
+}
+
+/// What the caller should not have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// A connection-oriented session was asked of a connectionless exchange, or the reverse.
+    #[error("the exchange was of the other mode")]
+    WrongMode,
+    /// Signing or sealing was not negotiated: ask for it before the exchange begins.
+    #[error("this protection was not negotiated")]
+    NotNegotiated,
+    /// Anonymous clients and guests have no key to protect messages with ([MS-NLMP] 3.4).
+    #[error("anonymous clients and guests have no session security")]
+    NoSessionSecurity,
+    /// It works with extended session security only.
+    #[error("this needs extended session security")]
+    NeedsExtendedSessionSecurity,
+    /// All 2^32 sequence numbers are used up: a new exchange is needed.
+    #[error("all sequence numbers are used up")]
+    SequenceExhausted,
+    /// The `mechListMIC` of SPNEGO comes before all other messages.
+    #[error("the mechListMIC comes before all other messages")]
+    MechListMicTooLate,
+    /// A name of ours cannot be written in the negotiated character set.
+    #[error("a name of ours does not fit the character set: {0}")]
+    Text(TextError),
+    /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
+    #[error("the server has no NetBIOS name")]
+    NoServerName,
+    /// The `CHALLENGE` to resume from is not one that a server of this kind sends.
+    #[error("there is nothing to resume")]
+    NothingToResume,
+}

@@ -1,0 +1,145 @@
+//! Asking, answering and settling flags ([MS-NLMP] 2.2.2.5, 3.1.5.1, 3.2.5.1).
+
+use crate::error::{Refused, Unexpected};
+use crate::session::Protection;
+use crate::wire::NegotiateFlags as Flags;
+
+/// What a policy may offer or leave out. All other flags follow from the exchange.
+pub(crate) const OPTIONAL: Flags = Flags::NEGOTIATE_UNICODE
+    .union(Flags::NEGOTIATE_OEM)
+    .union(Flags::NEGOTIATE_LM_KEY)
+    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+    .union(Flags::NEGOTIATE_IDENTIFY)
+    .union(Flags::REQUEST_NON_NT_SESSION_KEY)
+    .union(STRENGTH)
+    .union(Flags::NEGOTIATE_KEY_EXCH);
+
+/// What both sides offer by default: all but the session keys made of LM hashes, and IDENTIFY.
+pub(crate) const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
+    .union(Flags::NEGOTIATE_OEM)
+    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+    .union(STRENGTH)
+    .union(Flags::NEGOTIATE_KEY_EXCH);
+
+/// What both sides demand by default where messages are signed or sealed.
+pub(crate) const DEFAULT_STRENGTH: Flags =
+    Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+
+/// How strong the keys are: it means nothing without SIGN or SEAL (2.2.2.5, U and W).
+const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
+
+/// What all messages of ours say (3.1.5.1.1, 3.2.5.1.1).
+const ALWAYS: Flags =
+    Flags::REQUEST_TARGET.union(Flags::NEGOTIATE_NTLM).union(Flags::NEGOTIATE_ALWAYS_SIGN);
+
+const CHARACTER_SETS: Flags = Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_OEM);
+
+/// Whether the server spoke first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Connection,
+    Datagram,
+}
+
+impl Mode {
+    pub(crate) fn of(flags: Flags) -> Self {
+        if flags.contains(Flags::NEGOTIATE_DATAGRAM) { Self::Datagram } else { Self::Connection }
+    }
+
+    /// DATAGRAM brings KEY_EXCH with it (2.2.2.5, F).
+    const fn flags(self) -> Flags {
+        match self {
+            Self::Connection => Flags::empty(),
+            Self::Datagram => Flags::NEGOTIATE_DATAGRAM.union(Flags::NEGOTIATE_KEY_EXCH),
+        }
+    }
+
+    fn check(self, flags: Flags) -> Result<(), Unexpected> {
+        if flags.contains(self.flags()) { Ok(()) } else { Err(Unexpected::NotConnectionless) }
+    }
+}
+
+/// The flags that make messages signed or sealed. Who seals, signs.
+pub(crate) const fn of_protection(protection: Protection) -> Flags {
+    match protection {
+        Protection::None => Flags::empty(),
+        Protection::Sign => Flags::NEGOTIATE_SIGN,
+        Protection::Seal => Flags::PROTECTION,
+    }
+}
+
+/// What the client wants: in the NEGOTIATE, or to itself if the server speaks first.
+pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
+    let mut flags = ALWAYS | (offer & OPTIONAL) | of_protection(protection);
+    if protection == Protection::None {
+        // A key that nobody uses need not be exchanged: peers disagree on what is sent then
+        // (gss-ntlmssp and Samba a key, pyspnego a byte).
+        flags -= STRENGTH | Flags::NEGOTIATE_KEY_EXCH;
+    }
+    flags | mode.flags()
+}
+
+/// What the server answers to a NEGOTIATE (3.2.5.1.1).
+pub(crate) fn answer(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
+    let flags = negotiate & ((offer & OPTIONAL) | Flags::PROTECTION);
+    Ok(ALWAYS | narrow(flags)?)
+}
+
+/// What the server offers when it speaks first (3.2.5.2.1).
+pub(crate) fn offer_datagram(offer: Flags) -> Result<Flags, Unexpected> {
+    let flags = (offer & OPTIONAL) | Flags::PROTECTION;
+    Ok(ALWAYS | Mode::Datagram.flags() | narrow(flags)?)
+}
+
+/// What holds for the client, of what it asked and what the CHALLENGE says (3.1.5.1.2): nothing
+/// that it did not ask.
+pub(crate) fn settle_client(
+    asked: Flags,
+    challenge: Flags,
+    mode: Mode,
+) -> Result<Flags, Unexpected> {
+    let flags = narrow(asked & challenge)?;
+    mode.check(flags)?;
+    Ok(flags | (challenge & Flags::NEGOTIATE_TARGET_INFO))
+}
+
+/// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
+/// not choose. Flags follow the AUTHENTICATE where it drops some, as Samba and Heimdal do with 56;
+/// but the character set is the CHALLENGE's (wget).
+pub(crate) fn settle_server(
+    challenge: Flags,
+    authenticate: Option<Flags>,
+) -> Result<Flags, Unexpected> {
+    let authenticate = authenticate.unwrap_or(challenge);
+    if !authenticate.intersects(CHARACTER_SETS) {
+        return Err(Unexpected::CharacterSet);
+    }
+    let flags = narrow((challenge & authenticate) | (challenge & CHARACTER_SETS))?;
+    Mode::of(challenge).check(flags)?;
+    Ok(flags)
+}
+
+/// Fails if a flag is missing that must be there, always or where messages are protected: the
+/// peer is too weak, or somebody in between cleared it (CVE-2016-2110).
+pub(crate) fn demand(flags: Flags, always: Flags, when_protected: Flags) -> Result<(), Refused> {
+    let protected = flags.intersects(Flags::PROTECTION);
+    let demanded = if protected { always | when_protected } else { always };
+    let missing = demanded - flags;
+    if missing.is_empty() { Ok(()) } else { Err(Refused::MissingFlags(missing)) }
+}
+
+/// Drops what another flag excludes, and fails without a character set.
+fn narrow(mut flags: Flags) -> Result<Flags, Unexpected> {
+    if flags.contains(Flags::NEGOTIATE_UNICODE) {
+        flags -= Flags::NEGOTIATE_OEM;
+    } else if !flags.contains(Flags::NEGOTIATE_OEM) {
+        return Err(Unexpected::CharacterSet);
+    }
+    if flags.contains(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
+        flags -= Flags::NEGOTIATE_LM_KEY;
+    }
+    if !flags.intersects(Flags::PROTECTION) {
+        flags -= STRENGTH;
+    }
+    Ok(flags)
+}

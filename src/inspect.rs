@@ -1,0 +1,435 @@
+//! Messages as tables for people: byte range, field and value.
+//!
+//! ```
+//! use ntlm::{Client, Credentials, inspect};
+//!
+//! let client = Client::new(Credentials::password("alice", "secret"));
+//! let (negotiate, _) = client.initiate()?;
+//! let table = inspect::annotate(&negotiate).to_string();
+//! assert!(table.contains("    12..16    NegotiateFlags        0xa2088207\n"), "{table}");
+//! assert!(table.contains("NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY\n"));
+//! # Ok::<(), ntlm::Error>(())
+//! ```
+//!
+//! It takes bytes, not a parsed message, so that it shows how far a broken one makes sense: one cut
+//! short, one with fields that lie outside it, or no message at all.
+
+use alloc::vec::Vec;
+use core::fmt::{self, Display, Formatter};
+use core::ops::Range;
+
+use crate::environment::FileTime;
+use crate::text::{CharacterSet, Text};
+use crate::wire::{AvFlags, AvId, NegotiateFlags, SIGNATURE, Signature, Version};
+
+/// The table of a token: print it with `{}`.
+///
+/// Responses, the MIC and the encrypted session key are masked, since they are enough to guess
+/// passwords at leisure.
+#[must_use]
+pub fn annotate(token: &[u8]) -> Annotated<'_> {
+    Annotated { token, shows_secrets: false }
+}
+
+/// See [`annotate`].
+#[derive(Clone, Copy)]
+pub struct Annotated<'a> {
+    token: &'a [u8],
+    shows_secrets: bool,
+}
+
+impl Annotated<'_> {
+    /// Shows responses, the MIC and the encrypted session key too.
+    #[must_use]
+    pub fn with_secrets(self) -> Self {
+        Self { shows_secrets: true, ..self }
+    }
+}
+
+impl fmt::Debug for Annotated<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Annotated([{} bytes])", self.token.len())
+    }
+}
+
+impl Display for Annotated<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut table = Table { token: self.token, shows_secrets: self.shows_secrets, f };
+        if let Some(rest) = self.token.strip_prefix(&SIGNATURE) {
+            return table.message(rest);
+        }
+        match <[u8; 16]>::try_from(self.token).map(Signature::from) {
+            Ok(signature) if signature.is_known_version() => table.signature(signature),
+            _ => table.stranger(),
+        }
+    }
+}
+
+/// A part of a message's header: where it is, its name, and what it is.
+type Part = (usize, &'static str, Kind);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Flags,
+    /// Bytes of that number.
+    Bytes(usize),
+    Version,
+    Mic,
+    /// A descriptor of an item of the payload.
+    Field(Item),
+}
+
+/// What an item of the payload is.
+#[derive(Clone, Copy)]
+enum Item {
+    Text,
+    OemText,
+    AvPairs,
+    NtResponse,
+    Secret,
+}
+
+const NEGOTIATE: &[Part] = &[
+    (12, "NegotiateFlags", Kind::Flags),
+    (16, "DomainName", Kind::Field(Item::OemText)),
+    (24, "WorkstationName", Kind::Field(Item::OemText)),
+    (32, "Version", Kind::Version),
+];
+
+const CHALLENGE: &[Part] = &[
+    (12, "TargetName", Kind::Field(Item::Text)),
+    (20, "NegotiateFlags", Kind::Flags),
+    (24, "ServerChallenge", Kind::Bytes(8)),
+    (32, "Reserved", Kind::Bytes(8)),
+    (40, "TargetInfo", Kind::Field(Item::AvPairs)),
+    (48, "Version", Kind::Version),
+];
+
+const AUTHENTICATE: &[Part] = &[
+    (12, "LmChallengeResponse", Kind::Field(Item::Secret)),
+    (20, "NtChallengeResponse", Kind::Field(Item::NtResponse)),
+    (28, "DomainName", Kind::Field(Item::Text)),
+    (36, "UserName", Kind::Field(Item::Text)),
+    (44, "Workstation", Kind::Field(Item::Text)),
+    (52, "EncryptedSessionKey", Kind::Field(Item::Secret)),
+    (60, "NegotiateFlags", Kind::Flags),
+    (64, "Version", Kind::Version),
+    (72, "MIC", Kind::Mic),
+];
+
+/// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs.
+const NTLMV2: &[(Range<usize>, &str)] = &[
+    (16..18, "RespType, HiRespType"),
+    (18..24, "Reserved"),
+    (24..32, "TimeStamp"),
+    (32..40, "ChallengeFromClient"),
+    (40..44, "Reserved"),
+];
+
+struct Table<'a, 'f, 'g> {
+    token: &'a [u8],
+    shows_secrets: bool,
+    f: &'f mut Formatter<'g>,
+}
+
+impl<'a> Table<'a, '_, '_> {
+    fn message(&mut self, after_signature: &[u8]) -> fmt::Result {
+        let number = after_signature.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        let (name, parts) = match number {
+            Some(1) => ("NEGOTIATE_MESSAGE", NEGOTIATE),
+            Some(2) => ("CHALLENGE_MESSAGE", CHALLENGE),
+            Some(3) => ("AUTHENTICATE_MESSAGE", AUTHENTICATE),
+            _ => ("NTLM message of unknown type", [].as_slice()),
+        };
+        writeln!(self.f, "{name}, {} bytes", self.token.len())?;
+        self.line(0..8, "Signature", "\"NTLMSSP\\0\"")?;
+        match number {
+            Some(number) => self.line(8..12, "MessageType", number)?,
+            None => self.cut_off(8..12, "MessageType")?,
+        }
+        self.parts(parts)
+    }
+
+    fn parts(&mut self, parts: &[Part]) -> fmt::Result {
+        let flags = parts.iter().find(|(_, _, kind)| matches!(kind, Kind::Flags));
+        let flags = flags.and_then(|(at, ..)| self.u32(*at)).unwrap_or_default();
+        let character_set = NegotiateFlags::from_bits_retain(flags).character_set();
+        let mut items = self.items(parts);
+        items.sort_by_key(|(range, ..)| range.start);
+        let header = 16..items.first().map_or(usize::MAX, |(range, ..)| range.start);
+        let mut end = 12;
+        for (at, name, kind) in parts {
+            // Old peers leave out the end of the header; pyspnego puts the MIC where a version is.
+            let (at, kind) = match kind {
+                Kind::Version if (80..88).contains(&header.end) => continue,
+                Kind::Mic if (80..88).contains(&header.end) => (64, Kind::Mic),
+                _ => (*at, *kind),
+            };
+            let range = at..at + kind.len();
+            let is_optional = matches!(kind, Kind::Version | Kind::Mic);
+            let ends_before = range.end > header.end || at >= self.token.len();
+            if at >= header.start && ends_before && (is_optional || items.is_empty()) {
+                continue;
+            }
+            end = end.max(range.end.min(self.token.len()));
+            self.part(range, name, kind)?;
+        }
+        for (range, name, item) in items {
+            end = end.max(range.end);
+            self.item(range, name, item, character_set)?;
+        }
+        self.rest(end)
+    }
+
+    fn part(&mut self, range: Range<usize>, name: &str, kind: Kind) -> fmt::Result {
+        let Some(bytes) = self.token.get(range.clone()) else {
+            return self.cut_off(range, name);
+        };
+        match kind {
+            Kind::Flags => {
+                let flags = NegotiateFlags::from_bits_retain(number(bytes));
+                self.line(range, name, format_args!("{:#010x}", flags.bits()))?;
+                flags.named_bits().try_for_each(|(bit, name)| match name {
+                    Some(name) => self.detail(name),
+                    None => self.detail(format_args!("{bit:#010x}")),
+                })
+            }
+            Kind::Version => {
+                let version = Version::from_bytes(bytes.try_into().unwrap_or_default());
+                self.line(range, name, version)
+            }
+            Kind::Bytes(_) => self.line(range, name, Hex(bytes)),
+            Kind::Mic => self.secret(range, name),
+            Kind::Field(_) => {
+                let (length, offset) = descriptor(bytes);
+                let outside = match self.token.len().checked_sub(offset) {
+                    Some(rest) if rest >= length => "",
+                    _ if length == 0 => "",
+                    _ => ", outside the message",
+                };
+                self.line(range, name, format_args!("{length} bytes at {offset}{outside}"))
+            }
+        }
+    }
+
+    /// The items that lie within the message, with their range.
+    fn items(&self, parts: &[Part]) -> Vec<(Range<usize>, &'static str, Item)> {
+        let item = |(at, name, kind): &Part| {
+            let Kind::Field(item) = kind else { return None };
+            let (length, offset) = descriptor(self.token.get(*at..*at + 8)?);
+            let range = offset..offset.checked_add(length)?;
+            (length > 0 && range.end <= self.token.len()).then_some((range, *name, *item))
+        };
+        parts.iter().filter_map(item).collect()
+    }
+
+    fn item(
+        &mut self,
+        range: Range<usize>,
+        name: &str,
+        item: Item,
+        character_set: Option<CharacterSet>,
+    ) -> fmt::Result {
+        let bytes = self.token.get(range.clone()).unwrap_or_default();
+        match item {
+            Item::Secret => self.secret(range, name),
+            Item::NtResponse if bytes.len() > 24 => self.ntlmv2(range, name),
+            Item::NtResponse => self.secret(range, name),
+            Item::AvPairs => {
+                self.line(range.clone(), name, "AV pairs")?;
+                self.av_pairs(range)
+            }
+            Item::Text if character_set == Some(CharacterSet::Unicode) => {
+                self.line(range, name, Utf16(bytes))
+            }
+            Item::Text | Item::OemText => {
+                self.line(range, name, format_args!("\"{}\"", bytes.escape_ascii()))
+            }
+        }
+    }
+
+    fn ntlmv2(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
+        self.line(range.clone(), name, "NTLMv2 response")?;
+        let within = |part: &Range<usize>| range.start + part.start..range.start + part.end;
+        self.secret(within(&(0..16)), "  NTProofStr")?;
+        for (part, name) in NTLMV2 {
+            let part = within(part);
+            let name = format_args!("  {name}");
+            match self.token.get(part.clone()).filter(|_| part.end <= range.end) {
+                None => return self.cut_off(part, name),
+                Some(bytes) if bytes.len() == 8 && part.start == range.start + 24 => {
+                    let ticks = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+                    self.line(part, name, FileTime::from_ticks(ticks))?;
+                }
+                Some(bytes) => self.line(part, name, Hex(bytes))?,
+            }
+        }
+        self.av_pairs(range.start + 44..range.end)
+    }
+
+    fn av_pairs(&mut self, list: Range<usize>) -> fmt::Result {
+        let mut at = list.start;
+        loop {
+            let header = self.token.get(at..at + 4).filter(|_| at + 4 <= list.end);
+            let Some([id_low, id_high, low, high]) = header else {
+                return self.cut_off(at..at + 4, "  AV pair");
+            };
+            let id = AvId(u16::from_le_bytes([*id_low, *id_high]));
+            let end = at + 4 + usize::from(u16::from_le_bytes([*low, *high]));
+            let Some(value) = self.token.get(at + 4..end).filter(|_| end <= list.end) else {
+                return self.cut_off(at..end, format_args!("  {id}"));
+            };
+            self.line(at..end, format_args!("  {id}"), AvValue(id, value))?;
+            if id == AvId::EOL {
+                return if end < list.end {
+                    let count = list.end - end;
+                    self.line(end..list.end, "  ", format_args!("{count} bytes after the list"))
+                } else {
+                    Ok(())
+                };
+            }
+            at = end;
+        }
+    }
+
+    fn signature(&mut self, signature: Signature) -> fmt::Result {
+        let (extended, legacy) = (signature.extended(), signature.legacy());
+        writeln!(self.f, "NTLMSSP_MESSAGE_SIGNATURE, 16 bytes")?;
+        self.line(0..4, "Version", extended.version)?;
+        writeln!(self.f, "  with extended session security")?;
+        self.line(4..12, "Checksum", Hex(&extended.checksum))?;
+        self.line(12..16, "SeqNum", extended.sequence)?;
+        writeln!(self.f, "  without")?;
+        self.line(4..8, "RandomPad", Hex(&legacy.random_pad))?;
+        self.line(8..12, "Checksum", Hex(&legacy.checksum))?;
+        self.line(12..16, "SeqNum, encrypted", Hex(&legacy.sequence))
+    }
+
+    /// What is no NTLM message, and what it may be instead.
+    fn stranger(&mut self) -> fmt::Result {
+        let token = self.token;
+        writeln!(self.f, "no NTLM message, {} bytes", token.len())?;
+        let inside = token.windows(SIGNATURE.len()).position(|bytes| bytes == SIGNATURE);
+        if let Some(start) = inside {
+            // SPNEGO (RFC 4178), in GSS-API framing (0x60) or without (0xa1).
+            let wrapping = match token.first() {
+                Some(0x60 | 0xa0 | 0xa1) => "SPNEGO",
+                _ => "something else",
+            };
+            writeln!(self.f, "{wrapping} around an NTLM message at byte {start}:")?;
+            let inner = token.get(start..).unwrap_or_default();
+            return Annotated { token: inner, shows_secrets: self.shows_secrets }.fmt(self.f);
+        }
+        if token.windows(5).any(|bytes| bytes == b"TlRMT") {
+            return writeln!(self.f, "it is in base64: decode it first");
+        }
+        self.rest(0)
+    }
+
+    /// Bytes that belong to no field.
+    fn rest(&mut self, start: usize) -> fmt::Result {
+        let rest = self.token.get(start..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let end = self.token.len();
+        self.line(start..end, "", format_args!("{} bytes in no field", rest.len()))
+    }
+
+    fn secret(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
+        match self.token.get(range.clone()) {
+            None => self.cut_off(range, name),
+            Some(bytes) if self.shows_secrets || bytes.iter().all(|byte| *byte == 0) => {
+                self.line(range, name, Hex(bytes))
+            }
+            Some(bytes) => self.line(range, name, format_args!("[{} bytes]", bytes.len())),
+        }
+    }
+
+    fn cut_off(&mut self, range: Range<usize>, name: impl Display) -> fmt::Result {
+        self.line(range, name, "missing")
+    }
+
+    fn line(
+        &mut self,
+        range: Range<usize>,
+        name: impl Display,
+        value: impl Display,
+    ) -> fmt::Result {
+        let name = alloc::string::ToString::to_string(&name);
+        writeln!(self.f, "{:>6}..{:<6}{name:<22}{value}", range.start, range.end)
+    }
+
+    fn detail(&mut self, value: impl Display) -> fmt::Result {
+        writeln!(self.f, "{:36}{value}", "")
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        self.token.get(at..at + 4).map(number)
+    }
+}
+
+impl Kind {
+    const fn len(self) -> usize {
+        match self {
+            Self::Flags => 4,
+            Self::Bytes(count) => count,
+            Self::Version | Self::Field(_) => 8,
+            Self::Mic => 16,
+        }
+    }
+}
+
+/// The bytes as a number, least significant first.
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// Length and offset of an item.
+fn descriptor(bytes: &[u8]) -> (usize, usize) {
+    let (length, offset) = (bytes.get(..2), bytes.get(4..8));
+    let number = |bytes: Option<&[u8]>| number(bytes.unwrap_or_default());
+    let number = |bytes| usize::try_from(number(bytes)).unwrap_or(usize::MAX);
+    (number(length), number(offset))
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl Display for Hex<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+struct Utf16<'a>(&'a [u8]);
+
+impl Display for Utf16<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match Text::from_utf16le(self.0) {
+            Ok(text) => write!(f, "{text:?}"),
+            Err(_) => write!(f, "{} is no UTF-16", Hex(self.0)),
+        }
+    }
+}
+
+struct AvValue<'a>(AvId, &'a [u8]);
+
+impl Display for AvValue<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(id, value) = *self;
+        match (id, value.len()) {
+            (AvId::EOL, 0) => Ok(()),
+            (AvId::FLAGS, 4) => {
+                let flags = AvFlags::from_bits_retain(number(value));
+                write!(f, "{:#x}", flags.bits())?;
+                flags.iter_names().try_for_each(|(name, _)| write!(f, " {name}"))
+            }
+            (AvId::TIMESTAMP, 8) => {
+                let ticks = u64::from_le_bytes(value.try_into().unwrap_or_default());
+                FileTime::from_ticks(ticks).fmt(f)
+            }
+            _ if id.is_text() => Utf16(value).fmt(f),
+            _ => Hex(value).fmt(f),
+        }
+    }
+}

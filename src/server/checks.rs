@@ -1,0 +1,107 @@
+//! What is checked once the password is proven: the MIC, the channel, the service, the server and
+//! the time ([MS-NLMP] 3.2.5.1.2).
+
+use super::exchange::Exchange;
+use crate::crypto::ExportedSessionKey;
+use crate::error::{Denied, Error};
+use crate::handshake::proof::{BindingsChecked, MicChecked};
+use crate::handshake::transcript::Transcript;
+use crate::policy::Binding;
+use crate::text::Text;
+use crate::wire::{Authenticate, AvFlags, AvId, AvPairs, NtResponse, Ntlmv2Response};
+
+/// What was found beyond the password.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) mic: Option<MicChecked>,
+    pub(super) bindings: Option<BindingsChecked>,
+    pub(super) target_name: Option<Text>,
+}
+
+impl Exchange {
+    /// All checks, in this order. Only an NTLMv2 response carries what they look at; where the
+    /// policy demands one of them, other responses were refused before.
+    pub(super) fn check(&self, key: &ExportedSessionKey) -> Result<Checked, Error> {
+        let message = self.received()?;
+        let NtResponse::V2(response) = message.nt_response else { return Ok(Checked::default()) };
+        let mic = self.check_mic(key, &message, response.target_info())?;
+        let bindings = self.check_bindings(response.target_info())?;
+        let target_name = self.check_target_name(response.target_info())?;
+        self.check_target_info(response.target_info())?;
+        self.check_time(response)?;
+        Ok(Checked { mic, bindings, target_name })
+    }
+
+    /// `MsvAvFlags` decides whether there is a MIC, since the proof covers it. That a MIC is
+    /// missing, or room for one, says nothing: an attacker can take both away (CVE-2019-1040).
+    fn check_mic(
+        &self,
+        key: &ExportedSessionKey,
+        message: &Authenticate<'_>,
+        pairs: AvPairs<'_>,
+    ) -> Result<Option<MicChecked>, Denied> {
+        if !pairs.flags().contains(AvFlags::MIC_PRESENT) {
+            if self.policy().require_mic {
+                return Err(Denied::MicMissing);
+            }
+            return Ok(None);
+        }
+        let (mic_offset, mic) = message.mic_offset().zip(message.mic).ok_or(Denied::MicMissing)?;
+        let transcript = Transcript {
+            negotiate: &self.negotiate,
+            challenge: &self.challenge,
+            authenticate: &self.authenticate,
+            mic_offset,
+        };
+        let right = transcript.mic(key).ok_or(Denied::MicMissing)?;
+        MicChecked::compare(&right, &mic).map(Some).ok_or(Denied::Mic)
+    }
+
+    fn check_bindings(&self, pairs: AvPairs<'_>) -> Result<Option<BindingsChecked>, Denied> {
+        let ours = self.config.bindings.as_ref().map(|bindings| bindings.md5());
+        match (self.policy().channel_bindings, ours, pairs.channel_bindings()) {
+            (Binding::Ignore, ..) | (Binding::WhenPresent, _, None) => Ok(None),
+            (Binding::Require, _, None) => Err(Denied::ChannelBindings),
+            // The application knows no channel: ApplicationRequiresCBT asks for any bindings.
+            (_, None, Some(_)) => Ok(None),
+            (_, Some(ours), Some(theirs)) => {
+                BindingsChecked::compare(ours, theirs).map(Some).ok_or(Denied::ChannelBindings)
+            }
+        }
+    }
+
+    /// `ClientSuppliedTargetName`: none if the client itself does not trust it.
+    fn check_target_name(&self, pairs: AvPairs<'_>) -> Result<Option<Text>, Denied> {
+        let is_trusted = !pairs.flags().contains(AvFlags::UNTRUSTED_SPN);
+        let theirs = pairs.text(AvId::TARGET_NAME).filter(|name| is_trusted && !name.is_empty());
+        let ours = &self.config.target_names;
+        let is_ours = |name: &Text| ours.iter().any(|our| our.eq_ignore_case(name));
+        match (self.policy().target_name, &theirs) {
+            (Binding::Require, None) => Err(Denied::TargetName),
+            (Binding::Require, Some(name)) if !is_ours(name) => Err(Denied::TargetName),
+            (Binding::WhenPresent, Some(name)) if !ours.is_empty() && !is_ours(name) => {
+                Err(Denied::TargetName)
+            }
+            _ => Ok(theirs),
+        }
+    }
+
+    /// The client repeats what this server said, so the response was made for it. `MsvAvFlags`,
+    /// bindings and target name are the client's to say.
+    fn check_target_info(&self, theirs: AvPairs<'_>) -> Result<(), Error> {
+        let Some(ours) = self.sent_challenge()?.target_info else { return Ok(()) };
+        let is_ours = |id| !matches!(id, AvId::FLAGS | AvId::TARGET_NAME | AvId::CHANNEL_BINDINGS);
+        let mut ours = ours.iter().filter(|(id, _)| is_ours(*id));
+        if self.policy().require_target_info && !ours.all(|(id, v)| theirs.get(id) == Some(v)) {
+            return Err(Denied::TargetInfo.into());
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, response: Ntlmv2Response<'_>) -> Result<(), Denied> {
+        match self.policy().max_time_difference {
+            Some(most) if response.time().abs_diff(self.now) > most => Err(Denied::Time),
+            _ => Ok(()),
+        }
+    }
+}

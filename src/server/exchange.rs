@@ -1,0 +1,132 @@
+//! The three messages of an exchange, frozen while the user is looked up.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::proof::SentProof;
+use super::verify::{Claim, VerifyAnonymous, VerifyUser};
+use super::{AwaitAuthenticate, Config, Policy};
+use crate::credentials::UserName;
+use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
+use crate::environment::FileTime;
+use crate::error::{Denied, Error, Refused, Unexpected};
+use crate::handshake::flags::{demand, settle_server};
+use crate::text::Text;
+use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
+
+/// An exchange of which all messages are there. They are kept as received: what is verified are
+/// these bytes.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) config: Arc<Config>,
+    pub(super) negotiate: Vec<u8>,
+    pub(super) challenge: Vec<u8>,
+    pub(super) authenticate: Vec<u8>,
+    /// What was negotiated in the end.
+    pub(super) flags: NegotiateFlags,
+    /// When the AUTHENTICATE came.
+    pub(super) now: FileTime,
+}
+
+impl Exchange {
+    /// Reads the AUTHENTICATE and refuses what no proof could save.
+    pub(super) fn read(
+        handshake: AwaitAuthenticate,
+        authenticate: &[u8],
+        now: FileTime,
+    ) -> Result<Claim, Error> {
+        let AwaitAuthenticate { config, negotiate, challenge } = handshake;
+        let policy = &config.policy;
+        let sent = Challenge::parse(&challenge)?;
+        let message = Authenticate::parse(authenticate)?;
+        let flags = settle_server(sent.flags, message.flags)?;
+        check_age(policy, &sent, now)?;
+        demand(flags, policy.require, policy.require_when_protected)?;
+
+        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+        let text = |bytes| Text::decode(bytes, character_set, policy.code_page);
+        let text = |bytes| text(bytes).map_err(Unexpected::Text);
+        let user = UserName::new(text(message.user)?, text(message.domain)?);
+        let workstation = text(message.workstation)?;
+
+        let is_anonymous = is_anonymous(&message);
+        if is_anonymous && !policy.allow_anonymous {
+            return Err(Refused::Anonymous.into());
+        }
+        if !is_anonymous {
+            let kinds = SentProof::of(&message, flags)?.possible_kinds();
+            if !kinds.iter().any(|kind| policy.accepts(*kind)) {
+                return Err(Refused::ResponseKind.into());
+            }
+            check_encrypted_key(flags, &message)?;
+        }
+        let authenticate = authenticate.into();
+        let exchange = Self { config, negotiate, challenge, authenticate, flags, now };
+        Ok(if is_anonymous {
+            Claim::Anonymous(VerifyAnonymous { exchange, workstation })
+        } else {
+            Claim::User(VerifyUser { exchange, user, workstation })
+        })
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    /// The server's own message.
+    pub(super) fn sent_challenge(&self) -> Result<Challenge<'_>, Error> {
+        Ok(Challenge::parse(&self.challenge)?)
+    }
+
+    pub(super) fn received(&self) -> Result<Authenticate<'_>, Error> {
+        Ok(Authenticate::parse(&self.authenticate)?)
+    }
+
+    pub(super) fn sent_proof(&self) -> Result<SentProof<'_>, Error> {
+        Ok(SentProof::of(&self.received()?, self.flags)?)
+    }
+
+    /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
+    ///
+    /// With KEY_EXCH but neither SIGN nor SEAL, the text takes the key exchange key and peers
+    /// disagree: gss-ntlmssp and Samba send a key all the same and use it; pyspnego sends one byte
+    /// and does not. So the length of the field decides.
+    pub(super) fn exported_session_key(
+        &self,
+        key_exchange_key: &KeyExchangeKey,
+    ) -> Result<ExportedSessionKey, Error> {
+        let is_exchanged = self.flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        let encrypted = self.received()?.encrypted_random_session_key;
+        Ok(match encrypted.try_into() {
+            Ok(encrypted) if is_exchanged => key_exchange_key.decrypt(encrypted),
+            _ => key_exchange_key.as_exported_session_key(),
+        })
+    }
+}
+
+/// 3.2.5.1.2. The flag J says nothing, as Windows has it.
+fn is_anonymous(message: &Authenticate<'_>) -> bool {
+    message.user.is_empty()
+        && message.nt_response == NtResponse::Empty
+        && message.lm_response.is_anonymous()
+}
+
+fn check_age(policy: &Policy, sent: &Challenge<'_>, now: FileTime) -> Result<(), Denied> {
+    match (policy.max_challenge_age, sent.target_info.and_then(AvPairs::timestamp)) {
+        (Some(age), Some(sent)) if sent.abs_diff(now) > age => Err(Denied::ChallengeExpired),
+        _ => Ok(()),
+    }
+}
+
+/// Where messages will be protected, or each stands alone, the key must have been sent.
+fn check_encrypted_key(
+    flags: NegotiateFlags,
+    message: &Authenticate<'_>,
+) -> Result<(), Unexpected> {
+    let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
+    let is_needed = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(needs);
+    if is_needed && message.encrypted_random_session_key.len() != 16 {
+        return Err(Unexpected::EncryptedSessionKey);
+    }
+    Ok(())
+}

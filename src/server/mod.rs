@@ -1,0 +1,234 @@
+//! The side that verifies.
+//!
+//! Connection-oriented: the NEGOTIATE goes into [`Server::challenge`], the CHALLENGE comes out.
+//! The AUTHENTICATE goes into [`AwaitAuthenticate::read`], and a [`Claim`] comes out: who the
+//! client says it is. Look the user up, from any task and for as long as it takes, and let the
+//! claim be verified: with a hash, or by a domain controller. Only then is there an [`Accepted`]
+//! with the keys of the session.
+//!
+//! ```
+//! # use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, server};
+//! # use ntlm::{error::Denied, server::Claim};
+//! # fn store(user: &UserName) -> Option<NtHash> { Some(NtHash::of_password("secret")) }
+//! # let client = Client::new(Credentials::password("alice", "secret"));
+//! let server = Server::new(server::Names::member("FILES", "EXAMPLE"));
+//! # let (first, client) = client.initiate()?;
+//! let (challenge, handshake) = server.challenge(&first, &mut Os)?;
+//! # let third = client.respond(&challenge, &mut Os)?.token;
+//! // ... send it, receive the third message ...
+//! let accepted = match handshake.read(&third, &mut Os)? {
+//!     Claim::User(claim) => match store(claim.claimed_user()) {
+//!         Some(hash) => claim.with_nt_hash(&hash)?,
+//!         None => return Err(claim.deny(Denied::UnknownUser)),
+//!     },
+//!     Claim::Anonymous(claim) => claim.accept()?,
+//! };
+//! # assert_eq!(accepted.user.unwrap().to_string(), "alice");
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! Connectionless: [`Server::challenge_datagram`] starts, since the server speaks first.
+
+mod checks;
+mod exchange;
+mod names;
+mod pass_through;
+mod policy;
+mod proof;
+mod verify;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub use names::Names;
+pub use pass_through::{NetworkLogon, Validation};
+pub use policy::Policy;
+pub use verify::{Accepted, Claim, VerifyAnonymous, VerifyUser};
+
+use exchange::Exchange;
+
+use crate::channel_bindings::ChannelBindings;
+use crate::environment::Environment;
+use crate::error::{Error, Misuse, Refused, Unexpected};
+use crate::handshake::flags::{answer, demand, offer_datagram};
+use crate::text::Text;
+use crate::wire::{Challenge, Negotiate, NegotiateFlags, Version};
+
+/// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
+#[derive(Clone, Debug)]
+pub struct Server {
+    config: Arc<Config>,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
+    names: Names,
+    policy: Policy,
+    bindings: Option<ChannelBindings>,
+    target_names: Vec<Text>,
+}
+
+impl Server {
+    /// A server with the default policy.
+    #[must_use]
+    pub fn new(names: Names) -> Self {
+        let config =
+            Config { names, policy: Policy::default(), bindings: None, target_names: Vec::new() };
+        Self { config: Arc::new(config) }
+    }
+
+    /// Sets what is accepted.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        self.with(|config| config.policy = policy)
+    }
+
+    /// Tells which TLS channel the clients speak through; how strictly that is checked,
+    /// [`Policy::channel_bindings`] says.
+    #[must_use]
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        self.with(|config| config.bindings = Some(bindings))
+    }
+
+    /// Tells by which service principal names clients may ask for this server, such as
+    /// `HTTP/www.example.com`. They are compared as whole texts, in any case; how strictly that is
+    /// checked, [`Policy::target_name`] says.
+    #[must_use]
+    pub fn with_target_names<T: Into<Text>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        self.with(|config| config.target_names = names.into_iter().map(Into::into).collect())
+    }
+
+    /// Answers a NEGOTIATE with the CHALLENGE.
+    ///
+    /// Each challenge is good for one attempt: the state that waits for the answer is used up by
+    /// it, whatever comes out.
+    ///
+    /// # Errors
+    /// - [`Error::Wire`]: the bytes are no NEGOTIATE.
+    /// - [`Error::Unexpected`]: it offers no character set that the policy grants.
+    /// - [`Error::Refused`]: it lacks flags that the policy requires, or NTLM is blocked.
+    /// - [`Error::Misuse`]: the server has no NetBIOS name, or a name does not fit.
+    /// - [`Error::Environment`]: there is no time, or no randomness.
+    pub fn challenge(
+        &self,
+        negotiate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
+        self.config.check_blocked()?;
+        let message = Negotiate::parse(negotiate)?;
+        let policy = &self.config.policy;
+        let flags = answer(policy.offer, message.flags)?;
+        demand(flags, policy.require, policy.require_when_protected)?;
+        self.emit(flags, negotiate, environment)
+    }
+
+    /// Makes the CHALLENGE that opens a connectionless exchange.
+    ///
+    /// # Errors
+    /// As [`challenge`](Self::challenge).
+    pub fn challenge_datagram(
+        &self,
+        environment: &mut dyn Environment,
+    ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
+        self.config.check_blocked()?;
+        let flags = offer_datagram(self.config.policy.offer)?;
+        self.emit(flags, &[], environment)
+    }
+
+    /// Goes on with an exchange whose first two messages were kept elsewhere, such as by another
+    /// process; `negotiate` is empty if the exchange is connectionless. Also for checking a
+    /// recorded exchange.
+    ///
+    /// The caller answers for what [`AwaitAuthenticate`] does by itself: that this server has made
+    /// this CHALLENGE, and that it is answered once.
+    ///
+    /// # Errors
+    /// [`Error::Wire`] if `challenge` is no CHALLENGE.
+    pub fn resume(
+        &self,
+        negotiate: Vec<u8>,
+        challenge: Vec<u8>,
+    ) -> Result<AwaitAuthenticate, Error> {
+        Challenge::parse(&challenge)?;
+        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), negotiate, challenge })
+    }
+
+    fn emit(
+        &self,
+        mut flags: NegotiateFlags,
+        negotiate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
+        let Config { names, policy, .. } = &*self.config;
+        if names.is_nameless() {
+            return Err(Misuse::NoServerName.into());
+        }
+        let (target, target_type) = names.target();
+        flags |= target_type;
+        // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
+        // MIC in a wrong place otherwise (seen by gss-ntlmssp).
+        flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
+        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+        let target_name = target.encode(character_set, policy.code_page).map_err(Misuse::Text)?;
+        let target_info = names.target_info(environment.now()?)?;
+        let mut server_challenge = [0; 8];
+        environment.fill_random(&mut server_challenge)?;
+        let message = Challenge {
+            target_name: &target_name,
+            flags,
+            server_challenge,
+            target_info: Some(target_info.as_pairs()),
+            version: Some(policy.version.unwrap_or(Version::default())),
+        };
+        let mut token = Vec::with_capacity(message.encoded_len());
+        message.emit(&mut token)?;
+        let handshake = AwaitAuthenticate {
+            config: Arc::clone(&self.config),
+            negotiate: negotiate.into(),
+            challenge: token.clone(),
+        };
+        Ok((token, handshake))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
+        set(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl Config {
+    fn check_blocked(&self) -> Result<(), Error> {
+        if self.policy.blocked { Err(Refused::Blocked.into()) } else { Ok(()) }
+    }
+}
+
+/// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
+///
+/// It belongs to one connection, and cannot be cloned.
+#[derive(Debug)]
+#[must_use = "the exchange goes on with `read`"]
+pub struct AwaitAuthenticate {
+    config: Arc<Config>,
+    negotiate: Vec<u8>,
+    challenge: Vec<u8>,
+}
+
+impl AwaitAuthenticate {
+    /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.
+    ///
+    /// # Errors
+    /// - [`Error::Wire`]: the bytes are no AUTHENTICATE.
+    /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here.
+    /// - [`Error::Refused`]: it drops flags that the policy requires, or proves itself in a way
+    ///   that the policy does not allow.
+    /// - [`Error::Denied`]: the challenge is too old.
+    /// - [`Error::Environment`]: there is no time.
+    pub fn read(
+        self,
+        authenticate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<Claim, Error> {
+        self.config.check_blocked()?;
+        Exchange::read(self, authenticate, environment.now()?)
+    }
+}

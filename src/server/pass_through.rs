@@ -1,0 +1,72 @@
+//! Asking a domain controller ([MS-NLMP] 3.2.5.1.2, [MS-NRPC] 2.2.1.4.5).
+
+use super::proof::SentProof;
+use super::verify::VerifyUser;
+use crate::credentials::UserName;
+use crate::crypto::{LmSessionKey, SessionBaseKey};
+use crate::error::Error;
+use crate::policy::ResponseKind;
+use crate::text::Text;
+
+/// What a domain controller is asked: `NETLOGON_NETWORK_INFO`.
+///
+/// It holds no more than the policy allows: next to an NT response, an LM response that could prove
+/// the password with less is left out.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NetworkLogon<'a> {
+    /// Who the client says it is.
+    pub user: &'a UserName,
+    /// Which machine the client says it is.
+    pub workstation: &'a Text,
+    /// `LmChallenge`: the challenge to send, which for NTLMv1 with extended session security is not
+    /// the server's own.
+    pub challenge: [u8; 8],
+    /// `NtChallengeResponse`, as received.
+    pub nt_response: &'a [u8],
+    /// `LmChallengeResponse`, as received, or empty.
+    pub lm_response: &'a [u8],
+}
+
+impl<'a> NetworkLogon<'a> {
+    pub(super) fn new(claim: &'a VerifyUser) -> Result<Self, Error> {
+        let exchange = &claim.exchange;
+        let message = exchange.received()?;
+        let proof = exchange.sent_proof()?;
+        let accepts_lm = exchange.policy().accepts(ResponseKind::Lm);
+        let lm_response = match proof {
+            SentProof::LmField { lm, .. } => &lm[..],
+            SentProof::Ntlmv1(_) if accepts_lm => message.lm_response.as_bytes(),
+            _ => &[],
+        };
+        Ok(Self {
+            user: &claim.user,
+            workstation: &claim.workstation,
+            challenge: proof.challenge(&exchange.sent_challenge()?.server_challenge),
+            nt_response: message.nt_response.as_bytes(),
+            lm_response,
+        })
+    }
+}
+
+/// What a domain controller answers about a client that it believes:
+/// `NETLOGON_VALIDATION_SAM_INFO`, or winbind's `NT_KEY`.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    pub(super) session_base_key: SessionBaseKey,
+    pub(super) lm_session_key: Option<LmSessionKey>,
+}
+
+impl Validation {
+    /// The logon is good, with its `UserSessionKey` of 16 bytes.
+    #[must_use]
+    pub fn new(user_session_key: [u8; 16]) -> Self {
+        Self { session_base_key: SessionBaseKey::from(user_session_key), lm_session_key: None }
+    }
+
+    /// Adds the `LmSessionKey` of 8 bytes, for session keys that are made of the LM hash.
+    #[must_use]
+    pub fn with_lm_session_key(self, key: [u8; 8]) -> Self {
+        Self { lm_session_key: Some(LmSessionKey::from(key)), ..self }
+    }
+}

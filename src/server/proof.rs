@@ -1,0 +1,134 @@
+//! Comparing a client's proof with the right one ([MS-NLMP] 3.3.1, 3.3.2).
+
+use crate::credentials::UserName;
+use crate::crypto::{LmHash, NtHash, ResponseKey, SessionBaseKey, ntlm2_session_challenge};
+use crate::error::Unexpected;
+use crate::handshake::proof::ResponseChecked;
+use crate::policy::ResponseKind;
+use crate::text::Text;
+use crate::wire::{
+    Authenticate, LmResponse, Lmv2Response, NegotiateFlags, NtResponse, Ntlmv2Response,
+};
+
+/// What an AUTHENTICATE holds as proof. If there is an NT response, the LM response proves nothing:
+/// it may stand for less (CVE-2019-1338, CVE-2018-1139).
+#[derive(Clone, Copy)]
+pub(super) enum SentProof<'a> {
+    Ntlmv2(Ntlmv2Response<'a>),
+    Ntlm2Session {
+        response: &'a [u8; 24],
+        client_challenge: &'a [u8; 8],
+    },
+    Ntlmv1(&'a [u8; 24]),
+    /// No NT response: LMv2 or LM, which look alike.
+    LmField {
+        lm: &'a [u8; 24],
+        lmv2: Lmv2Response<'a>,
+    },
+}
+
+impl<'a> SentProof<'a> {
+    pub(super) fn of(
+        message: &Authenticate<'a>,
+        flags: NegotiateFlags,
+    ) -> Result<Self, Unexpected> {
+        let lm: LmResponse<'a> = message.lm_response;
+        match message.nt_response {
+            NtResponse::V2(response) => Ok(Self::Ntlmv2(response)),
+            NtResponse::V1(response)
+                if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) =>
+            {
+                let client_challenge =
+                    lm.client_challenge().ok_or(Unexpected::NoClientChallenge)?;
+                Ok(Self::Ntlm2Session { response, client_challenge })
+            }
+            NtResponse::V1(response) => Ok(Self::Ntlmv1(response)),
+            NtResponse::Empty => lm
+                .as_v1()
+                .zip(lm.as_v2())
+                .map(|(lm, lmv2)| Self::LmField { lm, lmv2 })
+                .ok_or(Unexpected::NoResponse),
+        }
+    }
+
+    /// Which kinds of response it can be, the better one first.
+    pub(super) fn possible_kinds(self) -> &'static [ResponseKind] {
+        match self {
+            Self::Ntlmv2(_) => &[ResponseKind::Ntlmv2],
+            Self::Ntlm2Session { .. } => &[ResponseKind::Ntlm2Session],
+            Self::Ntlmv1(_) => &[ResponseKind::Ntlmv1],
+            Self::LmField { .. } => &[ResponseKind::Lmv2, ResponseKind::Lm],
+        }
+    }
+
+    /// What stands for the server's challenge where the proof is computed or passed on.
+    pub(super) fn challenge(self, server_challenge: &[u8; 8]) -> [u8; 8] {
+        match self {
+            Self::Ntlm2Session { client_challenge, .. } => {
+                ntlm2_session_challenge(server_challenge, client_challenge)
+            }
+            _ => *server_challenge,
+        }
+    }
+}
+
+/// A proof that is right, and the key that follows from it.
+pub(super) struct Proven {
+    pub(super) kind: ResponseKind,
+    pub(super) session_base_key: SessionBaseKey,
+    pub(super) checked: ResponseChecked,
+}
+
+/// A user whose password has these hashes.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) user: &'a UserName,
+    pub(super) nt_hash: &'a NtHash,
+    pub(super) lm_hash: Option<&'a LmHash>,
+}
+
+impl Candidate<'_> {
+    /// Compares a proof of that kind, over the received bytes. `None` if it is wrong.
+    pub(super) fn verify(
+        self,
+        proof: SentProof<'_>,
+        kind: ResponseKind,
+        server_challenge: &[u8; 8],
+    ) -> Option<Proven> {
+        let (session_base_key, checked) = match (proof, kind) {
+            (SentProof::Ntlmv2(sent), _) => self.response_keys().find_map(|key| {
+                let right = key.ntlmv2_proof(server_challenge, sent.blob());
+                let checked = ResponseChecked::compare(&right, sent.proof())?;
+                Some((key.session_base_key(&right), checked))
+            })?,
+            (SentProof::LmField { lmv2, lm }, ResponseKind::Lmv2) => {
+                self.response_keys().find_map(|key| {
+                    let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
+                    let checked = ResponseChecked::compare(&right, lm)?;
+                    Some((key.session_base_key(lmv2.response), checked))
+                })?
+            }
+            (SentProof::LmField { lm, .. }, _) => {
+                let right = self.lm_hash?.lm_response(server_challenge);
+                (self.nt_hash.session_base_key(), ResponseChecked::compare(&right, lm)?)
+            }
+            (SentProof::Ntlmv1(sent) | SentProof::Ntlm2Session { response: sent, .. }, _) => {
+                let right = self.nt_hash.ntlmv1_response(&proof.challenge(server_challenge));
+                (self.nt_hash.session_base_key(), ResponseChecked::compare(&right, sent)?)
+            }
+        };
+        Some(Proven { kind, session_base_key, checked })
+    }
+
+    /// The user's NTLMv2 keys: with the domain as it was sent, in upper case as Samba tries it, and
+    /// without, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
+    fn response_keys(self) -> impl Iterator<Item = ResponseKey> {
+        let sent = self.user.domain();
+        let upper = Some(sent.to_uppercase()).filter(|upper| upper != sent);
+        let none = Some(Text::default()).filter(|none| none != sent);
+        [Some(sent.clone()), upper, none]
+            .into_iter()
+            .flatten()
+            .map(move |domain| ResponseKey::new(self.nt_hash, self.user.user(), &domain))
+    }
+}

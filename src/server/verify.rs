@@ -1,0 +1,248 @@
+//! From a claim to a user ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
+
+use super::checks::Checked;
+use super::exchange::Exchange;
+use super::pass_through::{NetworkLogon, Validation};
+use super::proof::{Candidate, Proven};
+use crate::credentials::UserName;
+use crate::crypto::{LmHash, LmSessionKey, NtHash, Side};
+use crate::error::{Denied, Error, Refused};
+use crate::handshake::proof::ResponseChecked;
+use crate::policy::{Binding, ResponseKind};
+use crate::session::SessionKeys;
+use crate::text::Text;
+
+/// What a client says of itself, before anything is proven.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "nothing is proven yet"]
+pub enum Claim {
+    /// It says it is this user, and sends a proof.
+    User(VerifyUser),
+    /// It says it is nobody; the policy allows it.
+    Anonymous(VerifyAnonymous),
+}
+
+/// A client that says who it is, and whose proof waits to be verified.
+///
+/// All that it shows is unproven. It owns the whole exchange, so that the user can be looked up
+/// elsewhere and later.
+#[derive(Debug)]
+#[must_use = "nothing is proven yet"]
+pub struct VerifyUser {
+    pub(super) exchange: Exchange,
+    pub(super) user: UserName,
+    pub(super) workstation: Text,
+}
+
+impl VerifyUser {
+    /// Who the client says it is, as sent. A user principal name is in the user's name, whole,
+    /// with an empty domain. To Windows, names are the same in any case.
+    #[must_use]
+    pub const fn claimed_user(&self) -> &UserName {
+        &self.user
+    }
+
+    /// Which machine the client says it is.
+    #[must_use]
+    pub const fn claimed_workstation(&self) -> &Text {
+        &self.workstation
+    }
+
+    /// Whether this is the hash of the user's password, for users of whom several may be. It takes
+    /// the same time wherever the proofs differ.
+    #[must_use]
+    pub fn matches(&self, hash: &NtHash) -> bool {
+        self.prove(hash, None).is_ok()
+    }
+
+    /// Verifies the client's proof with the hash of the user's password, and all else that the
+    /// policy demands.
+    ///
+    /// The proof comes first, over the received bytes; nothing that the peer sends can skip it.
+    /// In NTLMv2, the domain that it covers may be the one that was sent, the same in upper case,
+    /// or empty, as clients do.
+    ///
+    /// # Errors
+    /// - [`Error::Denied`]: the password is wrong, or a check of the policy failed.
+    /// - [`Error::Refused`]: the session key needs an LM hash.
+    pub fn with_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
+        let proven = self.prove(hash, None)?;
+        self.finish(proven, None)
+    }
+
+    /// As [`with_nt_hash`](Self::with_nt_hash), also for LM responses and for session keys that
+    /// are made of the LM hash.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_hashes(self, nt_hash: &NtHash, lm_hash: &LmHash) -> Result<Accepted, Error> {
+        let proven = self.prove(nt_hash, Some(lm_hash))?;
+        self.finish(proven, Some(&lm_hash.into()))
+    }
+
+    /// What a domain controller must be asked that knows the user, with no more than the policy
+    /// allows. Ask it by NETLOGON's `NetrLogonSamLogonEx` or through winbind, and go on with
+    /// [`with_validation`](Self::with_validation) or [`deny`](Self::deny).
+    ///
+    /// # Errors
+    /// None in practice: [`Error::Wire`] if the messages, which were parsed once, could not be
+    /// parsed again.
+    pub fn network_logon(&self) -> Result<NetworkLogon<'_>, Error> {
+        NetworkLogon::new(self)
+    }
+
+    /// Goes on with the domain controller's answer, which says that the proof is right, and checks
+    /// all else that the policy demands.
+    ///
+    /// # Errors
+    /// As [`with_nt_hash`](Self::with_nt_hash).
+    pub fn with_validation(self, validation: &Validation) -> Result<Accepted, Error> {
+        // Of an LM field the domain controller does not tell what it was. LM_KEY apart, the keys
+        // are the same.
+        let policy = self.exchange.policy();
+        let kinds = self.exchange.sent_proof()?.possible_kinds();
+        let kind = kinds.iter().copied().find(|kind| policy.accepts(*kind));
+        let proven = Proven {
+            kind: kind.ok_or(Refused::ResponseKind)?,
+            session_base_key: validation.session_base_key.clone(),
+            checked: ResponseChecked::vouched_for_by_the_domain_controller(),
+        };
+        self.finish(proven, validation.lm_session_key.as_ref())
+    }
+
+    /// Lets a client in that proved nothing, without session security. Whether there is no such
+    /// user, and guests are welcome, the caller says ([MS-NLMP] 3.2.5.1.2).
+    ///
+    /// # Errors
+    /// [`Refused::Guest`] unless the policy allows it; [`Error::Denied`] if the policy demands what
+    /// only a proof can carry.
+    pub fn accept_as_guest(self) -> Result<Accepted, Error> {
+        if !self.exchange.policy().allow_guest {
+            return Err(Refused::Guest.into());
+        }
+        self.exchange.accept_nobody(self.workstation)
+    }
+
+    /// Refuses the client: the error to log. An unknown user takes as long as a wrong password.
+    #[must_use]
+    pub fn deny(self, reason: Denied) -> Error {
+        if reason == Denied::UnknownUser {
+            core::hint::black_box(self.matches(&NtHash::from([0; 16])));
+        }
+        Error::Denied(reason)
+    }
+
+    /// Compares the proof with the right one.
+    fn prove(&self, nt_hash: &NtHash, lm_hash: Option<&LmHash>) -> Result<Proven, Error> {
+        let server_challenge = self.exchange.sent_challenge()?.server_challenge;
+        let proof = self.exchange.sent_proof()?;
+        let candidate = Candidate { user: &self.user, nt_hash, lm_hash };
+        let policy = self.exchange.policy();
+        let kinds = proof.possible_kinds().iter().filter(|kind| policy.accepts(**kind));
+        let mut proven = kinds.filter_map(|kind| candidate.verify(proof, *kind, &server_challenge));
+        proven.next().ok_or(Denied::WrongPassword.into())
+    }
+
+    /// The end of every way to the keys: what is proven, then the key, then all other checks.
+    fn finish(
+        self,
+        proven: Proven,
+        lm_session_key: Option<&LmSessionKey>,
+    ) -> Result<Accepted, Error> {
+        let Self { exchange, user, workstation } = self;
+        let Proven { kind, session_base_key, checked: ResponseChecked { .. } } = proven;
+        let key_exchange_key = match kind {
+            ResponseKind::Ntlmv2 | ResponseKind::Lmv2 => session_base_key.ntlmv2_key_exchange_key(),
+            ResponseKind::Ntlmv1 | ResponseKind::Ntlm2Session | ResponseKind::Lm => {
+                session_base_key
+                    .ntlmv1_key_exchange_key(
+                        exchange.flags,
+                        &exchange.sent_challenge()?.server_challenge,
+                        exchange.received()?.lm_response.as_bytes(),
+                        lm_session_key,
+                    )
+                    .ok_or(Refused::NoLmHash)?
+            }
+        };
+        let key = exchange.exported_session_key(&key_exchange_key)?;
+        let Checked { mic, bindings, target_name } = exchange.check(&key)?;
+        Ok(Accepted {
+            user: Some(user),
+            workstation,
+            response: Some(kind),
+            mic_checked: mic.is_some(),
+            bindings_checked: bindings.is_some(),
+            target_name,
+            keys: SessionKeys::new(exchange.flags, key, Side::Server),
+        })
+    }
+}
+
+/// A client that says it is nobody.
+#[derive(Debug)]
+#[must_use = "nobody is accepted yet"]
+pub struct VerifyAnonymous {
+    pub(super) exchange: Exchange,
+    pub(super) workstation: Text,
+}
+
+impl VerifyAnonymous {
+    /// Which machine the client says it is.
+    #[must_use]
+    pub const fn claimed_workstation(&self) -> &Text {
+        &self.workstation
+    }
+
+    /// Lets the client in, without session security.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if the policy demands what only a proof can carry: a MIC, channel bindings
+    /// or a target name.
+    pub fn accept(self) -> Result<Accepted, Error> {
+        self.exchange.accept_nobody(self.workstation)
+    }
+}
+
+impl Exchange {
+    fn accept_nobody(self, workstation: Text) -> Result<Accepted, Error> {
+        let policy = self.policy();
+        let demands = [
+            (policy.require_mic, Denied::MicMissing),
+            (policy.channel_bindings == Binding::Require, Denied::ChannelBindings),
+            (policy.target_name == Binding::Require, Denied::TargetName),
+        ];
+        if let Some((_, denied)) = demands.into_iter().find(|(is_demanded, _)| *is_demanded) {
+            return Err(denied.into());
+        }
+        Ok(Accepted {
+            user: None,
+            workstation,
+            response: None,
+            mic_checked: false,
+            bindings_checked: false,
+            target_name: None,
+            keys: SessionKeys::without_secret(self.flags, Side::Server),
+        })
+    }
+}
+
+/// A client that was let in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// Who it proved to be; `None` for anonymous clients and guests.
+    pub user: Option<UserName>,
+    /// Which machine it says it is. Nobody can prove that.
+    pub workstation: Text,
+    /// How it proved itself; `None` for anonymous clients and guests.
+    pub response: Option<ResponseKind>,
+    /// Whether a MIC shows that nobody changed the messages on the way.
+    pub mic_checked: bool,
+    /// Whether the client's channel bindings are those of this server.
+    pub bindings_checked: bool,
+    /// Which service the client asked for, unless it does not trust the name itself.
+    pub target_name: Option<Text>,
+    /// What the server shares with the client.
+    pub keys: SessionKeys,
+}

@@ -1,0 +1,119 @@
+//! The two halves of a session, which can be used apart.
+
+use super::cipher::Cipher;
+use super::{Part, Protection, part};
+use crate::crypto::{SealingKey, SigningKey};
+use crate::error::Error;
+use crate::wire::{NegotiateFlags, Signature};
+
+/// The sending half of a [`Session`](super::Session), by [`split`](super::Session::split).
+#[derive(Debug)]
+pub struct Sender {
+    protection: Protection,
+    cipher: Cipher,
+}
+
+/// The receiving half of a [`Session`](super::Session), by [`split`](super::Session::split).
+#[derive(Debug)]
+pub struct Receiver {
+    protection: Protection,
+    cipher: Cipher,
+}
+
+impl Sender {
+    /// One direction with keys of its own and a fresh key stream, whose next message has this
+    /// sequence number. For contexts that were established elsewhere, and for tests.
+    ///
+    /// Without a signing key it makes signatures without extended session security. A key must be
+    /// used for one direction of one session only.
+    #[must_use]
+    pub fn with_keys(
+        flags: NegotiateFlags,
+        signing_key: Option<&SigningKey>,
+        sealing_key: SealingKey,
+        sequence: u32,
+    ) -> Self {
+        let cipher = Cipher::new(flags, signing_key, sealing_key, sequence);
+        Self { protection: Protection::of_flags(flags), cipher }
+    }
+
+    /// See [`Session::sign`](super::Session::sign).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
+        self.seal_parts(&mut [Part::Clear(message)])
+    }
+
+    /// See [`Session::seal`](super::Session::seal).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
+        self.seal_parts(&mut [Part::Sealed(message)])
+    }
+
+    /// See [`Session::seal_parts`](super::Session::seal_parts).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
+        self.protection.allows(part::needed(parts))?;
+        self.cipher.seal(parts)
+    }
+
+    pub(super) fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
+        self.cipher.mech_list_mic(mech_types)
+    }
+}
+
+impl Receiver {
+    /// The receiving end of [`Sender::with_keys`].
+    #[must_use]
+    pub fn with_keys(
+        flags: NegotiateFlags,
+        signing_key: Option<&SigningKey>,
+        sealing_key: SealingKey,
+        sequence: u32,
+    ) -> Self {
+        let cipher = Cipher::new(flags, signing_key, sealing_key, sequence);
+        Self { protection: Protection::of_flags(flags), cipher }
+    }
+
+    /// See [`Session::verify`](super::Session::verify).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
+        self.unseal_parts(&mut [Part::Clear(message)], signature)
+    }
+
+    /// See [`Session::unseal`](super::Session::unseal).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
+        self.unseal_parts(&mut [Part::Sealed(message)], signature)
+    }
+
+    /// See [`Session::unseal_parts`](super::Session::unseal_parts).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unseal_parts(
+        &mut self,
+        parts: &mut [Part<'_>],
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        self.protection.allows(part::needed(parts))?;
+        self.cipher.unseal(parts, signature)
+    }
+
+    pub(super) fn verify_mech_list_mic(
+        &mut self,
+        mech_types: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        self.cipher.verify_mech_list_mic(mech_types, signature)
+    }
+}

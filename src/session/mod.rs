@@ -1,0 +1,339 @@
+//! Signing and sealing messages once the peers share a key ([MS-NLMP] 3.4).
+//!
+//! A session comes from [`SessionKeys`], which the client has after
+//! [`respond`](crate::client::AwaitChallenge::respond) and the server after it accepted. What it
+//! can do was settled before the exchange began: ask with
+//! [`Client::with_protection`](crate::Client::with_protection).
+//!
+//! Messages are protected in place and their signatures are detached: how both travel is the
+//! application protocol's business.
+//!
+//! | application protocol | what to call |
+//! |---|---|
+//! | LDAP, GSSAPI `wrap` | [`Session::seal`], [`Session::unseal`]: signature, then ciphertext |
+//! | GSSAPI `get_mic` | [`Session::sign`], [`Session::verify`] |
+//! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
+//! | SPNEGO | [`Session::mech_list_mic`] before all else |
+//! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves |
+//! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
+
+mod cipher;
+mod datagram;
+mod direction;
+mod part;
+
+pub use datagram::DatagramSession;
+pub use direction::{Receiver, Sender};
+pub use part::Part;
+
+use cipher::Cipher;
+
+use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
+use crate::error::{Error, Integrity, Misuse};
+use crate::wire::{NegotiateFlags, Signature};
+
+/// How messages are to be protected after the exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Protection {
+    /// Not at all, as in HTTP.
+    #[default]
+    None,
+    /// Signed: nobody can change, replay or reorder them.
+    Sign,
+    /// Signed and sealed: nobody can read them either.
+    Seal,
+}
+
+impl Protection {
+    /// What these negotiated flags provide.
+    #[must_use]
+    pub const fn of_flags(flags: NegotiateFlags) -> Self {
+        if flags.contains(NegotiateFlags::NEGOTIATE_SEAL) {
+            Self::Seal
+        } else if flags.contains(NegotiateFlags::NEGOTIATE_SIGN) {
+            Self::Sign
+        } else {
+            Self::None
+        }
+    }
+
+    /// Fails unless what is asked for is within this.
+    fn allows(self, asked: Self) -> Result<(), Error> {
+        if asked <= self { Ok(()) } else { Err(Misuse::NotNegotiated.into()) }
+    }
+}
+
+/// What an exchange yields: the key that both sides share and what it is for.
+#[derive(Debug)]
+pub struct SessionKeys {
+    flags: NegotiateFlags,
+    key: ExportedSessionKey,
+    side: Side,
+    /// Whether there is a secret at all: not for anonymous clients and guests.
+    is_secret: bool,
+}
+
+impl SessionKeys {
+    pub(crate) const fn new(flags: NegotiateFlags, key: ExportedSessionKey, side: Side) -> Self {
+        Self { flags, key, side, is_secret: true }
+    }
+
+    /// Of an anonymous client or a guest, whose key is zero ([MS-NLMP] 3.2.5.1.2).
+    pub(crate) fn without_secret(flags: NegotiateFlags, side: Side) -> Self {
+        Self { flags, key: ExportedSessionKey::from([0; 16]), side, is_secret: false }
+    }
+
+    /// What was negotiated.
+    #[must_use]
+    pub const fn flags(&self) -> NegotiateFlags {
+        self.flags
+    }
+
+    /// What a session of these keys can do.
+    #[must_use]
+    pub const fn protection(&self) -> Protection {
+        if self.is_secret { Protection::of_flags(self.flags) } else { Protection::None }
+    }
+
+    /// `ExportedSessionKey`: 16 secret bytes, for protocols that protect messages themselves.
+    /// All zero for anonymous clients and guests.
+    #[must_use]
+    pub fn exported_session_key(&self) -> &[u8; 16] {
+        self.key.expose()
+    }
+
+    /// The session of a connection-oriented exchange.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongMode`] if the exchange was connectionless, [`Misuse::NoSessionSecurity`] if
+    /// the client is anonymous or a guest.
+    pub fn into_session(self) -> Result<Session, Error> {
+        self.check_mode(NegotiateFlags::empty())?;
+        Ok(Session::new(self.flags, &self.key, self.side))
+    }
+
+    /// The session of a connectionless exchange.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongMode`] if the exchange was connection-oriented,
+    /// [`Misuse::NoSessionSecurity`] if the client is anonymous or a guest.
+    pub fn into_datagram_session(self) -> Result<DatagramSession, Error> {
+        self.check_mode(NegotiateFlags::NEGOTIATE_DATAGRAM)?;
+        Ok(DatagramSession::new(self.flags, &self.key, self.side))
+    }
+
+    fn check_mode(&self, mode: NegotiateFlags) -> Result<(), Error> {
+        if self.flags & NegotiateFlags::NEGOTIATE_DATAGRAM != mode {
+            return Err(Misuse::WrongMode.into());
+        }
+        if !self.is_secret {
+            return Err(Misuse::NoSessionSecurity.into());
+        }
+        Ok(())
+    }
+}
+
+/// Protects the messages of one connection, in both directions.
+///
+/// It counts messages: they must be verified in the order in which they were protected. A message
+/// that fails leaves nothing of itself: [`unseal`](Self::unseal) wipes it, and from then on all
+/// that is received is refused, since the key stream cannot be wound back. Only a signature that is
+/// refused before the key stream is touched (wrong version, wrong sequence number) does no harm.
+///
+/// It is not `Clone`: two copies would encrypt with the same key stream.
+#[derive(Debug)]
+pub struct Session {
+    protection: Protection,
+    channel: Channel,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all sessions are of the largest")]
+enum Channel {
+    /// Extended session security: each direction has its keys and its counter.
+    Duplex { sender: Sender, receiver: Receiver },
+    /// Without it, both directions share one RC4 state and one counter (3.4), so that the peers
+    /// must take turns.
+    Shared(Cipher),
+    /// ALWAYS_SIGN alone: signatures are dummies (3.4.4.3).
+    Dummy,
+    /// Nothing was negotiated.
+    Nothing,
+}
+
+impl Session {
+    /// The session that these flags and this key make, for a context that was established
+    /// elsewhere. Otherwise it comes from [`SessionKeys::into_session`].
+    ///
+    /// A key must be used for one session only.
+    #[must_use]
+    pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+        let protection = Protection::of_flags(flags);
+        let keys =
+            |side| (SigningKey::derive(flags, key, side), SealingKey::derive(flags, key, side));
+        let channel = if protection == Protection::None {
+            if flags.contains(NegotiateFlags::NEGOTIATE_ALWAYS_SIGN) {
+                Channel::Dummy
+            } else {
+                Channel::Nothing
+            }
+        } else if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
+            let (signing, sealing) = keys(side);
+            let sender = Sender::with_keys(flags, signing.as_ref(), sealing, 0);
+            let (signing, sealing) = keys(side.peer());
+            let receiver = Receiver::with_keys(flags, signing.as_ref(), sealing, 0);
+            Channel::Duplex { sender, receiver }
+        } else {
+            let (_, sealing) = keys(side);
+            Channel::Shared(Cipher::new(flags, None, sealing, 0))
+        };
+        Self { protection, channel }
+    }
+
+    /// What this session can do.
+    #[must_use]
+    pub const fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// The signature of a message that is sent in clear (`GSS_GetMIC`).
+    ///
+    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it is [`Signature::DUMMY`].
+    ///
+    /// # Errors
+    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`].
+    pub fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
+        match &mut self.channel {
+            Channel::Duplex { sender, .. } => sender.sign(message),
+            Channel::Shared(cipher) => cipher.seal(&mut [Part::Clear(message)]),
+            Channel::Dummy => Ok(Signature::DUMMY),
+            Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+
+    /// Checks the signature of a message that came in clear (`GSS_VerifyMIC`).
+    ///
+    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it must be [`Signature::DUMMY`],
+    /// and then says nothing of the message.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] if it is not the next message or was changed,
+    /// [`Misuse::NotNegotiated`].
+    pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
+        match &mut self.channel {
+            Channel::Duplex { receiver, .. } => receiver.verify(message, signature),
+            Channel::Shared(cipher) => cipher.unseal(&mut [Part::Clear(message)], signature),
+            Channel::Dummy if *signature == Signature::DUMMY => Ok(()),
+            Channel::Dummy => Err(Integrity::Checksum.into()),
+            Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+
+    /// Encrypts a message in place and returns its signature (`GSS_Wrap`).
+    ///
+    /// # Errors
+    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`]; the message is unchanged then.
+    pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
+        self.seal_parts(&mut [Part::Sealed(message)])
+    }
+
+    /// Decrypts a message in place and checks its signature (`GSS_Unwrap`).
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] if it is not the next message, or was changed: it is wiped then.
+    /// [`Misuse::NotNegotiated`].
+    pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
+        self.unseal_parts(&mut [Part::Sealed(message)], signature)
+    }
+
+    /// Protects a message of several parts with one signature (`GSS_WrapEx`).
+    ///
+    /// ```
+    /// # use ntlm::session::{Part, Session};
+    /// # use ntlm::{Error, wire::Signature};
+    /// # fn rpc(session: &mut Session, header: &[u8], stub: &mut [u8], trailer: &[u8])
+    /// # -> Result<Signature, Error> {
+    /// // DCE/RPC packet privacy: all three are signed, and nobody can read the stub data.
+    /// session.seal_parts(&mut [Part::Clear(header), Part::Sealed(stub), Part::Clear(trailer)])
+    /// # }
+    /// ```
+    ///
+    /// With extended session security the signature covers all parts. Without it, it covers the
+    /// sealed ones, and the clear ones only if none is sealed: Windows reads 3.4.6 so, whose
+    /// "NTLMv1" means the session, not the response. Parts that shall not be signed in either case
+    /// do not belong here.
+    ///
+    /// # Errors
+    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`]; the parts are unchanged then.
+    pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
+        self.protection.allows(part::needed(parts))?;
+        match &mut self.channel {
+            Channel::Duplex { sender, .. } => sender.seal_parts(parts),
+            Channel::Shared(cipher) => cipher.seal(parts),
+            Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+
+    /// Takes back what [`seal_parts`](Self::seal_parts) did (`GSS_UnwrapEx`).
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] if it is not the next message, or was changed: the sealed parts are
+    /// wiped then. [`Misuse::NotNegotiated`].
+    pub fn unseal_parts(
+        &mut self,
+        parts: &mut [Part<'_>],
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        self.protection.allows(part::needed(parts))?;
+        match &mut self.channel {
+            Channel::Duplex { receiver, .. } => receiver.unseal_parts(parts, signature),
+            Channel::Shared(cipher) => cipher.unseal(parts, signature),
+            Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+
+    /// The `mechListMIC` of SPNEGO (RFC 4178): signs the list of mechanisms, before all other
+    /// messages. It consumes the first sequence number, but not the key stream, which starts with
+    /// the next message; gss-ntlmssp, Samba and Windows do so.
+    ///
+    /// # Errors
+    /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or
+    /// [`Misuse::MechListMicTooLate`] if another message was protected before.
+    pub fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
+        self.duplex()?.0.mech_list_mic(mech_types)
+    }
+
+    /// Checks the peer's `mechListMIC`, before all its other messages.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] if it does not match, and as [`mech_list_mic`](Self::mech_list_mic).
+    pub fn verify_mech_list_mic(
+        &mut self,
+        mech_types: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        self.duplex()?.1.verify_mech_list_mic(mech_types, signature)
+    }
+
+    /// Two halves that can be used apart, one for each direction.
+    ///
+    /// # Errors
+    /// [`Misuse::NeedsExtendedSessionSecurity`]: without it, both directions share a key stream.
+    /// [`Misuse::NotNegotiated`].
+    pub fn split(self) -> Result<(Sender, Receiver), Error> {
+        match self.channel {
+            Channel::Duplex { sender, receiver } => Ok((sender, receiver)),
+            Channel::Shared(_) => Err(Misuse::NeedsExtendedSessionSecurity.into()),
+            Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+
+    fn duplex(&mut self) -> Result<(&mut Sender, &mut Receiver), Error> {
+        match &mut self.channel {
+            Channel::Duplex { sender, receiver } => Ok((sender, receiver)),
+            Channel::Shared(_) => Err(Misuse::NeedsExtendedSessionSecurity.into()),
+            Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the scenario tests share: a fixed environment, both sides in memory, and test data.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+
+use ntlm::server::{Accepted, Claim};
+use ntlm::session::SessionKeys;
+use ntlm::{Client, Environment, EnvironmentError, Error, FileTime, NtHash, Server};
+use serde_json::Value;
+
+/// A clock that stands, and "random" bytes that count up.
+pub struct Fixed {
+    pub now: FileTime,
+    pub next: u8,
+}
+
+impl Fixed {
+    pub fn at(now: FileTime) -> Self {
+        Self { now, next: 1 }
+    }
+}
+
+/// 2026-11-22 09:30:00 UTC.
+pub const NOW: FileTime = FileTime::from_ticks(134_397_918_000_000_000);
+
+impl Default for Fixed {
+    fn default() -> Self {
+        Self::at(NOW)
+    }
+}
+
+impl Environment for Fixed {
+    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+        Ok(self.now)
+    }
+
+    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
+        for byte in buffer {
+            *byte = self.next;
+            self.next = self.next.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// The three messages of an exchange and what the client holds at its end.
+pub struct Exchange {
+    pub negotiate: Vec<u8>,
+    pub challenge: Vec<u8>,
+    pub authenticate: Vec<u8>,
+    pub client_keys: SessionKeys,
+}
+
+/// Lets a client and a server exchange their messages, up to the last one.
+pub fn exchange(
+    client: &Client,
+    server: &Server,
+    environment: &mut dyn Environment,
+) -> Result<(Exchange, ntlm::server::AwaitAuthenticate), Error> {
+    let (negotiate, await_challenge) = client.initiate()?;
+    let (challenge, await_authenticate) = server.challenge(&negotiate, environment)?;
+    let response = await_challenge.respond(&challenge, environment)?;
+    let exchange =
+        Exchange { negotiate, challenge, authenticate: response.token, client_keys: response.keys };
+    Ok((exchange, await_authenticate))
+}
+
+/// A whole exchange; the server knows the password of whoever comes.
+pub fn log_in(client: &Client, server: &Server, password: &str) -> Result<Outcome, Error> {
+    let environment = &mut Fixed::default();
+    let (exchange, handshake) = exchange(client, server, environment)?;
+    let claim = handshake.read(&exchange.authenticate, environment)?;
+    let accepted = accept(claim, password)?;
+    Ok(Outcome { client: exchange.client_keys, accepted })
+}
+
+pub struct Outcome {
+    pub client: SessionKeys,
+    pub accepted: Accepted,
+}
+
+/// Verifies a claim with a password.
+pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
+    let nt_hash = NtHash::of_password(password);
+    match claim {
+        Claim::User(claim) => match ntlm::crypto::LmHash::of_password(password, &ntlm::Ascii) {
+            Some(lm_hash) => claim.with_hashes(&nt_hash, &lm_hash),
+            None => claim.with_nt_hash(&nt_hash),
+        },
+        Claim::Anonymous(claim) => claim.accept(),
+        _ => panic!("there is no other claim"),
+    }
+}
+
+/// A file below `tests/data`.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+pub fn read_json(path: &Path) -> Value {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The bytes of a string of hexadecimal digits.
+pub fn unhex(digits: &str) -> Vec<u8> {
+    assert!(digits.len() % 2 == 0, "{digits}");
+    let byte = |i| u8::from_str_radix(&digits[i..i + 2], 16).expect(digits);
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The fields of a JSON object, by what they hold.
+pub trait Fields {
+    fn text(&self, name: &str) -> Option<&str>;
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.text(name).map(unhex)
+    }
+}
+
+impl Fields for Value {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+}
+
+/// That many bytes of a field that must be there.
+pub fn array<const N: usize>(value: &Value, name: &str) -> [u8; N] {
+    let bytes = value.bytes(name).unwrap_or_else(|| panic!("{name} in {value}"));
+    bytes.try_into().unwrap_or_else(|bytes: Vec<u8>| panic!("{name}: {} bytes", bytes.len()))
+}

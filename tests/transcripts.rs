@@ -1,0 +1,366 @@
+//! Real exchanges between implementations that we did not write, replayed.
+//!
+//! Each file holds the three messages and what the peers protected afterwards. A replay takes the
+//! messages apart and puts them together, verifies them as the server, recovers the session key,
+//! verifies every protected message, and makes it again, byte for byte.
+//!
+//! The environment variable `NTLM_TRANSCRIPTS` names one more folder of such files. What cannot be
+//! replayed has failed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Fields, Fixed, array, hex, unhex};
+use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::error::Denied;
+use ntlm::server::{Accepted, Names, Policy};
+use ntlm::session::Part;
+use ntlm::wire::{Authenticate, Challenge, Negotiate, NtResponse, Signature};
+use ntlm::{
+    Binding, ChannelBindings, DatagramSession, Error, FileTime, LmCompatibility, Server, Session,
+};
+use serde_json::Value;
+
+type Outcome<T> = Result<T, String>;
+
+#[test]
+fn every_transcript_replays_as_it_was() {
+    let mut files = json_files(&common::data("transcripts"));
+    assert_eq!(files.len(), 294);
+    if let Some(folder) = std::env::var_os("NTLM_TRANSCRIPTS") {
+        let more = json_files(Path::new(&folder));
+        assert!(!more.is_empty(), "no transcripts in {}", Path::new(&folder).display());
+        files.extend(more);
+    }
+    let (mut messages, mut failed) = (0, 0);
+    for file in &files {
+        let transcript = common::read_json(file);
+        match std::panic::catch_unwind(|| replay(&transcript)) {
+            Ok(Ok(count)) => messages += count,
+            Ok(Err(what)) => {
+                println!("{}: {what}", file.display());
+                failed += 1;
+            }
+            Err(_) => {
+                println!("{}: panicked", file.display());
+                failed += 1;
+            }
+        }
+    }
+    println!("{} transcripts, {messages} messages, {failed} failed", files.len());
+    assert_eq!(failed, 0);
+}
+
+fn json_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder);
+    let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    files.sort();
+    files
+}
+
+/// Replays one exchange, and tells how many protected messages followed.
+fn replay(transcript: &Value) -> Outcome<usize> {
+    let bytes = |name| transcript.bytes(name).unwrap_or_default();
+    let (negotiate, challenge, authenticate) =
+        (bytes("negotiate"), bytes("challenge"), bytes("authenticate"));
+    let expected = transcript.text("replay").ok_or("no answer is expected")?;
+
+    if transcript.text("mode") != Some("datagram") {
+        round_trip_negotiate(&negotiate)?;
+    }
+    round_trip_challenge(&challenge)?;
+    let answer = verify(transcript, &negotiate, &challenge, &authenticate);
+    // A message that was cut on the way need not parse, if that is why it is refused.
+    if !matches!(answer, Err(Error::Wire(_))) {
+        round_trip_authenticate(&authenticate)?;
+    }
+    match (expected, answer) {
+        ("accept" | "either", Ok(accepted)) => protected(transcript, accepted),
+        ("reject", Err(Error::Denied(_) | Error::Wire(_) | Error::Unexpected(_))) => Ok(0),
+        // Policy decides; ours allows all, so only what it could not verify may be refused.
+        ("either", Err(Error::Denied(Denied::WrongPassword))) => Err("wrong response".into()),
+        (_, answer) => Err(format!("{expected} expected: {answer:?}")),
+    }
+}
+
+/// The answer of a server that allows all kinds of responses, and knows the user's password under
+/// whatever name the client gives.
+fn verify(
+    transcript: &Value,
+    negotiate: &[u8],
+    challenge: &[u8],
+    authenticate: &[u8],
+) -> Result<Accepted, Error> {
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.allow_lmv2_alone = true;
+    policy.allow_anonymous = true;
+    policy.require_when_protected = Default::default();
+    policy.require_target_info = false;
+    policy.target_name = Binding::Ignore;
+    let bindings = ["server_channel_bindings_app_data", "channel_bindings_app_data"];
+    let bindings = bindings.iter().find_map(|name| transcript.bytes(name));
+    policy.channel_bindings = if bindings.is_some() { Binding::Require } else { Binding::Ignore };
+    let mut server = Server::new(Names::standalone("REPLAY")).with_policy(policy);
+    if let Some(data) = bindings {
+        server = server.with_channel_bindings(ChannelBindings::application_data(&data));
+    }
+    let mut environment = Fixed::at(time_of(challenge, authenticate));
+    let handshake = server.resume(negotiate.into(), challenge.into())?;
+    let claim = handshake.read(authenticate, &mut environment)?;
+    let password = ["server_password", "password"].iter().find_map(|name| transcript.text(name));
+    common::accept(claim, password.unwrap_or_default())
+}
+
+/// When it was: the server's time, or the client's if the server did not tell.
+fn time_of(challenge: &[u8], authenticate: &[u8]) -> FileTime {
+    let challenge = Challenge::parse(challenge).ok();
+    let server = challenge.and_then(|message| message.target_info?.timestamp());
+    let client = || match Authenticate::parse(authenticate).ok()?.nt_response {
+        NtResponse::V2(response) => Some(response.time()),
+        _ => None,
+    };
+    server.or_else(client).unwrap_or_default()
+}
+
+/// Checks the session key and every message that it protects.
+fn protected(transcript: &Value, accepted: Accepted) -> Outcome<usize> {
+    let flags = accepted.keys.flags();
+    let key = *accepted.keys.exported_session_key();
+    if transcript.text("exported_session_key").is_some() && accepted.user.is_some() {
+        let right: [u8; 16] = array(transcript, "exported_session_key");
+        if key != right {
+            return Err(format!("session key {} instead of {}", hex(&key), hex(&right)));
+        }
+    }
+    let messages = messages_in_order(transcript)?;
+    if messages.is_empty() {
+        return Ok(0);
+    }
+    let key = ExportedSessionKey::from(key);
+    if transcript.text("mode") == Some("datagram") {
+        let server = accepted.keys.into_datagram_session().map_err(|error| error.to_string())?;
+        let mut client = Peer::Datagram(DatagramSession::new(flags, &key, Side::Client));
+        return replay_messages(&mut client, &mut Peer::Datagram(server), &messages);
+    }
+    let mut server = accepted.keys.into_session().map_err(|error| error.to_string())?;
+    let mut client = Session::new(flags, &key, Side::Client);
+    if transcript.get("initial_seq").is_some() {
+        mech_list_mics(transcript, &mut client, &mut server)?;
+    }
+    replay_messages(&mut Peer::Connected(client), &mut Peer::Connected(server), &messages)
+}
+
+struct Protected<'a> {
+    order: u64,
+    from: Side,
+    fields: &'a Value,
+}
+
+fn messages_in_order(transcript: &Value) -> Outcome<Vec<Protected<'_>>> {
+    let mut messages = Vec::new();
+    for (name, from) in [("client_to_server", Side::Client), ("server_to_client", Side::Server)] {
+        for fields in transcript[name].as_array().map_or(&[][..], Vec::as_slice) {
+            let order = fields["order"].as_u64().ok_or("a message without order")?;
+            messages.push(Protected { order, from, fields });
+        }
+    }
+    messages.sort_by_key(|message| message.order);
+    Ok(messages)
+}
+
+enum Peer {
+    Connected(Session),
+    Datagram(DatagramSession),
+}
+
+impl Peer {
+    fn protect(&mut self, number: u32, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
+        match self {
+            Self::Connected(session) => session.seal_parts(parts),
+            Self::Datagram(session) => session.seal_parts(number, parts),
+        }
+    }
+
+    fn unprotect(
+        &mut self,
+        number: u32,
+        parts: &mut [Part<'_>],
+        signature: &Signature,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Connected(session) => session.unseal_parts(parts, signature),
+            Self::Datagram(session) => session.unseal_parts(number, parts, signature),
+        }
+    }
+}
+
+fn replay_messages(
+    client: &mut Peer,
+    server: &mut Peer,
+    messages: &[Protected<'_>],
+) -> Outcome<usize> {
+    for (position, message) in messages.iter().enumerate() {
+        let (sender, receiver) = match message.from {
+            Side::Client => (&mut *client, &mut *server),
+            Side::Server => (&mut *server, &mut *client),
+        };
+        replay_message(sender, receiver, message.fields)
+            .map_err(|what| format!("message {position}: {what}"))?;
+    }
+    Ok(messages.len())
+}
+
+fn replay_message(sender: &mut Peer, receiver: &mut Peer, fields: &Value) -> Outcome<()> {
+    let bytes = |name| fields.bytes(name).ok_or(format!("no {name}"));
+    let (plaintext, token) = (bytes("plaintext")?, bytes("token")?);
+    let (signature, ciphertext) = token.split_at_checked(16).ok_or("the token is too short")?;
+    let received = Signature::try_from(signature).map_err(|error| error.to_string())?;
+    let number = fields["seq"].as_u64().and_then(|seq| u32::try_from(seq).ok());
+    let number = match sender {
+        Peer::Datagram(_) => number.ok_or("no seq")?,
+        Peer::Connected(_) => 0,
+    };
+
+    // In DCE/RPC more is signed than sealed: what stands before and after the plain text.
+    let signed = fields.bytes("signed_data").unwrap_or_else(|| plaintext.clone());
+    let start = signed.windows(plaintext.len().max(1)).position(|part| part == plaintext);
+    let start = start.unwrap_or_default();
+    let (before, after) = (&signed[..start], &signed[start + plaintext.len()..]);
+    let seals = match fields.text("op") {
+        Some("seal") => true,
+        Some("sign") => false,
+        op => return Err(format!("unknown operation {op:?}")),
+    };
+    fn parts<'a>(
+        before: &'a [u8],
+        body: &'a mut [u8],
+        after: &'a [u8],
+        seals: bool,
+    ) -> [Part<'a>; 3] {
+        let body = if seals { Part::Sealed(body) } else { Part::Clear(body) };
+        [Part::Clear(before), body, Part::Clear(after)]
+    }
+
+    let mut body = plaintext.clone();
+    let made = sender.protect(number, &mut parts(before, &mut body, after, seals));
+    let made = made.map_err(|error| error.to_string())?;
+    let ours = same_form(&made, &received);
+    if ours != *received.as_bytes() || (seals && body != ciphertext) {
+        let (ours, theirs) = (hex(&ours), hex(&token));
+        return Err(format!("made {ours} {}, recorded {theirs}", hex(&body)));
+    }
+
+    let mut body = if seals { ciphertext.to_vec() } else { plaintext.clone() };
+    let result = receiver.unprotect(number, &mut parts(before, &mut body, after, seals), &received);
+    result.map_err(|error| error.to_string())?;
+    if body != plaintext {
+        return Err(format!("unsealed to {}", hex(&body)));
+    }
+    Ok(())
+}
+
+/// Our signature with the received `RandomPad`, where the algorithm does not define it: Samba sends
+/// what comes out of the cipher.
+fn same_form(ours: &Signature, received: &Signature) -> [u8; 16] {
+    let mut ours = *ours.as_bytes();
+    if ours[4..8] == [0; 4] {
+        ours[4..8].copy_from_slice(&received.as_bytes()[4..8]);
+    }
+    ours
+}
+
+/// The `mechListMIC`s of a SPNEGO exchange: the client's is in its last token, the server's in its
+/// last; what they sign is the list of mechanisms in the first token.
+fn mech_list_mics(transcript: &Value, client: &mut Session, server: &mut Session) -> Outcome<()> {
+    if transcript["initial_seq"] != serde_json::json!({ "c": 1, "s": 1 }) {
+        return Err("sequence numbers start where nobody does".into());
+    }
+    let tokens = transcript["spnego_tokens"].as_array().ok_or("no SPNEGO tokens")?;
+    let token = |value: &Value| unhex(value.text("token").unwrap());
+    let first = token(tokens.first().ok_or("no SPNEGO token")?);
+    let mech_types = der(&first, &[0x60, 0xa0, 0x30, 0xa0]).ok_or("no mechTypes")?;
+    for from in ["client", "server"] {
+        let (sender, receiver) = if from == "client" {
+            (&mut *client, &mut *server)
+        } else {
+            (&mut *server, &mut *client)
+        };
+        let mut last_first = tokens.iter().rev().filter(|value| value.text("from") == Some(from));
+        let mic = last_first.find_map(|value| der(&token(value), &[0xa1, 0x30, 0xa3, 0x04]));
+        let mic = mic.ok_or(format!("no mechListMIC of the {from}"))?;
+        let mic = Signature::try_from(&mic[..]).map_err(|error| error.to_string())?;
+        let made = sender.mech_list_mic(&mech_types).map_err(|error| error.to_string())?;
+        if made != mic {
+            return Err(format!("the mechListMIC of the {from} is another"));
+        }
+        receiver.verify_mech_list_mic(&mech_types, &mic).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// The content of a DER element, found by the tags on the way to it; at each level others are
+/// passed over.
+fn der(bytes: &[u8], path: &[u8]) -> Option<Vec<u8>> {
+    let Some((wanted, path)) = path.split_first() else { return Some(bytes.to_vec()) };
+    let mut rest = bytes;
+    while let [tag, length, content @ ..] = rest {
+        let (length, content) = match length {
+            0x81 => (usize::from(*content.first()?), content.get(1..)?),
+            0x82 => {
+                let high_low = content.first_chunk().copied()?;
+                (usize::from(u16::from_be_bytes(high_low)), content.get(2..)?)
+            }
+            length => (usize::from(*length), content),
+        };
+        let (content, after) = content.split_at_checked(length)?;
+        if tag == wanted {
+            return der(content, path);
+        }
+        rest = after;
+    }
+    None
+}
+
+fn round_trip_negotiate(bytes: &[u8]) -> Outcome<()> {
+    let message = Negotiate::parse(bytes).map_err(|error| format!("NEGOTIATE: {error}"))?;
+    let mut out = Vec::new();
+    message.emit(&mut out).map_err(|error| error.to_string())?;
+    let again = Negotiate::parse(&out).map_err(|error| error.to_string())?;
+    same("NEGOTIATE", &message, &again, message.encoded_len(), out.len())
+}
+
+fn round_trip_challenge(bytes: &[u8]) -> Outcome<()> {
+    let message = Challenge::parse(bytes).map_err(|error| format!("CHALLENGE: {error}"))?;
+    let mut out = Vec::new();
+    message.emit(&mut out).map_err(|error| error.to_string())?;
+    let again = Challenge::parse(&out).map_err(|error| error.to_string())?;
+    same("CHALLENGE", &message, &again, message.encoded_len(), out.len())
+}
+
+fn round_trip_authenticate(bytes: &[u8]) -> Outcome<()> {
+    let message = Authenticate::parse(bytes).map_err(|error| format!("AUTHENTICATE: {error}"))?;
+    let mut out = Vec::new();
+    message.emit(&mut out).map_err(|error| error.to_string())?;
+    let again = Authenticate::parse(&out).map_err(|error| error.to_string())?;
+    same("AUTHENTICATE", &message, &again, message.encoded_len(), out.len())
+}
+
+fn same<T: PartialEq>(
+    name: &str,
+    message: &T,
+    again: &T,
+    length: usize,
+    written: usize,
+) -> Outcome<()> {
+    if message != again || length != written {
+        return Err(format!("{name} is not the same after a round trip"));
+    }
+    Ok(())
+}
