@@ -6,7 +6,7 @@
 //! let client = Client::new(Credentials::password("alice", "secret"));
 //! let (negotiate, _) = client.initiate()?;
 //! let table = inspect::annotate(&negotiate).to_string();
-//! assert!(table.contains("    12..16    NegotiateFlags        0xa2088207\n"), "{table}");
+//! assert!(table.contains("    12..16    NegotiateFlags                   0x02088207\n"), "{table}");
 //! assert!(table.contains("NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY\n"));
 //! # Ok::<(), ntlm::Error>(())
 //! ```
@@ -89,33 +89,55 @@ enum Item {
     Secret,
 }
 
-const NEGOTIATE: &[Part] = &[
-    (12, "NegotiateFlags", Kind::Flags),
-    (16, "DomainName", Kind::Field(Item::OemText)),
-    (24, "WorkstationName", Kind::Field(Item::OemText)),
-    (32, "Version", Kind::Version),
-];
+/// The header of a message: its name, up to where it always goes, and its parts.
+struct Header {
+    name: &'static str,
+    least: usize,
+    parts: &'static [Part],
+}
 
-const CHALLENGE: &[Part] = &[
-    (12, "TargetName", Kind::Field(Item::Text)),
-    (20, "NegotiateFlags", Kind::Flags),
-    (24, "ServerChallenge", Kind::Bytes(8)),
-    (32, "Reserved", Kind::Bytes(8)),
-    (40, "TargetInfo", Kind::Field(Item::AvPairs)),
-    (48, "Version", Kind::Version),
-];
+const NEGOTIATE: Header = Header {
+    name: "NEGOTIATE_MESSAGE",
+    least: 16,
+    parts: &[
+        (12, "NegotiateFlags", Kind::Flags),
+        (16, "DomainName", Kind::Field(Item::OemText)),
+        (24, "Workstation", Kind::Field(Item::OemText)),
+        (32, "Version", Kind::Version),
+    ],
+};
 
-const AUTHENTICATE: &[Part] = &[
-    (12, "LmChallengeResponse", Kind::Field(Item::Secret)),
-    (20, "NtChallengeResponse", Kind::Field(Item::NtResponse)),
-    (28, "DomainName", Kind::Field(Item::Text)),
-    (36, "UserName", Kind::Field(Item::Text)),
-    (44, "Workstation", Kind::Field(Item::Text)),
-    (52, "EncryptedSessionKey", Kind::Field(Item::Secret)),
-    (60, "NegotiateFlags", Kind::Flags),
-    (64, "Version", Kind::Version),
-    (72, "MIC", Kind::Mic),
-];
+const CHALLENGE: Header = Header {
+    name: "CHALLENGE_MESSAGE",
+    least: 32,
+    parts: &[
+        (12, "TargetName", Kind::Field(Item::Text)),
+        (20, "NegotiateFlags", Kind::Flags),
+        (24, "ServerChallenge", Kind::Bytes(8)),
+        (32, "Reserved", Kind::Bytes(8)),
+        (40, "TargetInfo", Kind::Field(Item::AvPairs)),
+        (48, "Version", Kind::Version),
+    ],
+};
+
+const AUTHENTICATE: Header = Header {
+    name: "AUTHENTICATE_MESSAGE",
+    least: 52,
+    parts: &[
+        (12, "LmChallengeResponse", Kind::Field(Item::Secret)),
+        (20, "NtChallengeResponse", Kind::Field(Item::NtResponse)),
+        (28, "DomainName", Kind::Field(Item::Text)),
+        (36, "UserName", Kind::Field(Item::Text)),
+        (44, "Workstation", Kind::Field(Item::Text)),
+        (52, "EncryptedRandomSessionKey", Kind::Field(Item::Secret)),
+        (60, "NegotiateFlags", Kind::Flags),
+        (64, "Version", Kind::Version),
+        (72, "MIC", Kind::Mic),
+    ],
+};
+
+/// What has the signature of a message and no known type.
+const UNKNOWN: Header = Header { name: "NTLM message of unknown type", least: 12, parts: &[] };
 
 /// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs.
 const NTLMV2: &[(Range<usize>, &str)] = &[
@@ -135,44 +157,43 @@ struct Table<'a, 'f, 'g> {
 impl<'a> Table<'a, '_, '_> {
     fn message(&mut self, after_signature: &[u8]) -> fmt::Result {
         let number = after_signature.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
-        let (name, parts) = match number {
-            Some(1) => ("NEGOTIATE_MESSAGE", NEGOTIATE),
-            Some(2) => ("CHALLENGE_MESSAGE", CHALLENGE),
-            Some(3) => ("AUTHENTICATE_MESSAGE", AUTHENTICATE),
-            _ => ("NTLM message of unknown type", [].as_slice()),
+        let header = match number {
+            Some(1) => NEGOTIATE,
+            Some(2) => CHALLENGE,
+            Some(3) => AUTHENTICATE,
+            _ => UNKNOWN,
         };
-        writeln!(self.f, "{name}, {} bytes", self.token.len())?;
+        writeln!(self.f, "{}, {} bytes", header.name, self.token.len())?;
         self.line(0..8, "Signature", "\"NTLMSSP\\0\"")?;
         match number {
             Some(number) => self.line(8..12, "MessageType", number)?,
-            None => self.cut_off(8..12, "MessageType")?,
+            None => self.missing(8..12, "MessageType")?,
         }
-        self.parts(parts)
+        self.fields(&header)
     }
 
-    fn parts(&mut self, parts: &[Part]) -> fmt::Result {
-        let flags = parts.iter().find(|(_, _, kind)| matches!(kind, Kind::Flags));
-        let flags = flags.and_then(|(at, ..)| self.u32(*at)).unwrap_or_default();
-        let character_set = NegotiateFlags::from_bits_retain(flags).character_set();
-        let mut items = self.items(parts);
-        items.sort_by_key(|(range, ..)| range.start);
-        let header = 16..items.first().map_or(usize::MAX, |(range, ..)| range.start);
+    fn fields(&mut self, header: &Header) -> fmt::Result {
+        let items = self.items(header.parts);
+        let payload = items.first().map_or(usize::MAX, |(range, ..)| range.start);
         let mut end = 12;
-        for (at, name, kind) in parts {
-            // Old peers leave out the end of the header; pyspnego puts the MIC where a version is.
-            let (at, kind) = match kind {
-                Kind::Version if (80..88).contains(&header.end) => continue,
-                Kind::Mic if (80..88).contains(&header.end) => (64, Kind::Mic),
-                _ => (*at, *kind),
+        let mut character_set = None;
+        for (at, name, kind) in header.parts {
+            let at = match kind {
+                // pyspnego leaves the version out and puts the MIC in its place.
+                Kind::Mic if (80..88).contains(&payload) => 64,
+                Kind::Version if (80..88).contains(&payload) && *at == 64 => continue,
+                _ => *at,
             };
             let range = at..at + kind.len();
-            let is_optional = matches!(kind, Kind::Version | Kind::Mic);
-            let ends_before = range.end > header.end || at >= self.token.len();
-            if at >= header.start && ends_before && (is_optional || items.is_empty()) {
+            // Old peers leave out the end of the header.
+            if at >= header.least && (at >= self.token.len() || range.end > payload) {
                 continue;
             }
-            end = end.max(range.end.min(self.token.len()));
-            self.part(range, name, kind)?;
+            if let (Kind::Flags, Some(bytes)) = (kind, self.token.get(range.clone())) {
+                character_set = NegotiateFlags::from_bits_retain(number(bytes)).character_set();
+            }
+            end = end.max(range.end);
+            self.part(range, name, *kind)?;
         }
         for (range, name, item) in items {
             end = end.max(range.end);
@@ -183,7 +204,7 @@ impl<'a> Table<'a, '_, '_> {
 
     fn part(&mut self, range: Range<usize>, name: &str, kind: Kind) -> fmt::Result {
         let Some(bytes) = self.token.get(range.clone()) else {
-            return self.cut_off(range, name);
+            return self.missing(range, name);
         };
         match kind {
             Kind::Flags => {
@@ -207,12 +228,13 @@ impl<'a> Table<'a, '_, '_> {
                     _ if length == 0 => "",
                     _ => ", outside the message",
                 };
+                let name = format_args!("{name}Fields");
                 self.line(range, name, format_args!("{length} bytes at {offset}{outside}"))
             }
         }
     }
 
-    /// The items that lie within the message, with their range.
+    /// The items that lie within the message, in their order there.
     fn items(&self, parts: &[Part]) -> Vec<(Range<usize>, &'static str, Item)> {
         let item = |(at, name, kind): &Part| {
             let Kind::Field(item) = kind else { return None };
@@ -220,7 +242,9 @@ impl<'a> Table<'a, '_, '_> {
             let range = offset..offset.checked_add(length)?;
             (length > 0 && range.end <= self.token.len()).then_some((range, *name, *item))
         };
-        parts.iter().filter_map(item).collect()
+        let mut items: Vec<_> = parts.iter().filter_map(item).collect();
+        items.sort_by_key(|(range, ..)| range.start);
+        items
     }
 
     fn item(
@@ -254,14 +278,12 @@ impl<'a> Table<'a, '_, '_> {
         self.secret(within(&(0..16)), "  NTProofStr")?;
         for (part, name) in NTLMV2 {
             let part = within(part);
-            let name = format_args!("  {name}");
-            match self.token.get(part.clone()).filter(|_| part.end <= range.end) {
-                None => return self.cut_off(part, name),
-                Some(bytes) if bytes.len() == 8 && part.start == range.start + 24 => {
-                    let ticks = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-                    self.line(part, name, FileTime::from_ticks(ticks))?;
-                }
-                Some(bytes) => self.line(part, name, Hex(bytes))?,
+            let bytes = self.token.get(part.clone()).filter(|_| part.end <= range.end);
+            let indented = format_args!("  {name}");
+            match bytes {
+                None => return self.missing(part, indented),
+                Some(bytes) if *name == "TimeStamp" => self.line(part, indented, Time(bytes))?,
+                Some(bytes) => self.line(part, indented, Hex(bytes))?,
             }
         }
         self.av_pairs(range.start + 44..range.end)
@@ -272,12 +294,12 @@ impl<'a> Table<'a, '_, '_> {
         loop {
             let header = self.token.get(at..at + 4).filter(|_| at + 4 <= list.end);
             let Some([id_low, id_high, low, high]) = header else {
-                return self.cut_off(at..at + 4, "  AV pair");
+                return self.missing(at..at + 4, "  AV pair");
             };
             let id = AvId(u16::from_le_bytes([*id_low, *id_high]));
             let end = at + 4 + usize::from(u16::from_le_bytes([*low, *high]));
             let Some(value) = self.token.get(at + 4..end).filter(|_| end <= list.end) else {
-                return self.cut_off(at..end, format_args!("  {id}"));
+                return self.missing(at..end, format_args!("  {id}"));
             };
             self.line(at..end, format_args!("  {id}"), AvValue(id, value))?;
             if id == AvId::EOL {
@@ -338,7 +360,7 @@ impl<'a> Table<'a, '_, '_> {
 
     fn secret(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
         match self.token.get(range.clone()) {
-            None => self.cut_off(range, name),
+            None => self.missing(range, name),
             Some(bytes) if self.shows_secrets || bytes.iter().all(|byte| *byte == 0) => {
                 self.line(range, name, Hex(bytes))
             }
@@ -346,7 +368,7 @@ impl<'a> Table<'a, '_, '_> {
         }
     }
 
-    fn cut_off(&mut self, range: Range<usize>, name: impl Display) -> fmt::Result {
+    fn missing(&mut self, range: Range<usize>, name: impl Display) -> fmt::Result {
         self.line(range, name, "missing")
     }
 
@@ -357,15 +379,11 @@ impl<'a> Table<'a, '_, '_> {
         value: impl Display,
     ) -> fmt::Result {
         let name = alloc::string::ToString::to_string(&name);
-        writeln!(self.f, "{:>6}..{:<6}{name:<22}{value}", range.start, range.end)
+        writeln!(self.f, "{:>6}..{:<6}{name:<33}{value}", range.start, range.end)
     }
 
     fn detail(&mut self, value: impl Display) -> fmt::Result {
-        writeln!(self.f, "{:36}{value}", "")
-    }
-
-    fn u32(&self, at: usize) -> Option<u32> {
-        self.token.get(at..at + 4).map(number)
+        writeln!(self.f, "{:47}{value}", "")
     }
 }
 
@@ -412,22 +430,28 @@ impl Display for Utf16<'_> {
     }
 }
 
+struct Time<'a>(&'a [u8]);
+
+impl Display for Time<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let ticks = u64::from_le_bytes(self.0.try_into().unwrap_or_default());
+        FileTime::from_ticks(ticks).fmt(f)
+    }
+}
+
 struct AvValue<'a>(AvId, &'a [u8]);
 
 impl Display for AvValue<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(id, value) = *self;
         match (id, value.len()) {
-            (AvId::EOL, 0) => Ok(()),
+            (AvId::EOL, 0) => f.write_str("end of the list"),
             (AvId::FLAGS, 4) => {
                 let flags = AvFlags::from_bits_retain(number(value));
                 write!(f, "{:#x}", flags.bits())?;
                 flags.iter_names().try_for_each(|(name, _)| write!(f, " {name}"))
             }
-            (AvId::TIMESTAMP, 8) => {
-                let ticks = u64::from_le_bytes(value.try_into().unwrap_or_default());
-                FileTime::from_ticks(ticks).fmt(f)
-            }
+            (AvId::TIMESTAMP, 8) => Time(value).fmt(f),
             _ if id.is_text() => Utf16(value).fmt(f),
             _ => Hex(value).fmt(f),
         }

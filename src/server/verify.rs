@@ -14,7 +14,7 @@ use crate::text::Text;
 
 /// What a client says of itself, before anything is proven.
 #[derive(Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "one is somebody or nobody")]
 #[must_use = "nothing is proven yet"]
 pub enum Claim {
     /// It says it is this user, and sends a proof.

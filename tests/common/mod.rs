@@ -90,7 +90,6 @@ pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
             None => claim.with_nt_hash(&nt_hash),
         },
         Claim::Anonymous(claim) => claim.accept(),
-        _ => panic!("there is no other claim"),
     }
 }
 
@@ -125,7 +124,7 @@ pub trait Fields {
 
 impl Fields for Value {
     fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Value::as_str)
+        self.get(name).and_then(Self::as_str)
     }
 }
 

@@ -1,0 +1,108 @@
+//! A client and a server log in to each other in one process, and show every byte.
+//!
+//! ```text
+//! cargo run --example quickstart
+//! ```
+//!
+//! Sockets are left out: where this prints a token, your application protocol sends it.
+
+use ntlm::error::Denied;
+use ntlm::server::{Accepted, Claim, Names};
+use ntlm::session::Protection;
+use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, inspect};
+
+fn main() -> Result<(), Error> {
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
+        .with_target("ldap/files.example.com")
+        .with_workstation("LAPTOP")
+        .with_protection(Protection::Seal);
+    let server = Server::new(
+        Names::member("FILES", "EXAMPLE")
+            .with_dns_computer("files.example.com")
+            .with_dns_domain("example.com"),
+    );
+
+    title("Connection-oriented: three messages");
+    let (negotiate, await_challenge) = client.initiate()?;
+    show("client to server", &negotiate);
+    let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+    show("server to client", &challenge);
+    let response = await_challenge.respond(&challenge, &mut Os)?;
+    show("client to server", &response.token);
+    let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
+    report(&accepted);
+
+    title("Then messages are signed or sealed");
+    let mut client_side = response.keys.into_session()?;
+    let mut server_side = accepted.keys.into_session()?;
+    let signature = client_side.sign(b"signed, and readable")?;
+    println!("signature    {}", hex(signature.as_bytes()));
+    server_side.verify(b"signed, and readable", &signature)?;
+    let mut message = *b"sealed";
+    let signature = client_side.seal(&mut message)?;
+    println!("ciphertext   {}", hex(&message));
+    server_side.unseal(&mut message, &signature)?;
+    println!("plaintext    {}", message.escape_ascii());
+
+    title("Connectionless: the server speaks first, messages may come in any order");
+    let (challenge, await_authenticate) = server.challenge_datagram(&mut Os)?;
+    show("server to client", &challenge);
+    let response = client.respond_datagram(&challenge, &mut Os)?;
+    show("client to server", &response.token);
+    let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
+    report(&accepted);
+    let client_side = response.keys.into_datagram_session()?;
+    let server_side = accepted.keys.into_datagram_session()?;
+    let (mut first, mut second) = (*b"first", *b"second");
+    let first_signature = client_side.seal(1, &mut first)?;
+    let second_signature = client_side.seal(2, &mut second)?;
+    server_side.unseal(2, &mut second, &second_signature)?;
+    server_side.unseal(1, &mut first, &first_signature)?;
+    println!("received     {}, then {}", second.escape_ascii(), first.escape_ascii());
+
+    title("A wrong password is refused");
+    let mallory = Client::new(Credentials::password("EXAMPLE\\alice", "battery staple"));
+    let (negotiate, await_challenge) = mallory.initiate()?;
+    let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+    let response = await_challenge.respond(&challenge, &mut Os)?;
+    match verify(await_authenticate.read(&response.token, &mut Os)?) {
+        Ok(_) => unreachable!("the server believes anybody"),
+        Err(error) => println!("to the peer  {error}\nto the log   {error:?}"),
+    }
+    Ok(())
+}
+
+/// What a server does with a claim: look the user up, and let the proof be verified.
+fn verify(claim: Claim) -> Result<Accepted, Error> {
+    match claim {
+        Claim::User(claim) => match lookup(claim.claimed_user()) {
+            Some(hash) => claim.with_nt_hash(&hash),
+            None => Err(claim.deny(Denied::UnknownUser)),
+        },
+        Claim::Anonymous(claim) => claim.accept(),
+    }
+}
+
+/// The user database. A real one stores hashes, not passwords.
+fn lookup(user: &UserName) -> Option<NtHash> {
+    let alice = UserName::new("alice", "EXAMPLE");
+    (*user == alice).then(|| NtHash::of_password("correct horse"))
+}
+
+fn report(accepted: &Accepted) {
+    let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
+    let Accepted { workstation, response, mic_checked, .. } = accepted;
+    println!("accepted     {user} from {workstation}, by {response:?}, MIC checked: {mic_checked}");
+}
+
+fn title(text: &str) {
+    println!("\n== {text} ==\n");
+}
+
+fn show(direction: &str, token: &[u8]) {
+    println!("{direction}: {}", inspect::annotate(token));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
