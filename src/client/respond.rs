@@ -39,7 +39,7 @@ pub(super) fn respond(
         }
     }
     let keys = if proof.is_anonymous {
-        SessionKeys::without_secret(flags, Side::Client)
+        SessionKeys::without_secret(flags, key, Side::Client)
     } else {
         SessionKeys::new(flags, key, Side::Client)
     };

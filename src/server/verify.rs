@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::pass_through::{NetworkLogon, Validation};
 use super::proof::{Candidate, Proven};
 use crate::credentials::UserName;
-use crate::crypto::{LmHash, LmSessionKey, NtHash, Side};
+use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, Side};
 use crate::error::{Denied, Error, Refused};
 use crate::handshake::proof::ResponseChecked;
 use crate::policy::{Binding, ResponseKind};
@@ -215,6 +215,7 @@ impl Exchange {
         if let Some((_, denied)) = demands.into_iter().find(|(is_demanded, _)| *is_demanded) {
             return Err(denied.into());
         }
+        let key = self.exported_session_key(&KeyExchangeKey::from([0; 16]))?;
         Ok(Accepted {
             user: None,
             workstation,
@@ -222,7 +223,7 @@ impl Exchange {
             mic_checked: false,
             bindings_checked: false,
             target_name: None,
-            keys: SessionKeys::without_secret(self.flags, Side::Server),
+            keys: SessionKeys::without_secret(self.flags, key, Side::Server),
         })
     }
 }

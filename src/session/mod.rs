@@ -79,9 +79,14 @@ impl SessionKeys {
         Self { flags, key, side, is_secret: true }
     }
 
-    /// Of an anonymous client or a guest, whose key is zero ([MS-NLMP] 3.2.5.1.2).
-    pub(crate) fn without_secret(flags: NegotiateFlags, side: Side) -> Self {
-        Self { flags, key: ExportedSessionKey::from([0; 16]), side, is_secret: false }
+    /// Of an anonymous client or a guest: the key follows from one of zeros, which everybody knows
+    /// ([MS-NLMP] 3.2.5.1.2).
+    pub(crate) const fn without_secret(
+        flags: NegotiateFlags,
+        key: ExportedSessionKey,
+        side: Side,
+    ) -> Self {
+        Self { flags, key, side, is_secret: false }
     }
 
     /// What was negotiated.
@@ -97,7 +102,7 @@ impl SessionKeys {
     }
 
     /// `ExportedSessionKey`: 16 secret bytes, for protocols that protect messages themselves.
-    /// All zero for anonymous clients and guests.
+    /// Of anonymous clients and guests it is no secret.
     #[must_use]
     pub fn exported_session_key(&self) -> &[u8; 16] {
         self.key.expose()
