@@ -5,9 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ntlm::crypto::ResponseKey;
 use ntlm::server::{Accepted, Claim};
 use ntlm::session::SessionKeys;
-use ntlm::{Client, Environment, EnvironmentError, Error, FileTime, NtHash, Server};
+use ntlm::wire::{Authenticate, AvPairsBuf, Challenge, NegotiateFlags, NtResponse};
+use ntlm::{Client, Environment, EnvironmentError, Error, FileTime, NtHash, Server, Text};
 use serde_json::Value;
 
 /// A clock that stands, and "random" bytes that count up.
@@ -132,4 +134,38 @@ impl Fields for Value {
 pub fn array<const N: usize>(value: &Value, name: &str) -> [u8; N] {
     let bytes = value.bytes(name).unwrap_or_else(|| panic!("{name} in {value}"));
     bytes.try_into().unwrap_or_else(|bytes: Vec<u8>| panic!("{name}: {} bytes", bytes.len()))
+}
+
+/// An AUTHENTICATE with a proven NTLMv2 response of our making, without a MIC.
+pub fn ntlmv2_without_mic(
+    challenge: &[u8],
+    user: &str,
+    domain: &str,
+    password: &str,
+    pairs: &AvPairsBuf,
+    time: FileTime,
+) -> Vec<u8> {
+    let challenge = Challenge::parse(challenge).expect("a CHALLENGE");
+    let (user, domain) = (Text::from(user), Text::from(domain));
+    let blob = [
+        &[1, 1, 0, 0, 0, 0, 0, 0][..],
+        &time.ticks().to_le_bytes(),
+        &[0xcc; 8],
+        &[0; 4],
+        pairs.as_pairs().as_bytes(),
+    ]
+    .concat();
+    let key = ResponseKey::new(&NtHash::of_password(password), &user, &domain);
+    let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
+    let response = [&proof[..], &blob].concat();
+    let message = Authenticate {
+        nt_response: NtResponse::parse(&response).expect("an NTLMv2 response"),
+        user: &user.to_utf16le(),
+        domain: &domain.to_utf16le(),
+        flags: Some(challenge.flags - NegotiateFlags::NEGOTIATE_KEY_EXCH),
+        ..Authenticate::default()
+    };
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).expect("it fits");
+    bytes
 }

@@ -1,0 +1,593 @@
+//! What a client sends, takes and refuses ([MS-NLMP] 3.1).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Fixed, NOW, hex};
+use ntlm::client::{Policy, Response};
+use ntlm::crypto::{NtHash, ResponseKey};
+use ntlm::error::{Misuse, Refused, Unexpected};
+use ntlm::session::Protection;
+use ntlm::wire::{
+    Authenticate, AvFlags, AvId, AvPairsBuf, Challenge, Negotiate, NegotiateFlags as Flags,
+    NtResponse, Ntlmv2Response, Version,
+};
+use ntlm::{
+    ChannelBindings, Client, Credentials, Environment, EnvironmentError, Error, FileTime,
+    LmCompatibility, Text, UserName,
+};
+
+/// What a modern server answers to a client that asks to seal.
+const SERVER: Flags = Flags::from_bits_retain(0xe289_8235);
+const SERVER_CHALLENGE: [u8; 8] = *b"\x01\x23\x45\x67\x89\xab\xcd\xef";
+
+fn alice() -> Client {
+    Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+}
+
+fn server_info() -> AvPairsBuf {
+    let mut pairs = AvPairsBuf::default();
+    pairs.push_text(AvId::NB_DOMAIN_NAME, &"EXAMPLE".into()).unwrap();
+    pairs.push_text(AvId::NB_COMPUTER_NAME, &"FILES".into()).unwrap();
+    pairs.push(AvId::TIMESTAMP, &NOW.ticks().to_le_bytes()).unwrap();
+    pairs
+}
+
+fn challenge(flags: Flags, target_info: Option<&AvPairsBuf>) -> Vec<u8> {
+    let message = Challenge {
+        flags,
+        server_challenge: SERVER_CHALLENGE,
+        target_info: target_info.map(AvPairsBuf::as_pairs),
+        version: Some(Version::default()),
+        ..Challenge::default()
+    };
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    bytes
+}
+
+fn respond(client: &Client, challenge: &[u8]) -> Result<Response, Error> {
+    let (_, handshake) = client.initiate()?;
+    handshake.respond(challenge, &mut Fixed::default())
+}
+
+fn negotiate_flags(client: &Client) -> Flags {
+    let (token, _) = client.initiate().unwrap();
+    Negotiate::parse(&token).unwrap().flags
+}
+
+fn authenticate(response: &Response) -> Authenticate<'_> {
+    Authenticate::parse(&response.token).unwrap()
+}
+
+fn ntlmv2(response: &Response) -> Ntlmv2Response<'_> {
+    match authenticate(response).nt_response {
+        NtResponse::V2(response) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_level(level: LmCompatibility) -> Policy {
+    let mut policy = Policy::default();
+    policy.lm_compatibility = level;
+    policy.require_when_protected = Flags::empty();
+    policy
+}
+
+#[test]
+fn the_negotiate_has_40_bytes_and_no_names() {
+    let (token, _) = alice().with_workstation("LAPTOP").initiate().unwrap();
+    assert_eq!(token.len(), 40);
+    let message = Negotiate::parse(&token).unwrap();
+    assert_eq!((message.domain, message.workstation), (None, None));
+    assert_eq!(message.version, Some(Version::new(10, 0, 20_348)));
+}
+
+#[test]
+fn the_negotiate_asks_for_what_the_application_wants() {
+    let always = Flags::from_bits_retain(0x8205);
+    let with = |protection| negotiate_flags(&alice().with_protection(protection));
+    let (none, sign, seal) =
+        (with(Protection::None), with(Protection::Sign), with(Protection::Seal));
+    for flags in [none, sign, seal] {
+        assert!(flags.contains(always | Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY));
+        // Bits that nobody may set, and what was not asked for.
+        assert!(!flags.intersects(Flags::from_bits_retain(0x1d24_4508)), "{flags}");
+        assert!(!flags.intersects(Flags::NEGOTIATE_LM_KEY | Flags::NEGOTIATE_DATAGRAM), "{flags}");
+    }
+    let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56 | Flags::NEGOTIATE_KEY_EXCH;
+    assert!(!none.intersects(Flags::PROTECTION | strength));
+    assert_eq!(sign & Flags::PROTECTION, Flags::NEGOTIATE_SIGN);
+    assert_eq!(seal & Flags::PROTECTION, Flags::PROTECTION);
+    assert!(sign.contains(strength) && seal.contains(strength));
+}
+
+#[test]
+fn optional_flags_are_offered_as_the_policy_says() {
+    let mut policy = Policy::default();
+    policy.offer = Flags::all();
+    let all = negotiate_flags(&alice().with_policy(policy).with_protection(Protection::Seal));
+    assert!(all.contains(Flags::NEGOTIATE_IDENTIFY | Flags::NEGOTIATE_LM_KEY));
+    // Not everything in `offer` is a client's to offer.
+    assert!(!all.intersects(Flags::from_bits_retain(0x1d24_4508)), "{all}");
+    assert!(!all.intersects(Flags::NEGOTIATE_DATAGRAM | Flags::ANONYMOUS), "{all}");
+
+    let mut policy = Policy::default();
+    policy.offer -= Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_OEM;
+    let fewer = negotiate_flags(&alice().with_policy(policy).with_protection(Protection::Seal));
+    assert!(!fewer.intersects(Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_OEM));
+}
+
+#[test]
+fn extended_session_security_is_offered_from_level_1_on() {
+    for level in 0..=5 {
+        let policy = with_level(LmCompatibility::try_from(level).unwrap());
+        let flags = negotiate_flags(&alice().with_policy(policy));
+        let offered = flags.contains(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        assert_eq!(offered, level > 0, "level {level}");
+    }
+}
+
+#[test]
+fn no_version_means_zeros_and_no_flag() {
+    let mut policy = Policy::default();
+    policy.version = None;
+    let client = alice().with_policy(policy);
+    let (token, _) = client.initiate().unwrap();
+    let message = Negotiate::parse(&token).unwrap();
+    assert!(!message.flags.contains(Flags::NEGOTIATE_VERSION));
+    assert_eq!(message.version, Some(Version::default()));
+    let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
+    let message = authenticate(&response);
+    assert!(!message.flags.unwrap().contains(Flags::NEGOTIATE_VERSION));
+    assert_eq!(message.version, Some(Version::default()));
+}
+
+#[test]
+fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
+    let client = alice().with_target("HTTP/files").with_workstation("LAPTOP");
+    let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
+    let message = authenticate(&response);
+    let text = |bytes| Text::from_utf16le(bytes).unwrap();
+    assert_eq!(text(message.domain), "EXAMPLE");
+    assert_eq!(text(message.user), "alice");
+    assert_eq!(text(message.workstation), "LAPTOP");
+
+    let sent = ntlmv2(&response);
+    let nt_hash = NtHash::of_password("secret");
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    assert_eq!(key.ntlmv2_proof(&SERVER_CHALLENGE, sent.blob()), *sent.proof());
+    assert_eq!(sent.time(), NOW);
+    assert_eq!(hex(&sent.client_challenge()), "0102030405060708");
+    // pyspnego's server compares with what it writes itself, with four zeros at the end.
+    assert_eq!(sent.target_info().trailing(), [0; 4]);
+
+    let ids: Vec<u16> = sent.target_info().iter().map(|(id, _)| id.0).collect();
+    assert_eq!(ids, [2, 1, 7, 6, 9], "the server's pairs in their order, then the client's");
+    assert_eq!(sent.target_info().flags(), AvFlags::MIC_PRESENT);
+    assert_eq!(sent.target_info().text(AvId::TARGET_NAME).unwrap(), "HTTP/files");
+}
+
+#[test]
+fn a_timestamp_from_the_server_brings_the_mic_and_takes_the_lm_response() {
+    let later = FileTime::from_ticks(NOW.ticks() + 77);
+    let mut pairs = AvPairsBuf::default();
+    pairs.push(AvId::TIMESTAMP, &later.ticks().to_le_bytes()).unwrap();
+    let response = respond(&alice(), &challenge(SERVER, Some(&pairs))).unwrap();
+    assert_eq!(ntlmv2(&response).time(), later);
+    assert!(authenticate(&response).mic.is_some_and(|mic| mic != [0; 16]));
+    assert_eq!(authenticate(&response).lm_response.as_bytes(), [0; 24]);
+
+    let none = AvPairsBuf::default();
+    let response = respond(&alice(), &challenge(SERVER, Some(&none))).unwrap();
+    assert_eq!(ntlmv2(&response).time(), NOW, "the client's own time");
+    assert_eq!(ntlmv2(&response).target_info().flags(), AvFlags::empty());
+    assert_eq!(authenticate(&response).mic, None);
+    let key = ResponseKey::new(&NtHash::of_password("secret"), &"alice".into(), &"EXAMPLE".into());
+    let lmv2 = key.lmv2_response(&SERVER_CHALLENGE, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(authenticate(&response).lm_response.as_v1(), Some(&lmv2));
+}
+
+#[test]
+fn without_target_info_the_list_is_empty() {
+    let flags = SERVER - Flags::NEGOTIATE_TARGET_INFO;
+    let client = alice().with_target("HTTP/files");
+    let response = respond(&client, &challenge(flags, None)).unwrap();
+    assert_eq!(ntlmv2(&response).target_info().as_bytes(), [0; 8]);
+}
+
+/// CVE-2019-1166: the client's answer must not have two `MsvAvFlags`, or one that the server made.
+#[test]
+fn the_clients_own_pairs_replace_the_servers() {
+    let mut pairs = AvPairsBuf::default();
+    pairs.push(AvId::FLAGS, &7_u32.to_le_bytes()).unwrap();
+    pairs.push(AvId::TARGET_NAME, b"x\0").unwrap();
+    pairs.push(AvId::CHANNEL_BINDINGS, &[9; 16]).unwrap();
+    pairs.push(AvId(0x7fff), b"odd").unwrap();
+    let bindings = ChannelBindings::from_md5([5; 16]);
+    let client = alice().with_channel_bindings(bindings);
+
+    let response = respond(&client, &challenge(SERVER, Some(&pairs))).unwrap();
+    let sent = ntlmv2(&response).target_info();
+    assert_eq!(sent.flags(), AvFlags::CONSTRAINED, "no MIC was promised, no SPN is untrusted");
+    assert_eq!(authenticate(&response).mic, None);
+    assert_eq!(sent.get(AvId::TARGET_NAME), Some(&[][..]));
+    assert_eq!(sent.channel_bindings(), Some(&[5; 16]));
+    assert_eq!(sent.get(AvId(0x7fff)), Some(&b"odd"[..]));
+
+    pairs.push(AvId::TIMESTAMP, &[0; 8]).unwrap();
+    let response = respond(&client, &challenge(SERVER, Some(&pairs))).unwrap();
+    let expected = AvFlags::CONSTRAINED | AvFlags::MIC_PRESENT;
+    assert_eq!(ntlmv2(&response).target_info().flags(), expected);
+}
+
+#[test]
+fn malformed_or_repeated_av_flags_are_refused() {
+    let good = challenge(SERVER, Some(&server_info()));
+    let end = good.len() - 4;
+    for pairs in [&[6, 0, 3, 0, 2, 0, 0][..], &[6, 0, 4, 0, 2, 0, 0, 0, 6, 0, 4, 0, 0, 0, 0, 0]] {
+        let mut bytes = [&good[..end], pairs, &[0; 4]].concat();
+        let length = u16::from_le_bytes([good[40], good[41]]) + u16::try_from(pairs.len()).unwrap();
+        bytes[40..42].copy_from_slice(&length.to_le_bytes());
+        assert!(matches!(respond(&alice(), &bytes), Err(Error::Wire(_))));
+    }
+}
+
+/// IIS lets a client in that says nothing of bindings, and refuses one that says "none".
+#[test]
+fn no_bindings_are_not_sixteen_zeros() {
+    let response = respond(&alice(), &challenge(SERVER, Some(&server_info()))).unwrap();
+    assert_eq!(ntlmv2(&response).target_info().get(AvId::CHANNEL_BINDINGS), None);
+}
+
+#[test]
+fn an_untrusted_target_is_marked_and_others_are_not() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let flags = |client: Client| {
+        let response = respond(&client, &bytes).unwrap();
+        ntlmv2(&response).target_info().flags()
+    };
+    assert!(flags(alice().with_untrusted_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
+    assert!(!flags(alice().with_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
+}
+
+#[test]
+fn user_names_are_sent_as_they_are() {
+    for (name, user, domain) in [
+        ("EXAMPLE\\alice", "alice", "EXAMPLE"),
+        ("alice@example.com", "alice@example.com", ""),
+        ("alice", "alice", ""),
+        ("A\\b@c", "b@c", "A"),
+        ("\\alice@example.com", "alice@example.com", ""),
+        ("A\\B\\c", "B\\c", "A"),
+        ("a@b@c", "a@b@c", ""),
+        ("a\\", "", "a"),
+        ("jürgen", "jürgen", ""),
+    ] {
+        let client = Client::new(Credentials::password(name, "secret"));
+        let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
+        let message = authenticate(&response);
+        assert_eq!(Text::from_utf16le(message.user).unwrap(), user, "{name}");
+        assert_eq!(Text::from_utf16le(message.domain).unwrap(), domain, "{name}");
+    }
+}
+
+#[test]
+fn a_password_of_any_length_and_any_units_is_hashed_whole() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let mut proofs = Vec::new();
+    let long = "x".repeat(1 << 20);
+    for length in [0, 1, 14, 15, 129, 256, 257, 65_536, 1 << 20] {
+        let client = Client::new(Credentials::password("alice", &long[..length]));
+        let response = respond(&client, &bytes).unwrap();
+        proofs.push(*ntlmv2(&response).proof());
+    }
+    // gMSA passwords are random UTF-16, with lone surrogates; 32 digits are no hash.
+    let surrogate = Credentials::password_utf16("alice", &[0xd800, 0x41]);
+    let digits = Credentials::password("alice", "31d6cfe0d16ae931b73c59d7e0c089c0");
+    for credentials in [surrogate, digits] {
+        let response = respond(&Client::new(credentials), &bytes).unwrap();
+        proofs.push(*ntlmv2(&response).proof());
+    }
+    let count = proofs.len();
+    proofs.sort_unstable();
+    proofs.dedup();
+    assert_eq!(proofs.len(), count);
+}
+
+#[test]
+fn the_hash_is_as_good_as_the_password() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let user = UserName::new("alice", "EXAMPLE");
+    let hash = Credentials::nt_hash(user, NtHash::of_password("secret"));
+    let with_hash = respond(&Client::new(hash), &bytes).unwrap();
+    let with_password = respond(&alice(), &bytes).unwrap();
+    assert_eq!(with_hash.token, with_password.token);
+}
+
+#[test]
+fn what_was_asked_for_must_be_granted() {
+    let client = alice().with_protection(Protection::Seal);
+    let needed = [
+        Flags::NEGOTIATE_SIGN,
+        Flags::NEGOTIATE_SEAL,
+        Flags::NEGOTIATE_128,
+        Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+    ];
+    let info = server_info();
+    assert!(respond(&client, &challenge(SERVER, Some(&info))).is_ok());
+    for flag in needed {
+        let error = respond(&client, &challenge(SERVER - flag, Some(&info))).unwrap_err();
+        assert_eq!(error, Refused::MissingFlags(flag).into());
+    }
+    // Not asked for, not missed.
+    let weak = SERVER - Flags::PROTECTION - Flags::NEGOTIATE_128;
+    assert!(respond(&alice(), &challenge(weak, Some(&info))).is_ok());
+
+    let mut policy = Policy::default();
+    policy.require = Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_UNICODE;
+    let strict = alice().with_policy(policy).with_protection(Protection::Sign);
+    let dropped = SERVER - Flags::NEGOTIATE_KEY_EXCH;
+    let error = respond(&strict, &challenge(dropped, Some(&info))).unwrap_err();
+    assert_eq!(error, Refused::MissingFlags(Flags::NEGOTIATE_KEY_EXCH).into());
+}
+
+#[test]
+fn what_was_not_offered_is_not_used() {
+    let all = Flags::all() - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let mut policy = with_level(LmCompatibility::SendNtlm);
+    policy.offer -= Flags::NEGOTIATE_56;
+    let client = alice().with_policy(policy).with_protection(Protection::Seal);
+    let response = respond(&client, &challenge(all, Some(&server_info()))).unwrap();
+    let unasked = Flags::NEGOTIATE_LM_KEY
+        | Flags::REQUEST_NON_NT_SESSION_KEY
+        | Flags::NEGOTIATE_DATAGRAM
+        | Flags::NEGOTIATE_IDENTIFY
+        | Flags::NEGOTIATE_56
+        | Flags::from_bits_retain(0x1d24_4508);
+    assert!(!response.keys.flags().intersects(unasked), "{}", response.keys.flags());
+    assert_eq!(authenticate(&response).flags, Some(response.keys.flags()));
+}
+
+#[test]
+fn unicode_is_taken_when_both_character_sets_are_set() {
+    let both = SERVER | Flags::NEGOTIATE_OEM;
+    let response = respond(&alice(), &challenge(both, Some(&server_info()))).unwrap();
+    let flags = response.keys.flags();
+    assert!(flags.contains(Flags::NEGOTIATE_UNICODE) && !flags.contains(Flags::NEGOTIATE_OEM));
+    assert_eq!(authenticate(&response).user, b"a\0l\0i\0c\0e\0");
+}
+
+#[test]
+fn oem_names_are_ascii_or_what_the_code_page_has() {
+    static CODE_PAGE_850: [char; 128] = {
+        let mut table = ['\u{fffd}'; 128];
+        table[1] = 'ü';
+        table
+    };
+    let oem = (SERVER - Flags::NEGOTIATE_UNICODE) | Flags::NEGOTIATE_OEM;
+    let bytes = challenge(oem, Some(&server_info()));
+    let jürgen = Client::new(Credentials::password("jürgen", "secret"));
+    assert!(matches!(respond(&jürgen, &bytes), Err(Error::Misuse(Misuse::Text(_)))));
+    assert_eq!(authenticate(&respond(&alice(), &bytes).unwrap()).user, b"alice");
+    let mut policy = Policy::default();
+    policy.code_page = &CODE_PAGE_850;
+    let response = respond(&jürgen.with_policy(policy), &bytes).unwrap();
+    assert_eq!(authenticate(&response).user, b"j\x81rgen");
+}
+
+#[test]
+fn a_character_set_that_was_not_offered_is_refused() {
+    let oem = (SERVER - Flags::NEGOTIATE_UNICODE) | Flags::NEGOTIATE_OEM;
+    let mut policy = Policy::default();
+    policy.offer -= Flags::NEGOTIATE_OEM;
+    let error = respond(&alice().with_policy(policy), &challenge(oem, None)).unwrap_err();
+    assert_eq!(error, Unexpected::CharacterSet.into());
+}
+
+#[test]
+fn protected_ntlmv2_needs_the_servers_netbios_names() {
+    for missing in [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME] {
+        let mut pairs = AvPairsBuf::default();
+        for (id, value) in server_info().as_pairs().iter().filter(|(id, _)| *id != missing) {
+            pairs.push(id, value).unwrap();
+        }
+        let bytes = challenge(SERVER, Some(&pairs));
+        for protection in [Protection::Sign, Protection::Seal] {
+            let error = respond(&alice().with_protection(protection), &bytes).unwrap_err();
+            assert_eq!(error, Unexpected::NetbiosNames.into());
+        }
+        assert!(respond(&alice(), &bytes).is_ok());
+        let v1 = alice().with_policy(with_level(LmCompatibility::SendNtlm));
+        assert!(respond(&v1.with_protection(Protection::Sign), &bytes).is_ok());
+    }
+    let bytes = challenge(SERVER - Flags::NEGOTIATE_TARGET_INFO, None);
+    let error = respond(&alice().with_protection(Protection::Sign), &bytes).unwrap_err();
+    assert_eq!(error, Unexpected::NetbiosNames.into());
+}
+
+#[test]
+fn a_key_is_exchanged_where_messages_are_protected() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let response = respond(&alice().with_protection(Protection::Sign), &bytes).unwrap();
+    assert_eq!(authenticate(&response).encrypted_random_session_key.len(), 16);
+    // The random bytes after the client's challenge.
+    let random: [u8; 16] = core::array::from_fn(|i| 9 + u8::try_from(i).unwrap());
+    assert_eq!(*response.keys.exported_session_key(), random);
+
+    let response = respond(&alice(), &bytes).unwrap();
+    assert!(!response.keys.flags().contains(Flags::NEGOTIATE_KEY_EXCH));
+    assert_eq!(authenticate(&response).encrypted_random_session_key, b"");
+    let key = ResponseKey::new(&NtHash::of_password("secret"), &"alice".into(), &"EXAMPLE".into());
+    let base = key.session_base_key(ntlmv2(&response).proof());
+    assert_eq!(response.keys.exported_session_key(), base.expose());
+}
+
+#[test]
+fn an_anonymous_client_sends_one_zero_and_no_name() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    for credentials in [Credentials::anonymous(), Credentials::password("", "")] {
+        let response = respond(&Client::new(credentials), &bytes).unwrap();
+        let message = authenticate(&response);
+        assert_eq!(message.lm_response.as_bytes(), [0]);
+        assert_eq!(message.nt_response, NtResponse::Empty);
+        assert_eq!((message.user, message.domain), (&[][..], &[][..]));
+        assert!(message.flags.unwrap().contains(Flags::ANONYMOUS));
+        assert!(!message.flags.unwrap().intersects(Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH));
+        assert_eq!(response.keys.exported_session_key(), &[0; 16]);
+    }
+    // An empty password with a name is a password.
+    let response = respond(&Client::new(Credentials::password("alice", "")), &bytes).unwrap();
+    assert!(matches!(authenticate(&response).nt_response, NtResponse::V2(_)));
+}
+
+#[test]
+fn each_level_sends_its_responses() {
+    let info = server_info();
+    let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    for level in 0..=2 {
+        let policy = with_level(LmCompatibility::try_from(level).unwrap());
+        let client = alice().with_policy(policy);
+        let response = respond(&client, &challenge(plain, Some(&info))).unwrap();
+        let message = authenticate(&response);
+        let nt = NtHash::of_password("secret").ntlmv1_response(&SERVER_CHALLENGE);
+        assert_eq!(message.nt_response, NtResponse::V1(&nt), "level {level}");
+        let repeats = message.lm_response.as_v1() == Some(&nt);
+        assert_eq!(repeats, level == 2, "level {level}");
+
+        let response = respond(&client, &challenge(SERVER, Some(&info))).unwrap();
+        let lm = authenticate(&response).lm_response.as_v1().unwrap();
+        let ntlm2_session = lm[8..] == [0; 16];
+        assert_eq!(ntlm2_session, level > 0, "level {level}");
+    }
+    for level in 3..=5 {
+        let policy = with_level(LmCompatibility::try_from(level).unwrap());
+        let response =
+            respond(&alice().with_policy(policy), &challenge(plain, Some(&info))).unwrap();
+        assert!(matches!(authenticate(&response).nt_response, NtResponse::V2(_)));
+    }
+}
+
+#[test]
+fn an_lm_response_is_replaced_where_there_is_no_lm_hash() {
+    let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let bytes = challenge(plain, Some(&server_info()));
+    let user = UserName::new("alice", "");
+    for credentials in [
+        Credentials::nt_hash(user.clone(), NtHash::of_password("secret")),
+        Credentials::password(user.clone(), "fifteen letters"),
+        Credentials::password(user, "pässword"),
+    ] {
+        let client =
+            Client::new(credentials).with_policy(with_level(LmCompatibility::SendLmAndNtlm));
+        let response = respond(&client, &bytes).unwrap();
+        let message = authenticate(&response);
+        assert_eq!(message.lm_response.as_bytes(), message.nt_response.as_bytes());
+    }
+}
+
+#[test]
+fn a_session_key_from_an_lm_hash_needs_one() {
+    let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
+        let bytes = challenge(plain | flag, Some(&server_info()));
+        let mut policy = with_level(LmCompatibility::SendLmAndNtlm);
+        policy.offer |= flag;
+        let client = |password| {
+            Client::new(Credentials::password("alice", password)).with_policy(policy.clone())
+        };
+        assert!(respond(&client("secret"), &bytes).is_ok());
+        let error = respond(&client("fifteen letters"), &bytes).unwrap_err();
+        assert_eq!(error, Refused::NoLmHash.into());
+    }
+}
+
+#[test]
+fn extended_session_security_wins_over_lm_key() {
+    let mut policy = with_level(LmCompatibility::SendNtlm);
+    policy.offer |= Flags::NEGOTIATE_LM_KEY;
+    let both = SERVER | Flags::NEGOTIATE_LM_KEY;
+    let response =
+        respond(&alice().with_policy(policy), &challenge(both, Some(&server_info()))).unwrap();
+    assert!(!response.keys.flags().contains(Flags::NEGOTIATE_LM_KEY));
+}
+
+#[test]
+fn a_blocked_client_says_nothing_at_all() {
+    let mut policy = Policy::default();
+    policy.blocked = true;
+    policy.block_exceptions = vec!["files.example.com".into()];
+    let blocked = alice().with_policy(policy);
+    assert_eq!(blocked.initiate().unwrap_err(), Refused::Blocked.into());
+    let other = blocked.clone().with_target("cifs/other.example.com");
+    assert_eq!(other.initiate().unwrap_err(), Refused::Blocked.into());
+    let error = other.respond_datagram(&[], &mut Fixed::default()).unwrap_err();
+    assert_eq!(error, Refused::Blocked.into());
+    assert!(blocked.with_target("cifs/Files.example.com").initiate().is_ok());
+}
+
+#[test]
+fn a_field_that_does_not_fit_is_an_error_and_no_message() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let long = "x".repeat(40_000);
+    for client in [
+        Client::new(Credentials::password(&*long, "secret")),
+        alice().with_workstation(&*long),
+        alice().with_target(&*long),
+    ] {
+        assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
+    }
+    // The server's list fits, but not with what the client adds.
+    let mut pairs = server_info();
+    pairs.push(AvId(0x7fff), &[0; 65_450]).unwrap();
+    let bytes = challenge(SERVER, Some(&pairs));
+    assert!(matches!(respond(&alice().with_target("HTTP/files"), &bytes), Err(Error::Wire(_))));
+    let fits = "x".repeat(30_000);
+    let client = Client::new(Credentials::password(&*fits, "secret"));
+    let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
+    assert_eq!(authenticate(&response).user.len(), 60_000);
+}
+
+#[test]
+fn messages_of_other_types_are_refused() {
+    let (negotiate, _) = alice().initiate().unwrap();
+    let response = respond(&alice(), &challenge(SERVER, Some(&server_info()))).unwrap();
+    for bytes in [&negotiate[..], &response.token, b"", b"-ERR go away"] {
+        assert!(matches!(respond(&alice(), bytes), Err(Error::Wire(_))));
+    }
+}
+
+/// Whatever fails, no message is made with a constant in the place of a random number.
+#[test]
+fn without_time_or_randomness_there_is_no_message() {
+    struct Broken(EnvironmentError);
+    impl Environment for Broken {
+        fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+            if self.0 == EnvironmentError::Clock { Err(self.0) } else { Ok(NOW) }
+        }
+        fn fill_random(&mut self, _: &mut [u8]) -> Result<(), EnvironmentError> {
+            if self.0 == EnvironmentError::Randomness { Err(self.0) } else { Ok(()) }
+        }
+    }
+    let bytes = challenge(SERVER, Some(&AvPairsBuf::default()));
+    for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
+        let (_, handshake) = alice().initiate().unwrap();
+        let result = handshake.respond(&bytes, &mut Broken(error));
+        assert_eq!(result.unwrap_err(), Error::Environment(error));
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn two_exchanges_have_nothing_random_in_common() {
+    let bytes = challenge(SERVER, Some(&server_info()));
+    let client = alice().with_protection(Protection::Sign);
+    let once = || {
+        let (_, handshake) = client.initiate().unwrap();
+        handshake.respond(&bytes, &mut ntlm::Os).unwrap()
+    };
+    let (first, second) = (once(), once());
+    assert_ne!(ntlmv2(&first).client_challenge(), ntlmv2(&second).client_challenge());
+    assert_ne!(first.keys.exported_session_key(), second.keys.exported_session_key());
+}

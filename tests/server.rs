@@ -1,0 +1,851 @@
+//! What a server offers, believes and refuses ([MS-NLMP] 3.2).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use core::time::Duration;
+
+use common::{Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
+use ntlm::error::{Denied, Misuse, Refused, Unexpected};
+use ntlm::server::{Accepted, Claim, Names, Policy};
+use ntlm::session::Protection;
+use ntlm::wire::{
+    Authenticate, AvId, AvPairsBuf, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags,
+    NtResponse, Version,
+};
+use ntlm::{
+    Binding, ChannelBindings, Client, Credentials, Environment, EnvironmentError, Error, FileTime,
+    LmCompatibility, NtHash, ResponseKind, Server, Text, UserName, client,
+};
+
+fn names() -> Names {
+    Names::member("FILES", "EXAMPLE")
+        .with_dns_computer("files.example.com")
+        .with_dns_domain("example.com")
+        .with_dns_tree("forest.example")
+}
+
+fn server() -> Server {
+    Server::new(names())
+}
+
+fn alice() -> Client {
+    Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+}
+
+fn permissive() -> Policy {
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.require_when_protected = Flags::empty();
+    policy
+}
+
+fn client_policy(level: LmCompatibility) -> client::Policy {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = level;
+    policy.require_when_protected = Flags::empty();
+    policy
+}
+
+fn negotiate(flags: Flags) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let message = Negotiate { flags, version: Some(Version::default()), ..Negotiate::default() };
+    message.emit(&mut bytes).unwrap();
+    bytes
+}
+
+/// The flags of the answer to a NEGOTIATE.
+fn answer(server: &Server, flags: u32) -> Result<Flags, Error> {
+    let negotiate = negotiate(Flags::from_bits_retain(flags));
+    let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default())?;
+    Ok(Challenge::parse(&challenge).unwrap().flags)
+}
+
+/// An exchange whose AUTHENTICATE is changed on its way, and the server's answer.
+fn with_changed(
+    client: &Client,
+    server: &Server,
+    password: &str,
+    change: impl FnOnce(&mut Authenticate<'_>),
+) -> Result<Accepted, Error> {
+    let (Exchange { authenticate, .. }, handshake) =
+        exchange(client, server, &mut Fixed::default())?;
+    let mut message = Authenticate::parse(&authenticate).unwrap();
+    change(&mut message);
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let claim = handshake.read(&bytes, &mut Fixed::default())?;
+    common::accept(claim, password)
+}
+
+/// An AUTHENTICATE with alice's right response to this CHALLENGE, without a MIC, and changed.
+fn with_own_response(challenge: &[u8], change: impl FnOnce(&mut Authenticate<'_>)) -> Vec<u8> {
+    let mut pairs = AvPairsBuf::default();
+    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap() {
+        pairs.push(id, value).unwrap();
+    }
+    let own = ntlmv2_without_mic(challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
+    let mut message = Authenticate::parse(&own).unwrap();
+    change(&mut message);
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn the_challenge_tells_the_servers_names_and_time() {
+    let (bytes, _) = server().challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
+    let message = Challenge::parse(&bytes).unwrap();
+    assert_eq!(message.target_name, b"E\0X\0A\0M\0P\0L\0E\0");
+    assert!(message.flags.contains(Flags::TARGET_TYPE_DOMAIN));
+    assert!(!message.flags.contains(Flags::TARGET_TYPE_SERVER));
+    assert_eq!(message.server_challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let pairs = message.target_info.unwrap();
+    let ids: Vec<u16> = pairs.iter().map(|(id, _)| id.0).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 7]);
+    for (id, name) in [
+        (AvId::NB_COMPUTER_NAME, "FILES"),
+        (AvId::NB_DOMAIN_NAME, "EXAMPLE"),
+        (AvId::DNS_COMPUTER_NAME, "files.example.com"),
+        (AvId::DNS_DOMAIN_NAME, "example.com"),
+        (AvId::DNS_TREE_NAME, "forest.example"),
+    ] {
+        assert_eq!(pairs.text(id).unwrap(), name);
+    }
+    assert_eq!(pairs.timestamp(), Some(NOW));
+}
+
+#[test]
+fn a_server_without_a_domain_stands_for_itself() {
+    let server = Server::new(Names::standalone("FILES"));
+    let (bytes, _) = server.challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
+    let message = Challenge::parse(&bytes).unwrap();
+    assert_eq!(message.target_name, b"F\0I\0L\0E\0S\0");
+    assert!(message.flags.contains(Flags::TARGET_TYPE_SERVER));
+    assert!(!message.flags.contains(Flags::TARGET_TYPE_DOMAIN));
+    let pairs = message.target_info.unwrap();
+    let ids: Vec<u16> = pairs.iter().map(|(id, _)| id.0).collect();
+    assert_eq!(ids, [1, 2, 7]);
+    assert_eq!(pairs.text(AvId::NB_DOMAIN_NAME).unwrap(), "FILES");
+}
+
+#[test]
+fn a_server_without_a_name_says_nothing() {
+    for names in [Names::standalone(""), Names::member("FILES", "")] {
+        let result = Server::new(names).challenge(&negotiate(Flags::all()), &mut Fixed::default());
+        assert_eq!(result.unwrap_err(), Misuse::NoServerName.into());
+    }
+}
+
+#[test]
+fn flags_are_answered_one_by_one() {
+    let always = 0x0281_8204 | 1; // VERSION, TARGET_INFO, DOMAIN, ALWAYS_SIGN, NTLM, REQUEST_TARGET
+    let mut policy = Policy::default();
+    policy.require_when_protected = Flags::empty();
+    let server = server().with_policy(policy);
+    for (asked, granted) in [
+        (0x0000_0001, always),
+        (0x0000_0003, always),               // UNICODE wins over OEM
+        (0x0000_0011, always | 0x10),        // SIGN
+        (0x0000_0021, always | 0x20),        // SEAL
+        (0x2000_0001, always),               // 128 without SIGN or SEAL
+        (0x8000_0001, always),               // 56 likewise
+        (0xa000_0011, always | 0xa000_0010), // both, with SIGN
+        (0x2000_0021, always | 0x2000_0020), // 128 with SEAL
+        (0x4000_0001, always | 0x4000_0000), // KEY_EXCH
+        (0x0008_0001, always | 0x0008_0000), // EXTENDED_SESSIONSECURITY
+        (0x0008_0081, always | 0x0008_0000), // which excludes LM_KEY
+        (0x0000_0081, always),               // LM_KEY, not granted by default
+        (0x0000_0041, always),               // DATAGRAM, not here
+        (0xffff_ffff, always | 0xe008_0030), // all bits
+    ] {
+        assert_eq!(answer(&server, asked).unwrap().bits(), granted, "{asked:#010x}");
+    }
+    assert_eq!(answer(&server, 0x2).unwrap().bits(), always - 1 + 2);
+    assert_eq!(answer(&server, 0x8200), Err(Unexpected::CharacterSet.into()));
+}
+
+#[test]
+fn more_is_granted_if_the_policy_says_so() {
+    let mut policy = Policy::default();
+    policy.offer = Flags::all();
+    let server = server().with_policy(policy);
+    let granted = answer(&server, 0x0050_0081).unwrap();
+    assert!(granted.contains(Flags::from_bits_retain(0x0050_0080)), "IDENTIFY, NON_NT, LM_KEY");
+    assert!(!granted.intersects(Flags::from_bits_retain(0x1d24_4508)));
+}
+
+#[test]
+fn clients_that_cannot_do_what_is_required_get_no_challenge() {
+    // 128 and extended session security are required where messages are protected.
+    let missing = |flags| Err(Error::from(Refused::MissingFlags(flags)));
+    assert_eq!(answer(&server(), 0x0008_0011), missing(Flags::NEGOTIATE_128));
+    let extended = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    assert_eq!(answer(&server(), 0x2000_0011), missing(extended));
+    assert!(answer(&server(), 0x2008_0011).is_ok());
+    assert!(answer(&server(), 0x0000_0001).is_ok());
+
+    let mut policy = Policy::default();
+    policy.require = Flags::NEGOTIATE_SEAL;
+    let server = server().with_policy(policy);
+    assert_eq!(answer(&server, 0xe008_0011), missing(Flags::NEGOTIATE_SEAL));
+    assert!(answer(&server, 0xe008_0031).is_ok());
+}
+
+/// The same flags must be there at the end: somebody may clear them on the way (CVE-2016-2110).
+#[test]
+fn flags_that_are_required_cannot_be_dropped_in_the_last_message() {
+    let client = alice().with_protection(Protection::Seal);
+    for flag in [Flags::NEGOTIATE_128, Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY] {
+        let result = with_changed(&client, &server(), "secret", |message| {
+            message.flags = message.flags.map(|flags| flags - flag);
+        });
+        assert_eq!(result.unwrap_err(), Refused::MissingFlags(flag).into());
+    }
+    let mut policy = Policy::default();
+    policy.require = Flags::PROTECTION;
+    let server = server().with_policy(policy);
+    let result = with_changed(&client, &server, "secret", |message| {
+        message.flags = message.flags.map(|flags| flags - Flags::PROTECTION);
+    });
+    assert_eq!(result.unwrap_err(), Refused::MissingFlags(Flags::PROTECTION).into());
+}
+
+#[test]
+fn flags_that_were_not_granted_have_no_effect() {
+    let server = server();
+    let environment = &mut Fixed::default();
+    let plain = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_NTLM;
+    let (challenge, handshake) = server.challenge(&negotiate(plain), environment).unwrap();
+    let granted = Challenge::parse(&challenge).unwrap().flags;
+    let bytes = with_own_response(&challenge, |message| message.flags = Some(Flags::all()));
+    let claim = handshake.read(&bytes, environment).unwrap();
+    let accepted = common::accept(claim, "secret").unwrap();
+    assert_eq!(accepted.keys.flags(), granted);
+}
+
+#[test]
+fn a_password_is_verified_and_a_wrong_one_is_not() {
+    let outcome = log_in(&alice(), &server(), "secret").unwrap();
+    assert_eq!(outcome.accepted.user, Some(UserName::new("alice", "EXAMPLE")));
+    assert_eq!(outcome.accepted.response, Some(ResponseKind::Ntlmv2));
+    assert!(outcome.accepted.mic_checked);
+    assert_eq!(outcome.accepted.keys.exported_session_key(), outcome.client.exported_session_key());
+    for wrong in ["Secret", "", "secret "] {
+        let error = log_in(&alice(), &server(), wrong).err().unwrap();
+        assert_eq!(error, Denied::WrongPassword.into());
+    }
+}
+
+#[test]
+fn every_denial_says_the_same() {
+    for reason in [
+        Denied::WrongPassword,
+        Denied::UnknownUser,
+        Denied::AccountRestriction,
+        Denied::LookupFailed,
+        Denied::DomainController,
+        Denied::Mic,
+        Denied::MicMissing,
+        Denied::ChannelBindings,
+        Denied::TargetName,
+        Denied::TargetInfo,
+        Denied::Time,
+        Denied::ChallengeExpired,
+    ] {
+        assert_eq!(Error::from(reason).to_string(), "authentication failed");
+        let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+        let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+        let Claim::User(claim) = claim else { panic!("{claim:?}") };
+        assert_eq!(claim.deny(reason), Error::Denied(reason));
+    }
+}
+
+#[test]
+fn a_claim_shows_what_is_claimed_and_takes_candidates() {
+    let client = Client::new(Credentials::password("alice@example.com", "secret"));
+    let client = client.with_workstation("LAPTOP");
+    let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
+    let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+    let Claim::User(claim) = claim else { panic!("{claim:?}") };
+    assert_eq!(claim.claimed_user(), &UserName::new("alice@example.com", ""));
+    assert_eq!(*claim.claimed_workstation(), "LAPTOP");
+    assert!(!claim.matches(&NtHash::of_password("old secret")));
+    assert!(claim.matches(&NtHash::of_password("secret")));
+    assert!(claim.with_nt_hash(&NtHash::of_password("secret")).is_ok());
+}
+
+/// FreeRDP's CVE-2022-24882 and -24883: a look-up that failed must not be a hash.
+#[test]
+fn an_empty_or_zero_hash_is_just_another_wrong_one() {
+    for hash in [NtHash::from([0; 16]), NtHash::of_password("")] {
+        let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+        let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+        let Claim::User(claim) = claim else { panic!("{claim:?}") };
+        assert_eq!(claim.with_nt_hash(&hash).unwrap_err(), Denied::WrongPassword.into());
+    }
+}
+
+/// 3.2.5.1.2, and Samba: the domain as sent, in upper case, or none.
+#[test]
+fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
+    let attempt = |proven: &str, sent: &str| {
+        let mut policy = Policy::default();
+        policy.require_target_info = false;
+        let server = server().with_policy(policy);
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) =
+            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let domain = Text::from(sent).to_utf16le();
+        let pairs = AvPairsBuf::default();
+        let own = ntlmv2_without_mic(&challenge, "alice", proven, "secret", &pairs, NOW);
+        let mut message = Authenticate::parse(&own).unwrap();
+        message.domain = &domain;
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        let claim = handshake.read(&bytes, environment).unwrap();
+        common::accept(claim, "secret").map(|accepted| accepted.user.unwrap().to_string())
+    };
+    assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE\\alice"));
+    assert_eq!(attempt("example", "example").as_deref(), Ok("example\\alice"));
+    assert_eq!(attempt("EXAMPLE", "example").as_deref(), Ok("example\\alice"));
+    assert_eq!(attempt("", "COLLEY-XP4").as_deref(), Ok("COLLEY-XP4\\alice"));
+    let wrong = Err(Error::from(Denied::WrongPassword));
+    assert_eq!(attempt("example", "EXAMPLE"), wrong);
+    assert_eq!(attempt("OTHER", "EXAMPLE"), wrong);
+    assert_eq!(attempt("OTHER", ""), wrong);
+}
+
+#[test]
+fn only_what_looks_anonymous_in_every_way_is() {
+    let mut policy = permissive();
+    policy.allow_anonymous = true;
+    let server = server().with_policy(policy);
+    let lm = |bytes: &'static [u8]| LmResponse::new(bytes);
+    for (user, nt, lm, anonymous) in [
+        (&b""[..], NtResponse::Empty, lm(&[0]), true),
+        (b"", NtResponse::Empty, lm(&[]), true),
+        (b"", NtResponse::Empty, lm(&[1]), false),
+        (b"", NtResponse::Empty, lm(&[0, 0]), false),
+        (b"", NtResponse::Empty, lm(&[0; 24]), false),
+        (b"a\0", NtResponse::Empty, lm(&[0]), false),
+        (b"a\0", NtResponse::Empty, lm(&[]), false),
+        (b"", NtResponse::V1(&[0; 24]), lm(&[0; 24]), false),
+    ] {
+        let result = with_changed(&alice(), &server, "secret", |message| {
+            (message.user, message.nt_response, message.lm_response) = (user, nt, lm);
+        });
+        match result {
+            Ok(accepted) => {
+                assert!(anonymous, "{user:?} {nt:?} {lm:?}");
+                assert_eq!((accepted.user, accepted.response), (None, None));
+                assert!(!accepted.mic_checked);
+            }
+            Err(error) => assert!(!anonymous, "{user:?} {nt:?} {lm:?}: {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn anonymous_clients_are_refused_by_default_and_get_no_session() {
+    let nobody = Client::new(Credentials::anonymous());
+    let refused = log_in(&nobody, &server(), "").err();
+    assert_eq!(refused, Some(Refused::Anonymous.into()));
+
+    let mut policy = Policy::default();
+    policy.allow_anonymous = true;
+    let outcome = log_in(&nobody, &server().with_policy(policy.clone()), "").unwrap();
+    assert_eq!(outcome.accepted.user, None);
+    assert_eq!(outcome.accepted.keys.protection(), Protection::None);
+    let error = outcome.accepted.keys.into_session().unwrap_err();
+    assert_eq!(error, Misuse::NoSessionSecurity.into());
+    assert_eq!(outcome.client.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
+
+    // What is demanded of all is demanded of them.
+    policy.require = Flags::NEGOTIATE_SIGN;
+    let refused = log_in(&nobody, &server().with_policy(policy), "").err();
+    assert_eq!(refused, Some(Refused::MissingFlags(Flags::NEGOTIATE_SIGN).into()));
+    for (set, denied) in [
+        ((|policy| policy.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
+        (|policy| policy.channel_bindings = Binding::Require, Denied::ChannelBindings),
+        (|policy| policy.target_name = Binding::Require, Denied::TargetName),
+    ] {
+        let mut policy = Policy::default();
+        policy.allow_anonymous = true;
+        set(&mut policy);
+        let refused = log_in(&nobody, &server().with_policy(policy), "").err();
+        assert_eq!(refused, Some(denied.into()));
+    }
+}
+
+/// The flag J says nothing.
+#[test]
+fn the_anonymous_flag_is_not_looked_at() {
+    let result = with_changed(&alice(), &server(), "secret", |message| {
+        message.flags = message.flags.map(|flags| flags | Flags::ANONYMOUS);
+    });
+    assert_eq!(result.unwrap_err(), Denied::Mic.into(), "the proof was still checked");
+    let mut policy = Policy::default();
+    policy.allow_anonymous = true;
+    let nobody = Client::new(Credentials::anonymous());
+    let result = with_changed(&nobody, &server().with_policy(policy), "", |message| {
+        message.flags = message.flags.map(|flags| flags - Flags::ANONYMOUS);
+    });
+    assert_eq!(result.unwrap().user, None);
+}
+
+#[test]
+fn guests_come_in_only_where_they_are_welcome() {
+    let stranger = Client::new(Credentials::password("stranger", "whatever"));
+    let claim = |policy: Policy| {
+        let server = server().with_policy(policy);
+        let (exchange, handshake) = exchange(&stranger, &server, &mut Fixed::default()).unwrap();
+        match handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap() {
+            Claim::User(claim) => claim,
+            claim => panic!("{claim:?}"),
+        }
+    };
+    let refused = claim(Policy::default()).accept_as_guest().unwrap_err();
+    assert_eq!(refused, Refused::Guest.into());
+    let mut policy = Policy::default();
+    policy.allow_guest = true;
+    let accepted = claim(policy.clone()).accept_as_guest().unwrap();
+    assert_eq!((accepted.user, accepted.response), (None, None));
+    let error = accepted.keys.into_session().unwrap_err();
+    assert_eq!(error, Misuse::NoSessionSecurity.into());
+    policy.require_mic = true;
+    assert_eq!(claim(policy).accept_as_guest().unwrap_err(), Denied::MicMissing.into());
+}
+
+fn bound(data: &[u8]) -> ChannelBindings {
+    ChannelBindings::tls_server_end_point(data)
+}
+
+#[test]
+fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
+    let outcome = |binding, ours: Option<&[u8]>, theirs: Option<ChannelBindings>| {
+        let mut policy = Policy::default();
+        policy.channel_bindings = binding;
+        let mut server = server().with_policy(policy);
+        if let Some(ours) = ours {
+            server = server.with_channel_bindings(bound(ours));
+        }
+        let mut client = alice();
+        if let Some(theirs) = theirs {
+            client = client.with_channel_bindings(theirs);
+        }
+        log_in(&client, &server, "secret").map(|outcome| outcome.accepted.bindings_checked)
+    };
+    let bad = Err(Error::from(Denied::ChannelBindings));
+    let zero = || Some(ChannelBindings::from_md5([0; 16]));
+    let (right, wrong) = (|| Some(bound(b"a")), || Some(bound(b"b")));
+    for (binding, ours, theirs, expected) in [
+        (Binding::Require, Some(&b"a"[..]), right(), Ok(true)),
+        (Binding::Require, Some(b"a"), wrong(), bad.clone()),
+        (Binding::Require, Some(b"a"), zero(), bad.clone()),
+        (Binding::Require, Some(b"a"), None, bad.clone()),
+        (Binding::Require, None, right(), Ok(false)), // ApplicationRequiresCBT
+        (Binding::Require, None, zero(), bad.clone()),
+        (Binding::Require, None, None, bad.clone()),
+        (Binding::WhenPresent, Some(b"a"), right(), Ok(true)),
+        (Binding::WhenPresent, Some(b"a"), wrong(), bad.clone()),
+        (Binding::WhenPresent, Some(b"a"), zero(), Ok(false)),
+        (Binding::WhenPresent, Some(b"a"), None, Ok(false)),
+        (Binding::WhenPresent, None, right(), Ok(false)),
+        (Binding::Ignore, Some(b"a"), wrong(), Ok(false)),
+    ] {
+        let what = format!("{binding:?}, server {ours:?}, client {theirs:?}");
+        assert_eq!(outcome(binding, ours, theirs), expected, "{what}");
+    }
+}
+
+#[test]
+fn target_names_are_checked_as_strictly_as_the_policy_says() {
+    let outcome = |binding, ours: &[&str], client: Client| {
+        let mut policy = Policy::default();
+        policy.target_name = binding;
+        let server = server().with_policy(policy).with_target_names(ours.iter().copied());
+        log_in(&client, &server, "secret").map(|outcome| outcome.accepted.target_name)
+    };
+    let bad = Err(Error::from(Denied::TargetName));
+    let ours = &["HTTP/files", "HTTP/files.example.com"][..];
+    let asks = |name: &str| alice().with_target(name);
+    assert_eq!(outcome(Binding::Require, ours, asks("http/FILES")), Ok(Some("http/FILES".into())));
+    assert_eq!(outcome(Binding::Require, ours, asks("HTTP/evil")), bad);
+    assert_eq!(outcome(Binding::Require, ours, asks("HTTP/files.example.com.evil")), bad);
+    assert_eq!(outcome(Binding::Require, ours, alice()), bad);
+    assert_eq!(outcome(Binding::Require, ours, alice().with_untrusted_target("HTTP/files")), bad);
+    assert_eq!(outcome(Binding::WhenPresent, ours, asks("HTTP/evil")), bad);
+    assert_eq!(outcome(Binding::WhenPresent, ours, alice()), Ok(None));
+    let untrusted = alice().with_untrusted_target("HTTP/evil");
+    assert_eq!(outcome(Binding::WhenPresent, ours, untrusted), Ok(None));
+    assert_eq!(outcome(Binding::WhenPresent, &[], asks("cifs/x")), Ok(Some("cifs/x".into())));
+    assert_eq!(outcome(Binding::Ignore, ours, asks("HTTP/evil")), Ok(Some("HTTP/evil".into())));
+}
+
+/// CVE-2015-0005, CVE-2019-1019: the response must have been made for this server.
+#[test]
+fn a_response_that_was_made_for_another_server_is_refused() {
+    let attempt = |set: fn(&mut Policy), pairs: &AvPairsBuf| {
+        let mut policy = Policy::default();
+        set(&mut policy);
+        let server = server().with_policy(policy);
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) =
+            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", pairs, NOW);
+        common::accept(handshake.read(&bytes, environment).unwrap(), "secret").err()
+    };
+    // All that this server says, with one name or the time changed or left out.
+    let (bytes, _) = server().challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
+    let ours = Challenge::parse(&bytes).unwrap().target_info.unwrap();
+    let without = |id, other: Option<&[u8]>| {
+        let mut pairs = AvPairsBuf::default();
+        for (our_id, value) in ours.iter().filter(|(our_id, _)| *our_id != id) {
+            pairs.push(our_id, value).unwrap();
+        }
+        if let Some(value) = other {
+            pairs.push(id, value).unwrap();
+        }
+        pairs
+    };
+    assert_eq!(attempt(|_| {}, &without(AvId(77), Some(b"more"))), None);
+    for (id, _) in ours {
+        for other in [None, Some(&b"O\0T\0H\0R\0"[..])] {
+            let pairs = without(id, other);
+            assert_eq!(attempt(|_| {}, &pairs), Some(Denied::TargetInfo.into()), "{id}");
+            assert_eq!(attempt(|policy| policy.require_target_info = false, &pairs), None);
+        }
+    }
+}
+
+#[test]
+fn a_mic_can_be_required_of_all() {
+    let mut policy = Policy::default();
+    policy.require_mic = true;
+    let server = server().with_policy(policy);
+    let environment = &mut Fixed::default();
+    let (challenge, handshake) =
+        server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+    let bytes = with_own_response(&challenge, |_| {});
+    let error = common::accept(handshake.read(&bytes, environment).unwrap(), "secret").unwrap_err();
+    assert_eq!(error, Denied::MicMissing.into());
+    assert!(log_in(&alice(), &server, "secret").unwrap().accepted.mic_checked);
+}
+
+#[test]
+fn the_clients_time_is_within_36_hours() {
+    let hours = |hours: u64| hours * 36_000_000_000;
+    let attempt = |ticks: u64, limit| {
+        let mut policy = Policy::default();
+        policy.require_target_info = false;
+        policy.max_time_difference = limit;
+        let server = server().with_policy(policy);
+        let environment = &mut Fixed::default();
+        let (negotiate, _) = alice().initiate().unwrap();
+        let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
+        let (pairs, time) = (Default::default(), FileTime::from_ticks(ticks));
+        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, time);
+        common::accept(handshake.read(&bytes, environment).unwrap(), "secret").err()
+    };
+    let limit = Policy::default().max_time_difference;
+    assert_eq!(limit, Some(Duration::from_secs(36 * 3600)));
+    let (now, minute) = (NOW.ticks(), hours(1) / 60);
+    for (ticks, good) in [
+        (now, true),
+        (now - hours(36) + minute, true),
+        (now + hours(36) - minute, true),
+        (now - hours(36) - minute, false),
+        (now + hours(36) + minute, false),
+        (0, false),
+        (u64::MAX, false),
+    ] {
+        let expected = if good { None } else { Some(Denied::Time.into()) };
+        assert_eq!(attempt(ticks, limit), expected, "{ticks}");
+        assert_eq!(attempt(ticks, None), None, "{ticks}");
+    }
+}
+
+#[test]
+fn a_challenge_does_not_live_for_ever() {
+    let attempt = |age: u64, limit| {
+        let mut policy = Policy::default();
+        policy.max_challenge_age = limit;
+        policy.max_time_difference = None;
+        let server = server().with_policy(policy);
+        let (exchange, handshake) = exchange(&alice(), &server, &mut Fixed::default()).unwrap();
+        let later = FileTime::from_ticks(NOW.ticks() + age * 10_000_000);
+        let claim = handshake.read(&exchange.authenticate, &mut Fixed::at(later))?;
+        common::accept(claim, "secret").map(drop)
+    };
+    let limit = Some(Duration::from_secs(1800));
+    assert_eq!(attempt(1800, limit), Ok(()));
+    assert_eq!(attempt(1801, limit), Err(Denied::ChallengeExpired.into()));
+    assert_eq!(attempt(u64::from(u32::MAX), None), Ok(()));
+}
+
+#[test]
+fn a_promised_mic_must_be_there_and_right() {
+    let attempt = |change: fn(&mut Authenticate<'_>)| {
+        with_changed(&alice(), &server(), "secret", change).map(drop)
+    };
+    assert_eq!(attempt(|_| {}), Ok(()));
+    let missing = Err(Error::from(Denied::MicMissing));
+    assert_eq!(attempt(|message| message.mic = None), missing);
+    assert_eq!(attempt(|message| (message.mic, message.version) = (None, None)), missing);
+    let wrong = Err(Error::from(Denied::Mic));
+    assert_eq!(attempt(|message| message.mic = Some([0; 16])), wrong);
+    assert_eq!(attempt(|message| message.version = None), wrong);
+    assert_eq!(attempt(|message| message.workstation = b"X\0"), wrong);
+}
+
+/// CVE-2019-1338: an LM or LMv2 response does not stand in for an NT response that is wrong or not
+/// there. CVE-2018-1139: nor does an NT response in its place.
+#[test]
+fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
+    let policy = |level, lmv2_alone| {
+        let mut policy = permissive();
+        policy.lm_compatibility = level;
+        policy.allow_lmv2_alone = lmv2_alone;
+        server().with_policy(policy)
+    };
+    let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
+    let nt_hash = NtHash::of_password("secret");
+    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let lmv2 = key.lmv2_response(&challenge, &[9; 8]);
+    let lm_hash = ntlm::crypto::LmHash::of_password("secret", &ntlm::Ascii).unwrap();
+    let lm = lm_hash.lm_response(&challenge);
+    let ntlm = nt_hash.ntlmv1_response(&challenge);
+
+    let alone = |server: &Server, lm: &'static [u8; 24]| {
+        with_changed(&alice(), server, "secret", |message| {
+            message.nt_response = NtResponse::Empty;
+            message.lm_response = LmResponse::new(lm);
+        })
+        .map(|accepted| accepted.response)
+    };
+    let leak = |bytes: [u8; 24]| -> &'static [u8; 24] { Box::leak(Box::new(bytes)) };
+    let (lm, lmv2, ntlm) = (leak(lm), leak(lmv2), leak(ntlm));
+    let refused = Err(Error::from(Refused::ResponseKind));
+    let wrong = Err(Error::from(Denied::WrongPassword));
+
+    let strict = policy(LmCompatibility::RefuseLmAndNtlm, false);
+    for response in [lm, lmv2, ntlm] {
+        assert_eq!(alone(&strict, response), refused);
+    }
+    let old = policy(LmCompatibility::SendLmAndNtlm, false);
+    assert_eq!(alone(&old, lm), Ok(Some(ResponseKind::Lm)));
+    assert_eq!(alone(&old, lmv2), wrong);
+    assert_eq!(alone(&old, ntlm), wrong);
+    let sasl = policy(LmCompatibility::RefuseLmAndNtlm, true);
+    assert_eq!(alone(&sasl, lmv2), Ok(Some(ResponseKind::Lmv2)));
+    assert_eq!(alone(&sasl, lm), wrong);
+
+    // Next to a wrong NT response, the right LMv2 or LM response is worth nothing.
+    let all = policy(LmCompatibility::SendLmAndNtlm, true);
+    for response in [lm, lmv2] {
+        let result = with_changed(&alice(), &all, "wrong", |message| {
+            message.lm_response = LmResponse::new(response);
+        });
+        assert_eq!(result.unwrap_err(), Denied::WrongPassword.into());
+        let v1 = alice().with_policy(client_policy(LmCompatibility::SendLmAndNtlm));
+        let result = with_changed(&v1, &all, "secret", |message| {
+            message.nt_response = NtResponse::V1(&[7; 24]);
+            message.lm_response = LmResponse::new(response);
+        });
+        assert_eq!(result.unwrap_err(), Denied::WrongPassword.into());
+    }
+}
+
+#[test]
+fn ntlm2_session_responses_need_the_clients_challenge() {
+    let client = alice().with_policy(client_policy(LmCompatibility::SendNtlm));
+    let server = server().with_policy(permissive());
+    for lm in [&[][..], &[0], &[1; 23], &[1; 25]] {
+        let result = with_changed(&client, &server, "secret", |message| {
+            message.lm_response = LmResponse::new(lm);
+        });
+        assert_eq!(result.unwrap_err(), Unexpected::NoClientChallenge.into());
+    }
+}
+
+#[test]
+fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
+    let client = alice().with_policy(client_policy(LmCompatibility::SendNtlm));
+    assert!(log_in(&client, &server().with_policy(permissive()), "secret").is_ok());
+    for set in [
+        (|policy| policy.require_mic = true) as fn(&mut Policy),
+        |policy| policy.channel_bindings = Binding::Require,
+        |policy| policy.target_name = Binding::Require,
+    ] {
+        let mut policy = permissive();
+        set(&mut policy);
+        let refused = log_in(&client, &server().with_policy(policy), "secret").err();
+        assert_eq!(refused, Some(Refused::ResponseKind.into()));
+    }
+}
+
+#[test]
+fn the_encrypted_key_has_16_bytes_where_it_is_needed() {
+    let client = alice().with_protection(Protection::Sign);
+    for length in [0, 1, 15, 17] {
+        let result = with_changed(&client, &server(), "secret", |message| {
+            message.encrypted_random_session_key = &[0; 17][..length];
+        });
+        assert_eq!(result.unwrap_err(), Unexpected::EncryptedSessionKey.into());
+    }
+}
+
+/// With KEY_EXCH and nothing to protect, gss-ntlmssp sends a key and uses it, and pyspnego sends
+/// one byte and uses the key exchange key.
+#[test]
+fn a_key_for_nothing_counts_if_it_is_one() {
+    let negotiated = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_NTLM | Flags::NEGOTIATE_KEY_EXCH;
+    let server = server().with_policy(permissive());
+    let attempt = |key: &[u8]| {
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) = server.challenge(&negotiate(negotiated), environment).unwrap();
+        let sent = Challenge::parse(&challenge).unwrap().server_challenge;
+        let response = NtHash::of_password("secret").ntlmv1_response(&sent);
+        let message = Authenticate {
+            user: b"a\0",
+            nt_response: NtResponse::V1(&response),
+            lm_response: LmResponse::new(&response),
+            encrypted_random_session_key: key,
+            flags: Some(negotiated),
+            ..Authenticate::default()
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        let claim = handshake.read(&bytes, environment).unwrap();
+        *common::accept(claim, "secret").unwrap().keys.exported_session_key()
+    };
+    let base = NtHash::of_password("secret").session_base_key();
+    assert_eq!(attempt(&[]), *base.expose());
+    assert_eq!(attempt(&[0]), *base.expose());
+    let exchanged = ntlm::crypto::primitives::rc4k(base.expose(), &[7; 16]);
+    assert_eq!(attempt(&[7; 16]), exchanged);
+}
+
+#[test]
+fn lm_keys_need_the_lm_hash() {
+    for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
+        let mut client = client_policy(LmCompatibility::SendLmAndNtlm);
+        client.offer |= flag;
+        let client = alice().with_policy(client).with_protection(Protection::Seal);
+        let mut policy = permissive();
+        policy.offer |= flag;
+        let server = server().with_policy(policy);
+        let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+        let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+        let Claim::User(claim) = claim else { panic!("{claim:?}") };
+        let error = claim.with_nt_hash(&NtHash::of_password("secret")).unwrap_err();
+        assert_eq!(error, Refused::NoLmHash.into());
+
+        let outcome = log_in(&client, &server, "secret").unwrap();
+        let keys = (outcome.client.exported_session_key(), outcome.accepted.keys);
+        assert_eq!(keys.0, keys.1.exported_session_key());
+    }
+}
+
+#[test]
+fn names_are_read_in_the_character_set_of_the_challenge() {
+    // wget's way: the CHALLENGE says OEM, the AUTHENTICATE says UNICODE and holds OEM.
+    let mut policy = client::Policy::default();
+    policy.offer -= Flags::NEGOTIATE_UNICODE;
+    let client = alice().with_policy(policy);
+    let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
+    let mut bytes = exchange.authenticate.clone();
+    bytes[60] |= 1;
+    let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
+    let Claim::User(claim) = claim else { panic!("{claim:?}") };
+    assert_eq!(claim.claimed_user(), &UserName::new("alice", "EXAMPLE"));
+}
+
+#[test]
+fn names_that_are_no_text_are_refused() {
+    let odd = with_changed(&alice(), &server(), "secret", |message| message.user = b"abc");
+    assert!(matches!(odd.unwrap_err(), Error::Unexpected(Unexpected::Text(_))));
+    let mut policy = client::Policy::default();
+    policy.offer -= Flags::NEGOTIATE_UNICODE;
+    let oem = alice().with_policy(policy);
+    // curl sends UTF-8 here; it is not ASCII.
+    let utf8 = with_changed(&oem, &server(), "secret", |message| message.user = "ü".as_bytes());
+    assert!(matches!(utf8.unwrap_err(), Error::Unexpected(Unexpected::Text(_))));
+    let none = with_changed(&alice(), &server(), "secret", |message| {
+        message.flags = message.flags.map(|flags| flags - Flags::NEGOTIATE_UNICODE);
+    });
+    assert_eq!(none.unwrap_err(), Unexpected::CharacterSet.into());
+}
+
+#[test]
+fn a_blocked_server_says_nothing_at_all() {
+    let mut policy = Policy::default();
+    policy.blocked = true;
+    let blocked = server().with_policy(policy);
+    let environment = &mut Fixed::default();
+    let error = blocked.challenge(&negotiate(Flags::all()), environment).unwrap_err();
+    assert_eq!(error, Refused::Blocked.into());
+    assert_eq!(blocked.challenge_datagram(environment).unwrap_err(), Refused::Blocked.into());
+    let (exchange, _) = exchange(&alice(), &server(), environment).unwrap();
+    let handshake = blocked.resume(exchange.negotiate, exchange.challenge).unwrap();
+    let error = handshake.read(&exchange.authenticate, environment).unwrap_err();
+    assert_eq!(error, Refused::Blocked.into());
+}
+
+#[test]
+fn a_resumed_exchange_goes_on_where_it_was() {
+    let environment = &mut Fixed::default();
+    let (exchange, _) = exchange(&alice(), &server(), environment).unwrap();
+    let handshake = server().resume(exchange.negotiate, exchange.challenge).unwrap();
+    let claim = handshake.read(&exchange.authenticate, environment).unwrap();
+    assert!(common::accept(claim, "secret").unwrap().mic_checked);
+    assert!(matches!(server().resume(Vec::new(), b"NTLM".to_vec()), Err(Error::Wire(_))));
+}
+
+#[test]
+fn messages_of_other_types_are_refused() {
+    let environment = &mut Fixed::default();
+    let (first, _) = exchange(&alice(), &server(), environment).unwrap();
+    for bytes in [&first.challenge[..], &first.authenticate, b"", b"GET / HTTP/1.1"] {
+        assert!(matches!(server().challenge(bytes, environment), Err(Error::Wire(_))));
+    }
+    for bytes in [&first.negotiate[..], &first.challenge, b""] {
+        let (_, handshake) = exchange(&alice(), &server(), environment).unwrap();
+        assert!(matches!(handshake.read(bytes, environment), Err(Error::Wire(_))));
+    }
+}
+
+#[test]
+fn without_time_or_randomness_there_is_no_challenge() {
+    struct Broken(EnvironmentError);
+    impl Environment for Broken {
+        fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+            if self.0 == EnvironmentError::Clock { Err(self.0) } else { Ok(NOW) }
+        }
+        fn fill_random(&mut self, _: &mut [u8]) -> Result<(), EnvironmentError> {
+            if self.0 == EnvironmentError::Randomness { Err(self.0) } else { Ok(()) }
+        }
+    }
+    for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
+        let result = server().challenge(&negotiate(Flags::all()), &mut Broken(error));
+        assert_eq!(result.unwrap_err(), Error::Environment(error));
+        let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+        let result = handshake.read(&exchange.authenticate, &mut Broken(error));
+        assert_eq!(result.is_err(), error == EnvironmentError::Clock);
+    }
+}
+
+/// CVE-2010-0231: no challenge comes twice.
+#[cfg(feature = "std")]
+#[test]
+fn challenges_do_not_repeat() {
+    let (server, negotiate) = (server(), negotiate(Flags::all()));
+    let challenge = || {
+        let (bytes, _) = server.challenge(&negotiate, &mut ntlm::Os).unwrap();
+        Challenge::parse(&bytes).unwrap().server_challenge
+    };
+    let seen: std::collections::HashSet<_> = (0..10_000).map(|_| challenge()).collect();
+    assert_eq!(seen.len(), 10_000);
+}
