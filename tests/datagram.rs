@@ -1,0 +1,275 @@
+//! Connectionless exchanges: the server speaks first, and afterwards datagrams are lost, doubled and
+//! reordered ([MS-NLMP] 3.1.5.2, 3.2.5.2).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::{Fixed, accept};
+use ntlm::client::Response;
+use ntlm::error::{Denied, Misuse, Refused, Unexpected};
+use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy};
+use ntlm::session::Protection;
+use ntlm::wire::{Authenticate, AvId, AvPairsBuf, Challenge, NegotiateFlags as Flags, NtResponse};
+use ntlm::{
+    ChannelBindings, Client, Credentials, DatagramSession, Error, LmCompatibility, Server, client,
+};
+
+fn alice() -> Client {
+    Client::new(Credentials::password("EXAMPLE\\alice", "secret")).with_protection(Protection::Seal)
+}
+
+fn server() -> Server {
+    Server::new(Names::member("FILES", "EXAMPLE"))
+}
+
+fn start(
+    client: &Client,
+    server: &Server,
+) -> Result<(Vec<u8>, Response, AwaitAuthenticate), Error> {
+    let environment = &mut Fixed::default();
+    let (challenge, handshake) = server.challenge_datagram(environment)?;
+    let response = client.respond_datagram(&challenge, environment)?;
+    Ok((challenge, response, handshake))
+}
+
+fn log_in(client: &Client, server: &Server) -> Result<(Response, Accepted), Error> {
+    let (_, response, handshake) = start(client, server)?;
+    let claim = handshake.read(&response.token, &mut Fixed::default())?;
+    Ok((response, accept(claim, "secret")?))
+}
+
+#[test]
+fn the_server_offers_all_it_can_and_the_client_takes_what_it_wants() {
+    let (challenge, response, _) = start(&alice(), &server()).unwrap();
+    let offered = Challenge::parse(&challenge).unwrap().flags;
+    let must = Flags::NEGOTIATE_DATAGRAM | Flags::NEGOTIATE_KEY_EXCH | Flags::PROTECTION;
+    assert!(offered.contains(must), "{offered}");
+    assert!(!offered.contains(Flags::NEGOTIATE_OEM), "one character set");
+    let taken = Authenticate::parse(&response.token).unwrap().flags.unwrap();
+    assert!(offered.contains(taken) && taken.contains(must), "{taken}");
+    let (_, response, _) = start(&alice().with_protection(Protection::Sign), &server()).unwrap();
+    let taken = Authenticate::parse(&response.token).unwrap().flags.unwrap();
+    assert_eq!(taken & Flags::PROTECTION, Flags::NEGOTIATE_SIGN);
+}
+
+#[test]
+fn the_response_has_a_mic_over_two_messages_and_no_lm_response() {
+    let (_, response, _) = start(&alice(), &server()).unwrap();
+    let message = Authenticate::parse(&response.token).unwrap();
+    assert_eq!(message.lm_response.as_bytes(), b"", "not even zeros (3.1.5.2.1)");
+    assert_eq!(message.encrypted_random_session_key.len(), 16);
+    assert!(message.mic.is_some());
+    let (_, accepted) = log_in(&alice(), &server()).unwrap();
+    assert!(accepted.mic_checked);
+    assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+}
+
+#[test]
+fn without_target_info_there_is_an_lmv2_response() {
+    let message = Challenge {
+        flags: Flags::from_bits_retain(0xe208_8275),
+        server_challenge: [7; 8],
+        ..Challenge::default()
+    };
+    let mut challenge = Vec::new();
+    message.emit(&mut challenge).unwrap();
+    let client = alice().with_protection(Protection::None);
+    let response = client.respond_datagram(&challenge, &mut Fixed::default()).unwrap();
+    let message = Authenticate::parse(&response.token).unwrap();
+    assert_eq!(message.lm_response.as_bytes().len(), 24);
+    assert!(matches!(message.nt_response, NtResponse::V2(_)));
+    assert_eq!(message.encrypted_random_session_key.len(), 16, "each datagram needs the key");
+}
+
+#[test]
+fn a_wrong_password_and_a_changed_message_are_refused() {
+    let (_, response, handshake) = start(&alice(), &server()).unwrap();
+    let claim = handshake.read(&response.token, &mut Fixed::default()).unwrap();
+    assert_eq!(accept(claim, "wrong").unwrap_err(), Denied::WrongPassword.into());
+    let (_, response, handshake) = start(&alice(), &server()).unwrap();
+    let mut changed = response.token;
+    let last = changed.len() - 1;
+    changed[last] ^= 1; // in the encrypted session key
+    let claim = handshake.read(&changed, &mut Fixed::default()).unwrap();
+    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Mic.into());
+}
+
+#[test]
+fn bindings_and_target_are_checked_as_ever() {
+    let mut policy = Policy::default();
+    policy.channel_bindings = ntlm::Binding::Require;
+    policy.target_name = ntlm::Binding::Require;
+    let bound = |data: &[u8]| ChannelBindings::application_data(data);
+    let server = server()
+        .with_policy(policy)
+        .with_channel_bindings(bound(b"a"))
+        .with_target_names(["rpc/files"]);
+    let client = |data, name: &str| alice().with_channel_bindings(bound(data)).with_target(name);
+    assert!(log_in(&client(b"a", "rpc/files"), &server).unwrap().1.bindings_checked);
+    let error = |client| log_in(&client, &server).err();
+    assert_eq!(error(client(b"b", "rpc/files")), Some(Denied::ChannelBindings.into()));
+    assert_eq!(error(client(b"a", "rpc/other")), Some(Denied::TargetName.into()));
+}
+
+#[test]
+fn a_challenge_that_is_not_connectionless_is_refused() {
+    let environment = &mut Fixed::default();
+    let (challenge, _) = server().challenge_datagram(environment).unwrap();
+    for bit in [Flags::NEGOTIATE_DATAGRAM, Flags::NEGOTIATE_KEY_EXCH] {
+        let mut changed = challenge.clone();
+        let flags = Challenge::parse(&challenge).unwrap().flags - bit;
+        changed[20..24].copy_from_slice(&flags.bits().to_le_bytes());
+        let error = alice().respond_datagram(&changed, environment).unwrap_err();
+        assert_eq!(error, Unexpected::NotConnectionless.into());
+    }
+}
+
+#[test]
+fn an_authenticate_that_is_not_connectionless_is_refused() {
+    for bit in [Flags::NEGOTIATE_DATAGRAM, Flags::NEGOTIATE_KEY_EXCH] {
+        let (_, response, handshake) = start(&alice(), &server()).unwrap();
+        let mut changed = response.token;
+        let flags = Authenticate::parse(&changed).unwrap().flags.unwrap() - bit;
+        changed[60..64].copy_from_slice(&flags.bits().to_le_bytes());
+        let error = handshake.read(&changed, &mut Fixed::default()).unwrap_err();
+        assert_eq!(error, Unexpected::NotConnectionless.into());
+    }
+}
+
+#[test]
+fn sealing_needs_extended_session_security() {
+    let mut policy = client::Policy::default();
+    policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    policy.require_when_protected = Flags::empty();
+    let client = alice().with_policy(policy);
+    let error = start(&client, &server()).err();
+    let missing = Refused::MissingFlags(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    assert_eq!(error, Some(missing.into()));
+    assert!(start(&client.with_protection(Protection::Sign), &server()).is_ok());
+}
+
+#[test]
+fn old_responses_work_where_they_are_allowed() {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendNtlm;
+    let client = alice().with_policy(policy);
+    let refused = log_in(&client, &server()).err();
+    assert_eq!(refused, Some(Refused::ResponseKind.into()));
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::RefuseLm;
+    let (response, accepted) = log_in(&client, &server().with_policy(policy)).unwrap();
+    assert_eq!(response.keys.exported_session_key(), accepted.keys.exported_session_key());
+}
+
+#[test]
+fn the_modes_do_not_mix() {
+    let (response, accepted) = log_in(&alice(), &server()).unwrap();
+    assert_eq!(response.keys.into_session().unwrap_err(), Misuse::WrongMode.into());
+    assert!(accepted.keys.into_datagram_session().is_ok());
+    let outcome = common::log_in(&alice(), &server(), "secret").unwrap();
+    assert_eq!(outcome.client.into_datagram_session().unwrap_err(), Misuse::WrongMode.into());
+    assert!(outcome.accepted.keys.into_session().is_ok());
+}
+
+#[test]
+fn a_stranger_servers_names_are_repeated() {
+    let mut pairs = AvPairsBuf::default();
+    pairs.push_text(AvId::NB_COMPUTER_NAME, &"S".into()).unwrap();
+    pairs.push_text(AvId::NB_DOMAIN_NAME, &"D".into()).unwrap();
+    let message = Challenge {
+        flags: Flags::from_bits_retain(0xe288_8275),
+        target_info: Some(pairs.as_pairs()),
+        ..Challenge::default()
+    };
+    let mut challenge = Vec::new();
+    message.emit(&mut challenge).unwrap();
+    let response = alice().respond_datagram(&challenge, &mut Fixed::default()).unwrap();
+    let message = Authenticate::parse(&response.token).unwrap();
+    assert_eq!(message.mic, None, "the server told no time");
+    let NtResponse::V2(sent) = message.nt_response else { panic!("not NTLMv2") };
+    assert_eq!(sent.target_info().text(AvId::NB_COMPUTER_NAME).unwrap(), "S");
+}
+
+/// Sends numbered datagrams over a wire that loses, doubles, reorders and damages them: what is
+/// delivered was sent, once, and nothing that arrives whole is missed.
+#[test]
+fn datagrams_survive_loss_and_reordering() {
+    let (response, accepted) = log_in(&alice(), &server()).unwrap();
+    let client = response.keys.into_datagram_session().unwrap();
+    let server = accepted.keys.into_datagram_session().unwrap();
+    let mut random = Random(1);
+    let mut wire = Vec::new();
+    let mut whole = HashSet::new();
+    for number in 0..1000 {
+        let datagram = Datagram::seal(&client, number);
+        for _copy in 0..random.below(4) {
+            let mut datagram = datagram.clone();
+            if random.below(5) == 0 {
+                datagram.damage(&mut random);
+            } else {
+                whole.insert(number);
+            }
+            let place = random.below(wire.len() + 1);
+            wire.insert(place, datagram);
+        }
+    }
+    let mut delivered = HashSet::new();
+    for datagram in wire {
+        if let Some(number) = datagram.unseal(&server) {
+            // Which numbers were seen is the application's to know.
+            delivered.insert(number);
+        }
+    }
+    assert_eq!(delivered, whole);
+    assert!((500..1000).contains(&delivered.len()), "{}", delivered.len());
+}
+
+#[derive(Clone)]
+struct Datagram {
+    number: u32,
+    message: Vec<u8>,
+    signature: [u8; 16],
+}
+
+impl Datagram {
+    fn text(number: u32) -> Vec<u8> {
+        format!("datagram {number}").into_bytes()
+    }
+
+    fn seal(session: &DatagramSession, number: u32) -> Self {
+        let mut message = Self::text(number);
+        let signature = *session.seal(number, &mut message).unwrap().as_bytes();
+        Self { number, message, signature }
+    }
+
+    fn damage(&mut self, random: &mut Random) {
+        let bit = 1 << random.below(8);
+        match random.below(3) {
+            0 => self.number ^= bit,
+            1 => self.message[random.below(10)] ^= u8::try_from(bit).unwrap(),
+            _ => self.signature[random.below(16)] ^= u8::try_from(bit).unwrap(),
+        }
+    }
+
+    fn unseal(mut self, session: &DatagramSession) -> Option<u32> {
+        session.unseal(self.number, &mut self.message, &self.signature.into()).ok()?;
+        assert_eq!(self.message, Self::text(self.number));
+        Some(self.number)
+    }
+}
+
+/// A generator whose numbers are the same in every run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % u64::try_from(limit).unwrap()).unwrap()
+    }
+}

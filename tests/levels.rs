@@ -1,0 +1,93 @@
+//! Every client level against every server level, with and without extended session security: what
+//! proves the password, whether it is let in, and that both sides share a key and a session.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use ntlm::error::Refused;
+use ntlm::server::Names;
+use ntlm::session::Protection;
+use ntlm::wire::NegotiateFlags;
+use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client, server};
+
+const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+
+/// By client level (row) and whether the server grants extended session security (column).
+const KINDS: [[ResponseKind; 2]; 6] = [
+    [ResponseKind::Ntlmv1, ResponseKind::Ntlmv1],
+    [ResponseKind::Ntlmv1, ResponseKind::Ntlm2Session],
+    [ResponseKind::Ntlmv1, ResponseKind::Ntlm2Session],
+    [ResponseKind::Ntlmv2, ResponseKind::Ntlmv2],
+    [ResponseKind::Ntlmv2, ResponseKind::Ntlmv2],
+    [ResponseKind::Ntlmv2, ResponseKind::Ntlmv2],
+];
+
+#[test]
+fn every_level_meets_every_other() {
+    for client_level in 0..6_u8 {
+        for server_level in 0..6_u8 {
+            for extended in [false, true] {
+                let kind = KINDS[usize::from(client_level)][usize::from(extended)];
+                let allowed = server_level < 5 || kind == ResponseKind::Ntlmv2;
+                let what = format!("client {client_level}, server {server_level}, {extended}");
+                let client = client_of(client_level);
+                match common::log_in(&client, &server_of(server_level, extended), "Passw0rd") {
+                    Ok(outcome) => {
+                        assert!(allowed, "{what}");
+                        assert_eq!(outcome.accepted.response, Some(kind), "{what}");
+                        let flags = outcome.client.flags();
+                        assert_eq!(flags.contains(EXTENDED), extended && client_level > 0);
+                        talk(outcome);
+                    }
+                    Err(error) => {
+                        assert!(!allowed, "{what}: {error:?}");
+                        assert_eq!(error, Error::from(Refused::ResponseKind), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Levels 0 to 3 of a server accept an LM response alone, the others do not.
+#[test]
+fn lm_responses_are_accepted_up_to_level_3() {
+    for level in 0..6 {
+        let level = LmCompatibility::try_from(level).unwrap();
+        assert_eq!(level.accepts(ResponseKind::Lm), level < LmCompatibility::RefuseLm);
+        assert_eq!(level.accepts(ResponseKind::Ntlmv1), level < LmCompatibility::RefuseLmAndNtlm);
+        assert!(level.accepts(ResponseKind::Ntlmv2));
+    }
+}
+
+fn client_of(level: u8) -> Client {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.require_when_protected = NegotiateFlags::empty();
+    Client::new(Credentials::password("EXAMPLE\\alice", "Passw0rd"))
+        .with_policy(policy)
+        .with_protection(Protection::Seal)
+}
+
+fn server_of(level: u8, extended: bool) -> Server {
+    let mut policy = server::Policy::default();
+    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.require_when_protected = NegotiateFlags::empty();
+    policy.offer.set(EXTENDED, extended);
+    Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+}
+
+fn talk(outcome: common::Outcome) {
+    assert_eq!(outcome.client.exported_session_key(), outcome.accepted.keys.exported_session_key());
+    let mut client = outcome.client.into_session().unwrap();
+    let mut server = outcome.accepted.keys.into_session().unwrap();
+    for text in ["to the server", ""] {
+        let mut message = text.as_bytes().to_vec();
+        let signature = client.seal(&mut message).unwrap();
+        server.unseal(&mut message, &signature).unwrap();
+        assert_eq!(message, text.as_bytes());
+        let signature = server.sign(text.as_bytes()).unwrap();
+        client.verify(text.as_bytes(), &signature).unwrap();
+    }
+}

@@ -1,0 +1,184 @@
+//! A server that keeps no hashes: a domain controller verifies the proof, the server all else
+//! ([MS-NLMP] 3.2.5.1.2, 3.3.1, 3.3.2).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Fixed, exchange};
+use ntlm::crypto::{LmHash, NtHash, ResponseKey};
+use ntlm::error::Denied;
+use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, Validation, VerifyUser};
+use ntlm::session::{Protection, SessionKeys};
+use ntlm::wire::{NegotiateFlags as Flags, NtResponse};
+use ntlm::{
+    Ascii, ChannelBindings, Client, Credentials, Error, LmCompatibility, ResponseKind, Server,
+    client,
+};
+
+const PASSWORD: &str = "Passw0rd";
+
+/// What a domain controller does with [MS-NRPC]'s `NETLOGON_NETWORK_INFO`: it knows neither the
+/// handshake nor its flags.
+fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Denied> {
+    let nt_hash = NtHash::of_password(PASSWORD);
+    let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
+    if !logon.user.user().eq_ignore_case(&"alice".into()) {
+        return Err(Denied::UnknownUser);
+    }
+    let user_session_key = match NtResponse::parse(logon.nt_response).unwrap() {
+        NtResponse::V1(response) if *response == nt_hash.ntlmv1_response(&logon.challenge) => {
+            *nt_hash.session_base_key().expose()
+        }
+        NtResponse::V2(response) => {
+            let key = ResponseKey::new(&nt_hash, logon.user.user(), logon.user.domain());
+            let proof = key.ntlmv2_proof(&logon.challenge, response.blob());
+            if proof != *response.proof() {
+                return Err(Denied::WrongPassword);
+            }
+            *key.session_base_key(&proof).expose()
+        }
+        _ => return Err(Denied::WrongPassword),
+    };
+    let [a, b, c, d, e, f, g, h, ..] = *lm_hash.expose();
+    Ok(Validation::new(user_session_key).with_lm_session_key([a, b, c, d, e, f, g, h]))
+}
+
+fn ask(claim: VerifyUser) -> Result<Accepted, Error> {
+    let answer = domain_controller(&claim.network_logon().unwrap());
+    match answer {
+        Ok(validation) => claim.with_validation(&validation),
+        Err(denied) => Err(claim.deny(denied)),
+    }
+}
+
+fn client_of(level: u8, offer: Flags) -> Client {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.offer |= offer;
+    policy.require_when_protected = Flags::empty();
+    Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
+        .with_policy(policy)
+        .with_protection(Protection::Seal)
+}
+
+fn server_of(policy: Policy) -> Server {
+    Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+}
+
+fn permissive(offer: Flags) -> Policy {
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.require_when_protected = Flags::empty();
+    policy.offer |= offer;
+    policy
+}
+
+fn claim(client: &Client, server: &Server) -> (SessionKeys, VerifyUser) {
+    let (exchange, handshake) = exchange(client, server, &mut Fixed::default()).unwrap();
+    match handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap() {
+        Claim::User(claim) => (exchange.client_keys, claim),
+        claim => panic!("{claim:?}"),
+    }
+}
+
+#[test]
+fn the_domain_controllers_answer_gives_the_same_keys_as_the_hash() {
+    let none = Flags::empty();
+    for (level, offer, kind) in [
+        (0, none, ResponseKind::Ntlmv1),
+        (0, Flags::NEGOTIATE_LM_KEY, ResponseKind::Ntlmv1),
+        (0, Flags::REQUEST_NON_NT_SESSION_KEY, ResponseKind::Ntlmv1),
+        (1, none, ResponseKind::Ntlm2Session),
+        (2, none, ResponseKind::Ntlm2Session),
+        (3, none, ResponseKind::Ntlmv2),
+    ] {
+        let (keys, claim) = claim(&client_of(level, offer), &server_of(permissive(offer)));
+        let accepted = ask(claim).unwrap();
+        assert_eq!(accepted.response, Some(kind));
+        assert_eq!(accepted.mic_checked, kind == ResponseKind::Ntlmv2);
+        let mut client = keys.into_session().unwrap();
+        let mut server = accepted.keys.into_session().unwrap();
+        let mut message = *b"sealed";
+        let signature = client.seal(&mut message).unwrap();
+        server.unseal(&mut message, &signature).unwrap();
+        assert_eq!(&message, b"sealed");
+    }
+}
+
+/// For NTLMv1 with extended session security it is not the server's challenge.
+#[test]
+fn the_challenge_to_send_depends_on_the_response() {
+    let server = server_of(permissive(Flags::empty()));
+    for (level, same) in [(0, true), (1, false), (3, true)] {
+        let (_, claim) = claim(&client_of(level, Flags::empty()), &server);
+        let logon = claim.network_logon().unwrap();
+        assert_eq!(logon.challenge == [1, 2, 3, 4, 5, 6, 7, 8], same, "level {level}");
+    }
+}
+
+/// The LM response goes along only where it may prove something.
+#[test]
+fn no_more_is_passed_on_than_the_policy_allows() {
+    let mut no_lm = permissive(Flags::empty());
+    no_lm.lm_compatibility = LmCompatibility::RefuseLm;
+    for (level, policy, lm_length) in [
+        (0, permissive(Flags::empty()), 24),
+        (0, no_lm.clone(), 0),
+        (1, permissive(Flags::empty()), 0),
+        (3, permissive(Flags::empty()), 0),
+    ] {
+        let (_, claim) = claim(&client_of(level, Flags::empty()), &server_of(policy));
+        let logon = claim.network_logon().unwrap();
+        assert_eq!(logon.lm_response.len(), lm_length, "level {level}");
+        assert_eq!(logon.user.to_string(), "EXAMPLE\\alice");
+        assert_eq!(*logon.workstation, "");
+    }
+}
+
+#[test]
+fn who_is_not_vouched_for_gets_nothing() {
+    let server = server_of(Policy::default());
+    for (name, password, denied) in [
+        ("EXAMPLE\\alice", "wrong", Denied::WrongPassword),
+        ("EXAMPLE\\bob", PASSWORD, Denied::UnknownUser),
+    ] {
+        let client = Client::new(Credentials::password(name, password));
+        let (_, claim) = claim(&client, &server);
+        let error = ask(claim).unwrap_err();
+        assert_eq!(error, denied.into());
+        assert_eq!(error.to_string(), "authentication failed");
+    }
+    let (_, claim) = claim(&client_of(3, Flags::empty()), &server);
+    assert_eq!(claim.deny(Denied::DomainController), Denied::DomainController.into());
+}
+
+/// A domain controller vouches for the password; the MIC, the bindings and the names are ours.
+#[test]
+fn all_else_is_checked_although_the_domain_controller_vouches() {
+    let server =
+        server_of(Policy::default()).with_channel_bindings(ChannelBindings::tls_unique(b"ours"));
+    let client = client_of(3, Flags::empty());
+    let other = client.clone().with_channel_bindings(ChannelBindings::tls_unique(b"theirs"));
+    let (_, bound_elsewhere) = claim(&other, &server);
+    assert_eq!(ask(bound_elsewhere).unwrap_err(), Denied::ChannelBindings.into());
+
+    // A key that is not this exchange's: the MIC shows it.
+    let (_, claim) = claim(&client, &server);
+    let error = claim.with_validation(&Validation::new([7; 16])).unwrap_err();
+    assert_eq!(error, Denied::Mic.into());
+}
+
+/// The claim can wait elsewhere, for as long as the answer takes.
+#[test]
+fn a_claim_waits_in_another_thread() {
+    let (_, claim) = claim(&client_of(3, Flags::empty()), &server_of(Policy::default()));
+    let accepted = std::thread::spawn(move || ask(claim)).join().unwrap().unwrap();
+    assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+    fn is_sendable<T: Send + Sync + 'static>() {}
+    is_sendable::<client::AwaitChallenge>();
+    is_sendable::<ntlm::server::AwaitAuthenticate>();
+    is_sendable::<VerifyUser>();
+    is_sendable::<Accepted>();
+    is_sendable::<ntlm::Session>();
+}

@@ -1,0 +1,401 @@
+//! Signed and sealed messages: what is delivered, what is refused, and what is left of it
+//! ([MS-NLMP] 3.4).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
+use ntlm::error::{Integrity, Misuse};
+use ntlm::session::{Part, Protection, Receiver, Sender};
+use ntlm::wire::{NegotiateFlags as Flags, Signature};
+use ntlm::{DatagramSession, Error, Session};
+
+const SIGN: Flags = Flags::NEGOTIATE_SIGN;
+const SEAL: Flags = Flags::PROTECTION;
+const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+const KEY_EXCH: Flags = Flags::NEGOTIATE_KEY_EXCH;
+
+/// Every form of a sealing session.
+const FORMS: [Flags; 7] = [
+    SEAL,
+    SEAL.union(Flags::NEGOTIATE_LM_KEY),
+    SEAL.union(Flags::NEGOTIATE_LM_KEY).union(Flags::NEGOTIATE_56),
+    SEAL.union(EXTENDED),
+    SEAL.union(EXTENDED).union(Flags::NEGOTIATE_56),
+    SEAL.union(EXTENDED).union(Flags::NEGOTIATE_128),
+    SEAL.union(EXTENDED).union(Flags::NEGOTIATE_128).union(KEY_EXCH),
+];
+
+fn pair(flags: Flags) -> (Session, Session) {
+    let key = ExportedSessionKey::from([0x55; 16]);
+    (Session::new(flags, &key, Side::Client), Session::new(flags, &key, Side::Server))
+}
+
+fn sealed(session: &mut Session, text: &str) -> (Vec<u8>, Signature) {
+    let mut message = text.as_bytes().to_vec();
+    let signature = session.seal(&mut message).unwrap();
+    (message, signature)
+}
+
+#[test]
+fn what_is_sealed_is_unreadable_and_comes_back() {
+    for flags in FORMS {
+        let (mut client, mut server) = pair(flags);
+        for text in ["first", "", "x", "a longer message, to the server"] {
+            let (mut message, signature) = sealed(&mut client, text);
+            assert!(text.is_empty() || message != text.as_bytes(), "{flags}");
+            assert_eq!(message.len(), text.len());
+            server.unseal(&mut message, &signature).unwrap();
+            assert_eq!(message, text.as_bytes());
+            let signature = server.sign(text.as_bytes()).unwrap();
+            client.verify(text.as_bytes(), &signature).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_direction_has_its_own_keys_with_extended_session_security() {
+    let (mut client, mut server) = pair(SEAL | EXTENDED);
+    assert_ne!(sealed(&mut client, "same"), sealed(&mut server, "same"));
+    let (mut client, mut server) = pair(SEAL);
+    assert_eq!(sealed(&mut client, "same"), sealed(&mut server, "same"));
+}
+
+/// Replayed, skipped and reordered messages are refused without harm: the right one still counts.
+#[test]
+fn a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not() {
+    let (mut client, mut server) = pair(SEAL | EXTENDED | KEY_EXCH);
+    let (first, second) = (sealed(&mut client, "first"), sealed(&mut client, "second"));
+    let sequence = Err(Integrity::Sequence.into());
+    let receive = |server: &mut Session, (message, signature): &(Vec<u8>, Signature)| {
+        let mut message = message.clone();
+        server.unseal(&mut message, signature).map(|()| message)
+    };
+    assert_eq!(receive(&mut server, &second), sequence);
+    assert_eq!(receive(&mut server, &first).as_deref(), Ok(&b"first"[..]));
+    assert_eq!(receive(&mut server, &first), sequence);
+    assert_eq!(receive(&mut server, &second).as_deref(), Ok(&b"second"[..]));
+
+    let signature = client.sign(b"third").unwrap();
+    let mut unknown_version = *signature.as_bytes();
+    unknown_version[0] = 2;
+    let error = server.verify(b"third", &unknown_version.into()).unwrap_err();
+    assert_eq!(error, Integrity::Version.into());
+    assert_eq!(server.verify(b"third", &signature), Ok(()));
+}
+
+#[test]
+fn a_changed_message_leaves_nothing_and_closes_the_direction() {
+    for flags in FORMS {
+        let protected = sealed(&mut pair(flags).0, "attack at dawn");
+        for bit in 0..protected.0.len() * 8 {
+            let (mut client, mut server) = pair(flags);
+            let (mut message, signature) = sealed(&mut client, "attack at dawn");
+            message[bit / 8] ^= 1 << (bit % 8);
+            let error = server.unseal(&mut message, &signature).unwrap_err();
+            assert_eq!(error, Integrity::Checksum.into());
+            assert_eq!(message, [0; 14], "the buffer is wiped");
+            let (mut next, signature) = sealed(&mut client, "next");
+            let closed = Err(Integrity::Closed.into());
+            assert_eq!(server.unseal(&mut next, &signature), closed);
+            assert_eq!(server.verify(b"next", &signature), closed);
+        }
+    }
+}
+
+#[test]
+fn a_changed_signature_is_refused_unless_the_bit_means_nothing() {
+    for flags in FORMS {
+        for bit in 0..128 {
+            let (mut client, mut server) = pair(flags);
+            let (mut message, signature) = sealed(&mut client, "attack at dawn");
+            let mut changed = *signature.as_bytes();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let result = server.unseal(&mut message, &changed.into());
+            let is_pad = (32..64).contains(&bit) && !flags.contains(EXTENDED);
+            assert_eq!(result.is_ok(), is_pad, "{flags}, bit {bit}");
+            assert_eq!(message == b"attack at dawn", is_pad);
+        }
+    }
+}
+
+/// With extended session security the other direction goes on; without it there is only one.
+#[test]
+fn a_closed_direction_is_as_wide_as_its_key_stream() {
+    for (flags, goes_on) in [(SEAL | EXTENDED, true), (SEAL, false)] {
+        let (_, mut server) = pair(flags);
+        let signature = Signature::from([1, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0]);
+        let error = server.verify(b"forged", &signature).unwrap_err();
+        assert_eq!(error, Integrity::Checksum.into());
+        assert_eq!(server.sign(b"answer").is_ok(), goes_on);
+    }
+}
+
+#[test]
+fn without_extended_session_security_peers_take_turns() {
+    let (mut client, mut server) = pair(SEAL);
+    let (mut to_server, signature) = sealed(&mut client, "to server");
+    server.unseal(&mut to_server, &signature).unwrap();
+    let (mut to_client, signature) = sealed(&mut server, "to client");
+    client.unseal(&mut to_client, &signature).unwrap();
+    // Both speak at once: both use the same number and the same stretch of key stream.
+    let (mut to_server, signature) = sealed(&mut client, "crossing");
+    let _ = sealed(&mut server, "crossing");
+    assert!(server.unseal(&mut to_server, &signature).is_err());
+}
+
+#[test]
+fn parts_are_signed_together_and_sealed_one_by_one() {
+    let flags = SEAL | EXTENDED | KEY_EXCH;
+    let (mut client, mut server) = pair(flags);
+    let (mut stub, mut more) = (*b"stub data", *b"more");
+    let signature = client
+        .seal_parts(&mut [
+            Part::Clear(b"header"),
+            Part::Sealed(&mut stub),
+            Part::Clear(b"trailer"),
+            Part::Sealed(&mut more),
+        ])
+        .unwrap();
+    // The same as one message of which a part is sealed: the stream skips what is clear.
+    let (mut other, _) = pair(flags);
+    let mut together = *b"stub datamore";
+    let _ = other.seal(&mut together).unwrap();
+    assert_eq!([&stub[..], &more].concat(), together);
+
+    for (header, trailer) in [(&b"Header"[..], &b"trailer"[..]), (b"header", b"Trailer")] {
+        let (_, mut server) = pair(flags);
+        let (mut stub, mut more) = (stub, more);
+        let result = server.unseal_parts(
+            &mut [
+                Part::Clear(header),
+                Part::Sealed(&mut stub),
+                Part::Clear(trailer),
+                Part::Sealed(&mut more),
+            ],
+            &signature,
+        );
+        assert_eq!(result, Err(Integrity::Checksum.into()));
+        assert_eq!((stub, more), ([0; 9], [0; 4]));
+    }
+    server
+        .unseal_parts(
+            &mut [
+                Part::Clear(b"header"),
+                Part::Sealed(&mut stub),
+                Part::Clear(b"trailer"),
+                Part::Sealed(&mut more),
+            ],
+            &signature,
+        )
+        .unwrap();
+    assert_eq!((&stub, &more), (b"stub data", b"more"));
+}
+
+/// DCE/RPC signs only the stub data without extended session security.
+#[test]
+fn without_extended_session_security_only_sealed_parts_are_signed() {
+    let (mut whole, mut parts) = (pair(SEAL).0, pair(SEAL).0);
+    let (mut alone, mut stub) = (*b"stub data", *b"stub data");
+    let signature = whole.seal(&mut alone).unwrap();
+    let with_header = parts.seal_parts(&mut [Part::Clear(b"header"), Part::Sealed(&mut stub)]);
+    assert_eq!(with_header, Ok(signature));
+    // Where nothing is sealed, a signature over nothing would protect nothing.
+    let (mut whole, mut parts) = (pair(SEAL).0, pair(SEAL).0);
+    let signature = parts.seal_parts(&mut [Part::Clear(b"in "), Part::Clear(b"clear")]);
+    assert_eq!(signature, whole.sign(b"in clear"));
+    assert_ne!(signature, pair(SEAL).0.sign(b""));
+}
+
+#[test]
+fn a_signature_in_parts_is_that_of_the_whole() {
+    for flags in FORMS {
+        let (mut whole, mut parts) = (pair(flags).0, pair(flags).0);
+        let signature = parts.seal_parts(&mut [Part::Clear(b"in "), Part::Clear(b"clear")]);
+        assert_eq!(signature, whole.sign(b"in clear"));
+    }
+}
+
+#[test]
+fn what_was_not_negotiated_is_refused() {
+    let not_negotiated = Err(Error::from(Misuse::NotNegotiated));
+    let mut message = *b"message";
+    let (mut signs, _) = pair(SIGN | EXTENDED);
+    assert_eq!(signs.protection(), Protection::Sign);
+    assert_eq!(signs.seal(&mut message), not_negotiated);
+    assert_eq!(signs.seal_parts(&mut [Part::Sealed(&mut message)]), not_negotiated);
+    assert_eq!(&message, b"message", "untouched");
+    assert!(signs.sign(&message).is_ok());
+    let unsealed = signs.unseal(&mut message, &Signature::DUMMY);
+    assert_eq!(unsealed, Err(Misuse::NotNegotiated.into()));
+
+    let (mut nothing, _) = pair(Flags::NEGOTIATE_NTLM);
+    assert_eq!(nothing.protection(), Protection::None);
+    assert_eq!(nothing.sign(&message), not_negotiated);
+    let verified = nothing.verify(&message, &Signature::DUMMY);
+    assert_eq!(verified, Err(Misuse::NotNegotiated.into()));
+    assert_eq!(nothing.split().unwrap_err(), Misuse::NotNegotiated.into());
+}
+
+#[test]
+fn always_sign_alone_makes_dummies() {
+    let flags = Flags::NEGOTIATE_ALWAYS_SIGN | EXTENDED | KEY_EXCH;
+    let (mut client, mut server) = pair(flags);
+    assert_eq!(client.protection(), Protection::None);
+    for _ in 0..3 {
+        let signature = client.sign(b"not protected").unwrap();
+        assert_eq!(signature, Signature::DUMMY);
+        assert_eq!(server.verify(b"whatever", &signature), Ok(()));
+    }
+    let other = Signature::from([2; 16]);
+    assert_eq!(server.verify(b"whatever", &other), Err(Integrity::Checksum.into()));
+    let mut message = *b"message";
+    assert_eq!(client.seal(&mut message), Err(Misuse::NotNegotiated.into()));
+    assert_eq!(&message, b"message");
+    assert_eq!(client.mech_list_mic(b"list"), Err(Misuse::NotNegotiated.into()));
+}
+
+#[test]
+fn halves_go_on_where_the_session_was() {
+    let (mut client, server) = pair(SEAL | EXTENDED | KEY_EXCH);
+    let (mut sender, mut receiver) = server.split().unwrap();
+    let (mut message, signature) = sealed(&mut client, "to the half");
+    receiver.unseal(&mut message, &signature).unwrap();
+    assert_eq!(message, b"to the half");
+    let signature = client.sign(b"and signed").unwrap();
+    receiver.verify(b"and signed", &signature).unwrap();
+    let mut answer = *b"answer";
+    let signature = sender.seal(&mut answer).unwrap();
+    client.unseal(&mut answer, &signature).unwrap();
+    assert_eq!(&answer, b"answer");
+    let signature = sender.sign(b"and signed").unwrap();
+    client.verify(b"and signed", &signature).unwrap();
+
+    let needs = Misuse::NeedsExtendedSessionSecurity.into();
+    assert_eq!(pair(SEAL).0.split().unwrap_err(), needs);
+}
+
+#[test]
+fn halves_do_no_more_than_was_negotiated() {
+    let (mut sender, mut receiver) = pair(SIGN | EXTENDED).0.split().unwrap();
+    let mut message = *b"message";
+    assert_eq!(sender.seal(&mut message), Err(Misuse::NotNegotiated.into()));
+    let unsealed = receiver.unseal(&mut message, &Signature::DUMMY);
+    assert_eq!(unsealed, Err(Misuse::NotNegotiated.into()));
+    assert_eq!(&message, b"message");
+}
+
+#[test]
+fn sequence_numbers_end_and_do_not_start_again() {
+    let flags = SEAL | EXTENDED | KEY_EXCH;
+    let key = ExportedSessionKey::from([0x55; 16]);
+    let signing = SigningKey::derive(flags, &key, Side::Client);
+    let sealing = || SealingKey::derive(flags, &key, Side::Client);
+    let mut sender = Sender::with_keys(flags, signing.as_ref(), sealing(), u32::MAX);
+    let mut receiver = Receiver::with_keys(flags, signing.as_ref(), sealing(), u32::MAX);
+    let signature = sender.sign(b"the last").unwrap();
+    assert_eq!(signature.extended().sequence, u32::MAX);
+    assert_eq!(receiver.verify(b"the last", &signature), Ok(()));
+    let exhausted = Error::from(Misuse::SequenceExhausted);
+    let mut message = *b"one more";
+    assert_eq!(sender.seal(&mut message), Err(exhausted));
+    assert_eq!(&message, b"one more");
+    assert_eq!(receiver.verify(b"one more", &signature), Err(exhausted));
+}
+
+#[test]
+fn the_mech_list_mic_takes_a_number_and_no_key_stream() {
+    let flags = SEAL | EXTENDED | KEY_EXCH;
+    let (mut client, mut server) = pair(flags);
+    let mic = client.mech_list_mic(b"mechanisms").unwrap();
+    server.verify_mech_list_mic(b"mechanisms", &mic).unwrap();
+    let answer = server.mech_list_mic(b"mechanisms").unwrap();
+    client.verify_mech_list_mic(b"mechanisms", &answer).unwrap();
+    // It is a signature like others.
+    assert_eq!(mic, pair(flags).0.sign(b"mechanisms").unwrap());
+    // The next message has number 1 and the start of the key stream.
+    let (mut message, signature) = sealed(&mut client, "first");
+    assert_eq!(signature.extended().sequence, 1);
+    assert_eq!(message, sealed(&mut pair(flags).0, "first").0);
+    server.unseal(&mut message, &signature).unwrap();
+    assert_eq!(message, b"first");
+}
+
+#[test]
+fn the_mech_list_mic_comes_first_and_closes_when_wrong() {
+    let flags = SIGN | EXTENDED | KEY_EXCH;
+    let too_late = Err(Error::from(Misuse::MechListMicTooLate));
+    let (mut client, mut server) = pair(flags);
+    let signature = client.sign(b"message").unwrap();
+    assert_eq!(client.mech_list_mic(b"mechanisms"), too_late);
+    server.verify(b"message", &signature).unwrap();
+    let error = server.verify_mech_list_mic(b"mechanisms", &signature).unwrap_err();
+    assert_eq!(error, Misuse::MechListMicTooLate.into());
+
+    let (mut client, mut server) = pair(flags);
+    let mic = client.mech_list_mic(b"mechanisms").unwrap();
+    let wrong = server.verify_mech_list_mic(b"other", &mic);
+    assert_eq!(wrong, Err(Integrity::Checksum.into()));
+    let signature = client.sign(b"message").unwrap();
+    assert_eq!(server.verify(b"message", &signature), Err(Integrity::Closed.into()));
+
+    let needs = Err(Misuse::NeedsExtendedSessionSecurity.into());
+    assert_eq!(pair(SIGN).0.mech_list_mic(b"mechanisms"), needs);
+}
+
+fn datagrams(flags: Flags) -> (DatagramSession, DatagramSession) {
+    let flags = flags | Flags::NEGOTIATE_DATAGRAM | KEY_EXCH;
+    let key = ExportedSessionKey::from([0x55; 16]);
+    let session = |side| DatagramSession::new(flags, &key, side);
+    (session(Side::Client), session(Side::Server))
+}
+
+#[test]
+fn a_datagram_counts_under_its_own_number_only() {
+    let (client, server) = datagrams(SEAL | EXTENDED);
+    for number in [0, 1, 77, u32::MAX] {
+        let mut message = *b"datagram";
+        let signature = client.seal(number, &mut message).unwrap();
+        assert_ne!(&message, b"datagram");
+        let mut other = message;
+        let result = server.unseal(number ^ 1, &mut other, &signature);
+        assert_eq!(result, Err(Integrity::Sequence.into()));
+        server.unseal(number, &mut message, &signature).unwrap();
+        assert_eq!(&message, b"datagram");
+        let signature = server.sign(number, b"answer").unwrap();
+        client.verify(number, b"answer", &signature).unwrap();
+        let changed = client.verify(number, b"Answer", &signature);
+        assert_eq!(changed, Err(Integrity::Checksum.into()));
+        // A failure closes nothing: the next datagram has nothing to do with it.
+        client.verify(number, b"answer", &signature).unwrap();
+    }
+}
+
+#[test]
+fn a_changed_datagram_leaves_nothing() {
+    let (client, server) = datagrams(SEAL | EXTENDED);
+    let mut message = *b"datagram";
+    let signature = client.seal(5, &mut message).unwrap();
+    message[0] ^= 1;
+    let result = server.unseal(5, &mut message, &signature);
+    assert_eq!(result, Err(Integrity::Checksum.into()));
+    assert_eq!(message, [0; 8]);
+}
+
+#[test]
+fn datagrams_are_sealed_with_extended_session_security_only() {
+    let (client, server) = datagrams(SEAL);
+    let mut message = *b"datagram";
+    let needs = Error::from(Misuse::NeedsExtendedSessionSecurity);
+    assert_eq!(client.seal(0, &mut message), Err(needs));
+    assert_eq!(&message, b"datagram");
+    assert_eq!(server.unseal(0, &mut message, &Signature::DUMMY), Err(needs));
+    let signature = client.sign(3, b"signed").unwrap();
+    server.verify(3, b"signed", &signature).unwrap();
+    assert!(server.verify(4, b"signed", &signature).is_err());
+
+    let (client, _) = datagrams(SIGN | EXTENDED);
+    assert_eq!(client.protection(), Protection::Sign);
+    assert_eq!(client.seal(0, &mut message), Err(Misuse::NotNegotiated.into()));
+    let (client, _) = datagrams(EXTENDED);
+    assert_eq!(client.sign(0, b"message"), Err(Misuse::NotNegotiated.into()));
+}
