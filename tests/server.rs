@@ -442,14 +442,14 @@ fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
     let (right, wrong) = (|| Some(bound(b"a")), || Some(bound(b"b")));
     for (binding, ours, theirs, expected) in [
         (Binding::Require, Some(&b"a"[..]), right(), Ok(true)),
-        (Binding::Require, Some(b"a"), wrong(), bad.clone()),
-        (Binding::Require, Some(b"a"), zero(), bad.clone()),
-        (Binding::Require, Some(b"a"), None, bad.clone()),
+        (Binding::Require, Some(b"a"), wrong(), bad),
+        (Binding::Require, Some(b"a"), zero(), bad),
+        (Binding::Require, Some(b"a"), None, bad),
         (Binding::Require, None, right(), Ok(false)), // ApplicationRequiresCBT
-        (Binding::Require, None, zero(), bad.clone()),
-        (Binding::Require, None, None, bad.clone()),
+        (Binding::Require, None, zero(), bad),
+        (Binding::Require, None, None, bad),
         (Binding::WhenPresent, Some(b"a"), right(), Ok(true)),
-        (Binding::WhenPresent, Some(b"a"), wrong(), bad.clone()),
+        (Binding::WhenPresent, Some(b"a"), wrong(), bad),
         (Binding::WhenPresent, Some(b"a"), zero(), Ok(false)),
         (Binding::WhenPresent, Some(b"a"), None, Ok(false)),
         (Binding::WhenPresent, None, right(), Ok(false)),

@@ -1,0 +1,174 @@
+//! Codecs, with any content: what is written is read again, whatever is read can be written, and
+//! nothing panics.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use ntlm::wire::{
+    Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, LmResponse, Message, Negotiate,
+    NegotiateFlags as Flags, NtResponse, Signature, Version,
+};
+use ntlm::{CharacterSet, Text, inspect};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn flags() -> impl Strategy<Value = Flags> {
+    any::<u32>().prop_map(Flags::from_bits_retain)
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    any::<[u8; 8]>().prop_map(Version::from_bytes)
+}
+
+fn av_pairs() -> impl Strategy<Value = AvPairsBuf> {
+    let pair = (prop_oneof![0..12_u16, any::<u16>()], vec(any::<u8>(), 0..40));
+    vec(pair, 0..12).prop_map(|pairs| {
+        let mut list = AvPairsBuf::default();
+        for (id, value) in pairs {
+            // What would not be well formed is left out.
+            let _ = list.push(AvId(id), &value);
+        }
+        list
+    })
+}
+
+fn nt_response() -> impl Strategy<Value = Vec<u8>> {
+    let ntlmv2 = (any::<[u8; 16]>(), any::<[u8; 26]>(), av_pairs(), vec(any::<u8>(), 0..20));
+    let ntlmv2 = ntlmv2.prop_map(|(proof, fixed, pairs, trailing)| {
+        [&proof[..], &[1, 1], &fixed, pairs.as_pairs().as_bytes(), &trailing].concat()
+    });
+    prop_oneof![Just(Vec::new()), vec(any::<u8>(), 24), ntlmv2]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..60)
+}
+
+/// Any bytes that start like a message.
+fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
+    (1..4_u8, vec(any::<u8>(), 0..200))
+        .prop_map(|(number, rest)| [&b"NTLMSSP\0"[..], &[number, 0, 0, 0], &rest].concat())
+}
+
+proptest! {
+    #[test]
+    fn negotiate(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
+        let message = Negotiate {
+            flags,
+            domain: domain.as_deref(),
+            workstation: workstation.as_deref(),
+            version,
+        };
+        let mut out = Vec::new();
+        message.emit(&mut out).unwrap();
+        prop_assert_eq!(out.len(), message.encoded_len());
+        let parsed = Negotiate::parse(&out).unwrap();
+        prop_assert_eq!((parsed.domain, parsed.workstation), (message.domain, message.workstation));
+        prop_assert_eq!(parsed.version, message.version);
+        let names = Flags::NEGOTIATE_OEM_DOMAIN_SUPPLIED | Flags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED;
+        prop_assert_eq!(parsed.flags - names, flags - names);
+    }
+
+    #[test]
+    fn challenge(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
+        let flags = flags | Flags::NEGOTIATE_OEM | Flags::REQUEST_TARGET;
+        let name: Vec<u8> = name.into_iter().flat_map(u16::to_le_bytes).collect();
+        let message = Challenge {
+            target_name: &name,
+            flags,
+            server_challenge,
+            target_info: pairs.as_ref().map(AvPairsBuf::as_pairs),
+            version,
+        };
+        let mut out = Vec::new();
+        message.emit(&mut out).unwrap();
+        prop_assert_eq!(out.len(), message.encoded_len());
+        let parsed = Challenge::parse(&out).unwrap();
+        let info = Flags::NEGOTIATE_TARGET_INFO;
+        prop_assert_eq!(parsed.flags.contains(info), pairs.is_some());
+        prop_assert_eq!(Challenge { flags: parsed.flags, ..message }, parsed);
+        prop_assert_eq!(parsed.flags - info, flags - info);
+    }
+
+    #[test]
+    fn authenticate(
+        lm in bytes(),
+        nt in nt_response(),
+        names in (bytes(), bytes(), bytes()),
+        key in bytes(),
+        header in option::of((flags(), option::of(version()), option::of(any::<[u8; 16]>()))),
+    ) {
+        let exchanges = header.is_some_and(|(flags, ..)| flags.contains(Flags::NEGOTIATE_KEY_EXCH));
+        let message = Authenticate {
+            lm_response: LmResponse::new(&lm),
+            nt_response: NtResponse::parse(&nt).unwrap(),
+            domain: &names.0,
+            user: &names.1,
+            workstation: &names.2,
+            encrypted_random_session_key: if exchanges { &key } else { &[] },
+            flags: header.map(|(flags, ..)| flags),
+            version: header.and_then(|(_, version, _)| version),
+            mic: header.and_then(|(.., mic)| mic),
+        };
+        let mut out = Vec::new();
+        message.emit(&mut out).unwrap();
+        prop_assert_eq!(out.len(), message.encoded_len());
+        prop_assert_eq!(Authenticate::parse(&out), Ok(message));
+    }
+
+    #[test]
+    fn any_message_that_parses_is_the_same_after_a_round_trip(bytes in nearly_a_message()) {
+        let Ok(message) = Message::parse(&bytes) else { return Ok(()) };
+        let mut out = Vec::new();
+        match message {
+            Message::Negotiate(message) => message.emit(&mut out),
+            Message::Challenge(message) => message.emit(&mut out),
+            Message::Authenticate(message) => message.emit(&mut out),
+        }
+        .unwrap();
+        prop_assert_eq!(Message::parse(&out), Ok(message));
+    }
+
+    #[test]
+    fn lists_are_read_pair_by_pair(pairs in av_pairs(), trailing in bytes()) {
+        let mut bytes = pairs.as_pairs().as_bytes().to_vec();
+        bytes.extend_from_slice(&trailing);
+        let parsed = AvPairs::parse(&bytes).unwrap();
+        prop_assert_eq!(parsed.trailing(), &trailing[..]);
+        let mut again = AvPairsBuf::default();
+        for (id, value) in parsed {
+            again.push(id, value).unwrap();
+        }
+        prop_assert_eq!(again.as_pairs(), pairs.as_pairs());
+    }
+
+    #[test]
+    fn any_list_is_refused_or_read_to_its_end(bytes in vec(any::<u8>(), 0..80)) {
+        if let Ok(pairs) = AvPairs::parse(&bytes) {
+            let len: usize = pairs.iter().map(|(_, value)| 4 + value.len()).sum();
+            prop_assert_eq!(len + 4 + pairs.trailing().len(), bytes.len());
+        }
+    }
+
+    #[test]
+    fn any_bytes_make_a_table(bytes in prop_oneof![bytes(), nearly_a_message()]) {
+        let table = inspect::annotate(&bytes).with_secrets().to_string();
+        prop_assert!(table.ends_with('\n'));
+        prop_assert!(table.len() < 8192 + 200 * bytes.len());
+    }
+
+    #[test]
+    fn text_is_kept_unit_by_unit(units in vec(any::<u16>(), 0..20)) {
+        let text = Text::from_utf16(&units);
+        prop_assert_eq!(text.utf16_units().collect::<Vec<_>>(), units);
+        let bytes = text.encode(CharacterSet::Unicode, &ntlm::Ascii).unwrap();
+        prop_assert_eq!(Text::from_utf16le(&bytes), Ok(text));
+    }
+
+    #[test]
+    fn signatures_are_kept_in_both_forms(bytes: [u8; 16]) {
+        let signature = Signature::from(bytes);
+        prop_assert_eq!(Signature::from(signature.extended()), signature);
+        prop_assert_eq!(Signature::from(signature.legacy()), signature);
+    }
+}
