@@ -1,5 +1,97 @@
-//! placeholder
+//! NTLM authentication (\[MS-NLMP\]): a client, a verifying server, and the signing and sealing of
+//! messages afterwards. It turns bytes into bytes and verdicts; sockets, threads and the look-up of
+//! users are yours.
+//!
+//! **NTLM is weak.** Its responses can be guessed at leisure from a recorded exchange, and passed
+//! on by whoever stands in between. Prefer Kerberos, or TLS with client certificates, where you
+//! can; where you cannot, run it inside TLS with [`ChannelBindings`].
+//!
+//! # A whole exchange
+//!
+//! ```
+//! use ntlm::error::{Denied, Error};
+//! use ntlm::server::{Claim, Names};
+//! use ntlm::session::Protection;
+//! use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
+//!
+//! # fn main() -> Result<(), Error> {
+//! let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
+//!     .with_target("ldap/files.example.com")
+//!     .with_protection(Protection::Seal);
+//! let server = Server::new(Names::member("FILES", "EXAMPLE"));
+//! let store = |user: &UserName| {
+//!     (*user.user() == "alice").then(|| NtHash::of_password("correct horse"))
+//! };
+//!
+//! // Three messages: client, server, client.
+//! let (negotiate, await_challenge) = client.initiate()?;
+//! let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+//! let response = await_challenge.respond(&challenge, &mut Os)?;
+//!
+//! // The server pauses for the look-up, and verifies.
+//! let accepted = match await_authenticate.read(&response.token, &mut Os)? {
+//!     Claim::User(claim) => match store(claim.claimed_user()) {
+//!         Some(hash) => claim.with_nt_hash(&hash)?,
+//!         None => return Err(claim.deny(Denied::UnknownUser)),
+//!     },
+//!     Claim::Anonymous(claim) => claim.accept()?,
+//! };
+//! assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+//!
+//! // Both sides share a key; messages are sealed in place.
+//! let mut client_side = response.keys.into_session()?;
+//! let mut server_side = accepted.keys.into_session()?;
+//! let mut message = *b"for your eyes only";
+//! let signature = client_side.seal(&mut message)?;
+//! server_side.unseal(&mut message, &signature)?;
+//! assert_eq!(&message, b"for your eyes only");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to go
+//!
+//! | task | module |
+//! |---|---|
+//! | log in to a server | [`client`] |
+//! | let clients log in; ask a domain controller | [`server`] |
+//! | sign, seal, split into parts, datagrams, SPNEGO's `mechListMIC` | [`session`] |
+//! | look at a token | [`inspect`] |
+//! | read and write messages without a policy | [`wire`] |
+//! | single hashes, responses and keys | [`crypto`] |
+//! | whose fault it is | [`error`] |
+//!
+//! # What is here, and what is not
+//!
+//! All of \[MS-NLMP\] revision 37.0 (2026-03-30): connection-oriented and connectionless, client and
+//! server; LM, NTLM, NTLM2 session, LMv2 and NTLMv2 responses, anonymous clients and guests; 40, 56
+//! and 128 bits, with and without extended session security and key exchange; OEM code pages; MIC,
+//! channel bindings, target names; signing and sealing in every form. Where peers are known to
+//! differ from the text, it does what works with Windows; the reasons stand in the code.
+//!
+//! Not here: sockets, base64 and HTTP headers; SPNEGO's and GSS-API's framing; NETLOGON, with which
+//! a server asks a domain controller; `Single_Host_Data` of our own (it is for the same machine).
+//!
+//! # Defaults
+//!
+//! A client sends NTLMv2 only, and offers neither protection nor any name that you did not give. A
+//! server takes NTLMv2 only, insists on a MIC that was promised, on channel bindings and target
+//! names that are right if they are there, on its own names and time in the response, and lets
+//! neither anonymous clients nor guests in. Both demand 128 bits and extended session security
+//! where messages are protected. Everything else is a field of [`client::Policy`] or
+//! [`server::Policy`].
+//!
+//! # Errors, panics, features
+//!
+//! No bytes from the network make it panic (a panic is our bug) or allocate more than they have.
+//! [`Error`] says whose fault it is and which rule failed. Secrets are wiped when dropped, compared
+//! in constant time, and never printed.
+//!
+//! It is `no_std` with `alloc`. The feature `std`, on by default, adds [`Os`]: the operating
+//! system's clock and randomness. It needs Rust 1.85.
+
 #![no_std]
+
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
@@ -32,3 +124,8 @@ pub use policy::{Binding, LmCompatibility, ResponseKind};
 pub use server::Server;
 pub use session::{DatagramSession, Session, SessionKeys};
 pub use text::{Ascii, CharacterSet, CodePage, Text, TextError};
+
+/// The README's example is tested too.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

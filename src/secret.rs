@@ -43,6 +43,15 @@ impl<const N: usize> Drop for Secret<N> {
 
 impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
+/// Bytes that `Debug` counts and does not show: what passwords can be guessed from, or plain text.
+pub(crate) struct Counted<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
 /// Whether two byte strings are equal, in a time that depends on their lengths alone.
 pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()

@@ -10,7 +10,7 @@ const MODULES: [(&str, &str); 15] = [
     ("upcase", ""),
     ("text", "upcase"),
     ("environment", ""),
-    ("wire", "text environment"),
+    ("wire", "secret text environment"),
     ("error", "text environment wire"),
     ("crypto", "secret text upcase wire"),
     ("session", "secret error wire crypto"),
@@ -23,7 +23,7 @@ const MODULES: [(&str, &str); 15] = [
     ("inspect", "text environment wire"),
 ];
 
-const SIDES: &str = "text environment error wire crypto session policy channel_bindings \
+const SIDES: &str = "secret text environment error wire crypto session policy channel_bindings \
                      credentials handshake";
 
 /// Outside crates that must not spread, and the files that may name them.

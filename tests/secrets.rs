@@ -56,10 +56,12 @@ fn one_exchange(level: LmCompatibility) {
     policy.require_when_protected = Default::default();
     let server = Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy);
     let environment = &mut Fixed::default();
-    let (exchange, handshake) = exchange(&client, &server, environment).unwrap();
-    let message = Authenticate::parse(&exchange.authenticate).unwrap();
+    let (negotiate, await_challenge) = client.initiate().unwrap();
+    let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
+    let response = await_challenge.respond(&challenge, environment).unwrap();
+    let message = Authenticate::parse(&response.token).unwrap();
     let response_key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-    let exported = *exchange.client_keys.exported_session_key();
+    let exported = *response.keys.exported_session_key();
     let nt_response = &message.nt_response.as_bytes()[..16];
     let secrets = Secrets(vec![
         nt_hash.expose().to_vec(),
@@ -78,20 +80,21 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("LmHash", &lm_hash);
     secrets.absent_from("ResponseKey", &response_key);
     secrets.absent_from("Authenticate", &message);
-    secrets.absent_from("Message", &Message::parse(&exchange.authenticate).unwrap());
+    secrets.absent_from("Message", &Message::parse(&response.token).unwrap());
     secrets.absent_from("NtResponse", &message.nt_response);
     secrets.absent_from("LmResponse", &message.lm_response);
-    secrets.absent_from("annotate", &ntlm::inspect::annotate(&exchange.authenticate));
-    secrets.absent_from("SessionKeys", &exchange.client_keys);
+    secrets.absent_from("annotate", &ntlm::inspect::annotate(&response.token));
+    secrets.absent_from("Response", &response);
+    secrets.absent_from("SessionKeys", &response.keys);
     secrets.absent_from("AwaitAuthenticate", &handshake);
     secrets.absent_from("Validation", &Validation::new(exported));
-    let claim = handshake.read(&exchange.authenticate, environment).unwrap();
+    let claim = handshake.read(&response.token, environment).unwrap();
     secrets.absent_from("Claim", &claim);
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
     secrets.absent_from("NetworkLogon", &claim.network_logon().unwrap());
     let accepted = claim.with_hashes(&nt_hash, &lm_hash).unwrap();
     secrets.absent_from("Accepted", &accepted);
-    let session = exchange.client_keys.into_session().unwrap();
+    let session = response.keys.into_session().unwrap();
     secrets.absent_from("Session", &session);
 }
 

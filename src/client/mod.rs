@@ -12,6 +12,7 @@ mod respond;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 pub use policy::Policy;
 
@@ -20,6 +21,7 @@ use crate::credentials::Credentials;
 use crate::environment::Environment;
 use crate::error::{Error, Refused};
 use crate::handshake::flags::{Mode, ask};
+use crate::secret::Counted;
 use crate::session::{Protection, SessionKeys};
 use crate::text::Text;
 use crate::wire::{Negotiate, NegotiateFlags, Version};
@@ -191,7 +193,6 @@ impl AwaitChallenge {
 }
 
 /// The client's last word.
-#[derive(Debug)]
 #[non_exhaustive]
 #[must_use]
 pub struct Response {
@@ -199,4 +200,13 @@ pub struct Response {
     pub token: Vec<u8>,
     /// What the client shares with the server, if that believes it.
     pub keys: SessionKeys,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("token", &Counted(&self.token))
+            .field("keys", &self.keys)
+            .finish()
+    }
 }

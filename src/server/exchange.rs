@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::proof::SentProof;
 use super::verify::{Claim, VerifyAnonymous, VerifyUser};
@@ -11,12 +12,12 @@ use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
 use crate::handshake::flags::{demand, settle_server};
+use crate::secret::Counted;
 use crate::text::Text;
 use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
 
 /// An exchange of which all messages are there. They are kept as received: what is verified are
 /// these bytes.
-#[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) config: Arc<Config>,
     pub(super) negotiate: Vec<u8>,
@@ -101,6 +102,16 @@ impl Exchange {
             Ok(encrypted) if is_exchanged => key_exchange_key.decrypt(encrypted),
             _ => key_exchange_key.as_exported_session_key(),
         })
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("authenticate", &Counted(&self.authenticate))
+            .field("flags", &self.flags)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,18 +1,21 @@
 //! Asking a domain controller ([MS-NLMP] 3.2.5.1.2, [MS-NRPC] 2.2.1.4.5).
 
+use core::fmt;
+
 use super::proof::SentProof;
 use super::verify::VerifyUser;
 use crate::credentials::UserName;
 use crate::crypto::{LmSessionKey, SessionBaseKey};
 use crate::error::Error;
 use crate::policy::ResponseKind;
+use crate::secret::Counted;
 use crate::text::Text;
 
 /// What a domain controller is asked: `NETLOGON_NETWORK_INFO`.
 ///
 /// It holds no more than the policy allows: next to an NT response, an LM response that could prove
 /// the password with less is left out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct NetworkLogon<'a> {
     /// Who the client says it is.
@@ -46,6 +49,18 @@ impl<'a> NetworkLogon<'a> {
             nt_response: message.nt_response.as_bytes(),
             lm_response,
         })
+    }
+}
+
+impl fmt::Debug for NetworkLogon<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkLogon")
+            .field("user", &self.user)
+            .field("workstation", &self.workstation)
+            .field("challenge", &self.challenge)
+            .field("nt_response", &Counted(self.nt_response))
+            .field("lm_response", &Counted(self.lm_response))
+            .finish()
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::Protection;
+use crate::secret::Counted;
 
 /// A part of a message.
 #[non_exhaustive]
@@ -16,8 +17,8 @@ pub enum Part<'a> {
 impl fmt::Debug for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Clear(bytes) => write!(f, "Clear([{} bytes])", bytes.len()),
-            Self::Sealed(bytes) => write!(f, "Sealed([{} bytes])", bytes.len()),
+            Self::Clear(bytes) => f.debug_tuple("Clear").field(&Counted(bytes)).finish(),
+            Self::Sealed(bytes) => f.debug_tuple("Sealed").field(&Counted(bytes)).finish(),
         }
     }
 }

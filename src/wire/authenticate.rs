@@ -7,6 +7,7 @@ use super::field::header_end;
 use super::read::Reader;
 use super::write::Writer;
 use super::{Error, ErrorKind, LmResponse, MessageType, NegotiateFlags, NtResponse, Version};
+use crate::secret::Counted;
 
 /// The last message, from the client.
 ///
@@ -160,17 +161,16 @@ impl<'a> Authenticate<'a> {
 impl fmt::Debug for Authenticate<'_> {
     /// Shows no byte of the responses, the session key and the MIC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = format_args!("[{} bytes]", self.encrypted_random_session_key.len());
         f.debug_struct("Authenticate")
             .field("lm_response", &self.lm_response)
             .field("nt_response", &self.nt_response)
             .field("domain", &self.domain)
             .field("user", &self.user)
             .field("workstation", &self.workstation)
-            .field("encrypted_random_session_key", &key)
+            .field("encrypted_random_session_key", &Counted(self.encrypted_random_session_key))
             .field("flags", &self.flags)
             .field("version", &self.version)
-            .field("mic", &self.mic.map(|_| format_args!("[16 bytes]")))
+            .field("mic", &self.mic.as_ref().map(|mic| Counted(mic)))
             .finish()
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use super::read::Reader;
 use super::{AvPairs, Error, ErrorKind};
 use crate::environment::FileTime;
+use crate::secret::Counted;
 
 /// `LmChallengeResponse`, whose meaning depends on what else was negotiated.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl<'a> LmResponse<'a> {
 
 impl fmt::Debug for LmResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LmResponse([{} bytes])", self.0.len())
+        f.debug_tuple("LmResponse").field(&Counted(self.0)).finish()
     }
 }
 
@@ -119,7 +120,7 @@ impl fmt::Debug for NtResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
-            Self::V1(_) => f.write_str("V1([24 bytes])"),
+            Self::V1(response) => f.debug_tuple("V1").field(&Counted(*response)).finish(),
             Self::V2(response) => response.fmt(f),
         }
     }
