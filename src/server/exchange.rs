@@ -45,8 +45,8 @@ impl Exchange {
         demand(flags, policy.require, policy.require_when_protected)?;
 
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-        let text = |bytes| Text::decode(bytes, character_set, policy.code_page);
-        let text = |bytes| text(bytes).map_err(Unexpected::Text);
+        let text =
+            |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
         let user = UserName::new(text(message.user)?, text(message.domain)?);
         let workstation = text(message.workstation)?;
 

@@ -6,9 +6,7 @@ use crate::error::Unexpected;
 use crate::handshake::proof::ResponseChecked;
 use crate::policy::ResponseKind;
 use crate::text::Text;
-use crate::wire::{
-    Authenticate, LmResponse, Lmv2Response, NegotiateFlags, NtResponse, Ntlmv2Response,
-};
+use crate::wire::{Authenticate, Lmv2Response, NegotiateFlags, NtResponse, Ntlmv2Response};
 
 /// What an AUTHENTICATE holds as proof. If there is an NT response, the LM response proves nothing:
 /// it may stand for less (CVE-2019-1338, CVE-2018-1139).
@@ -32,7 +30,7 @@ impl<'a> SentProof<'a> {
         message: &Authenticate<'a>,
         flags: NegotiateFlags,
     ) -> Result<Self, Unexpected> {
-        let lm: LmResponse<'a> = message.lm_response;
+        let lm = message.lm_response;
         match message.nt_response {
             NtResponse::V2(response) => Ok(Self::Ntlmv2(response)),
             NtResponse::V1(response)

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::field::header_end;
+use super::field::{Field, header_end};
 use super::read::Reader;
 use super::write::Writer;
 use super::{Error, ErrorKind, LmResponse, MessageType, NegotiateFlags, NtResponse, Version};
@@ -68,36 +68,46 @@ impl<'a> Authenticate<'a> {
         let domain = reader.field()?;
         let user = reader.field()?;
         let workstation = reader.field()?;
-        let payload = [lm, nt, domain, user, workstation];
-        let end = header_end(message, LEAST, payload);
         let mut parsed = Self {
             lm_response: LmResponse::new(lm.slice(message)?),
+            nt_response: nt_response(nt, message)?,
             domain: domain.slice(message)?,
             user: user.slice(message)?,
             workstation: workstation.slice(message)?,
             ..Self::default()
         };
+        let payload = [lm, nt, domain, user, workstation];
+        let end = header_end(message, LEAST, payload);
         // A message that just ends between 52 and 64 is a cut one, not an old one.
         if end >= FLAGS_END || (end == message.len() && end > LEAST) {
-            let key = reader.field()?;
-            let flags = reader.flags()?;
-            let mut end = end;
-            if flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) {
-                parsed.encrypted_random_session_key = key.slice(message)?;
-                end = header_end(message, LEAST, payload.into_iter().chain([key]));
-            }
-            parsed.flags = Some(flags);
-            let room = end.saturating_sub(FLAGS_END);
-            let has_mic = room >= MIC_LEN;
-            if room >= VERSION_LEN + MIC_LEN || (!has_mic && room >= VERSION_LEN) {
-                parsed.version = Some(reader.version()?);
-            }
-            parsed.mic = has_mic.then(|| reader.array()).transpose()?;
+            parsed.read_tail(reader, message, payload)?;
         }
-        let nt_start = nt.start().unwrap_or(NT_RESPONSE);
-        parsed.nt_response =
-            NtResponse::parse(nt.slice(message)?).map_err(|error| error.at(nt_start))?;
         Ok(parsed)
+    }
+
+    /// Reads what the oldest messages do not have.
+    fn read_tail(
+        &mut self,
+        mut reader: Reader<'a>,
+        message: &'a [u8],
+        payload: [Field; 5],
+    ) -> Result<(), Error> {
+        let key = reader.field()?;
+        let flags = reader.flags()?;
+        let is_exchanged = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        let key = Some(key).filter(|_| is_exchanged);
+        if let Some(key) = key {
+            self.encrypted_random_session_key = key.slice(message)?;
+        }
+        self.flags = Some(flags);
+        let end = header_end(message, LEAST, payload.into_iter().chain(key));
+        let room = end.saturating_sub(FLAGS_END);
+        let has_mic = room >= MIC_LEN;
+        if room >= VERSION_LEN + MIC_LEN || (!has_mic && room >= VERSION_LEN) {
+            self.version = Some(reader.version()?);
+        }
+        self.mic = has_mic.then(|| reader.array()).transpose()?;
+        Ok(())
     }
 
     /// Appends the message to `out`, with the payload in the order of the specification's
@@ -156,6 +166,11 @@ impl<'a> Authenticate<'a> {
             + present(self.version.is_some(), VERSION_LEN)
             + present(self.mic.is_some(), MIC_LEN)
     }
+}
+
+fn nt_response(field: Field, message: &[u8]) -> Result<NtResponse<'_>, Error> {
+    let start = field.start().unwrap_or(NT_RESPONSE);
+    NtResponse::parse(field.slice(message)?).map_err(|error| error.at(start))
 }
 
 impl fmt::Debug for Authenticate<'_> {
