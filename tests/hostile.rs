@@ -48,7 +48,7 @@ fn every_hostile_case_ends_as_it_must() {
             }
         }
     }
-    println!("{} cases, {failed} failed", cases.len());
+    common::report(&format!("{} cases, {failed} failed", cases.len()));
     assert_eq!(failed, 0);
 }
 

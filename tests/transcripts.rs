@@ -36,8 +36,7 @@ fn every_transcript_replays_as_it_was() {
     }
     let (mut messages, mut failed) = (0, 0);
     for file in &files {
-        let transcript = common::read_json(file);
-        match std::panic::catch_unwind(|| replay(&transcript)) {
+        match std::panic::catch_unwind(|| replay(&common::read_json(file))) {
             Ok(Ok(count)) => messages += count,
             Ok(Err(what)) => {
                 println!("{}: {what}", file.display());
@@ -49,7 +48,8 @@ fn every_transcript_replays_as_it_was() {
             }
         }
     }
-    println!("{} transcripts, {messages} messages, {failed} failed", files.len());
+    let count = files.len();
+    common::report(&format!("{count} transcripts, {messages} messages, {failed} failed"));
     assert_eq!(failed, 0);
 }
 

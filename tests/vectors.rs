@@ -45,7 +45,8 @@ fn every_vector_of_every_kind_has_its_published_values() {
         *kinds.entry(kind).or_insert(0) += 1;
     }
     println!("{kinds:?}");
-    println!("{} vectors, {published} published values, {derived} derived", vectors.len());
+    let count = vectors.len();
+    common::report(&format!("{count} vectors, {published} published values, {derived} derived"));
     assert_eq!((vectors.len(), published, derived), (173, 401, 53));
 }
 

@@ -95,6 +95,12 @@ pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
     }
 }
 
+/// Prints a line also when the test passes, which `println!` does not.
+pub fn report(line: &str) {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{line}").expect("standard output");
+}
+
 /// A file below `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
