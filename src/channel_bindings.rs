@@ -68,6 +68,7 @@ mod tests {
         assert_eq!(bindings.md5(), &md5);
         let data = [b"tls-server-end-point:", &sha256[..]].concat();
         assert_eq!(ChannelBindings::application_data(&data), bindings);
-        assert_ne!(ChannelBindings::tls_unique(&sha256), bindings);
+        let unique = ChannelBindings::application_data(b"tls-unique:finished");
+        assert_eq!(ChannelBindings::tls_unique(b"finished"), unique);
     }
 }

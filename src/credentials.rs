@@ -1,5 +1,6 @@
 //! Who the client is, and what proves it.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -9,6 +10,17 @@ use crate::crypto::{LmHash, NtHash};
 use crate::text::{CodePage, Text};
 
 /// A user's name and domain, as they are sent.
+///
+/// `==` compares them as they are written; to Windows, names are the same in any case:
+///
+/// ```
+/// use ntlm::UserName;
+///
+/// let (one, other) = (UserName::from("EXAMPLE\\alice"), UserName::from("example\\ALICE"));
+/// assert_ne!(one, other);
+/// assert!(one.eq_ignore_case(&other));
+/// assert_eq!(one.to_uppercase(), other.to_uppercase()); // a key for a map
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName {
     user: Text,
@@ -35,6 +47,28 @@ impl UserName {
     }
 }
 
+impl UserName {
+    /// Whether two names are of the same user for Windows, which does not tell upper from lower
+    /// case.
+    #[must_use]
+    pub fn eq_ignore_case(&self, other: &Self) -> bool {
+        self.user.eq_ignore_case(&other.user) && self.domain.eq_ignore_case(&other.domain)
+    }
+
+    /// Both names in upper case: a key under which a user is found however it is written.
+    #[must_use]
+    pub fn to_uppercase(&self) -> Self {
+        Self::new(self.user.to_uppercase(), self.domain.to_uppercase())
+    }
+}
+
+impl From<String> for UserName {
+    /// As [`From<&str>`](#impl-From<%26str>-for-UserName).
+    fn from(name: String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
 impl From<&str> for UserName {
     /// `DOMAIN\user` is split at the first backslash. All else is a user without a domain, also
     /// `user@example.com`: a user principal name is sent whole.
@@ -47,7 +81,8 @@ impl From<&str> for UserName {
 }
 
 impl fmt::Display for UserName {
-    /// `DOMAIN\user`, or `user` without a domain.
+    /// `DOMAIN\user`, or `user` without a domain, as it is: a name from a peer can hold line
+    /// breaks, which `Debug` escapes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.domain.is_empty() {
             return self.user.fmt(f);
@@ -103,7 +138,7 @@ impl Credentials {
 
     fn with_units(user: UserName, units: Vec<u16>) -> Self {
         if units.is_empty() && user.user.is_empty() {
-            return Self { user, secret: Secret::None };
+            return Self::anonymous();
         }
         Self { user, secret: Secret::Password(Zeroizing::new(units)) }
     }

@@ -24,7 +24,7 @@ pub enum Error {
     /// The client did not prove who it is.
     #[error("{0}")]
     Denied(#[from] Denied),
-    /// A signed or sealed message did not verify.
+    /// A signed or sealed message did not verify, or no more can be protected.
     #[error("message integrity: {0}")]
     Integrity(#[from] Integrity),
     /// The caller's mistake. No bytes from the network can cause it.
@@ -86,6 +86,12 @@ pub enum Refused {
     /// The session key is to come from the LM hash, which is not at hand.
     #[error("the session key needs an LM hash")]
     NoLmHash,
+    /// A name of ours cannot be written in the character set that the peer chose.
+    #[error("a name of ours does not fit the character set: {0}")]
+    OurName(TextError),
+    /// The message is longer than the policy allows.
+    #[error("the message is too long")]
+    TooLong,
 }
 
 /// Why a client was not believed. `Display` says the same of all; `Debug` tells them apart.
@@ -103,6 +109,8 @@ pub enum Denied {
     LookupFailed,
     /// The domain controller did not vouch for the client.
     DomainController,
+    /// The domain controller allows no NTLM for this account (`STATUS_NTLM_BLOCKED`).
+    NtlmBlocked,
     /// The MIC does not match the messages: one of them was changed on the way.
     Mic,
     /// The client announced a MIC and sent none (CVE-2019-1040), or the policy requires one.
@@ -119,7 +127,7 @@ pub enum Denied {
     ChallengeExpired,
 }
 
-/// Why a protected message was not accepted.
+/// Why a message was not accepted, or cannot be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Integrity {
@@ -130,12 +138,16 @@ pub enum Integrity {
     /// session goes on.
     #[error("the message is not the next one")]
     Sequence,
-    /// The message or its signature was changed. Nothing more can be received.
+    /// The message or its signature was changed. A [`Session`](crate::Session) receives nothing
+    /// more in that direction; a [`DatagramSession`](crate::DatagramSession) goes on.
     #[error("the message does not match its signature")]
     Checksum,
     /// An earlier message did not match its signature.
     #[error("an earlier message did not match its signature")]
     Closed,
+    /// All 2^32 sequence numbers are used up: a new exchange is needed.
+    #[error("all sequence numbers are used up")]
+    Exhausted,
 }
 
 /// What the caller should not have done.
@@ -154,19 +166,10 @@ pub enum Misuse {
     /// It works with extended session security only.
     #[error("this needs extended session security")]
     NeedsExtendedSessionSecurity,
-    /// All 2^32 sequence numbers are used up: a new exchange is needed.
-    #[error("all sequence numbers are used up")]
-    SequenceExhausted,
     /// The `mechListMIC` of SPNEGO comes before all other messages.
     #[error("the mechListMIC comes before all other messages")]
     MechListMicTooLate,
-    /// A name of ours cannot be written in the negotiated character set.
-    #[error("a name of ours does not fit the character set: {0}")]
-    Text(TextError),
     /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
     #[error("the server has no NetBIOS name")]
     NoServerName,
-    /// The `CHALLENGE` to resume from is not one that a server of this kind sends.
-    #[error("there is nothing to resume")]
-    NothingToResume,
 }

@@ -75,8 +75,14 @@ enum Kind {
     Bytes(usize),
     Version,
     Mic,
-    /// A descriptor of an item of the payload.
-    Field(Item),
+    /// A descriptor of an item of the payload, which counts if the flags have these.
+    Field(Item, NegotiateFlags),
+}
+
+/// A line of the table, or several.
+enum Row {
+    Part(Kind),
+    Item(Item),
 }
 
 /// What an item of the payload is.
@@ -101,8 +107,8 @@ const NEGOTIATE: Header = Header {
     least: 16,
     parts: &[
         (12, "NegotiateFlags", Kind::Flags),
-        (16, "DomainName", Kind::Field(Item::OemText)),
-        (24, "Workstation", Kind::Field(Item::OemText)),
+        (16, "DomainName", Kind::Field(Item::OemText, OEM_DOMAIN)),
+        (24, "Workstation", Kind::Field(Item::OemText, OEM_WORKSTATION)),
         (32, "Version", Kind::Version),
     ],
 };
@@ -111,11 +117,11 @@ const CHALLENGE: Header = Header {
     name: "CHALLENGE_MESSAGE",
     least: 32,
     parts: &[
-        (12, "TargetName", Kind::Field(Item::Text)),
+        (12, "TargetName", Kind::Field(Item::Text, ALWAYS)),
         (20, "NegotiateFlags", Kind::Flags),
         (24, "ServerChallenge", Kind::Bytes(8)),
         (32, "Reserved", Kind::Bytes(8)),
-        (40, "TargetInfo", Kind::Field(Item::AvPairs)),
+        (40, "TargetInfo", Kind::Field(Item::AvPairs, TARGET_INFO)),
         (48, "Version", Kind::Version),
     ],
 };
@@ -124,17 +130,23 @@ const AUTHENTICATE: Header = Header {
     name: "AUTHENTICATE_MESSAGE",
     least: 52,
     parts: &[
-        (12, "LmChallengeResponse", Kind::Field(Item::Secret)),
-        (20, "NtChallengeResponse", Kind::Field(Item::NtResponse)),
-        (28, "DomainName", Kind::Field(Item::Text)),
-        (36, "UserName", Kind::Field(Item::Text)),
-        (44, "Workstation", Kind::Field(Item::Text)),
-        (52, "EncryptedRandomSessionKey", Kind::Field(Item::Secret)),
+        (12, "LmChallengeResponse", Kind::Field(Item::Secret, ALWAYS)),
+        (20, "NtChallengeResponse", Kind::Field(Item::NtResponse, ALWAYS)),
+        (28, "DomainName", Kind::Field(Item::Text, ALWAYS)),
+        (36, "UserName", Kind::Field(Item::Text, ALWAYS)),
+        (44, "Workstation", Kind::Field(Item::Text, ALWAYS)),
+        (52, "EncryptedRandomSessionKey", Kind::Field(Item::Secret, KEY_EXCH)),
         (60, "NegotiateFlags", Kind::Flags),
         (64, "Version", Kind::Version),
         (72, "MIC", Kind::Mic),
     ],
 };
+
+const ALWAYS: NegotiateFlags = NegotiateFlags::empty();
+const OEM_DOMAIN: NegotiateFlags = NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED;
+const OEM_WORKSTATION: NegotiateFlags = NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED;
+const TARGET_INFO: NegotiateFlags = NegotiateFlags::NEGOTIATE_TARGET_INFO;
+const KEY_EXCH: NegotiateFlags = NegotiateFlags::NEGOTIATE_KEY_EXCH;
 
 /// What has the signature of a message and no known type.
 const UNKNOWN: Header = Header { name: "NTLM message of unknown type", least: 12, parts: &[] };
@@ -173,36 +185,54 @@ impl<'a> Table<'a, '_, '_> {
     }
 
     fn fields(&mut self, header: &Header) -> fmt::Result {
-        let items = self.items(header.parts);
-        let payload = items.first().map_or(usize::MAX, |(range, ..)| range.start);
+        let flags = header.parts.iter().find(|(.., kind)| matches!(kind, Kind::Flags));
+        let flags = flags.and_then(|(at, ..)| self.token.get(*at..*at + 4)).map(number);
+        let flags = NegotiateFlags::from_bits_retain(flags.unwrap_or_default());
+        let items = self.items(header, flags);
+        let end = items.iter().map(|(range, ..)| range.start).filter(|at| *at >= header.least);
+        let end = end.min().unwrap_or(self.token.len());
+
+        let mut rows = self.rows(header, end);
+        let within = |range: &Range<usize>| range.end <= self.token.len();
+        let items = items.into_iter().filter(|(range, ..)| within(range));
+        rows.extend(items.map(|(range, name, item)| (range, name, Row::Item(item))));
+        rows.sort_by_key(|(range, ..)| range.start);
         let mut end = 12;
-        let mut character_set = None;
-        for (at, name, kind) in header.parts {
+        for (range, name, row) in rows {
+            self.gap(end, range.start)?;
+            end = end.max(range.end);
+            match row {
+                Row::Part(kind) => self.part(range, name, kind, flags)?,
+                Row::Item(item) => self.item(range, name, item, flags.character_set())?,
+            }
+        }
+        self.gap(end, self.token.len())
+    }
+
+    /// The parts of the header, of which old peers leave out the last ones: it ends at `end`.
+    fn rows(&self, header: &Header, end: usize) -> Vec<(Range<usize>, &'static str, Row)> {
+        // pyspnego leaves the version out and puts the MIC in its place.
+        let has_mic_only = (80..88).contains(&end);
+        let row = |(at, name, kind): &Part| {
             let at = match kind {
-                // pyspnego leaves the version out and puts the MIC in its place.
-                Kind::Mic if (80..88).contains(&payload) => 64,
-                Kind::Version if (80..88).contains(&payload) && *at == 64 => continue,
+                Kind::Mic if has_mic_only => 64,
+                Kind::Version if has_mic_only && header.least == AUTHENTICATE.least => return None,
                 _ => *at,
             };
             let range = at..at + kind.len();
-            // Old peers leave out the end of the header.
-            if at >= header.least && (at >= self.token.len() || range.end > payload) {
-                continue;
-            }
-            if let (Kind::Flags, Some(bytes)) = (kind, self.token.get(range.clone())) {
-                character_set = NegotiateFlags::from_bits_retain(number(bytes)).character_set();
-            }
-            end = end.max(range.end);
-            self.part(range, name, *kind)?;
-        }
-        for (range, name, item) in items {
-            end = end.max(range.end);
-            self.item(range, name, item, character_set)?;
-        }
-        self.rest(end)
+            let is_there = range.end <= end || (at < self.token.len() && end == self.token.len());
+            (at < header.least || is_there).then_some((range, *name, Row::Part(*kind)))
+        };
+        header.parts.iter().filter_map(row).collect()
     }
 
-    fn part(&mut self, range: Range<usize>, name: &str, kind: Kind) -> fmt::Result {
+    fn part(
+        &mut self,
+        range: Range<usize>,
+        name: &str,
+        kind: Kind,
+        flags: NegotiateFlags,
+    ) -> fmt::Result {
         let Some(bytes) = self.token.get(range.clone()) else {
             return self.missing(range, name);
         };
@@ -221,30 +251,34 @@ impl<'a> Table<'a, '_, '_> {
             }
             Kind::Bytes(_) => self.line(range, name, Hex(bytes)),
             Kind::Mic => self.secret(range, name),
-            Kind::Field(_) => {
+            Kind::Field(_, needed) => {
                 let (length, offset) = descriptor(bytes);
-                let outside = match self.token.len().checked_sub(offset) {
-                    Some(rest) if rest >= length => "",
-                    _ if length == 0 => "",
-                    _ => ", outside the message",
+                let is_outside = self.token.len().checked_sub(offset).is_none_or(|n| n < length);
+                let remark = match () {
+                    () if length == 0 => "",
+                    () if !flags.contains(needed) => ", ignored",
+                    () if is_outside => ", outside the message",
+                    () => "",
                 };
                 let name = format_args!("{name}Fields");
-                self.line(range, name, format_args!("{length} bytes at {offset}{outside}"))
+                self.line(range, name, format_args!("{length} bytes at {offset}{remark}"))
             }
         }
     }
 
-    /// The items that lie within the message, in their order there.
-    fn items(&self, parts: &[Part]) -> Vec<(Range<usize>, &'static str, Item)> {
+    /// The items of the payload that count, also those outside the message.
+    fn items(
+        &self,
+        header: &Header,
+        flags: NegotiateFlags,
+    ) -> Vec<(Range<usize>, &'static str, Item)> {
         let item = |(at, name, kind): &Part| {
-            let Kind::Field(item) = kind else { return None };
+            let Kind::Field(item, needed) = *kind else { return None };
             let (length, offset) = descriptor(self.token.get(*at..*at + 8)?);
             let range = offset..offset.checked_add(length)?;
-            (length > 0 && range.end <= self.token.len()).then_some((range, *name, *item))
+            (length > 0 && flags.contains(needed)).then_some((range, *name, item))
         };
-        let mut items: Vec<_> = parts.iter().filter_map(item).collect();
-        items.sort_by_key(|(range, ..)| range.start);
-        items
+        header.parts.iter().filter_map(item).collect()
     }
 
     fn item(
@@ -345,17 +379,15 @@ impl<'a> Table<'a, '_, '_> {
         if token.windows(5).any(|bytes| bytes == b"TlRMT") {
             return writeln!(self.f, "it is in base64: decode it first");
         }
-        self.rest(0)
+        self.gap(0, token.len())
     }
 
     /// Bytes that belong to no field.
-    fn rest(&mut self, start: usize) -> fmt::Result {
-        let rest = self.token.get(start..).unwrap_or_default();
-        if rest.is_empty() {
+    fn gap(&mut self, start: usize, end: usize) -> fmt::Result {
+        if start >= end {
             return Ok(());
         }
-        let end = self.token.len();
-        self.line(start..end, "", format_args!("{} bytes in no field", rest.len()))
+        self.line(start..end, "", format_args!("{} bytes in no field", end - start))
     }
 
     fn secret(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
@@ -392,7 +424,7 @@ impl Kind {
         match self {
             Self::Flags => 4,
             Self::Bytes(count) => count,
-            Self::Version | Self::Field(_) => 8,
+            Self::Version | Self::Field(..) => 8,
             Self::Mic => 16,
         }
     }

@@ -3,15 +3,15 @@
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// `N` secret bytes; the role of a key is a newtype over this.
 #[derive(Clone)]
-pub(crate) struct Secret<const N: usize>([u8; N]);
+pub(crate) struct Secret<const N: usize>(Zeroizing<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
     pub(crate) fn new(bytes: [u8; N]) -> Self {
-        Self(bytes)
+        Self(Zeroizing::new(bytes))
     }
 
     /// The bytes themselves; what is done with them is the caller's care.
@@ -23,7 +23,7 @@ impl<const N: usize> Secret<N> {
 impl<const N: usize> PartialEq for Secret<N> {
     /// Takes the same time wherever the first difference is.
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        equal(&*self.0, &*other.0)
     }
 }
 
@@ -34,14 +34,6 @@ impl<const N: usize> fmt::Debug for Secret<N> {
         write!(f, "[{N} secret bytes]")
     }
 }
-
-impl<const N: usize> Drop for Secret<N> {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 /// Bytes that `Debug` counts and does not show: what passwords can be guessed from, or plain text.
 pub(crate) struct Counted<'a>(pub(crate) &'a [u8]);

@@ -4,18 +4,18 @@
 
 mod common;
 
-use common::{Fixed, NOW, hex};
+use common::{Broken, Fixed, NOW, hex};
 use ntlm::client::{Policy, Response};
 use ntlm::crypto::{NtHash, ResponseKey};
-use ntlm::error::{Misuse, Refused, Unexpected};
+use ntlm::error::{Refused, Unexpected};
 use ntlm::session::Protection;
 use ntlm::wire::{
     Authenticate, AvFlags, AvId, AvPairsBuf, Challenge, Negotiate, NegotiateFlags as Flags,
     NtResponse, Ntlmv2Response, Version,
 };
 use ntlm::{
-    ChannelBindings, Client, Credentials, Environment, EnvironmentError, Error, FileTime,
-    LmCompatibility, Text, UserName,
+    ChannelBindings, Client, Credentials, EnvironmentError, Error, FileTime, LmCompatibility, Text,
+    UserName,
 };
 
 /// What a modern server answers to a client that asks to seal.
@@ -250,6 +250,8 @@ fn an_untrusted_target_is_marked_and_others_are_not() {
     };
     assert!(flags(alice().with_untrusted_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
     assert!(!flags(alice().with_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
+    let trusted_again = alice().with_untrusted_target("cifs/x").with_target("cifs/y");
+    assert!(!flags(trusted_again).contains(AvFlags::UNTRUSTED_SPN));
 }
 
 #[test]
@@ -327,7 +329,9 @@ fn what_was_asked_for_must_be_granted() {
 
     let mut policy = Policy::default();
     policy.require = Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_UNICODE;
+    policy.require |= Flags::NEGOTIATE_TARGET_INFO | Flags::NEGOTIATE_VERSION; // nobody's choice
     let strict = alice().with_policy(policy).with_protection(Protection::Sign);
+    assert!(respond(&strict, &challenge(SERVER, Some(&info))).is_ok());
     let dropped = SERVER - Flags::NEGOTIATE_KEY_EXCH;
     let error = respond(&strict, &challenge(dropped, Some(&info))).unwrap_err();
     assert_eq!(error, Refused::MissingFlags(Flags::NEGOTIATE_KEY_EXCH).into());
@@ -351,6 +355,45 @@ fn what_was_not_offered_is_not_used() {
 }
 
 #[test]
+fn the_authenticate_claims_no_flag_that_the_server_did_not_grant() {
+    for granted in [SERVER, SERVER - Flags::NEGOTIATE_VERSION, SERVER - Flags::REQUEST_TARGET] {
+        for protection in [Protection::None, Protection::Sign, Protection::Seal] {
+            let client = alice().with_protection(protection);
+            let response = respond(&client, &challenge(granted, Some(&server_info()))).unwrap();
+            let flags = authenticate(&response).flags.unwrap();
+            assert!(granted.contains(flags), "{flags}");
+        }
+    }
+}
+
+#[test]
+fn a_challenge_of_any_length_is_not_read() {
+    let mut long = challenge(SERVER, Some(&server_info()));
+    long.resize(65_536, 0);
+    assert!(respond(&alice(), &long).is_ok());
+    long.push(0);
+    assert_eq!(respond(&alice(), &long).unwrap_err(), Refused::TooLong.into());
+}
+
+/// The LM hash is made in the OEM code page, in upper case.
+#[test]
+fn lm_responses_use_the_code_page() {
+    static CODE_PAGE: [char; 128] = {
+        let mut table = ['\u{fffd}'; 128];
+        table[0x0e] = 'Ä';
+        table
+    };
+    let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let mut policy = with_level(LmCompatibility::SendLmAndNtlm);
+    policy.code_page = &CODE_PAGE;
+    let client = Client::new(Credentials::password("alice", "pässword")).with_policy(policy);
+    let response = respond(&client, &challenge(plain, Some(&server_info()))).unwrap();
+    let hash = ntlm::crypto::LmHash::of_password("PÄSSWORD", &CODE_PAGE).unwrap();
+    let lm = hash.lm_response(&SERVER_CHALLENGE);
+    assert_eq!(authenticate(&response).lm_response.as_v1(), Some(&lm));
+}
+
+#[test]
 fn unicode_is_taken_when_both_character_sets_are_set() {
     let both = SERVER | Flags::NEGOTIATE_OEM;
     let response = respond(&alice(), &challenge(both, Some(&server_info()))).unwrap();
@@ -369,7 +412,7 @@ fn oem_names_are_ascii_or_what_the_code_page_has() {
     let oem = (SERVER - Flags::NEGOTIATE_UNICODE) | Flags::NEGOTIATE_OEM;
     let bytes = challenge(oem, Some(&server_info()));
     let jürgen = Client::new(Credentials::password("jürgen", "secret"));
-    assert!(matches!(respond(&jürgen, &bytes), Err(Error::Misuse(Misuse::Text(_)))));
+    assert!(matches!(respond(&jürgen, &bytes), Err(Error::Refused(Refused::OurName(_)))));
     assert_eq!(authenticate(&respond(&alice(), &bytes).unwrap()).user, b"alice");
     let mut policy = Policy::default();
     policy.code_page = &CODE_PAGE_850;
@@ -427,11 +470,12 @@ fn a_key_is_exchanged_where_messages_are_protected() {
 #[test]
 fn an_anonymous_client_sends_one_zero_and_no_name() {
     let bytes = challenge(SERVER, Some(&server_info()));
-    for credentials in [Credentials::anonymous(), Credentials::password("", "")] {
+    let nameless = ["", "EXAMPLE\\"].map(|name| Credentials::password(name, ""));
+    for credentials in nameless.into_iter().chain([Credentials::anonymous()]) {
         let response = respond(&Client::new(credentials), &bytes).unwrap();
         let message = authenticate(&response);
         assert_eq!(message.lm_response.as_bytes(), [0]);
-        assert_eq!(message.nt_response, NtResponse::Empty);
+        assert_eq!(response.token[20..28], [0; 8], "neither length nor offset (3.3.1)");
         assert_eq!((message.user, message.domain), (&[][..], &[][..]));
         assert!(message.flags.unwrap().contains(Flags::ANONYMOUS));
         assert!(!message.flags.unwrap().intersects(Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH));
@@ -542,7 +586,10 @@ fn a_field_that_does_not_fit_is_an_error_and_no_message() {
     let mut pairs = server_info();
     pairs.push(AvId(0x7fff), &[0; 65_450]).unwrap();
     let bytes = challenge(SERVER, Some(&pairs));
-    assert!(matches!(respond(&alice().with_target("HTTP/files"), &bytes), Err(Error::Wire(_))));
+    let mut policy = Policy::default();
+    policy.max_message_len = bytes.len();
+    let client = alice().with_policy(policy).with_target("HTTP/files");
+    assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
     let fits = "x".repeat(30_000);
     let client = Client::new(Credentials::password(&*fits, "secret"));
     let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
@@ -561,15 +608,6 @@ fn messages_of_other_types_are_refused() {
 /// Whatever fails, no message is made with a constant in the place of a random number.
 #[test]
 fn without_time_or_randomness_there_is_no_message() {
-    struct Broken(EnvironmentError);
-    impl Environment for Broken {
-        fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-            if self.0 == EnvironmentError::Clock { Err(self.0) } else { Ok(NOW) }
-        }
-        fn fill_random(&mut self, _: &mut [u8]) -> Result<(), EnvironmentError> {
-            if self.0 == EnvironmentError::Randomness { Err(self.0) } else { Ok(()) }
-        }
-    }
     let bytes = challenge(SERVER, Some(&AvPairsBuf::default()));
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let (_, handshake) = alice().initiate().unwrap();

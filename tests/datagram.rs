@@ -9,12 +9,15 @@ use std::collections::HashSet;
 
 use common::{Fixed, accept};
 use ntlm::client::Response;
+use ntlm::crypto::ResponseKey;
+use ntlm::crypto::primitives::hmac_md5;
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{Authenticate, AvId, AvPairsBuf, Challenge, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
-    ChannelBindings, Client, Credentials, DatagramSession, Error, LmCompatibility, Server, client,
+    ChannelBindings, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash, Server,
+    client,
 };
 
 fn alice() -> Client {
@@ -65,6 +68,49 @@ fn the_response_has_a_mic_over_two_messages_and_no_lm_response() {
     let (_, accepted) = log_in(&alice(), &server()).unwrap();
     assert!(accepted.mic_checked);
     assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+}
+
+/// HMAC-MD5 of CHALLENGE and AUTHENTICATE under the exported session key. 3.2.5.2.2 also has a
+/// formula with the key of the response, which must not count.
+#[test]
+fn the_mic_covers_two_messages_under_the_exported_session_key() {
+    let (challenge, response, handshake) = start(&alice(), &server()).unwrap();
+    let message = Authenticate::parse(&response.token).unwrap();
+    let mut zeroed = response.token.clone();
+    zeroed[72..88].fill(0);
+    let mic_under = |key: &[u8; 16]| hmac_md5(key, &[&challenge, &zeroed]);
+    assert_eq!(message.mic, Some(mic_under(response.keys.exported_session_key())));
+
+    let nt_hash = NtHash::of_password("secret");
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let mut changed = response.token.clone();
+    changed[72..88].copy_from_slice(&mic_under(key.expose()));
+    let claim = handshake.read(&changed, &mut Fixed::default()).unwrap();
+    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Mic.into());
+}
+
+#[test]
+fn the_policy_holds_without_a_negotiate_too() {
+    let mut weak = client::Policy::default();
+    weak.offer -= Flags::NEGOTIATE_128;
+    weak.require_when_protected = Flags::empty();
+    let error = log_in(&alice().with_policy(weak), &server()).err();
+    assert_eq!(error, Some(Refused::MissingFlags(Flags::NEGOTIATE_128).into()));
+    let mut policy = Policy::default();
+    policy.require = Flags::NEGOTIATE_SEAL;
+    let signs = alice().with_protection(Protection::Sign);
+    let error = log_in(&signs, &server().with_policy(policy)).err();
+    assert_eq!(error, Some(Refused::MissingFlags(Flags::NEGOTIATE_SEAL).into()));
+}
+
+#[test]
+fn the_time_counts_without_a_negotiate_too() {
+    let mut policy = Policy::default();
+    policy.max_challenge_age = None;
+    let (_, response, handshake) = start(&alice(), &server().with_policy(policy)).unwrap();
+    let days_later = ntlm::FileTime::from_ticks(common::NOW.ticks() + 2 * 864_000_000_000);
+    let claim = handshake.read(&response.token, &mut Fixed::at(days_later)).unwrap();
+    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Time.into());
 }
 
 #[test]

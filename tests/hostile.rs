@@ -10,8 +10,9 @@ mod common;
 use std::path::Path;
 
 use common::{Fields, Fixed, NOW, array};
+use ntlm::error::{Denied, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy};
-use ntlm::wire::{Authenticate, Challenge, Message, NegotiateFlags};
+use ntlm::wire::{Authenticate, AvId, Challenge, ErrorKind, Message, NegotiateFlags};
 use ntlm::{
     Ascii, Binding, ChannelBindings, Client, Credentials, Error, FileTime, NtHash, Server, Text,
     inspect,
@@ -25,6 +26,9 @@ const LENIENT: [(&str, &str); 0] = [];
 fn every_hostile_case_ends_as_it_must() {
     let mut cases = common::read_json(&common::data("hostile.json")).as_array().unwrap().clone();
     assert_eq!(cases.len(), 87);
+    for case in &cases {
+        assert_refused_for_its_reason(case);
+    }
     if let Some(file) = std::env::var_os("NTLM_HOSTILE") {
         let more = common::read_json(Path::new(&file));
         cases.extend(more.as_array().expect("a list of cases").iter().cloned());
@@ -50,6 +54,28 @@ fn every_hostile_case_ends_as_it_must() {
     }
     common::report(&format!("{} cases, {failed} failed", cases.len()));
     assert_eq!(failed, 0);
+}
+
+/// A case that is refused for another reason than its own would show nothing.
+fn assert_refused_for_its_reason(case: &Value) {
+    let Some(reason) = case.text("strict_reason") else { return };
+    let error = run(case).expect_err(reason);
+    let is_its_own = match reason {
+        "MIC" => error == Denied::Mic.into(),
+        "MIC required" | "MIC announced, no room" => error == Denied::MicMissing.into(),
+        "duplicate AV 6" => matches!(
+            error,
+            Error::Wire(error) if error.kind() == ErrorKind::AvPairTwice(AvId::FLAGS)
+        ),
+        "proof" => error == Denied::WrongPassword.into(),
+        "NTLMv2 required" => error == Refused::ResponseKind.into(),
+        "bindings" => error == Denied::ChannelBindings.into(),
+        "downgrade" => matches!(error, Error::Refused(Refused::MissingFlags(_))),
+        "ERSK length" => error == Unexpected::EncryptedSessionKey.into(),
+        "AV pair of the challenge not echoed" => error == Denied::TargetInfo.into(),
+        reason => panic!("unknown reason {reason}"),
+    };
+    assert!(is_its_own, "{}: {reason}: {error:?}", case["id"]);
 }
 
 fn run(case: &Value) -> Result<(), Error> {
@@ -81,8 +107,8 @@ fn parse(bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn text(bytes: &[u8], flags: NegotiateFlags) -> Result<Text, Error> {
-    let character_set = flags.character_set().ok_or(ntlm::error::Unexpected::CharacterSet)?;
-    Ok(Text::decode(bytes, character_set, &Ascii).map_err(ntlm::error::Unexpected::Text)?)
+    let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+    Ok(Text::decode(bytes, character_set, &Ascii).map_err(Unexpected::Text)?)
 }
 
 /// A client that gets this CHALLENGE answers with a message that parses, or not at all.

@@ -4,16 +4,9 @@
 
 mod common;
 
-use common::{Fields, unhex};
+use common::{Fields, unhex, vector};
 use ntlm::inspect::annotate;
 use ntlm::wire::Signature;
-
-fn vector(id: &str) -> Vec<u8> {
-    let vectors = common::read_json(&common::data("vectors.json"));
-    let vectors = vectors.as_array().unwrap();
-    let vector = vectors.iter().find(|vector| vector.text("id") == Some(id)).unwrap();
-    vector["inputs"].bytes("message").unwrap()
-}
 
 /// The lines of a table, without the padding between columns.
 fn lines(token: &[u8]) -> Vec<String> {
@@ -94,6 +87,42 @@ fn each_form_of_header_is_shown_as_it_is() {
     assert!(lines(&token).contains(&mic), "{:#?}", lines(&token));
 }
 
+/// An offset into the header, or of a field that does not count, hides nothing: the table shows the
+/// same header that is read.
+#[test]
+fn odd_offsets_hide_no_part_of_the_header() {
+    let mut token = vector("epa-authenticate");
+    token[32..36].copy_from_slice(&8_u32.to_le_bytes()); // the domain, in the signature
+    let table = lines(&token);
+    assert!(table.contains(&"72..88 MIC [16 bytes]".to_owned()), "{table:#?}");
+    assert!(table.contains(&"88..104 16 bytes in no field".to_owned()), "{table:#?}");
+
+    let mut token = vector("nlmp-4.2.2.3-challenge"); // without TARGET_INFO
+    token[40..48].copy_from_slice(&[4, 0, 4, 0, 48, 0, 0, 0]);
+    let table = lines(&token);
+    assert!(table.contains(&"40..48 TargetInfoFields 4 bytes at 48, ignored".to_owned()));
+    assert!(table.contains(&"48..56 Version 6.0.6000 revision 15".to_owned()), "{table:#?}");
+}
+
+/// Each byte of a message is in a row of its table.
+#[test]
+fn no_byte_is_left_out() {
+    for file in std::fs::read_dir(common::data("transcripts")).unwrap() {
+        let path = file.unwrap().path();
+        let transcript = common::read_json(&path);
+        for name in ["negotiate", "challenge", "authenticate"] {
+            let token = transcript.bytes(name).unwrap();
+            let mut shown = vec![false; token.len()];
+            for line in lines(&token) {
+                let range = line.split(' ').next().unwrap().split_once("..");
+                let Some((start, end)) = range else { continue };
+                shown[start.parse().unwrap()..end.parse().unwrap()].fill(true);
+            }
+            assert!(shown.iter().all(|shown| *shown), "{} {name}", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_truncated_token_is_shown_as_far_as_it_goes() {
     let token = vector("epa-authenticate");
@@ -120,11 +149,11 @@ fn a_truncated_token_is_shown_as_far_as_it_goes() {
 fn broken_av_pairs_end_where_they_break() {
     let mut token = vector("nlmp-4.2.4.3-challenge");
     token[70] = 0xff; // the length of the first pair
-    let lines = lines(&token);
-    assert!(lines.contains(&"68..327 MsvAvNbDomainName missing".to_owned()), "{lines:#?}");
+    let table = lines(&token);
+    assert!(table.contains(&"68..327 MsvAvNbDomainName missing".to_owned()), "{table:#?}");
     token[70] = 0x0b; // odd
-    let lines = self::lines(&token);
-    assert!(lines.iter().any(|line| line.ends_with("is no UTF-16")), "{lines:#?}");
+    let table = lines(&token);
+    assert!(table.iter().any(|line| line.ends_with("is no UTF-16")), "{table:#?}");
 }
 
 #[test]

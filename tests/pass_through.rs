@@ -10,7 +10,7 @@ use ntlm::crypto::{LmHash, NtHash, ResponseKey};
 use ntlm::error::Denied;
 use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, Validation, VerifyUser};
 use ntlm::session::{Protection, SessionKeys};
-use ntlm::wire::{NegotiateFlags as Flags, NtResponse};
+use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
     Ascii, ChannelBindings, Client, Credentials, Error, LmCompatibility, ResponseKind, Server,
     client,
@@ -134,6 +134,26 @@ fn no_more_is_passed_on_than_the_policy_allows() {
         assert_eq!(logon.user.to_string(), "EXAMPLE\\alice");
         assert_eq!(*logon.workstation, "");
     }
+}
+
+/// Where nothing else is there and the policy allows it, the LM field is all that there is to pass.
+#[test]
+fn a_response_in_the_lm_field_alone_is_passed_on() {
+    let mut policy = permissive(Flags::empty());
+    policy.allow_lmv2_alone = true;
+    let (exchange, handshake) =
+        exchange(&client_of(3, Flags::empty()), &server_of(policy), &mut Fixed::default()).unwrap();
+    let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
+    message.nt_response = NtResponse::Empty;
+    message.lm_response = LmResponse::new(&[7; 24]);
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
+    let Claim::User(claim) = claim else { panic!("{claim:?}") };
+    let logon = claim.network_logon().unwrap();
+    assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
+    let accepted = claim.with_validation(&Validation::new([9; 16])).unwrap();
+    assert_eq!(accepted.response, Some(ResponseKind::Lmv2));
 }
 
 #[test]

@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::{Fields, Fixed, NOW, ntlmv2_without_mic, unhex};
+use common::{Fixed, NOW, ntlmv2_without_mic, unhex, vector};
 use ntlm::crypto::{NtHash, ResponseKey};
 use ntlm::error::Denied;
 use ntlm::server::{Claim, Names, Policy};
 use ntlm::session::Protection;
-use ntlm::wire::{Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NtResponse};
+use ntlm::wire::{Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NtResponse, Version};
 use ntlm::{Client, Credentials, LmCompatibility, Server, client};
 
 fn alice() -> Client {
@@ -23,14 +23,6 @@ fn server() -> Server {
 fn respond(client: &Client, challenge: &[u8]) -> Vec<u8> {
     let (_, handshake) = client.initiate().unwrap();
     handshake.respond(challenge, &mut Fixed::default()).unwrap().token
-}
-
-/// A message among the published values.
-fn vector(id: &str) -> Vec<u8> {
-    let vectors = common::read_json(&common::data("vectors.json"));
-    let vectors = vectors.as_array().unwrap();
-    let vector = vectors.iter().find(|vector| vector.text("id") == Some(id)).unwrap();
-    vector["inputs"].bytes("message").unwrap()
 }
 
 /// Windows 9x sends flags alone, curl and browsers no version, others names that are not theirs.
@@ -131,6 +123,29 @@ fn a_zero_mic_that_nobody_announced_is_not_looked_at() {
     assert!(!common::accept(claim, "secret").unwrap().mic_checked);
 }
 
+/// An AUTHENTICATE with a right response and, at 64 (without a version) or 72, a right MIC.
+fn with_own_mic(negotiate: &[u8], challenge: &[u8], version: Option<Version>) -> Vec<u8> {
+    let sent = Challenge::parse(challenge).unwrap();
+    let mut pairs = AvPairsBuf::default();
+    for (id, value) in sent.target_info.unwrap() {
+        pairs.push(id, value).unwrap();
+    }
+    pairs.push(AvId::FLAGS, &2_u32.to_le_bytes()).unwrap();
+    let bytes = ntlmv2_without_mic(challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
+    let mut message = Authenticate::parse(&bytes).unwrap();
+    (message.version, message.mic) = (version, Some([0; 16]));
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let NtResponse::V2(response) = message.nt_response else { panic!("not NTLMv2") };
+    let nt_hash = NtHash::of_password("secret");
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let key = key.session_base_key(response.proof()).ntlmv2_key_exchange_key();
+    let mic = ntlm::crypto::mic(&key.as_exported_session_key(), &[negotiate, challenge, &bytes]);
+    let at = message.mic_offset().unwrap();
+    bytes[at..at + 16].copy_from_slice(&mic);
+    bytes
+}
+
 /// pyspnego without a version: the MIC stands where the version would be.
 #[test]
 fn a_mic_right_after_the_flags_counts() {
@@ -138,32 +153,25 @@ fn a_mic_right_after_the_flags_counts() {
         let environment = &mut Fixed::default();
         let (negotiate, _) = alice().initiate().unwrap();
         let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
-        let sent = Challenge::parse(&challenge).unwrap();
-        let mut pairs = AvPairsBuf::default();
-        for (id, value) in sent.target_info.unwrap() {
-            pairs.push(id, value).unwrap();
-        }
-        pairs.push(AvId::FLAGS, &2_u32.to_le_bytes()).unwrap();
-        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
-        let mut message = Authenticate::parse(&bytes).unwrap();
-        message.mic = Some([0; 16]);
-        let mut bytes = Vec::new();
-        message.emit(&mut bytes).unwrap();
-        assert_eq!(message.mic_offset(), Some(64));
-
-        let NtResponse::V2(response) = message.nt_response else { panic!("not NTLMv2") };
-        let nt_hash = NtHash::of_password("secret");
-        let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-        let key = key.session_base_key(response.proof()).ntlmv2_key_exchange_key();
-        let key = key.as_exported_session_key();
-        let mic = ntlm::crypto::mic(&key, &[&negotiate, &challenge, &bytes]);
-        bytes[64..80].copy_from_slice(&mic);
+        let mut bytes = with_own_mic(&negotiate, &challenge, None);
         bytes[64] ^= damage;
         let claim = handshake.read(&bytes, environment).unwrap();
         common::accept(claim, "secret").map(|accepted| accepted.mic_checked)
     };
     assert_eq!(attempt(0), Ok(true));
     assert_eq!(attempt(1), Err(Denied::Mic.into()));
+}
+
+/// The MIC covers what was received, also what nobody understands at the end of it.
+#[test]
+fn a_longer_negotiate_is_kept_whole_for_the_mic() {
+    let environment = &mut Fixed::default();
+    let (mut negotiate, _) = alice().initiate().unwrap();
+    negotiate.extend_from_slice(b"trailing bytes");
+    let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
+    let bytes = with_own_mic(&negotiate, &challenge, Some(Version::default()));
+    let claim = handshake.read(&bytes, environment).unwrap();
+    assert!(common::accept(claim, "secret").unwrap().mic_checked);
 }
 
 /// WinPR answers with both character sets; the strings are UTF-16. A reserved field with somebody's

@@ -6,7 +6,7 @@ mod common;
 
 use core::time::Duration;
 
-use common::{Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
+use common::{Broken, Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::session::Protection;
@@ -15,7 +15,7 @@ use ntlm::wire::{
     NtResponse, Version,
 };
 use ntlm::{
-    Binding, ChannelBindings, Client, Credentials, Environment, EnvironmentError, Error, FileTime,
+    Binding, ChannelBindings, Client, Credentials, EnvironmentError, Error, FileTime,
     LmCompatibility, NtHash, ResponseKind, Server, Text, UserName, client,
 };
 
@@ -246,6 +246,7 @@ fn every_denial_says_the_same() {
         Denied::AccountRestriction,
         Denied::LookupFailed,
         Denied::DomainController,
+        Denied::NtlmBlocked,
         Denied::Mic,
         Denied::MicMissing,
         Denied::ChannelBindings,
@@ -309,8 +310,9 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
     };
     assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE\\alice"));
     assert_eq!(attempt("example", "example").as_deref(), Ok("example\\alice"));
-    assert_eq!(attempt("EXAMPLE", "example").as_deref(), Ok("example\\alice"));
-    assert_eq!(attempt("", "COLLEY-XP4").as_deref(), Ok("COLLEY-XP4\\alice"));
+    // Who comes in is who was proven, not who was claimed.
+    assert_eq!(attempt("EXAMPLE", "example").as_deref(), Ok("EXAMPLE\\alice"));
+    assert_eq!(attempt("", "COLLEY-XP4").as_deref(), Ok("alice"));
     let wrong = Err(Error::from(Denied::WrongPassword));
     assert_eq!(attempt("example", "EXAMPLE"), wrong);
     assert_eq!(attempt("OTHER", "EXAMPLE"), wrong);
@@ -752,9 +754,7 @@ fn lm_keys_need_the_lm_hash() {
 #[test]
 fn names_are_read_in_the_character_set_of_the_challenge() {
     // wget's way: the CHALLENGE says OEM, the AUTHENTICATE says UNICODE and holds OEM.
-    let mut policy = client::Policy::default();
-    policy.offer -= Flags::NEGOTIATE_UNICODE;
-    let client = alice().with_policy(policy);
+    let client = oem_client("EXAMPLE\\alice", &ntlm::Ascii);
     let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
     let mut bytes = exchange.authenticate.clone();
     bytes[60] |= 1;
@@ -763,13 +763,149 @@ fn names_are_read_in_the_character_set_of_the_challenge() {
     assert_eq!(claim.claimed_user(), &UserName::new("alice", "EXAMPLE"));
 }
 
+static CODE_PAGE_850: [char; 128] = {
+    let mut table = ['\u{fffd}'; 128];
+    table[1] = 'ü';
+    table[0x1a] = 'Ü';
+    table
+};
+
+/// A client that offers OEM only, and speaks a code page.
+fn oem_client(name: &str, code_page: &'static dyn ntlm::CodePage) -> Client {
+    let mut policy = client::Policy::default();
+    policy.offer -= Flags::NEGOTIATE_UNICODE;
+    policy.code_page = code_page;
+    Client::new(Credentials::password(name, "secret")).with_policy(policy)
+}
+
+#[test]
+fn oem_names_are_written_and_read_in_the_code_page() {
+    let mut policy = Policy::default();
+    policy.code_page = &CODE_PAGE_850;
+    let server = Server::new(Names::member("FILES", "MÜNCHEN")).with_policy(policy);
+    let client = oem_client("MÜNCHEN\\jürgen", &CODE_PAGE_850);
+    let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+    let challenge = Challenge::parse(&exchange.challenge).unwrap();
+    assert_eq!(challenge.target_name, b"M\x9aNCHEN");
+    let pairs = challenge.target_info.unwrap();
+    assert_eq!(pairs.text(AvId::NB_DOMAIN_NAME).unwrap(), "MÜNCHEN", "always UTF-16");
+    let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+    let accepted = common::accept(claim, "secret").unwrap();
+    assert_eq!(accepted.user, Some(UserName::new("jürgen", "MÜNCHEN")));
+}
+
+/// The peer chose OEM; that the server's name is not ASCII is not a mistake of the caller.
+#[test]
+fn a_name_that_oem_does_not_have_is_a_refusal() {
+    let server = Server::new(Names::member("FILES", "MÜNCHEN"));
+    let (negotiate, _) = oem_client("alice", &ntlm::Ascii).initiate().unwrap();
+    let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();
+    assert!(matches!(error, Error::Refused(Refused::OurName(_))), "{error:?}");
+}
+
+#[test]
+fn a_server_without_a_version_sends_zeros() {
+    let mut policy = Policy::default();
+    policy.version = None;
+    let server = server().with_policy(policy);
+    let (bytes, _) = server.challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
+    let message = Challenge::parse(&bytes).unwrap();
+    assert!(!message.flags.contains(Flags::NEGOTIATE_VERSION));
+    assert_eq!(message.version, Some(Version::default()));
+}
+
+#[test]
+fn messages_of_any_length_are_not_kept() {
+    let environment = &mut Fixed::default();
+    let mut long = negotiate(Flags::all());
+    long.resize(65_536, 0);
+    assert!(server().challenge(&long, environment).is_ok());
+    long.push(0);
+    assert_eq!(server().challenge(&long, environment).unwrap_err(), Refused::TooLong.into());
+    let (exchange, handshake) = exchange(&alice(), &server(), environment).unwrap();
+    let mut long = exchange.authenticate;
+    long.resize(65_537, 0);
+    assert_eq!(handshake.read(&long, environment).unwrap_err(), Refused::TooLong.into());
+}
+
+/// The proof covers the reserved bytes as they came, and the name with its lone surrogate.
+#[test]
+fn what_means_nothing_is_hashed_as_received() {
+    let environment = &mut Fixed::default();
+    let (challenge, handshake) =
+        server().challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+    let sent = Challenge::parse(&challenge).unwrap();
+    let user = Text::from_utf16(&[0xd800, 0x61]);
+    let mut blob = vec![1, 1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa];
+    blob.extend_from_slice(&NOW.ticks().to_le_bytes());
+    blob.extend_from_slice(&[0xcc; 8]);
+    blob.extend_from_slice(&[0xaa; 4]);
+    blob.extend_from_slice(sent.target_info.unwrap().as_bytes());
+    blob.extend_from_slice(&[0xaa; 17]);
+    let nt_hash = NtHash::of_password("secret");
+    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &user, &Text::default());
+    let response = [&key.ntlmv2_proof(&sent.server_challenge, &blob)[..], &blob].concat();
+    let message = Authenticate {
+        user: &user.to_utf16le(),
+        nt_response: NtResponse::parse(&response).unwrap(),
+        flags: Some(sent.flags),
+        ..Authenticate::default()
+    };
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let claim = handshake.read(&bytes, environment).unwrap();
+    let accepted = common::accept(claim, "secret").unwrap();
+    assert_eq!(*accepted.user.unwrap().user(), user);
+}
+
+/// A proof that is right in its first 16 bytes is wrong.
+#[test]
+fn a_shortened_proof_proves_nothing() {
+    let client = alice().with_policy(client_policy(LmCompatibility::SendLmAndNtlm));
+    let server = server().with_policy(permissive());
+    let right = |challenge: [u8; 8]| NtHash::of_password("secret").ntlmv1_response(&challenge);
+    let mut response = right([1, 2, 3, 4, 5, 6, 7, 8]);
+    response[16..].fill(0);
+    let result = with_changed(&client, &server, "secret", |message| {
+        message.nt_response = NtResponse::V1(Box::leak(Box::new(response)));
+    });
+    assert_eq!(result.unwrap_err(), Denied::WrongPassword.into());
+}
+
+/// The key of nobody follows from zeros, so that whoever signs with it can be understood.
+#[test]
+fn the_key_of_an_anonymous_client_is_known_to_everybody() {
+    let mut policy = permissive();
+    policy.allow_anonymous = true;
+    let nobody = Client::new(Credentials::anonymous());
+    let server = server().with_policy(policy);
+    let exchanged = |negotiated: Flags, key: &[u8]| {
+        let environment = &mut Fixed::default();
+        let (_, handshake) = server.challenge(&negotiate(negotiated), environment).unwrap();
+        let message = Authenticate {
+            lm_response: LmResponse::new(&[0]),
+            encrypted_random_session_key: key,
+            flags: Some(negotiated),
+            ..Authenticate::default()
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        let claim = handshake.read(&bytes, environment).unwrap();
+        *common::accept(claim, "").unwrap().keys.exported_session_key()
+    };
+    let plain = Flags::NEGOTIATE_UNICODE;
+    assert_eq!(exchanged(plain, &[]), [0; 16]);
+    let expected = ntlm::crypto::primitives::rc4k(&[0; 16], &[7; 16]);
+    assert_eq!(exchanged(plain | Flags::NEGOTIATE_KEY_EXCH, &[7; 16]), expected);
+    let outcome = log_in(&nobody, &server, "").unwrap();
+    assert_eq!(outcome.client.exported_session_key(), outcome.accepted.keys.exported_session_key());
+}
+
 #[test]
 fn names_that_are_no_text_are_refused() {
     let odd = with_changed(&alice(), &server(), "secret", |message| message.user = b"abc");
     assert!(matches!(odd.unwrap_err(), Error::Unexpected(Unexpected::Text(_))));
-    let mut policy = client::Policy::default();
-    policy.offer -= Flags::NEGOTIATE_UNICODE;
-    let oem = alice().with_policy(policy);
+    let oem = oem_client("alice", &ntlm::Ascii);
     // curl sends UTF-8 here; it is not ASCII.
     let utf8 = with_changed(&oem, &server(), "secret", |message| message.user = "ü".as_bytes());
     assert!(matches!(utf8.unwrap_err(), Error::Unexpected(Unexpected::Text(_))));
@@ -819,15 +955,6 @@ fn messages_of_other_types_are_refused() {
 
 #[test]
 fn without_time_or_randomness_there_is_no_challenge() {
-    struct Broken(EnvironmentError);
-    impl Environment for Broken {
-        fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-            if self.0 == EnvironmentError::Clock { Err(self.0) } else { Ok(NOW) }
-        }
-        fn fill_random(&mut self, _: &mut [u8]) -> Result<(), EnvironmentError> {
-            if self.0 == EnvironmentError::Randomness { Err(self.0) } else { Ok(()) }
-        }
-    }
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let result = server().challenge(&negotiate(Flags::all()), &mut Broken(error));
         assert_eq!(result.unwrap_err(), Error::Environment(error));

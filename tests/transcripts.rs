@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use common::{Fields, Fixed, array, hex, unhex};
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::server::{Accepted, Names, Policy};
-use ntlm::session::Part;
-use ntlm::wire::{Authenticate, Challenge, Negotiate, NtResponse, Signature};
+use ntlm::session::{Part, Protection};
+use ntlm::wire::{Authenticate, Challenge, Negotiate, NegotiateFlags, NtResponse, Signature};
 use ntlm::{
     Binding, ChannelBindings, DatagramSession, Error, FileTime, LmCompatibility, Server, Session,
 };
@@ -27,30 +27,41 @@ type Outcome<T> = Result<T, String>;
 
 #[test]
 fn every_transcript_replays_as_it_was() {
-    let mut files = json_files(&common::data("transcripts"));
-    assert_eq!(files.len(), 294);
+    let mut total = replay_folder(&common::data("transcripts"));
+    assert_eq!((total.transcripts, total.messages), (294, 930));
     if let Some(folder) = std::env::var_os("NTLM_TRANSCRIPTS") {
-        let more = json_files(Path::new(&folder));
-        assert!(!more.is_empty(), "no transcripts in {}", Path::new(&folder).display());
-        files.extend(more);
+        let more = replay_folder(Path::new(&folder));
+        assert!(more.transcripts > 0, "no transcripts in {}", Path::new(&folder).display());
+        total.transcripts += more.transcripts;
+        total.messages += more.messages;
+        total.failed += more.failed;
     }
-    let (mut messages, mut failed) = (0, 0);
-    for file in &files {
-        match std::panic::catch_unwind(|| replay(&common::read_json(file))) {
-            Ok(Ok(count)) => messages += count,
-            Ok(Err(what)) => {
+    let Total { transcripts, messages, failed } = total;
+    common::report(&format!("{transcripts} transcripts, {messages} messages, {failed} failed"));
+    assert_eq!(failed, 0);
+}
+
+#[derive(Default)]
+struct Total {
+    transcripts: usize,
+    messages: usize,
+    failed: usize,
+}
+
+fn replay_folder(folder: &Path) -> Total {
+    let mut total = Total::default();
+    for file in json_files(folder) {
+        total.transcripts += 1;
+        let result = std::panic::catch_unwind(|| replay(&common::read_json(&file)));
+        match result.unwrap_or(Err("panicked".into())) {
+            Ok(count) => total.messages += count,
+            Err(what) => {
                 println!("{}: {what}", file.display());
-                failed += 1;
-            }
-            Err(_) => {
-                println!("{}: panicked", file.display());
-                failed += 1;
+                total.failed += 1;
             }
         }
     }
-    let count = files.len();
-    common::report(&format!("{count} transcripts, {messages} messages, {failed} failed"));
-    assert_eq!(failed, 0);
+    total
 }
 
 fn json_files(folder: &Path) -> Vec<PathBuf> {
@@ -149,14 +160,14 @@ fn protected(transcript: &Value, accepted: Accepted) -> Outcome<usize> {
     if transcript.text("mode") == Some("datagram") {
         let server = accepted.keys.into_datagram_session().map_err(|error| error.to_string())?;
         let mut client = Peer::Datagram(DatagramSession::new(flags, &key, Side::Client));
-        return replay_messages(&mut client, &mut Peer::Datagram(server), &messages);
+        return replay_messages(&mut client, &mut Peer::Datagram(server), &messages, flags);
     }
     let mut server = accepted.keys.into_session().map_err(|error| error.to_string())?;
     let mut client = Session::new(flags, &key, Side::Client);
     if transcript.get("initial_seq").is_some() {
         mech_list_mics(transcript, &mut client, &mut server)?;
     }
-    replay_messages(&mut Peer::Connected(client), &mut Peer::Connected(server), &messages)
+    replay_messages(&mut Peer::Connected(client), &mut Peer::Connected(server), &messages, flags)
 }
 
 struct Protected<'a> {
@@ -186,6 +197,10 @@ enum Peer {
 impl Peer {
     fn protect(&mut self, number: u32, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         match self {
+            // What stands for a signature where none was negotiated.
+            Self::Connected(session) if session.protection() == Protection::None => {
+                session.sign(b"")
+            }
             Self::Connected(session) => session.seal_parts(parts),
             Self::Datagram(session) => session.seal_parts(number, parts),
         }
@@ -198,6 +213,10 @@ impl Peer {
         signature: &Signature,
     ) -> Result<(), Error> {
         match self {
+            Self::Connected(session) if session.protection() == Protection::None => {
+                assert_eq!(*signature, Signature::DUMMY);
+                Ok(())
+            }
             Self::Connected(session) => session.unseal_parts(parts, signature),
             Self::Datagram(session) => session.unseal_parts(number, parts, signature),
         }
@@ -208,19 +227,25 @@ fn replay_messages(
     client: &mut Peer,
     server: &mut Peer,
     messages: &[Protected<'_>],
+    flags: NegotiateFlags,
 ) -> Outcome<usize> {
     for (position, message) in messages.iter().enumerate() {
         let (sender, receiver) = match message.from {
             Side::Client => (&mut *client, &mut *server),
             Side::Server => (&mut *server, &mut *client),
         };
-        replay_message(sender, receiver, message.fields)
+        replay_message(sender, receiver, message.fields, flags)
             .map_err(|what| format!("message {position}: {what}"))?;
     }
     Ok(messages.len())
 }
 
-fn replay_message(sender: &mut Peer, receiver: &mut Peer, fields: &Value) -> Outcome<()> {
+fn replay_message(
+    sender: &mut Peer,
+    receiver: &mut Peer,
+    fields: &Value,
+    flags: NegotiateFlags,
+) -> Outcome<()> {
     let bytes = |name| fields.bytes(name).ok_or(format!("no {name}"));
     let (plaintext, token) = (bytes("plaintext")?, bytes("token")?);
     let (signature, ciphertext) = token.split_at_checked(16).ok_or("the token is too short")?;
@@ -254,7 +279,7 @@ fn replay_message(sender: &mut Peer, receiver: &mut Peer, fields: &Value) -> Out
     let mut body = plaintext.clone();
     let made = sender.protect(number, &mut parts(before, &mut body, after, seals));
     let made = made.map_err(|error| error.to_string())?;
-    let ours = same_form(&made, &received);
+    let ours = comparable(&made, &received, flags);
     if ours != *received.as_bytes() || (seals && body != ciphertext) {
         let (ours, theirs) = (hex(&ours), hex(&token));
         return Err(format!("made {ours} {}, recorded {theirs}", hex(&body)));
@@ -269,11 +294,13 @@ fn replay_message(sender: &mut Peer, receiver: &mut Peer, fields: &Value) -> Out
     Ok(())
 }
 
-/// Our signature with the received `RandomPad`, where the algorithm does not define it: Samba sends
-/// what comes out of the cipher.
-fn same_form(ours: &Signature, received: &Signature) -> [u8; 16] {
+/// Our signature; without extended session security with the received `RandomPad`, which the
+/// algorithm does not define: Samba sends what comes out of the cipher.
+fn comparable(ours: &Signature, received: &Signature, flags: NegotiateFlags) -> [u8; 16] {
     let mut ours = *ours.as_bytes();
-    if ours[4..8] == [0; 4] {
+    let has_pad = !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    if has_pad && flags.intersects(NegotiateFlags::PROTECTION) {
+        assert_eq!(ours[4..8], [0; 4]);
         ours[4..8].copy_from_slice(&received.as_bytes()[4..8]);
     }
     ours

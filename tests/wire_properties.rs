@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod common;
+
+use common::Fields;
 use ntlm::wire::{
     Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, LmResponse, Message, Negotiate,
     NegotiateFlags as Flags, NtResponse, Signature, Version,
@@ -44,10 +47,45 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..60)
 }
 
-/// Any bytes that start like a message.
+/// A real message with some bytes changed, and cut or made longer: nearly always it still parses
+/// in part.
 fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
-    (1..4_u8, vec(any::<u8>(), 0..200))
-        .prop_map(|(number, rest)| [&b"NTLMSSP\0"[..], &[number, 0, 0, 0], &rest].concat())
+    let vectors = common::read_json(&common::data("vectors.json"));
+    let messages: Vec<Vec<u8>> = vectors
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|vector| vector.text("kind") == Some("message"))
+        .map(|vector| vector["inputs"].bytes("message").unwrap())
+        .collect();
+    (proptest::sample::select(messages), edits()).prop_map(|(message, edits)| edits.apply(message))
+}
+
+#[derive(Clone, Debug)]
+struct Edits {
+    bytes: Vec<(usize, u8)>,
+    cut: Option<usize>,
+    more: Vec<u8>,
+}
+
+fn edits() -> impl Strategy<Value = Edits> {
+    let bytes = vec((0..100_usize, any::<u8>()), 0..4);
+    let cut = prop_oneof![3 => Just(None), 1 => (0..600_usize).prop_map(Some)];
+    (bytes, cut, vec(any::<u8>(), 0..4)).prop_map(|(bytes, cut, more)| Edits { bytes, cut, more })
+}
+
+impl Edits {
+    fn apply(self, mut message: Vec<u8>) -> Vec<u8> {
+        for (at, byte) in self.bytes {
+            // Lengths and offsets are small numbers: a change of a few bits reaches further.
+            if let Some(place) = message.get_mut(at) {
+                *place = if byte < 128 { *place ^ (1 << (byte % 8)) } else { byte };
+            }
+        }
+        message.truncate(self.cut.unwrap_or(usize::MAX));
+        message.extend_from_slice(&self.more);
+        message
+    }
 }
 
 proptest! {
@@ -143,7 +181,8 @@ proptest! {
     }
 
     #[test]
-    fn any_list_is_refused_or_read_to_its_end(bytes in vec(any::<u8>(), 0..80)) {
+    fn any_list_is_refused_or_read_to_its_end(pairs in av_pairs(), edits in edits()) {
+        let bytes = edits.apply(pairs.as_pairs().as_bytes().to_vec());
         if let Ok(pairs) = AvPairs::parse(&bytes) {
             let len: usize = pairs.iter().map(|(_, value)| 4 + value.len()).sum();
             prop_assert_eq!(len + 4 + pairs.trailing().len(), bytes.len());

@@ -70,7 +70,10 @@ impl Client {
     /// another one.
     #[must_use]
     pub fn with_target(self, service_principal_name: impl Into<Text>) -> Self {
-        self.with(|config| config.target = Some(service_principal_name.into()))
+        self.with(|config| {
+            config.target = Some(service_principal_name.into());
+            config.target_is_untrusted = false;
+        })
     }
 
     /// As [`with_target`](Self::with_target), and tells the server that the name comes from an
@@ -161,7 +164,7 @@ impl Config {
     }
 }
 
-/// A client that has sent its NEGOTIATE and waits for the CHALLENGE.
+/// A client that has sent its NEGOTIATE and waits for the CHALLENGE. One answer uses it up.
 #[derive(Debug)]
 #[must_use = "the exchange goes on with `respond`"]
 pub struct AwaitChallenge {
@@ -178,9 +181,9 @@ impl AwaitChallenge {
     /// - [`Error::Unexpected`]: it chooses no character set that was offered, or lacks the names
     ///   that NTLMv2 needs if messages are to be protected.
     /// - [`Error::Refused`]: the server did not grant what was asked for or what the policy
-    ///   requires, or a session key is to come from an LM hash that is not at hand.
-    /// - [`Error::Misuse`]: protection was asked for an anonymous client, or a name of ours does
-    ///   not fit the character set.
+    ///   requires, chose a character set that a name of ours does not fit, or wants a session key
+    ///   from an LM hash that is not at hand; or the message is too long.
+    /// - [`Error::Misuse`]: protection was asked for an anonymous client.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn respond(
         self,

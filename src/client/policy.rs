@@ -30,10 +30,10 @@ pub struct Policy {
     /// Which optional flags are offered: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
     /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
     /// IDENTIFY and NON_NT_SESSION_KEY. Whatever is not offered is not used, even if the server
-    /// says so.
+    /// says so. 128, 56 and KEY_EXCH are offered only where messages are to be protected.
     pub offer: NegotiateFlags,
-    /// Flags that must be negotiated, besides SIGN and SEAL if
-    /// [asked](crate::Client::with_protection) for. Default: none.
+    /// Flags of those that can be offered, SIGN and SEAL that must be negotiated, besides what
+    /// was [asked](crate::Client::with_protection) for. Default: none.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
@@ -42,6 +42,8 @@ pub struct Policy {
     pub version: Option<Version>,
     /// The OEM code page, for servers without UNICODE, and for LM hashes. Default: ASCII.
     pub code_page: &'static dyn CodePage,
+    /// How many bytes a message may have. Default: 65 536; real ones have some hundred.
+    pub max_message_len: usize,
     /// Whether NTLM is blocked (`ClientBlocked`). Default: no.
     pub blocked: bool,
     /// The servers that are exempt from `blocked` (`ClientBlockExceptions`): each the whole target
@@ -58,6 +60,7 @@ impl Default for Policy {
             require_when_protected: DEFAULT_STRENGTH,
             version: Some(Version::new(10, 0, 20_348)),
             code_page: &Ascii,
+            max_message_len: 65_536,
             blocked: false,
             block_exceptions: Vec::new(),
         }

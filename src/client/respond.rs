@@ -15,8 +15,8 @@ use crate::handshake::transcript::Transcript;
 use crate::session::{Protection, SessionKeys};
 use crate::text::Text;
 use crate::wire::{
-    Authenticate, AvFlags, AvId, AvPairs, AvPairsBuf, Challenge, LmResponse, NegotiateFlags,
-    NtResponse,
+    Authenticate, AvFlags, AvId, AvPairs, AvPairsBuf, Challenge, ClientChallenge, LmResponse,
+    NegotiateFlags, NtResponse,
 };
 
 pub(super) fn respond(
@@ -26,6 +26,9 @@ pub(super) fn respond(
     challenge: &[u8],
     environment: &mut dyn Environment,
 ) -> Result<Response, Error> {
+    if challenge.len() > config.policy.max_message_len {
+        return Err(Refused::TooLong.into());
+    }
     let message = Challenge::parse(challenge)?;
     let flags = settle(config, mode, message.flags)?;
     let proof = prove(config, mode, flags, &message, environment)?;
@@ -158,11 +161,8 @@ fn ntlmv2(
     let target_info = target_info(config, message.target_info)?;
 
     let mut nt_response = vec![0; 16];
-    nt_response.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
-    nt_response.extend_from_slice(&time.ticks().to_le_bytes());
-    nt_response.extend_from_slice(&client_challenge);
-    nt_response.extend_from_slice(&[0; 4]);
-    nt_response.extend_from_slice(target_info.as_pairs().as_bytes());
+    ClientChallenge { time, client_challenge, target_info: target_info.as_pairs() }
+        .emit(&mut nt_response);
     // Z(4) after the list: pyspnego's server writes it again and compares all.
     nt_response.extend_from_slice(&[0; 4]);
     let (place, blob) = nt_response.split_at_mut(16);
@@ -249,9 +249,9 @@ fn emit(
     let message = Authenticate {
         lm_response: LmResponse::new(&proof.lm_response),
         nt_response: NtResponse::parse(&proof.nt_response)?,
-        domain: &encode(user.domain()).map_err(Misuse::Text)?,
-        user: &encode(user.user()).map_err(Misuse::Text)?,
-        workstation: &encode(&config.workstation).map_err(Misuse::Text)?,
+        domain: &encode(user.domain()).map_err(Refused::OurName)?,
+        user: &encode(user.user()).map_err(Refused::OurName)?,
+        workstation: &encode(&config.workstation).map_err(Refused::OurName)?,
         encrypted_random_session_key: encrypted_key,
         flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
         version: Some(config.version_for(flags)),

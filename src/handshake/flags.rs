@@ -124,7 +124,8 @@ pub(crate) fn settle_server(
 pub(crate) fn demand(flags: Flags, always: Flags, when_protected: Flags) -> Result<(), Refused> {
     let protected = flags.intersects(Flags::PROTECTION);
     let demanded = if protected { always | when_protected } else { always };
-    let missing = demanded - flags;
+    // Other flags are nobody's choice.
+    let missing = (demanded & (OPTIONAL | Flags::PROTECTION)) - flags;
     if missing.is_empty() { Ok(()) } else { Err(Refused::MissingFlags(missing)) }
 }
 

@@ -52,7 +52,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::handshake::flags::{answer, demand, offer_datagram};
 use crate::text::Text;
-use crate::wire::{Challenge, Negotiate, NegotiateFlags, Version};
+use crate::wire::{Challenge, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
 #[derive(Clone, Debug)]
@@ -84,7 +84,10 @@ impl Server {
     }
 
     /// Tells which TLS channel the clients speak through; how strictly that is checked,
-    /// [`Policy::channel_bindings`] says.
+    /// [`Policy::channel_bindings`] says. By default a client that tells none is let in, since
+    /// many cannot; the specification would refuse it, as [`Binding::Require`] does.
+    ///
+    /// [`Binding::Require`]: crate::Binding::Require
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = Some(bindings))
@@ -106,8 +109,9 @@ impl Server {
     /// # Errors
     /// - [`Error::Wire`]: the bytes are no NEGOTIATE.
     /// - [`Error::Unexpected`]: it offers no character set that the policy grants.
-    /// - [`Error::Refused`]: it lacks flags that the policy requires, or NTLM is blocked.
-    /// - [`Error::Misuse`]: the server has no NetBIOS name, or a name does not fit.
+    /// - [`Error::Refused`]: it lacks flags that the policy requires, is too long, or leaves no
+    ///   character set that the server's name fits; or NTLM is blocked.
+    /// - [`Error::Misuse`]: the server has no NetBIOS name.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn challenge(
         &self,
@@ -115,6 +119,7 @@ impl Server {
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
         self.config.check_blocked()?;
+        self.config.check_len(negotiate)?;
         let message = Negotiate::parse(negotiate)?;
         let policy = &self.config.policy;
         let flags = answer(policy.offer, message.flags)?;
@@ -169,7 +174,8 @@ impl Server {
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-        let target_name = target.encode(character_set, policy.code_page).map_err(Misuse::Text)?;
+        let target_name =
+            target.encode(character_set, policy.code_page).map_err(Refused::OurName)?;
         let target_info = names.target_info(environment.now()?)?;
         let mut server_challenge = [0; 8];
         environment.fill_random(&mut server_challenge)?;
@@ -178,7 +184,7 @@ impl Server {
             flags,
             server_challenge,
             target_info: Some(target_info.as_pairs()),
-            version: Some(policy.version.unwrap_or(Version::default())),
+            version: Some(policy.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
         message.emit(&mut token)?;
@@ -200,11 +206,28 @@ impl Config {
     fn check_blocked(&self) -> Result<(), Error> {
         if self.policy.blocked { Err(Refused::Blocked.into()) } else { Ok(()) }
     }
+
+    /// Messages are kept until the exchange is over, so they must not be of any length.
+    fn check_len(&self, message: &[u8]) -> Result<(), Error> {
+        if message.len() > self.policy.max_message_len {
+            return Err(Refused::TooLong.into());
+        }
+        Ok(())
+    }
 }
 
 /// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
 ///
-/// It belongs to one connection, and cannot be cloned.
+/// It belongs to one connection and cannot be cloned, and one attempt uses it up:
+///
+/// ```compile_fail,E0382
+/// # use ntlm::{Error, Os, server::AwaitAuthenticate};
+/// # fn twice(handshake: AwaitAuthenticate, first: &[u8], second: &[u8]) -> Result<(), Error> {
+/// handshake.read(first, &mut Os)?;
+/// handshake.read(second, &mut Os)?; // moved by the first
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the exchange goes on with `read`"]
 pub struct AwaitAuthenticate {
@@ -219,8 +242,8 @@ impl AwaitAuthenticate {
     /// # Errors
     /// - [`Error::Wire`]: the bytes are no AUTHENTICATE.
     /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here.
-    /// - [`Error::Refused`]: it drops flags that the policy requires, or proves itself in a way
-    ///   that the policy does not allow.
+    /// - [`Error::Refused`]: it drops flags that the policy requires, proves itself in a way that
+    ///   the policy does not allow, or is too long.
     /// - [`Error::Denied`]: the challenge is too old.
     /// - [`Error::Environment`]: there is no time.
     pub fn read(
@@ -229,6 +252,7 @@ impl AwaitAuthenticate {
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
         self.config.check_blocked()?;
+        self.config.check_len(authenticate)?;
         Exchange::read(self, authenticate, environment.now()?)
     }
 }

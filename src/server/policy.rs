@@ -36,7 +36,7 @@ pub struct Policy {
     /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
     /// IDENTIFY and NON_NT_SESSION_KEY. SIGN and SEAL are granted to whoever asks.
     pub offer: NegotiateFlags,
-    /// Flags that must be negotiated, such as SIGN. Default: none.
+    /// Flags of those that can be granted, SIGN and SEAL that must be negotiated. Default: none.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ServerRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
@@ -45,7 +45,8 @@ pub struct Policy {
     /// announces it: then it must be there and right. Default: no.
     pub require_mic: bool,
     /// Whether the client must be bound to this server's TLS channel. Default:
-    /// [`Binding::WhenPresent`]. All-zero bindings count as none. [`Binding::Require`] without
+    /// [`Binding::WhenPresent`], with which NTLMv1, that carries none, goes unchecked too where it
+    /// is allowed. All-zero bindings count as none. [`Binding::Require`] without
     /// [bindings of the server](crate::Server::with_channel_bindings) demands any that are not
     /// zero (`ApplicationRequiresCBT`).
     pub channel_bindings: Binding,
@@ -67,6 +68,8 @@ pub struct Policy {
     pub version: Option<Version>,
     /// The OEM code page, for clients without UNICODE. Default: ASCII.
     pub code_page: &'static dyn CodePage,
+    /// How many bytes a message may have. Default: 65 536; real ones have some hundred.
+    pub max_message_len: usize,
     /// Whether NTLM is blocked altogether (`ServerBlock`). Default: no.
     pub blocked: bool,
 }
@@ -90,6 +93,7 @@ impl Default for Policy {
             max_challenge_age: max_lifetime,
             version: Some(Version::new(10, 0, 20_348)),
             code_page: &Ascii,
+            max_message_len: 65_536,
             blocked: false,
         }
     }

@@ -70,9 +70,11 @@ impl<'a> SentProof<'a> {
     }
 }
 
-/// A proof that is right, and the key that follows from it.
+/// A proof that is right, and what follows from it.
 pub(super) struct Proven {
     pub(super) kind: ResponseKind,
+    /// The domain that the proof covers; the one that was sent if it covers none.
+    pub(super) domain: Text,
     pub(super) session_base_key: SessionBaseKey,
     pub(super) checked: ResponseChecked,
 }
@@ -93,40 +95,45 @@ impl Candidate<'_> {
         kind: ResponseKind,
         server_challenge: &[u8; 8],
     ) -> Option<Proven> {
-        let (session_base_key, checked) = match (proof, kind) {
-            (SentProof::Ntlmv2(sent), _) => self.response_keys().find_map(|key| {
+        let without_domain = |checked| {
+            let domain = self.user.domain().clone();
+            Proven { kind, domain, session_base_key: self.nt_hash.session_base_key(), checked }
+        };
+        match (proof, kind) {
+            (SentProof::Ntlmv2(sent), _) => self.response_keys().find_map(|(domain, key)| {
                 let right = key.ntlmv2_proof(server_challenge, sent.blob());
                 let checked = ResponseChecked::compare(&right, sent.proof())?;
-                Some((key.session_base_key(&right), checked))
-            })?,
+                let session_base_key = key.session_base_key(&right);
+                Some(Proven { kind, domain, session_base_key, checked })
+            }),
             (SentProof::LmField { lmv2, lm }, ResponseKind::Lmv2) => {
-                self.response_keys().find_map(|key| {
+                self.response_keys().find_map(|(domain, key)| {
                     let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
                     let checked = ResponseChecked::compare(&right, lm)?;
-                    Some((key.session_base_key(lmv2.response), checked))
-                })?
+                    let session_base_key = key.session_base_key(lmv2.response);
+                    Some(Proven { kind, domain, session_base_key, checked })
+                })
             }
             (SentProof::LmField { lm, .. }, _) => {
                 let right = self.lm_hash?.lm_response(server_challenge);
-                (self.nt_hash.session_base_key(), ResponseChecked::compare(&right, lm)?)
+                ResponseChecked::compare(&right, lm).map(without_domain)
             }
             (SentProof::Ntlmv1(sent) | SentProof::Ntlm2Session { response: sent, .. }, _) => {
                 let right = self.nt_hash.ntlmv1_response(&proof.challenge(server_challenge));
-                (self.nt_hash.session_base_key(), ResponseChecked::compare(&right, sent)?)
+                ResponseChecked::compare(&right, sent).map(without_domain)
             }
-        };
-        Some(Proven { kind, session_base_key, checked })
+        }
     }
 
     /// The user's NTLMv2 keys: with the domain as it was sent, in upper case as Samba tries it, and
     /// without, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
-    fn response_keys(self) -> impl Iterator<Item = ResponseKey> {
+    fn response_keys(self) -> impl Iterator<Item = (Text, ResponseKey)> {
         let sent = self.user.domain();
         let upper = Some(sent.to_uppercase()).filter(|upper| upper != sent);
         let none = Some(Text::default()).filter(|none| none != sent);
-        [Some(sent.clone()), upper, none]
-            .into_iter()
-            .flatten()
-            .map(move |domain| ResponseKey::new(self.nt_hash, self.user.user(), &domain))
+        [Some(sent.clone()), upper, none].into_iter().flatten().map(move |domain| {
+            let key = ResponseKey::new(self.nt_hash, self.user.user(), &domain);
+            (domain, key)
+        })
     }
 }

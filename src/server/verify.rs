@@ -105,6 +105,7 @@ impl VerifyUser {
         let kind = kinds.iter().copied().find(|kind| policy.accepts(*kind));
         let proven = Proven {
             kind: kind.ok_or(Refused::ResponseKind)?,
+            domain: self.user.domain().clone(),
             session_base_key: validation.session_base_key.clone(),
             checked: ResponseChecked::vouched_for_by_the_domain_controller(),
         };
@@ -151,7 +152,7 @@ impl VerifyUser {
         lm_session_key: Option<&LmSessionKey>,
     ) -> Result<Accepted, Error> {
         let Self { exchange, user, workstation } = self;
-        let Proven { kind, session_base_key, checked: ResponseChecked { .. } } = proven;
+        let Proven { kind, domain, session_base_key, checked: ResponseChecked { .. } } = proven;
         let key_exchange_key = match kind {
             ResponseKind::Ntlmv2 | ResponseKind::Lmv2 => session_base_key.ntlmv2_key_exchange_key(),
             ResponseKind::Ntlmv1 | ResponseKind::Ntlm2Session | ResponseKind::Lm => {
@@ -168,7 +169,7 @@ impl VerifyUser {
         let key = exchange.exported_session_key(&key_exchange_key)?;
         let Checked { mic, bindings, target_name } = exchange.check(&key)?;
         Ok(Accepted {
-            user: Some(user),
+            user: Some(UserName::new(user.user().clone(), domain)),
             workstation,
             response: Some(kind),
             mic_checked: mic.is_some(),
@@ -232,9 +233,11 @@ impl Exchange {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// Who it proved to be; `None` for anonymous clients and guests.
+    /// Who it proved to be; `None` for anonymous clients and guests. The domain is the one that
+    /// the proof covers, which may be empty although another was claimed. NTLMv1 and LM responses
+    /// cover neither name, and a domain controller does not tell: then it is who was claimed.
     pub user: Option<UserName>,
-    /// Which machine it says it is. Nobody can prove that.
+    /// Which machine it says it is. Nothing proves that.
     pub workstation: Text,
     /// How it proved itself; `None` for anonymous clients and guests.
     pub response: Option<ResponseKind>,

@@ -159,9 +159,8 @@ impl Cipher {
 
     /// The number after the last one is no number: it would be used twice.
     fn advance(&mut self) {
-        self.next = self.next.and_then(|number| {
-            number.checked_add(1).ok_or(Error::Misuse(Misuse::SequenceExhausted))
-        });
+        let after = |number: u32| number.checked_add(1).ok_or(Integrity::Exhausted.into());
+        self.next = self.next.and_then(after);
     }
 }
 

@@ -11,7 +11,7 @@
 //! | application protocol | what to call |
 //! |---|---|
 //! | LDAP, GSSAPI `wrap` | [`Session::seal`], [`Session::unseal`]: signature, then ciphertext |
-//! | GSSAPI `get_mic` | [`Session::sign`], [`Session::verify`] |
+//! | GSSAPI `get_mic`; `wrap` where only signing was negotiated | [`Session::sign`], [`Session::verify`], and the message in clear |
 //! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
 //! | SPNEGO | [`Session::mech_list_mic`] before all else |
 //! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves |
@@ -29,7 +29,7 @@ pub use part::Part;
 use cipher::Cipher;
 
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
-use crate::error::{Error, Integrity, Misuse};
+use crate::error::{Error, Misuse};
 use crate::wire::{NegotiateFlags, Signature};
 
 /// How messages are to be protected after the exchange.
@@ -142,9 +142,10 @@ impl SessionKeys {
 /// Protects the messages of one connection, in both directions.
 ///
 /// It counts messages: they must be verified in the order in which they were protected. A message
-/// that fails leaves nothing of itself: [`unseal`](Self::unseal) wipes it, and from then on all
-/// that is received is refused, since the key stream cannot be wound back. Only a signature that is
-/// refused before the key stream is touched (wrong version, wrong sequence number) does no harm.
+/// that was changed leaves nothing of itself: [`unseal`](Self::unseal) wipes it, and from then on
+/// all that is received is refused, since the key stream cannot be wound back. A signature that is
+/// refused before the key stream is touched (wrong version, wrong sequence number) does no harm:
+/// the message is still encrypted, and the session goes on.
 ///
 /// It is not `Clone`: two copies would encrypt with the same key stream.
 #[derive(Debug)]
@@ -204,10 +205,12 @@ impl Session {
 
     /// The signature of a message that is sent in clear (`GSS_GetMIC`).
     ///
-    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it is [`Signature::DUMMY`].
+    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it is [`Signature::DUMMY`], for
+    /// peers that want to see something there (3.4.4.3).
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`].
+    /// [`Misuse::NotNegotiated`], or [`Exhausted`](crate::error::Integrity::Exhausted) after 2^32 messages. Without extended
+    /// session security also [`Closed`](crate::error::Integrity::Closed), since both directions share a key stream.
     pub fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
         match &mut self.channel {
             Channel::Duplex { sender, .. } => sender.sign(message),
@@ -219,26 +222,22 @@ impl Session {
 
     /// Checks the signature of a message that came in clear (`GSS_VerifyMIC`).
     ///
-    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it must be [`Signature::DUMMY`],
-    /// and then says nothing of the message.
-    ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message or was changed,
-    /// [`Misuse::NotNegotiated`].
+    /// [`Error::Integrity`] if it is not the next message or was changed. [`Misuse::NotNegotiated`]
+    /// if neither SIGN nor SEAL was: a dummy signature says nothing of the message, and whoever
+    /// wants to accept it must compare it with [`Signature::DUMMY`].
     pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
         match &mut self.channel {
             Channel::Duplex { receiver, .. } => receiver.verify(message, signature),
             Channel::Shared(cipher) => cipher.unseal(&mut [Part::Clear(message)], signature),
-            Channel::Dummy if *signature == Signature::DUMMY => Ok(()),
-            Channel::Dummy => Err(Integrity::Checksum.into()),
-            Channel::Nothing => Err(Misuse::NotNegotiated.into()),
+            Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
         }
     }
 
     /// Encrypts a message in place and returns its signature (`GSS_Wrap`).
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`]; the message is unchanged then.
+    /// As [`sign`](Self::sign); the message is unchanged then.
     pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
         self.seal_parts(&mut [Part::Sealed(message)])
     }
@@ -246,8 +245,8 @@ impl Session {
     /// Decrypts a message in place and checks its signature (`GSS_Unwrap`).
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message, or was changed: it is wiped then.
-    /// [`Misuse::NotNegotiated`].
+    /// [`Error::Integrity`]: if it is not the next message, it stays as it is; if it was changed,
+    /// it is wiped. [`Misuse::NotNegotiated`].
     pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
         self.unseal_parts(&mut [Part::Sealed(message)], signature)
     }
@@ -270,7 +269,7 @@ impl Session {
     /// do not belong here.
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`] or [`Misuse::SequenceExhausted`]; the parts are unchanged then.
+    /// As [`sign`](Self::sign); the parts are unchanged then.
     pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         self.protection.allows(part::needed(parts))?;
         match &mut self.channel {
@@ -283,8 +282,7 @@ impl Session {
     /// Takes back what [`seal_parts`](Self::seal_parts) did (`GSS_UnwrapEx`).
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message, or was changed: the sealed parts are
-    /// wiped then. [`Misuse::NotNegotiated`].
+    /// As [`unseal`](Self::unseal).
     pub fn unseal_parts(
         &mut self,
         parts: &mut [Part<'_>],
@@ -300,7 +298,8 @@ impl Session {
 
     /// The `mechListMIC` of SPNEGO (RFC 4178): signs the list of mechanisms, before all other
     /// messages. It consumes the first sequence number, but not the key stream, which starts with
-    /// the next message; gss-ntlmssp, Samba and Windows do so.
+    /// the next message; gss-ntlmssp, Samba and Windows do so, and exchange it with extended
+    /// session security only.
     ///
     /// # Errors
     /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or

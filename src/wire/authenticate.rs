@@ -126,7 +126,10 @@ impl<'a> Authenticate<'a> {
         writer.field(USER, self.user);
         writer.field(WORKSTATION, self.workstation);
         writer.field(LM_RESPONSE, self.lm_response.as_bytes());
-        writer.field(NT_RESPONSE, self.nt_response.as_bytes());
+        if self.nt_response != NtResponse::Empty {
+            // An absent response has no offset either (3.3.1).
+            writer.field(NT_RESPONSE, self.nt_response.as_bytes());
+        }
         if let Some(flags) = self.flags {
             writer.field(SESSION_KEY, self.encrypted_random_session_key);
             writer.u32(FLAGS, flags.bits());

@@ -44,7 +44,7 @@ pub use challenge::Challenge;
 pub use error::{Error, ErrorKind};
 pub use flags::NegotiateFlags;
 pub use negotiate::Negotiate;
-pub use response::{LmResponse, Lmv2Response, NtResponse, Ntlmv2Response};
+pub use response::{ClientChallenge, LmResponse, Lmv2Response, NtResponse, Ntlmv2Response};
 pub use signature::{ExtendedSignature, LegacySignature, Signature};
 pub use version::Version;
 
@@ -53,15 +53,10 @@ use read::Reader;
 /// The first eight bytes of every message: "NTLMSSP" and a zero.
 pub const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
 
-/// Which of the three messages it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the protocol has three messages")]
-pub enum MessageType {
-    /// The first message, from the client: 1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MessageType {
     Negotiate,
-    /// The second message, from the server: 2.
     Challenge,
-    /// The third message, from the client: 3.
     Authenticate,
 }
 

@@ -1,5 +1,6 @@
 //! The client's proofs: LM, NTLM, LMv2 and NTLMv2 responses ([MS-NLMP] 2.2.2.3-8).
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::read::Reader;
@@ -203,6 +204,30 @@ impl<'a> Ntlmv2Response<'a> {
     }
 }
 
+/// `NTLMv2_CLIENT_CHALLENGE` (2.2.2.7), to be written: all that the proof covers. What
+/// [`Ntlmv2Response`] takes apart.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
+pub struct ClientChallenge<'a> {
+    /// `TimeStamp`.
+    pub time: FileTime,
+    /// `ChallengeFromClient`: 8 random bytes.
+    pub client_challenge: [u8; 8],
+    /// `AvPairs`, with the bytes after them.
+    pub target_info: AvPairs<'a>,
+}
+
+impl ClientChallenge<'_> {
+    /// Appends the structure to `out`, versions 1 and reserved bytes zero.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
+        out.extend_from_slice(&self.time.ticks().to_le_bytes());
+        out.extend_from_slice(&self.client_challenge);
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(self.target_info.as_bytes());
+    }
+}
+
 impl fmt::Debug for Ntlmv2Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ntlmv2Response")
@@ -215,7 +240,6 @@ impl fmt::Debug for Ntlmv2Response<'_> {
 #[cfg(test)]
 mod tests {
     use alloc::vec;
-    use alloc::vec::Vec;
 
     use super::*;
 
@@ -245,6 +269,21 @@ mod tests {
         assert_eq!(response.client_challenge(), [0xcc; 8]);
         assert_eq!(response.target_info().trailing(), [0xee; 17]);
         assert_eq!(NtResponse::V2(response).as_bytes(), bytes);
+    }
+
+    #[test]
+    fn a_written_client_challenge_is_read_again() {
+        let target_info = AvPairs::parse(&[1, 0, 2, 0, b'S', 0, 0, 0, 0, 0, 0xee]).unwrap();
+        let written = ClientChallenge {
+            time: FileTime::from_ticks(7),
+            client_challenge: [0xcc; 8],
+            target_info,
+        };
+        let mut bytes = vec![0xaa; 16];
+        written.emit(&mut bytes);
+        let read = Ntlmv2Response::parse(&bytes).unwrap();
+        assert_eq!((read.time(), read.client_challenge()), (written.time, [0xcc; 8]));
+        assert_eq!(read.target_info(), target_info);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use ntlm::crypto::ResponseKey;
 use ntlm::server::{Accepted, Claim};
 use ntlm::session::SessionKeys;
-use ntlm::wire::{Authenticate, AvPairsBuf, Challenge, NegotiateFlags, NtResponse};
+use ntlm::wire::{
+    Authenticate, AvPairsBuf, Challenge, ClientChallenge, NegotiateFlags, NtResponse,
+};
 use ntlm::{Client, Environment, EnvironmentError, Error, FileTime, NtHash, Server, Text};
 use serde_json::Value;
 
@@ -101,6 +103,27 @@ pub fn report(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("standard output");
 }
 
+/// An environment that lacks time or randomness, and gives what it has.
+pub struct Broken(pub EnvironmentError);
+
+impl Environment for Broken {
+    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+        if self.0 == EnvironmentError::Clock { Err(self.0) } else { Ok(NOW) }
+    }
+
+    fn fill_random(&mut self, _: &mut [u8]) -> Result<(), EnvironmentError> {
+        if self.0 == EnvironmentError::Randomness { Err(self.0) } else { Ok(()) }
+    }
+}
+
+/// A message among the published values.
+pub fn vector(id: &str) -> Vec<u8> {
+    let vectors = read_json(&data("vectors.json"));
+    let mut vectors = vectors.as_array().expect("a list").iter();
+    let vector = vectors.find(|vector| vector.text("id") == Some(id)).expect(id);
+    vector["inputs"].bytes("message").expect(id)
+}
+
 /// A file below `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -153,14 +176,9 @@ pub fn ntlmv2_without_mic(
 ) -> Vec<u8> {
     let challenge = Challenge::parse(challenge).expect("a CHALLENGE");
     let (user, domain) = (Text::from(user), Text::from(domain));
-    let blob = [
-        &[1, 1, 0, 0, 0, 0, 0, 0][..],
-        &time.ticks().to_le_bytes(),
-        &[0xcc; 8],
-        &[0; 4],
-        pairs.as_pairs().as_bytes(),
-    ]
-    .concat();
+    let mut blob = Vec::new();
+    ClientChallenge { time, client_challenge: [0xcc; 8], target_info: pairs.as_pairs() }
+        .emit(&mut blob);
     let key = ResponseKey::new(&NtHash::of_password(password), &user, &domain);
     let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
     let response = [&proof[..], &blob].concat();
