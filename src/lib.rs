@@ -19,8 +19,9 @@
 //!     .with_target("ldap/files.example.com")
 //!     .with_protection(Protection::Seal);
 //! let server = Server::new(Names::member("FILES", "EXAMPLE"));
+//! let alice = UserName::new("alice", "EXAMPLE");
 //! let store = |user: &UserName| {
-//!     (*user.user() == "alice").then(|| NtHash::of_password("correct horse"))
+//!     user.eq_ignore_case(&alice).then(|| NtHash::of_password("correct horse"))
 //! };
 //!
 //! // Three messages: client, server, client.
@@ -74,7 +75,8 @@
 //!
 //! # Defaults
 //!
-//! A client sends NTLMv2 only, and offers neither protection nor any name that you did not give. A
+//! A client sends NTLMv2 only, and offers neither protection nor any name that you did not give.
+//! Both sides tell the version of Windows Server 2022, since some peers need to see one. A
 //! server takes NTLMv2 only, insists on a MIC that was promised, on channel bindings and target
 //! names that are right if they are there, on its own names and time in the response, and lets
 //! neither anonymous clients nor guests in. Both demand 128 bits and extended session security
@@ -83,8 +85,8 @@
 //!
 //! # Errors, panics, features
 //!
-//! No bytes from the network make it panic (a panic is our bug) or allocate more than they have.
-//! [`Error`] says whose fault it is and which rule failed. Secrets are wiped when dropped, compared
+//! No bytes from the network make it panic (a panic is our bug) or allocate more than their length
+//! warrants; a policy limits that length. [`Error`] says whose fault it is and which rule failed. Secrets are wiped when dropped, compared
 //! in constant time, and never printed.
 //!
 //! It is `no_std` with `alloc`. The feature `std`, on by default, adds [`Os`]: the operating

@@ -142,6 +142,11 @@ fn no_version_means_zeros_and_no_flag() {
     let message = authenticate(&response);
     assert!(!message.flags.unwrap().contains(Flags::NEGOTIATE_VERSION));
     assert_eq!(message.version, Some(Version::default()));
+
+    // Nor is one told to a server that did not take up the flag.
+    let without = challenge(SERVER - Flags::NEGOTIATE_VERSION, Some(&server_info()));
+    let response = respond(&alice(), &without).unwrap();
+    assert_eq!(authenticate(&response).version, Some(Version::default()));
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn the_server_offers_all_it_can_and_the_client_takes_what_it_wants() {
     let must = Flags::NEGOTIATE_DATAGRAM | Flags::NEGOTIATE_KEY_EXCH | Flags::PROTECTION;
     assert!(offered.contains(must), "{offered}");
     assert!(!offered.contains(Flags::NEGOTIATE_OEM), "one character set");
+    let not_by_default = Flags::NEGOTIATE_LM_KEY | Flags::NEGOTIATE_IDENTIFY;
+    assert!(!offered.intersects(not_by_default | Flags::REQUEST_NON_NT_SESSION_KEY));
     let taken = Authenticate::parse(&response.token).unwrap().flags.unwrap();
     assert!(offered.contains(taken) && taken.contains(must), "{taken}");
     let (_, response, _) = start(&alice().with_protection(Protection::Sign), &server()).unwrap();

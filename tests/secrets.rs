@@ -9,7 +9,7 @@ use core::fmt::Debug;
 use common::{Fixed, exchange, hex};
 use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::server::{Claim, Names, Policy, Validation};
-use ntlm::session::Protection;
+use ntlm::session::{Part, Protection};
 use ntlm::wire::{Authenticate, Message};
 use ntlm::{Ascii, Client, Credentials, LmCompatibility, NtHash, Server, UserName, client};
 
@@ -19,6 +19,7 @@ struct Secrets(Vec<Vec<u8>>);
 impl Secrets {
     fn absent_from(&self, what: &str, value: &impl Debug) {
         for shown in [format!("{value:?}"), format!("{value:#?}")] {
+            assert!(!shown.is_empty(), "{what} shows something");
             for secret in &self.0 {
                 let list = format!("{secret:?}");
                 let list = list.trim_matches(['[', ']']);
@@ -101,7 +102,10 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("NetworkLogon", &claim.network_logon().unwrap());
     let accepted = claim.with_hashes(&nt_hash, &lm_hash).unwrap();
     secrets.absent_from("Accepted", &accepted);
-    let session = response.keys.into_session().unwrap();
+    let mut session = response.keys.into_session().unwrap();
+    let mut parts = [Part::Clear(&exported), Part::Sealed(&mut [7; 20])];
+    secrets.absent_from("Part", &parts);
+    session.seal_parts(&mut parts).unwrap();
     secrets.absent_from("Session", &session);
 }
 

@@ -277,6 +277,24 @@ mod tests {
         assert_eq!(Authenticate::parse(&emitted(&empty)), Ok(empty));
     }
 
+    /// Without a payload only the length tells an old message from a cut one.
+    #[test]
+    fn a_message_that_ends_within_its_header_is_cut() {
+        let empty = Authenticate { flags: Some(FLAGS_SET), ..Authenticate::default() };
+        let bytes = emitted(&empty);
+        assert_eq!(Authenticate::parse(&bytes[..52]), Ok(Authenticate::default()));
+        for len in 53..64 {
+            let error = Error::new(ErrorKind::TooShort, len);
+            assert_eq!(Authenticate::parse(&bytes[..len]), Err(error));
+        }
+        assert_eq!(Authenticate::parse(&bytes), Ok(empty));
+        // With one, it is old wherever the payload starts before the end of the flags.
+        let mut old = bytes[..58].to_vec();
+        old[36..44].copy_from_slice(&[2, 0, 2, 0, 56, 0, 0, 0]);
+        let user = Authenticate { user: &old[56..58], ..Authenticate::default() };
+        assert_eq!(Authenticate::parse(&old), Ok(user));
+    }
+
     #[test]
     fn a_mic_needs_flags_before_it() {
         for message in [
