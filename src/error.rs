@@ -27,7 +27,8 @@ pub enum Error {
     /// A signed or sealed message did not verify, or no more can be protected.
     #[error("message integrity: {0}")]
     Integrity(#[from] Integrity),
-    /// The caller's mistake. No bytes from the network can cause it.
+    /// The caller's mistake. Bytes from the network cause it only where the caller does not look at
+    /// what was negotiated ([`SessionKeys::protection`](crate::SessionKeys::protection)).
     #[error("misuse: {0}")]
     Misuse(#[from] Misuse),
     /// There is no time, or there are no random numbers.
@@ -157,7 +158,8 @@ pub enum Misuse {
     /// A connection-oriented session was asked of a connectionless exchange, or the reverse.
     #[error("the exchange was of the other mode")]
     WrongMode,
-    /// Signing or sealing was not negotiated: ask for it before the exchange begins.
+    /// Signing or sealing was not negotiated: ask for it before the exchange begins, and as a server
+    /// require it.
     #[error("this protection was not negotiated")]
     NotNegotiated,
     /// Anonymous clients and guests have no key to protect messages with ([MS-NLMP] 3.4).
@@ -172,4 +174,31 @@ pub enum Misuse {
     /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
     #[error("the server has no NetBIOS name")]
     NoServerName,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn errors_say_whose_fault_it_is_and_which_rule_failed() {
+        let wire = wire::Challenge::parse(b"NTLMSSP\0\x02\0\0\0").unwrap_err();
+        let missing = Refused::MissingFlags(NegotiateFlags::NEGOTIATE_SEAL);
+        for (error, text) in [
+            (wire.into(), "malformed message: the message is too short, at byte 12"),
+            (Unexpected::NoResponse.into(), "unexpected message: there is no response and no"),
+            (missing.into(), "refused by policy: required flags were not negotiated: 0x00000020"),
+            (Denied::Mic.into(), "authentication failed"),
+            (Integrity::Sequence.into(), "message integrity: the message is not the next one"),
+            (Misuse::WrongMode.into(), "misuse: the exchange was of the other mode"),
+            (EnvironmentError::Clock.into(), "environment: the current time is not known"),
+        ] {
+            let error: Error = error;
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
+        assert_eq!(format!("{:?}", Error::from(Denied::Mic)), "Denied(Mic)");
+    }
 }

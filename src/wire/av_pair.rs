@@ -351,6 +351,11 @@ mod tests {
         assert_eq!(pairs.flags().bits(), 0x8000_0002);
         assert_eq!(pairs.trailing(), [7; 8]);
         assert_eq!(pairs.as_bytes(), bytes);
+        let shown = alloc::format!("{pairs:?}");
+        assert!(
+            shown.starts_with("{AV pair 0x1234: [9, 9, 9], MsvAvNbDomainName: [68,"),
+            "{shown}"
+        );
     }
 
     #[test]
