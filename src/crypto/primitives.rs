@@ -175,13 +175,14 @@ impl fmt::Debug for HmacMd5 {
 pub(crate) struct KeyStream(Rc4);
 
 impl KeyStream {
-    /// The state of a key of at least one byte.
+    /// The state of a key of 8 or 16 bytes. RC4 repeats its key up to 256 bytes, so that one which
+    /// is repeated up to 32 before is the same.
     pub(crate) fn new(key: &[u8]) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "all keys here have 8 or 16 bytes; 1 to 256 are valid"
-        )]
-        Self(Rc4::new_from_slice(key).expect("1 to 256 bytes"))
+        let mut repeated = Zeroizing::new([0; 32]);
+        for (place, byte) in repeated.iter_mut().zip(key.iter().cycle()) {
+            *place = *byte;
+        }
+        Self(Rc4::new((&*repeated).into()))
     }
 
     /// Encrypts or decrypts in place with the next bytes of the stream.

@@ -79,7 +79,7 @@ impl Cipher {
         parts: &mut [Part<'_>],
         signature: &Signature,
     ) -> Result<(), Error> {
-        let sequence = self.expect(signature)?;
+        let sequence = self.admit(signature)?;
         let mut checksum = Checksum::new(&self.form, sequence, any_sealed(parts));
         for part in &mut *parts {
             match part {
@@ -112,7 +112,7 @@ impl Cipher {
         if self.next? != 0 {
             return Err(Misuse::MechListMicTooLate.into());
         }
-        self.expect(signature)?;
+        self.admit(signature)?;
         let expected = self.first_signature(mech_types);
         self.compare(&expected, signature)
     }
@@ -124,7 +124,7 @@ impl Cipher {
     }
 
     /// The sequence number of the next message, if the signature can be its.
-    fn expect(&self, signature: &Signature) -> Result<u32, Error> {
+    fn admit(&self, signature: &Signature) -> Result<u32, Error> {
         let sequence = self.next?;
         if !signature.is_known_version() {
             return Err(Integrity::Version.into());

@@ -1,83 +1,16 @@
-//! Messages as tables for people: byte range, field and value.
-//!
-//! ```
-//! use ntlm::{Client, Credentials, inspect};
-//!
-//! let client = Client::new(Credentials::password("alice", "secret"));
-//! let (negotiate, _) = client.initiate()?;
-//! let table = inspect::annotate(&negotiate).to_string();
-//! assert!(table.contains("    12..16    NegotiateFlags                   0x02088207\n"), "{table}");
-//! assert!(table.contains("NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY\n"));
-//! # Ok::<(), ntlm::Error>(())
-//! ```
-//!
-//! It takes bytes, not a parsed message, so that it shows how far a broken one makes sense: one cut
-//! short, one with fields that lie outside it, or no message at all.
+//! The lines of a table.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Formatter};
 use core::ops::Range;
 
-use crate::environment::FileTime;
-use crate::text::{CharacterSet, Text};
-use crate::wire::{AvFlags, AvId, NegotiateFlags, SIGNATURE, Signature, Version};
-
-/// The table of a token: print it with `{}`.
-///
-/// Responses, the MIC and the encrypted session key are masked, since they are enough to guess
-/// passwords at leisure.
-#[must_use]
-pub fn annotate(token: &[u8]) -> Annotated<'_> {
-    Annotated { token, shows_secrets: false }
-}
-
-/// See [`annotate`].
-#[derive(Clone, Copy)]
-pub struct Annotated<'a> {
-    token: &'a [u8],
-    shows_secrets: bool,
-}
-
-impl Annotated<'_> {
-    /// Shows responses, the MIC and the encrypted session key too.
-    #[must_use]
-    pub fn with_secrets(self) -> Self {
-        Self { shows_secrets: true, ..self }
-    }
-}
-
-impl fmt::Debug for Annotated<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "Annotated([{} bytes])", self.token.len())
-    }
-}
-
-impl Display for Annotated<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut table = Table { token: self.token, shows_secrets: self.shows_secrets, f };
-        if let Some(rest) = self.token.strip_prefix(&SIGNATURE) {
-            return table.message(rest);
-        }
-        match <[u8; 16]>::try_from(self.token).map(Signature::from) {
-            Ok(signature) if signature.is_known_version() => table.signature(signature),
-            _ => table.stranger(),
-        }
-    }
-}
-
-/// A part of a message's header: where it is, its name, and what it is.
-type Part = (usize, &'static str, Kind);
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Flags,
-    /// Bytes of that number.
-    Bytes(usize),
-    Version,
-    Mic,
-    /// A descriptor of an item of the payload, which counts if the flags have these.
-    Field(Item, NegotiateFlags),
-}
+use super::layout::{
+    AUTHENTICATE, CHALLENGE, Header, Item, Kind, NEGOTIATE, NTLMV2, Part, UNKNOWN,
+};
+use super::value::{AvValue, Hex, Time, Utf16, descriptor, number};
+use crate::text::CharacterSet;
+use crate::wire::{AvId, NegotiateFlags, SIGNATURE, Signature, Version};
 
 /// A line of the table, or several.
 enum Row {
@@ -85,88 +18,24 @@ enum Row {
     Item(Item),
 }
 
-/// What an item of the payload is.
-#[derive(Clone, Copy)]
-enum Item {
-    Text,
-    OemText,
-    AvPairs,
-    NtResponse,
-    Secret,
-}
-
-/// The header of a message: its name, up to where it always goes, and its parts.
-struct Header {
-    name: &'static str,
-    least: usize,
-    parts: &'static [Part],
-}
-
-const NEGOTIATE: Header = Header {
-    name: "NEGOTIATE_MESSAGE",
-    least: 16,
-    parts: &[
-        (12, "NegotiateFlags", Kind::Flags),
-        (16, "DomainName", Kind::Field(Item::OemText, OEM_DOMAIN)),
-        (24, "Workstation", Kind::Field(Item::OemText, OEM_WORKSTATION)),
-        (32, "Version", Kind::Version),
-    ],
-};
-
-const CHALLENGE: Header = Header {
-    name: "CHALLENGE_MESSAGE",
-    least: 32,
-    parts: &[
-        (12, "TargetName", Kind::Field(Item::Text, ALWAYS)),
-        (20, "NegotiateFlags", Kind::Flags),
-        (24, "ServerChallenge", Kind::Bytes(8)),
-        (32, "Reserved", Kind::Bytes(8)),
-        (40, "TargetInfo", Kind::Field(Item::AvPairs, TARGET_INFO)),
-        (48, "Version", Kind::Version),
-    ],
-};
-
-const AUTHENTICATE: Header = Header {
-    name: "AUTHENTICATE_MESSAGE",
-    least: 52,
-    parts: &[
-        (12, "LmChallengeResponse", Kind::Field(Item::Secret, ALWAYS)),
-        (20, "NtChallengeResponse", Kind::Field(Item::NtResponse, ALWAYS)),
-        (28, "DomainName", Kind::Field(Item::Text, ALWAYS)),
-        (36, "UserName", Kind::Field(Item::Text, ALWAYS)),
-        (44, "Workstation", Kind::Field(Item::Text, ALWAYS)),
-        (52, "EncryptedRandomSessionKey", Kind::Field(Item::Secret, KEY_EXCH)),
-        (60, "NegotiateFlags", Kind::Flags),
-        (64, "Version", Kind::Version),
-        (72, "MIC", Kind::Mic),
-    ],
-};
-
-const ALWAYS: NegotiateFlags = NegotiateFlags::empty();
-const OEM_DOMAIN: NegotiateFlags = NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED;
-const OEM_WORKSTATION: NegotiateFlags = NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED;
-const TARGET_INFO: NegotiateFlags = NegotiateFlags::NEGOTIATE_TARGET_INFO;
-const KEY_EXCH: NegotiateFlags = NegotiateFlags::NEGOTIATE_KEY_EXCH;
-
-/// What has the signature of a message and no known type.
-const UNKNOWN: Header = Header { name: "NTLM message of unknown type", least: 12, parts: &[] };
-
-/// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs.
-const NTLMV2: &[(Range<usize>, &str)] = &[
-    (16..18, "RespType, HiRespType"),
-    (18..24, "Reserved"),
-    (24..32, "TimeStamp"),
-    (32..40, "ChallengeFromClient"),
-    (40..44, "Reserved"),
-];
-
-struct Table<'a, 'f, 'g> {
-    token: &'a [u8],
-    shows_secrets: bool,
-    f: &'f mut Formatter<'g>,
+/// Prints a token line by line.
+pub(super) struct Table<'a, 'f, 'g> {
+    pub(super) token: &'a [u8],
+    pub(super) shows_secrets: bool,
+    pub(super) f: &'f mut Formatter<'g>,
 }
 
 impl<'a> Table<'a, '_, '_> {
+    pub(super) fn print(mut self) -> fmt::Result {
+        if let Some(rest) = self.token.strip_prefix(&SIGNATURE) {
+            return self.message(rest);
+        }
+        match <[u8; 16]>::try_from(self.token).map(Signature::from) {
+            Ok(signature) if signature.is_known_version() => self.signature(signature),
+            _ => self.stranger(),
+        }
+    }
+
     fn message(&mut self, after_signature: &[u8]) -> fmt::Result {
         let number = after_signature.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
         let header = match number {
@@ -374,7 +243,8 @@ impl<'a> Table<'a, '_, '_> {
             };
             writeln!(self.f, "{wrapping} around an NTLM message at byte {start}:")?;
             let inner = token.get(start..).unwrap_or_default();
-            return Annotated { token: inner, shows_secrets: self.shows_secrets }.fmt(self.f);
+            let shows_secrets = self.shows_secrets;
+            return Table { token: inner, shows_secrets, f: &mut *self.f }.print();
         }
         if token.windows(5).any(|bytes| bytes == b"TlRMT") {
             return writeln!(self.f, "it is in base64: decode it first");
@@ -410,82 +280,11 @@ impl<'a> Table<'a, '_, '_> {
         name: impl Display,
         value: impl Display,
     ) -> fmt::Result {
-        let name = alloc::string::ToString::to_string(&name);
+        let name = name.to_string();
         writeln!(self.f, "{:>6}..{:<6}{name:<33}{value}", range.start, range.end)
     }
 
     fn detail(&mut self, value: impl Display) -> fmt::Result {
         writeln!(self.f, "{:47}{value}", "")
-    }
-}
-
-impl Kind {
-    const fn len(self) -> usize {
-        match self {
-            Self::Flags => 4,
-            Self::Bytes(count) => count,
-            Self::Version | Self::Field(..) => 8,
-            Self::Mic => 16,
-        }
-    }
-}
-
-/// The bytes as a number, least significant first.
-fn number(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-/// Length and offset of an item.
-fn descriptor(bytes: &[u8]) -> (usize, usize) {
-    let (length, offset) = (bytes.get(..2), bytes.get(4..8));
-    let number = |bytes: Option<&[u8]>| number(bytes.unwrap_or_default());
-    let number = |bytes| usize::try_from(number(bytes)).unwrap_or(usize::MAX);
-    (number(length), number(offset))
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl Display for Hex<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-struct Utf16<'a>(&'a [u8]);
-
-impl Display for Utf16<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match Text::from_utf16le(self.0) {
-            Ok(text) => write!(f, "{text:?}"),
-            Err(_) => write!(f, "{} is no UTF-16", Hex(self.0)),
-        }
-    }
-}
-
-struct Time<'a>(&'a [u8]);
-
-impl Display for Time<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ticks = u64::from_le_bytes(self.0.try_into().unwrap_or_default());
-        FileTime::from_ticks(ticks).fmt(f)
-    }
-}
-
-struct AvValue<'a>(AvId, &'a [u8]);
-
-impl Display for AvValue<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(id, value) = *self;
-        match (id, value.len()) {
-            (AvId::EOL, 0) => f.write_str("end of the list"),
-            (AvId::FLAGS, 4) => {
-                let flags = AvFlags::from_bits_retain(number(value));
-                write!(f, "{:#x}", flags.bits())?;
-                flags.iter_names().try_for_each(|(name, _)| write!(f, " {name}"))
-            }
-            (AvId::TIMESTAMP, 8) => Time(value).fmt(f),
-            _ if id.is_text() => Utf16(value).fmt(f),
-            _ => Hex(value).fmt(f),
-        }
     }
 }
