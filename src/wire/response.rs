@@ -310,6 +310,14 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_list_is_located_within_the_response() {
+        let mut bytes = ntlmv2();
+        bytes[46] = 0xff; // the length of the first pair
+        let error = Error::new(ErrorKind::AvPairOutside, 44);
+        assert_eq!(NtResponse::parse(&bytes), Err(error));
+    }
+
+    #[test]
     fn an_lm_response_has_24_bytes() {
         for len in [0, 1, 23, 25, 65_535] {
             let bytes = vec![1; len];
