@@ -154,6 +154,11 @@ fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
     let client = alice().with_target("HTTP/files").with_workstation("LAPTOP");
     let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
     let message = authenticate(&response);
+    for descriptor in [28, 36, 44] {
+        assert_eq!(response.token[descriptor + 4] % 2, 0, "UTF-16 is at even offsets");
+        let max_len = &response.token[descriptor + 2..descriptor + 4];
+        assert_eq!(&response.token[descriptor..descriptor + 2], max_len);
+    }
     let text = |bytes| Text::from_utf16le(bytes).unwrap();
     assert_eq!(text(message.domain), "EXAMPLE");
     assert_eq!(text(message.user), "alice");

@@ -554,6 +554,46 @@ fn sealing_key(inputs: &Value) -> SealingKey {
     SealingKey::derive(flags(inputs), &exported_key(inputs), side(inputs))
 }
 
+/// First messages of Chromium and go-ntlmssp, whose payload is in our order.
+#[test]
+fn negotiates_are_written_as_others_write_them() {
+    for id in [
+        "chromium-negotiate",
+        "go-negotiate-bare",
+        "go-negotiate-domain",
+        "go-negotiate-wks",
+        "go-negotiate-domain-wks",
+    ] {
+        let bytes = common::vector(id);
+        let Ok(Message::Negotiate(message)) = Message::parse(&bytes) else { panic!("{id}") };
+        let mut out = Vec::new();
+        message.emit(&mut out).unwrap();
+        assert_eq!(hex(&out), hex(&bytes), "{id}");
+    }
+}
+
+/// 2.2.1: `MaxLen` is ignored on receipt, whatever it is.
+#[test]
+fn max_len_changes_nothing() {
+    let vectors = common::read_json(&common::data("vectors.json"));
+    let vectors = vectors.as_array().unwrap().iter();
+    for vector in vectors.filter(|vector| vector.text("kind") == Some("message")) {
+        let bytes = vector["inputs"].bytes("message").unwrap();
+        let descriptors: &[usize] = match bytes[8] {
+            1 => &[16, 24],
+            2 => &[12, 40],
+            _ => &[12, 20, 28, 36, 44, 52],
+        };
+        for at in descriptors.iter().filter(|at| **at + 8 <= bytes.len()) {
+            for max_len in [[0, 0], [0xff, 0xff]] {
+                let mut changed = bytes.clone();
+                changed[at + 2..at + 4].copy_from_slice(&max_len);
+                assert_eq!(Message::parse(&changed), Message::parse(&bytes), "{}", vector["id"]);
+            }
+        }
+    }
+}
+
 #[test]
 fn des_has_its_classic_test_value() {
     // FIPS 81: "Now is t" under 0123456789abcdef, here without the parity bits.
