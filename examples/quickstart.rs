@@ -95,9 +95,10 @@ fn lookup(user: &UserName) -> Option<NtHash> {
 }
 
 fn report(accepted: &Accepted) {
-    let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
+    // Names come from the peer: `{:?}` escapes what would break a log.
+    let user = accepted.user.as_ref().map(ToString::to_string);
     let Accepted { workstation, response, mic_checked, .. } = accepted;
-    println!("accepted     {user} from {workstation}, by {response:?}, MIC checked: {mic_checked}");
+    println!("accepted     {user:?} from {workstation:?} by {response:?}, MIC: {mic_checked}");
 }
 
 fn title(text: &str) {

@@ -136,7 +136,7 @@ pub enum Integrity {
     #[error("the signature has an unknown version")]
     Version,
     /// The message is not the next one: it was replayed, or others were lost or reordered. The
-    /// session goes on.
+    /// session goes on. Without extended session security, that is a [`Checksum`](Self::Checksum).
     #[error("the message is not the next one")]
     Sequence,
     /// The message or its signature was changed. A [`Session`](crate::Session) receives nothing

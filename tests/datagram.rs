@@ -187,6 +187,19 @@ fn an_authenticate_that_is_not_connectionless_is_refused() {
     }
 }
 
+/// Also where nothing is protected yet: each datagram would need it.
+#[test]
+fn the_session_key_must_be_there() {
+    let client = alice().with_protection(Protection::None);
+    let (_, response, handshake) = start(&client, &server()).unwrap();
+    let mut message = Authenticate::parse(&response.token).unwrap();
+    message.encrypted_random_session_key = &[7; 15];
+    let mut changed = Vec::new();
+    message.emit(&mut changed).unwrap();
+    let error = handshake.read(&changed, &mut Fixed::default()).unwrap_err();
+    assert_eq!(error, Unexpected::EncryptedSessionKey.into());
+}
+
 #[test]
 fn sealing_needs_extended_session_security() {
     let mut policy = client::Policy::default();

@@ -24,11 +24,9 @@ const LENIENT: [(&str, &str); 0] = [];
 
 #[test]
 fn every_hostile_case_ends_as_it_must() {
-    let mut cases = common::read_json(&common::data("hostile.json")).as_array().unwrap().clone();
-    assert_eq!(cases.len(), 87);
-    for case in &cases {
-        assert_refused_for_its_reason(case);
-    }
+    let ours = common::read_json(&common::data("hostile.json")).as_array().unwrap().clone();
+    assert_eq!(ours.len(), 87);
+    let mut cases = ours.clone();
     if let Some(file) = std::env::var_os("NTLM_HOSTILE") {
         let more = common::read_json(Path::new(&file));
         cases.extend(more.as_array().expect("a list of cases").iter().cloned());
@@ -54,6 +52,9 @@ fn every_hostile_case_ends_as_it_must() {
     }
     common::report(&format!("{} cases, {failed} failed", cases.len()));
     assert_eq!(failed, 0);
+    for case in &ours {
+        assert_refused_for_its_reason(case);
+    }
 }
 
 /// A case that is refused for another reason than its own would show nothing.

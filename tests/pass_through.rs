@@ -7,7 +7,7 @@ mod common;
 
 use common::{Fixed, exchange};
 use ntlm::crypto::{LmHash, NtHash, ResponseKey};
-use ntlm::error::Denied;
+use ntlm::error::{Denied, Refused};
 use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, Validation, VerifyUser};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
@@ -136,24 +136,50 @@ fn no_more_is_passed_on_than_the_policy_allows() {
     }
 }
 
-/// Where nothing else is there and the policy allows it, the LM field is all that there is to pass.
+/// A domain controller does not tell whether an LM field alone was LM or LMv2, so that it is asked
+/// only where both are allowed.
 #[test]
-fn a_response_in_the_lm_field_alone_is_passed_on() {
-    let mut policy = permissive(Flags::empty());
-    policy.allow_lmv2_alone = true;
-    let (exchange, handshake) =
-        exchange(&client_of(3, Flags::empty()), &server_of(policy), &mut Fixed::default()).unwrap();
-    let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
-    message.nt_response = NtResponse::Empty;
-    message.lm_response = LmResponse::new(&[7; 24]);
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
-    let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
-    let Claim::User(claim) = claim else { panic!("{claim:?}") };
-    let logon = claim.network_logon().unwrap();
-    assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
-    let accepted = claim.with_validation(&Validation::new([9; 16])).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Lmv2));
+fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() {
+    for (level, lmv2_alone, extended, kind) in [
+        (LmCompatibility::SendLmAndNtlm, true, false, Some(ResponseKind::Lm)),
+        (LmCompatibility::SendLmAndNtlm, true, true, Some(ResponseKind::Lmv2)),
+        (LmCompatibility::SendLmAndNtlm, false, false, None),
+        (LmCompatibility::RefuseLmAndNtlm, true, true, None),
+    ] {
+        let mut policy = permissive(Flags::empty());
+        (policy.lm_compatibility, policy.allow_lmv2_alone) = (level, lmv2_alone);
+        policy.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
+        let (client, server) = (client_of(3, Flags::empty()), server_of(policy));
+        let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+        let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
+        message.nt_response = NtResponse::Empty;
+        message.lm_response = LmResponse::new(&[7; 24]);
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
+        let Claim::User(claim) = claim else { panic!("{claim:?}") };
+        let logon = claim.network_logon().map(|logon| {
+            assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
+            assert_eq!(logon.challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
+        });
+        let accepted = claim.with_validation(&Validation::new([9; 16]));
+        match kind {
+            Some(kind) => assert_eq!(accepted.unwrap().response, Some(kind)),
+            None => {
+                assert_eq!(logon, Err(Refused::ResponseKind.into()));
+                assert_eq!(accepted.unwrap_err(), Refused::ResponseKind.into());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_domain_controller_may_say_who_it_is() {
+    let (_, claim) = claim(&client_of(2, Flags::empty()), &server_of(permissive(Flags::empty())));
+    let validation = domain_controller(&claim.network_logon().unwrap()).unwrap();
+    let accepted = claim.with_validation(&validation.with_user("LAB\\Alice".into())).unwrap();
+    assert_eq!(accepted.user.unwrap().to_string(), "LAB\\Alice");
+    assert_eq!(accepted.proven_domain, None);
 }
 
 #[test]

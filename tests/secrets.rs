@@ -100,7 +100,7 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("Claim", &claim);
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
     secrets.absent_from("NetworkLogon", &claim.network_logon().unwrap());
-    let accepted = claim.with_hashes(&nt_hash, &lm_hash).unwrap();
+    let accepted = claim.with_hashes(&nt_hash, Some(&lm_hash)).unwrap();
     secrets.absent_from("Accepted", &accepted);
     let mut session = response.keys.into_session().unwrap();
     let mut parts = [Part::Clear(&exported), Part::Sealed(&mut [7; 20])];

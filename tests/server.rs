@@ -188,6 +188,8 @@ fn clients_that_cannot_do_what_is_required_get_no_challenge() {
 
     let mut policy = Policy::default();
     policy.require = Flags::NEGOTIATE_SEAL;
+    // Nobody's choice, so nobody is refused for them.
+    policy.require |= Flags::from_bits_retain(0x1000_0000) | Flags::NEGOTIATE_TARGET_INFO;
     let server = server().with_policy(policy);
     assert_eq!(answer(&server, 0xe008_0011), missing(Flags::NEGOTIATE_SEAL));
     assert!(answer(&server, 0xe008_0031).is_ok());
@@ -316,13 +318,15 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
         let claim = handshake.read(&bytes, environment).unwrap();
-        common::accept(claim, "secret").map(|accepted| accepted.user.unwrap().to_string())
+        let accepted = common::accept(claim, "secret")?;
+        // Who comes in is who was looked up: another account may have the name of the proof.
+        assert_eq!(accepted.user, Some(UserName::new("alice", sent)));
+        Ok(accepted.proven_domain.unwrap().to_string())
     };
-    assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE\\alice"));
-    assert_eq!(attempt("example", "example").as_deref(), Ok("example\\alice"));
-    // Who comes in is who was proven, not who was claimed.
-    assert_eq!(attempt("EXAMPLE", "example").as_deref(), Ok("EXAMPLE\\alice"));
-    assert_eq!(attempt("", "COLLEY-XP4").as_deref(), Ok("alice"));
+    assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE"));
+    assert_eq!(attempt("example", "example").as_deref(), Ok("example"));
+    assert_eq!(attempt("EXAMPLE", "example").as_deref(), Ok("EXAMPLE"));
+    assert_eq!(attempt("", "COLLEY-XP4").as_deref(), Ok(""));
     let wrong = Err(Error::from(Denied::WrongPassword));
     assert_eq!(attempt("example", "EXAMPLE"), wrong);
     assert_eq!(attempt("OTHER", "EXAMPLE"), wrong);
@@ -344,6 +348,7 @@ fn only_what_looks_anonymous_in_every_way_is() {
         (b"a\0", NtResponse::Empty, lm(&[0]), false),
         (b"a\0", NtResponse::Empty, lm(&[]), false),
         (b"", NtResponse::V1(&[0; 24]), lm(&[0; 24]), false),
+        (b"", NtResponse::V1(&[0; 24]), lm(&[0]), false),
     ] {
         let result = with_changed(&alice(), &server, "secret", |message| {
             (message.user, message.nt_response, message.lm_response) = (user, nt, lm);
@@ -365,6 +370,11 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     let refused = log_in(&nobody, &server(), "").err();
     assert_eq!(refused, Some(Refused::Anonymous.into()));
 
+    let mut guests = Policy::default();
+    guests.allow_guest = true;
+    let refused = log_in(&nobody, &server().with_policy(guests), "").err();
+    assert_eq!(refused, Some(Refused::Anonymous.into()));
+
     let mut policy = Policy::default();
     policy.allow_anonymous = true;
     let outcome = log_in(&nobody, &server().with_policy(policy.clone()), "").unwrap();
@@ -376,8 +386,24 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
 
     // What is demanded of all is demanded of them.
     policy.require = Flags::NEGOTIATE_SIGN;
-    let refused = log_in(&nobody, &server().with_policy(policy), "").err();
-    assert_eq!(refused, Some(Refused::MissingFlags(Flags::NEGOTIATE_SIGN).into()));
+    policy.require_when_protected = Flags::empty();
+    let refused = log_in(&nobody, &server().with_policy(policy.clone()), "").err();
+    let missing = Refused::MissingFlags(Flags::NEGOTIATE_SIGN);
+    assert_eq!(refused, Some(missing.into()));
+    // Also of one that only says that it signs: it has no key.
+    let signs = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_SIGN;
+    let server = server().with_policy(policy);
+    let environment = &mut Fixed::default();
+    let (_, handshake) = server.challenge(&negotiate(signs), environment).unwrap();
+    let message = Authenticate {
+        lm_response: LmResponse::new(&[0]),
+        flags: Some(signs),
+        ..Authenticate::default()
+    };
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let claim = handshake.read(&bytes, environment).unwrap();
+    assert_eq!(common::accept(claim, "").unwrap_err(), missing.into());
     for (set, denied) in [
         ((|policy| policy.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
         (|policy| policy.channel_bindings = Binding::Require, Denied::ChannelBindings),
@@ -386,7 +412,7 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
         let mut policy = Policy::default();
         policy.allow_anonymous = true;
         set(&mut policy);
-        let refused = log_in(&nobody, &server().with_policy(policy), "").err();
+        let refused = log_in(&nobody, &self::server().with_policy(policy), "").err();
         assert_eq!(refused, Some(denied.into()));
     }
 }

@@ -139,6 +139,12 @@ fn without_extended_session_security_peers_take_turns() {
     server.unseal(&mut to_server, &signature).unwrap();
     let (mut to_client, signature) = sealed(&mut server, "to client");
     client.unseal(&mut to_client, &signature).unwrap();
+    // A replayed message cannot be told from a changed one: its number is encrypted.
+    let (mut replaying, mut replayed) = pair(SEAL);
+    let (message, signature) = sealed(&mut replaying, "once");
+    replayed.unseal(&mut message.clone(), &signature).unwrap();
+    let again = replayed.unseal(&mut message.clone(), &signature);
+    assert_eq!(again, Err(Integrity::Checksum.into()));
     // Both speak at once: both use the same number and the same stretch of key stream.
     let (mut to_server, signature) = sealed(&mut client, "crossing");
     let _ = sealed(&mut server, "crossing");
@@ -229,6 +235,12 @@ fn what_was_not_negotiated_is_refused() {
     assert!(signs.sign(&message).is_ok());
     let unsealed = signs.unseal(&mut message, &Signature::DUMMY);
     assert_eq!(unsealed, Err(Misuse::NotNegotiated.into()));
+
+    let (mut signs, _) = pair(SIGN);
+    assert_eq!(signs.seal(&mut message), not_negotiated);
+    let unsealed = signs.unseal(&mut message, &Signature::DUMMY);
+    assert_eq!(unsealed, Err(Misuse::NotNegotiated.into()));
+    assert_eq!(&message, b"message", "untouched");
 
     let (mut nothing, _) = pair(Flags::NEGOTIATE_NTLM);
     assert_eq!(nothing.protection(), Protection::None);
@@ -339,6 +351,17 @@ fn the_mech_list_mic_comes_first_and_closes_when_wrong() {
     assert_eq!(wrong, Err(Integrity::Checksum.into()));
     let signature = client.sign(b"message").unwrap();
     assert_eq!(server.verify(b"message", &signature), Err(Integrity::Closed.into()));
+
+    // What is wrong with the signature itself does no harm.
+    let (mut client, mut server) = pair(flags);
+    let mic = client.mech_list_mic(b"mechanisms").unwrap();
+    for (byte, error) in [(0, Integrity::Version), (12, Integrity::Sequence)] {
+        let mut changed = *mic.as_bytes();
+        changed[byte] ^= 2;
+        let result = server.verify_mech_list_mic(b"mechanisms", &changed.into());
+        assert_eq!(result, Err(error.into()));
+    }
+    assert_eq!(server.verify_mech_list_mic(b"mechanisms", &mic), Ok(()));
 
     let needs = Err(Misuse::NeedsExtendedSessionSecurity.into());
     assert_eq!(pair(SIGN).0.mech_list_mic(b"mechanisms"), needs);

@@ -15,8 +15,8 @@ use ntlm::crypto::{
 };
 use ntlm::session::{DatagramSession, Sender};
 use ntlm::wire::{
-    Authenticate, AvId, AvPairs, Challenge, LmResponse, Message, NegotiateFlags, NtResponse,
-    Version,
+    Authenticate, AvId, AvPairs, Challenge, ClientChallenge, LmResponse, Message, NegotiateFlags,
+    NtResponse, Version,
 };
 use ntlm::{Ascii, ChannelBindings, CharacterSet, FileTime, Text};
 use serde_json::{Map, Value, json};
@@ -165,15 +165,13 @@ fn ntlmv2_response(inputs: &Value) -> Value {
     let key = response_key(inputs);
     let server_challenge = array(inputs, "server_challenge");
     let client_challenge = array(inputs, "client_challenge");
-    let temp = [
-        &[1, 1, 0, 0, 0, 0, 0, 0][..],
-        &inputs.bytes("time").unwrap(),
-        &client_challenge,
-        &[0; 4],
-        &inputs.bytes("target_info").unwrap(),
-        &inputs.bytes("trailer").unwrap(),
-    ]
-    .concat();
+    let pairs = ["target_info", "trailer"].map(|name| inputs.bytes(name).unwrap()).concat();
+    // One vector has no list at all, which is not well formed.
+    let target_info = AvPairs::parse(if pairs.is_empty() { &[0; 4] } else { &pairs }).unwrap();
+    let time = FileTime::from_ticks(u64::from_le_bytes(array(inputs, "time")));
+    let mut temp = Vec::new();
+    ClientChallenge { time, client_challenge, target_info }.emit(&mut temp);
+    temp.truncate(28 + pairs.len());
     let proof = key.ntlmv2_proof(&server_challenge, &temp);
     json!({
         "temp": hex(&temp),

@@ -32,8 +32,9 @@ pub struct Policy {
     /// IDENTIFY and NON_NT_SESSION_KEY. Whatever is not offered is not used, even if the server
     /// says so. 128, 56 and KEY_EXCH are offered only where messages are to be protected.
     pub offer: NegotiateFlags,
-    /// Flags of those that can be offered, SIGN and SEAL that must be negotiated, besides what
-    /// was [asked](crate::Client::with_protection) for. Default: none.
+    /// Flags without which there is no exchange, besides SIGN and SEAL where they were
+    /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold. Others
+    /// are ignored here. Default: none.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.

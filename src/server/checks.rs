@@ -90,7 +90,8 @@ impl Exchange {
     /// bindings and target name are the client's to say.
     fn check_target_info(&self, theirs: AvPairs<'_>) -> Result<(), Error> {
         let Some(ours) = self.sent_challenge()?.target_info else { return Ok(()) };
-        let is_ours = |id| !matches!(id, AvId::FLAGS | AvId::TARGET_NAME | AvId::CHANNEL_BINDINGS);
+        let clients = [AvId::FLAGS, AvId::TARGET_NAME, AvId::CHANNEL_BINDINGS];
+        let is_ours = |id: AvId| id.name().is_some() && !clients.contains(&id);
         let mut ours = ours.iter().filter(|(id, _)| is_ours(*id));
         if self.policy().require_target_info && !ours.all(|(id, v)| theirs.get(id) == Some(v)) {
             return Err(Denied::TargetInfo.into());

@@ -12,6 +12,7 @@ use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
 use crate::handshake::flags::{demand, settle_server};
+use crate::policy::ResponseKind;
 use crate::secret::Counted;
 use crate::text::Text;
 use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
@@ -85,6 +86,24 @@ impl Exchange {
 
     pub(super) fn sent_proof(&self) -> Result<SentProof<'_>, Error> {
         Ok(SentProof::of(&self.received()?, self.flags)?)
+    }
+
+    /// What a domain controller vouches for, if the policy allows it to be asked.
+    ///
+    /// It does not tell whether an LM field alone was LM or LMv2. With extended session security it
+    /// can only have been LMv2; without, the keys are the same, or made of the LM hash.
+    pub(super) fn kind_to_pass_on(&self) -> Result<ResponseKind, Error> {
+        let kinds = self.sent_proof()?.possible_kinds();
+        if !kinds.iter().all(|kind| self.policy().accepts(*kind)) {
+            return Err(Refused::ResponseKind.into());
+        }
+        Ok(match kinds {
+            [kind] => *kind,
+            _ if self.flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) => {
+                ResponseKind::Lmv2
+            }
+            _ => ResponseKind::Lm,
+        })
     }
 
     /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.

@@ -141,11 +141,16 @@ impl Server {
     }
 
     /// Goes on with an exchange whose first two messages were kept elsewhere, such as by another
-    /// process; `negotiate` is empty if the exchange is connectionless. Also for checking a
-    /// recorded exchange.
+    /// process; `negotiate` is empty if the exchange is connectionless.
     ///
     /// The caller answers for what [`AwaitAuthenticate`] does by itself: that this server has made
-    /// this CHALLENGE, and that it is answered once.
+    /// this CHALLENGE, and that it is answered once. The CHALLENGE tells the names; this server's
+    /// own are not looked at.
+    ///
+    /// It is also the way to check a recorded exchange. Give it an [`Environment`] whose clock shows
+    /// the time of the recording, and relax in the [`Policy`] what the recording does not have:
+    /// `lm_compatibility`, `allow_lmv2_alone`, `allow_anonymous`, `require_when_protected`,
+    /// `channel_bindings`, `code_page`.
     ///
     /// # Errors
     /// [`Error::Wire`] if `challenge` is no CHALLENGE.

@@ -34,6 +34,7 @@ pub struct NetworkLogon<'a> {
 impl<'a> NetworkLogon<'a> {
     pub(super) fn new(claim: &'a VerifyUser) -> Result<Self, Error> {
         let exchange = &claim.exchange;
+        exchange.kind_to_pass_on()?;
         let message = exchange.received()?;
         let proof = exchange.sent_proof()?;
         let accepts_lm = exchange.policy().accepts(ResponseKind::Lm);
@@ -68,15 +69,25 @@ impl fmt::Debug for NetworkLogon<'_> {
 /// `NETLOGON_VALIDATION_SAM_INFO`, or winbind's `NT_KEY`.
 #[derive(Clone, Debug)]
 pub struct Validation {
+    pub(super) user: Option<UserName>,
     pub(super) session_base_key: SessionBaseKey,
     pub(super) lm_session_key: Option<LmSessionKey>,
 }
 
 impl Validation {
-    /// The logon is good, with its `UserSessionKey` of 16 bytes.
+    /// The logon is good, with its `UserSessionKey` of 16 bytes, which is what \[MS-NLMP\] calls
+    /// `SessionBaseKey`.
     #[must_use]
     pub fn new(user_session_key: [u8; 16]) -> Self {
-        Self { session_base_key: SessionBaseKey::from(user_session_key), lm_session_key: None }
+        let session_base_key = SessionBaseKey::from(user_session_key);
+        Self { user: None, session_base_key, lm_session_key: None }
+    }
+
+    /// Adds whom the domain controller found (`EffectiveName` and `LogonDomainName`), which is who
+    /// is accepted then, instead of who was claimed.
+    #[must_use]
+    pub fn with_user(self, user: UserName) -> Self {
+        Self { user: Some(user), ..self }
     }
 
     /// Adds the `LmSessionKey` of 8 bytes, for session keys that are made of the LM hash.

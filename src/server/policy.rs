@@ -23,7 +23,8 @@ use crate::wire::{NegotiateFlags, Version};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Which kinds of responses are accepted. Default: NTLMv2 alone (level 5).
+    /// Which kinds of responses are accepted: at level 5 (`RefuseLmAndNtlm`) NTLMv2 alone, at 4
+    /// (`RefuseLm`) NTLMv1 too, below all. Default: level 5.
     pub lm_compatibility: LmCompatibility,
     /// Whether an LMv2 response without an NTLMv2 response is accepted, as Cyrus SASL's client
     /// sends it. It covers neither MIC nor channel bindings. Default: no.
@@ -36,7 +37,11 @@ pub struct Policy {
     /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
     /// IDENTIFY and NON_NT_SESSION_KEY. SIGN and SEAL are granted to whoever asks.
     pub offer: NegotiateFlags,
-    /// Flags of those that can be granted, SIGN and SEAL that must be negotiated. Default: none.
+    /// Flags without which there is no exchange: NEGOTIATE_SIGN, NEGOTIATE_SEAL, and any that
+    /// [`offer`](Self::offer) can hold. Others are ignored here. Default: none.
+    ///
+    /// A server that signs or seals should require it: otherwise whoever clears the flag on the way
+    /// gets an exchange without.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ServerRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.

@@ -49,7 +49,7 @@ impl<'a> SentProof<'a> {
         }
     }
 
-    /// Which kinds of response it can be, the better one first.
+    /// Which kinds of response it can be.
     pub(super) fn possible_kinds(self) -> &'static [ResponseKind] {
         match self {
             Self::Ntlmv2(_) => &[ResponseKind::Ntlmv2],
@@ -73,8 +73,8 @@ impl<'a> SentProof<'a> {
 /// A proof that is right, and what follows from it.
 pub(super) struct Proven {
     pub(super) kind: ResponseKind,
-    /// The domain that the proof covers; the one that was sent if it covers none.
-    pub(super) domain: Text,
+    /// The domain that the proof covers, if it is known to cover one.
+    pub(super) domain: Option<Text>,
     pub(super) session_base_key: SessionBaseKey,
     pub(super) checked: ResponseChecked,
 }
@@ -96,22 +96,22 @@ impl Candidate<'_> {
         server_challenge: &[u8; 8],
     ) -> Option<Proven> {
         let without_domain = |checked| {
-            let domain = self.user.domain().clone();
-            Proven { kind, domain, session_base_key: self.nt_hash.session_base_key(), checked }
+            let session_base_key = self.nt_hash.session_base_key();
+            Proven { kind, domain: None, session_base_key, checked }
         };
         match (proof, kind) {
             (SentProof::Ntlmv2(sent), _) => self.response_keys().find_map(|(domain, key)| {
                 let right = key.ntlmv2_proof(server_challenge, sent.blob());
                 let checked = ResponseChecked::compare(&right, sent.proof())?;
                 let session_base_key = key.session_base_key(&right);
-                Some(Proven { kind, domain, session_base_key, checked })
+                Some(Proven { kind, domain: Some(domain), session_base_key, checked })
             }),
             (SentProof::LmField { lmv2, lm }, ResponseKind::Lmv2) => {
                 self.response_keys().find_map(|(domain, key)| {
                     let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
                     let checked = ResponseChecked::compare(&right, lm)?;
                     let session_base_key = key.session_base_key(lmv2.response);
-                    Some(Proven { kind, domain, session_base_key, checked })
+                    Some(Proven { kind, domain: Some(domain), session_base_key, checked })
                 })
             }
             (SentProof::LmField { lm, .. }, _) => {

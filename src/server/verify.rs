@@ -11,6 +11,7 @@ use crate::handshake::proof::ResponseChecked;
 use crate::policy::{Binding, ResponseKind};
 use crate::session::SessionKeys;
 use crate::text::Text;
+use crate::wire::NegotiateFlags;
 
 /// What a client says of itself, before anything is proven.
 #[derive(Debug)]
@@ -38,6 +39,9 @@ pub struct VerifyUser {
 impl VerifyUser {
     /// Who the client says it is, as sent. A user principal name is in the user's name, whole,
     /// with an empty domain. To Windows, names are the same in any case.
+    ///
+    /// One account may come as `EXAMPLE\alice`, as `alice@example.com` and as `alice` alone: look up
+    /// all forms that you serve.
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         &self.user
@@ -72,13 +76,17 @@ impl VerifyUser {
     }
 
     /// As [`with_nt_hash`](Self::with_nt_hash), also for LM responses and for session keys that
-    /// are made of the LM hash.
+    /// are made of the LM hash, if the password has one.
     ///
     /// # Errors
     /// As there.
-    pub fn with_hashes(self, nt_hash: &NtHash, lm_hash: &LmHash) -> Result<Accepted, Error> {
-        let proven = self.prove(nt_hash, Some(lm_hash))?;
-        self.finish(proven, Some(&lm_hash.into()))
+    pub fn with_hashes(
+        self,
+        nt_hash: &NtHash,
+        lm_hash: Option<&LmHash>,
+    ) -> Result<Accepted, Error> {
+        let proven = self.prove(nt_hash, lm_hash)?;
+        self.finish(proven, lm_hash.map(LmSessionKey::from).as_ref())
     }
 
     /// What a domain controller must be asked that knows the user, with no more than the policy
@@ -86,8 +94,8 @@ impl VerifyUser {
     /// [`with_validation`](Self::with_validation) or [`deny`](Self::deny).
     ///
     /// # Errors
-    /// None in practice: [`Error::Wire`] if the messages, which were parsed once, could not be
-    /// parsed again.
+    /// [`Refused::ResponseKind`] if there is only an LM field: the domain controller does not tell
+    /// whether it took it for LM or for LMv2, so the policy must allow both.
     pub fn network_logon(&self) -> Result<NetworkLogon<'_>, Error> {
         NetworkLogon::new(self)
     }
@@ -95,20 +103,21 @@ impl VerifyUser {
     /// Goes on with the domain controller's answer, which says that the proof is right, and checks
     /// all else that the policy demands.
     ///
+    /// If the answer's `UserFlags` say `LOGON_GUEST`, nothing was proven: that is for
+    /// [`accept_as_guest`](Self::accept_as_guest).
+    ///
     /// # Errors
-    /// As [`with_nt_hash`](Self::with_nt_hash).
-    pub fn with_validation(self, validation: &Validation) -> Result<Accepted, Error> {
-        // Of an LM field the domain controller does not tell what it was. LM_KEY apart, the keys
-        // are the same.
-        let policy = self.exchange.policy();
-        let kinds = self.exchange.sent_proof()?.possible_kinds();
-        let kind = kinds.iter().copied().find(|kind| policy.accepts(*kind));
+    /// As [`with_nt_hash`](Self::with_nt_hash) and [`network_logon`](Self::network_logon).
+    pub fn with_validation(mut self, validation: &Validation) -> Result<Accepted, Error> {
         let proven = Proven {
-            kind: kind.ok_or(Refused::ResponseKind)?,
-            domain: self.user.domain().clone(),
+            kind: self.exchange.kind_to_pass_on()?,
+            domain: None,
             session_base_key: validation.session_base_key.clone(),
             checked: ResponseChecked::vouched_for_by_the_domain_controller(),
         };
+        if let Some(user) = &validation.user {
+            self.user = user.clone();
+        }
         self.finish(proven, validation.lm_session_key.as_ref())
     }
 
@@ -116,8 +125,8 @@ impl VerifyUser {
     /// user, and guests are welcome, the caller says ([MS-NLMP] 3.2.5.1.2).
     ///
     /// # Errors
-    /// [`Refused::Guest`] unless the policy allows it; [`Error::Denied`] if the policy demands what
-    /// only a proof can carry.
+    /// [`Refused::Guest`] unless the policy allows it; [`Error::Denied`] or
+    /// [`Refused::MissingFlags`] if the policy demands what only a proof or a key can give.
     pub fn accept_as_guest(self) -> Result<Accepted, Error> {
         if !self.exchange.policy().allow_guest {
             return Err(Refused::Guest.into());
@@ -169,7 +178,8 @@ impl VerifyUser {
         let key = exchange.exported_session_key(&key_exchange_key)?;
         let Checked { mic, bindings, target_name } = exchange.check(&key)?;
         Ok(Accepted {
-            user: Some(UserName::new(user.user().clone(), domain)),
+            user: Some(user),
+            proven_domain: domain,
             workstation,
             response: Some(kind),
             mic_checked: mic.is_some(),
@@ -199,7 +209,7 @@ impl VerifyAnonymous {
     ///
     /// # Errors
     /// [`Error::Denied`] if the policy demands what only a proof can carry: a MIC, channel bindings
-    /// or a target name.
+    /// or a target name; [`Refused::MissingFlags`] if it demands SIGN or SEAL.
     pub fn accept(self) -> Result<Accepted, Error> {
         self.exchange.accept_nobody(self.workstation)
     }
@@ -208,6 +218,11 @@ impl VerifyAnonymous {
 impl Exchange {
     fn accept_nobody(self, workstation: Text) -> Result<Accepted, Error> {
         let policy = self.policy();
+        let protection = policy.require & NegotiateFlags::PROTECTION;
+        if !protection.is_empty() {
+            // Whatever flags it sets, it has no key to protect anything with.
+            return Err(Refused::MissingFlags(protection).into());
+        }
         let demands = [
             (policy.require_mic, Denied::MicMissing),
             (policy.channel_bindings == Binding::Require, Denied::ChannelBindings),
@@ -219,6 +234,7 @@ impl Exchange {
         let key = self.exported_session_key(&KeyExchangeKey::from([0; 16]))?;
         Ok(Accepted {
             user: None,
+            proven_domain: None,
             workstation,
             response: None,
             mic_checked: false,
@@ -233,10 +249,14 @@ impl Exchange {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// Who it proved to be; `None` for anonymous clients and guests. The domain is the one that
-    /// the proof covers, which may be empty although another was claimed. NTLMv1 and LM responses
-    /// cover neither name, and a domain controller does not tell: then it is who was claimed.
+    /// Who it is: the user who was claimed and looked up, and whose hash the proof was made with,
+    /// or whom the domain controller named. `None` for anonymous clients and guests.
     pub user: Option<UserName>,
+    /// The domain that the proof covers, if it is known to cover one: that of `user`, the same in
+    /// upper case, or none (an empty text). If it is another, or `None`, then the domain of `user`
+    /// is what the client says, and without a MIC somebody may have changed it on the way. NTLMv1
+    /// and LM responses cover neither name; a domain controller does not tell.
+    pub proven_domain: Option<Text>,
     /// Which machine it says it is. Nothing proves that.
     pub workstation: Text,
     /// How it proved itself; `None` for anonymous clients and guests.

@@ -6,7 +6,32 @@
 //! [`Client::with_protection`](crate::Client::with_protection).
 //!
 //! Messages are protected in place and their signatures are detached: how both travel is the
-//! application protocol's business.
+//! application protocol's business. Where it has the signature in front, as in LDAP:
+//!
+//! ```
+//! use ntlm::session::{Session, Signature};
+//! use ntlm::Error;
+//!
+//! fn send(session: &mut Session, message: &[u8]) -> Result<Vec<u8>, Error> {
+//!     let mut frame = [&[0; 16], message].concat();
+//!     let signature = session.seal(&mut frame[16..])?;
+//!     frame[..16].copy_from_slice(signature.as_bytes());
+//!     Ok(frame)
+//! }
+//!
+//! fn receive<'a>(session: &mut Session, frame: &'a mut [u8]) -> Result<&'a [u8], Error> {
+//!     let (signature, message) = frame.split_at_mut(frame.len().min(16));
+//!     session.unseal(message, &Signature::try_from(&*signature)?)?;
+//!     Ok(message)
+//! }
+//! # use ntlm::crypto::{ExportedSessionKey, Side};
+//! # let flags = ntlm::wire::NegotiateFlags::from_bits_retain(0xe208_8235);
+//! # let session = |side| Session::new(flags, &ExportedSessionKey::from([7; 16]), side);
+//! # let mut frame = send(&mut session(Side::Client), b"message")?;
+//! # assert_eq!(receive(&mut session(Side::Server), &mut frame)?, b"message");
+//! # assert!(receive(&mut session(Side::Server), &mut [1; 9]).is_err());
+//! # Ok::<(), Error>(())
+//! ```
 //!
 //! | application protocol | what to call |
 //! |---|---|
@@ -30,7 +55,9 @@ use cipher::Cipher;
 
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Misuse};
-use crate::wire::{NegotiateFlags, Signature};
+pub use crate::wire::Signature;
+
+use crate::wire::NegotiateFlags;
 
 /// How messages are to be protected after the exchange.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +135,8 @@ impl SessionKeys {
         self.key.expose()
     }
 
-    /// The session of a connection-oriented exchange.
+    /// The session of a connection-oriented exchange. It can do what
+    /// [`protection`](Self::protection) says, which may be nothing.
     ///
     /// # Errors
     /// [`Misuse::WrongMode`] if the exchange was connectionless, [`Misuse::NoSessionSecurity`] if
@@ -145,7 +173,8 @@ impl SessionKeys {
 /// that was changed leaves nothing of itself: [`unseal`](Self::unseal) wipes it, and from then on
 /// all that is received is refused, since the key stream cannot be wound back. A signature that is
 /// refused before the key stream is touched (wrong version, wrong sequence number) does no harm:
-/// the message is still encrypted, and the session goes on.
+/// the message is still encrypted, and the session goes on. Without extended session security the
+/// sequence number is encrypted, so that a message that is not the next one is a changed one.
 ///
 /// It is not `Clone`: two copies would encrypt with the same key stream.
 #[derive(Debug)]
@@ -271,10 +300,12 @@ impl Session {
     /// # Errors
     /// As [`sign`](Self::sign); the parts are unchanged then.
     pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
-        self.protection.allows(part::needed(parts))?;
         match &mut self.channel {
             Channel::Duplex { sender, .. } => sender.seal_parts(parts),
-            Channel::Shared(cipher) => cipher.seal(parts),
+            Channel::Shared(cipher) => {
+                self.protection.allows(part::needed(parts))?;
+                cipher.seal(parts)
+            }
             Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
         }
     }
@@ -288,10 +319,12 @@ impl Session {
         parts: &mut [Part<'_>],
         signature: &Signature,
     ) -> Result<(), Error> {
-        self.protection.allows(part::needed(parts))?;
         match &mut self.channel {
             Channel::Duplex { receiver, .. } => receiver.unseal_parts(parts, signature),
-            Channel::Shared(cipher) => cipher.unseal(parts, signature),
+            Channel::Shared(cipher) => {
+                self.protection.allows(part::needed(parts))?;
+                cipher.unseal(parts, signature)
+            }
             Channel::Dummy | Channel::Nothing => Err(Misuse::NotNegotiated.into()),
         }
     }

@@ -41,8 +41,8 @@ impl<'a> LmResponse<'a> {
         })
     }
 
-    /// The client's challenge in front of 16 zeros, as NTLMv1 with extended session security has
-    /// it (3.3.1).
+    /// The client's challenge, as NTLMv1 with extended session security has it (3.3.1): the first
+    /// 8 of 24 bytes, of which the others should be zero.
     #[must_use]
     pub fn client_challenge(self) -> Option<&'a [u8; 8]> {
         self.as_v1()?.first_chunk()

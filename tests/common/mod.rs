@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ntlm::crypto::ResponseKey;
+use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::server::{Accepted, Claim};
 use ntlm::session::SessionKeys;
 use ntlm::wire::{
@@ -88,11 +88,9 @@ pub struct Outcome {
 /// Verifies a claim with a password.
 pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
     let nt_hash = NtHash::of_password(password);
+    let lm_hash = LmHash::of_password(password, &ntlm::Ascii);
     match claim {
-        Claim::User(claim) => match ntlm::crypto::LmHash::of_password(password, &ntlm::Ascii) {
-            Some(lm_hash) => claim.with_hashes(&nt_hash, &lm_hash),
-            None => claim.with_nt_hash(&nt_hash),
-        },
+        Claim::User(claim) => claim.with_hashes(&nt_hash, lm_hash.as_ref()),
         Claim::Anonymous(claim) => claim.accept(),
     }
 }
