@@ -158,8 +158,8 @@ pub enum Misuse {
     /// A connection-oriented session was asked of a connectionless exchange, or the reverse.
     #[error("the exchange was of the other mode")]
     WrongMode,
-    /// Signing or sealing was not negotiated: ask for it before the exchange begins, and as a server
-    /// require it.
+    /// Signing or sealing was not negotiated: ask for it before the exchange begins, and as a
+    /// server require it.
     #[error("this protection was not negotiated")]
     NotNegotiated,
     /// Anonymous clients and guests have no key to protect messages with ([MS-NLMP] 3.4).

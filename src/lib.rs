@@ -64,8 +64,8 @@
 //!
 //! # What is here, and what is not
 //!
-//! All of \[MS-NLMP\] revision 37.0 (2026-03-30): connection-oriented and connectionless, client and
-//! server; LM, NTLM, NTLM2 session, LMv2 and NTLMv2 responses, anonymous clients and guests; 40, 56
+//! All of \[MS-NLMP\] revision 37.0 (2026-03-30): connection-oriented and connectionless, client
+//! and server; LM, NTLM, NTLM2 session, LMv2 and NTLMv2 responses, anonymous clients and guests; 40, 56
 //! and 128 bits, with and without extended session security and key exchange; OEM code pages; MIC,
 //! channel bindings, target names; signing and sealing in every form. Where peers are known to
 //! differ from the text, it does what works with Windows; the reasons stand in the code.
@@ -86,8 +86,8 @@
 //! # Errors, panics, features
 //!
 //! No bytes from the network make it panic (a panic is our bug) or allocate more than their length
-//! warrants; a policy limits that length. [`Error`] says whose fault it is and which rule failed. Secrets are wiped when dropped, compared
-//! in constant time, and never printed.
+//! warrants; a policy limits that length. [`Error`] says whose fault it is and which rule failed.
+//! Secrets are wiped when dropped, compared in constant time, and never printed.
 //!
 //! It is `no_std` with `alloc`. The feature `std`, on by default, adds [`Os`]: the operating
 //! system's clock and randomness. It needs Rust 1.85.

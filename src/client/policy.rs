@@ -33,8 +33,8 @@ pub struct Policy {
     /// says so. 128, 56 and KEY_EXCH are offered only where messages are to be protected.
     pub offer: NegotiateFlags,
     /// Flags without which there is no exchange, besides SIGN and SEAL where they were
-    /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold. Others
-    /// are ignored here. Default: none.
+    /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold.
+    /// Others are ignored here. Default: none.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.

@@ -147,8 +147,8 @@ impl Server {
     /// this CHALLENGE, and that it is answered once. The CHALLENGE tells the names; this server's
     /// own are not looked at.
     ///
-    /// It is also the way to check a recorded exchange. Give it an [`Environment`] whose clock shows
-    /// the time of the recording, and relax in the [`Policy`] what the recording does not have:
+    /// It is also the way to check a recorded exchange. Give it an [`Environment`] whose clock
+    /// shows the time of the recording, and relax in the [`Policy`] what the recording lacks:
     /// `lm_compatibility`, `allow_lmv2_alone`, `allow_anonymous`, `require_when_protected`,
     /// `channel_bindings`, `code_page`.
     ///

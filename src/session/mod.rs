@@ -238,8 +238,11 @@ impl Session {
     /// peers that want to see something there (3.4.4.3).
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`], or [`Exhausted`](crate::error::Integrity::Exhausted) after 2^32 messages. Without extended
-    /// session security also [`Closed`](crate::error::Integrity::Closed), since both directions share a key stream.
+    /// [`Misuse::NotNegotiated`], or [`Integrity::Exhausted`] after 2^32 messages. Without extended
+    /// session security also [`Integrity::Closed`], since both directions share a key stream.
+    ///
+    /// [`Integrity::Exhausted`]: crate::error::Integrity::Exhausted
+    /// [`Integrity::Closed`]: crate::error::Integrity::Closed
     pub fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
         match &mut self.channel {
             Channel::Duplex { sender, .. } => sender.sign(message),
