@@ -40,8 +40,8 @@ impl VerifyUser {
     /// Who the client says it is, as sent. A user principal name is in the user's name, whole,
     /// with an empty domain. To Windows, names are the same in any case.
     ///
-    /// One account may come as `EXAMPLE\alice`, as `alice@example.com` and as `alice` alone: look up
-    /// all forms that you serve.
+    /// One account may come as `EXAMPLE\alice`, as `alice@example.com` and as `alice` alone: look
+    /// up all forms that you serve.
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         &self.user

@@ -51,12 +51,12 @@ pub use datagram::DatagramSession;
 pub use direction::{Receiver, Sender};
 pub use part::Part;
 
+pub use crate::wire::Signature;
+
 use cipher::Cipher;
 
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Misuse};
-pub use crate::wire::Signature;
-
 use crate::wire::NegotiateFlags;
 
 /// How messages are to be protected after the exchange.
