@@ -57,6 +57,7 @@
 //! | log in to a server | [`client`] |
 //! | let clients log in; ask a domain controller | [`server`] |
 //! | sign, seal, split into parts, datagrams, SPNEGO's `mechListMIC` | [`session`] |
+//! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
 //! | look at a token | [`inspect`] |
 //! | read and write messages without a policy | [`wire`] |
 //! | single hashes, responses and keys | [`crypto`] |
@@ -70,8 +71,8 @@
 //! channel bindings, target names; signing and sealing in every form. Where peers are known to
 //! differ from the text, it does what works with Windows; the reasons stand in the code.
 //!
-//! Not here: sockets, base64 and HTTP headers; SPNEGO's and GSS-API's framing; NETLOGON, with which
-//! a server asks a domain controller; `Single_Host_Data` of our own (it is for the same machine).
+//! Not here: sockets; SPNEGO's and GSS-API's framing; NETLOGON, with which a server asks a domain
+//! controller; `Single_Host_Data` of our own (it is for the same machine).
 //!
 //! # Defaults
 //!
@@ -89,8 +90,13 @@
 //! warrants; a policy limits that length. [`Error`] says whose fault it is and which rule failed.
 //! Secrets are wiped when dropped, compared in constant time, and never printed.
 //!
-//! It is `no_std` with `alloc`. The feature `std`, on by default, adds [`Os`]: the operating
-//! system's clock and randomness. It needs Rust 1.85.
+//! It is `no_std` with `alloc`, and needs Rust 1.85.
+//!
+//! | feature | default | what it adds | with |
+//! |---|---|---|---|
+//! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
+//! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
+//! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 
 #![no_std]
 
@@ -98,6 +104,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "certificate")]
+mod certificate;
 mod channel_bindings;
 pub mod client;
 mod credentials;
@@ -105,6 +113,8 @@ pub mod crypto;
 mod environment;
 pub mod error;
 mod handshake;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod inspect;
 mod policy;
 mod secret;
@@ -114,6 +124,8 @@ mod text;
 mod upcase;
 pub mod wire;
 
+#[cfg(feature = "certificate")]
+pub use certificate::CertificateError;
 pub use channel_bindings::ChannelBindings;
 pub use client::Client;
 pub use credentials::{Credentials, UserName};

@@ -1,0 +1,110 @@
+//! Channel bindings of a server's certificate: `tls-server-end-point` (RFC 5929, section 4).
+
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::asn1::{ContextSpecific, ObjectIdentifier};
+use x509_cert::der::oid::db::{rfc5912, rfc8410};
+use x509_cert::der::{self, Decode, Reader, TagNumber};
+use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
+
+use crate::channel_bindings::ChannelBindings;
+
+/// A certificate that yields no channel bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// The bytes are no X.509 certificate in DER.
+    #[error("this is no X.509 certificate in DER")]
+    Malformed,
+    /// The certificate's signature has no hash function of its own, or one that is not known here.
+    /// RFC 5929 defines no channel bindings for the first.
+    #[error("the hash function of the certificate's signature is not known")]
+    UnknownHash,
+}
+
+impl ChannelBindings {
+    /// [`tls_server_end_point`](Self::tls_server_end_point) of the server's certificate, in DER:
+    /// the first of the chain that the server sent.
+    ///
+    /// The certificate is hashed with the hash function of its own signature, with SHA-256 in the
+    /// place of MD5 and SHA-1. Ed25519 signatures have SHA-512 built in.
+    ///
+    /// # Errors
+    /// [`CertificateError`]: then there are no bindings to send; servers that insist on them refuse.
+    pub fn from_certificate(der: &[u8]) -> Result<Self, CertificateError> {
+        // Raw: self-made certificates often break rules that do not matter here.
+        let certificate = CertificateInner::<Raw>::from_der(der);
+        let signature =
+            certificate.map_err(|_| CertificateError::Malformed)?.signature_algorithm().clone();
+        let hash = Hash::of_signature(&signature).ok_or(CertificateError::UnknownHash)?;
+        Ok(match hash {
+            Hash::Sha224 => Self::tls_server_end_point(&Sha224::digest(der)),
+            Hash::Sha256 => Self::tls_server_end_point(&Sha256::digest(der)),
+            Hash::Sha384 => Self::tls_server_end_point(&Sha384::digest(der)),
+            Hash::Sha512 => Self::tls_server_end_point(&Sha512::digest(der)),
+        })
+    }
+}
+
+/// `ecdsa-with-SHA1` (RFC 3279, section 2.2.3), which the tables lack.
+const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
+
+/// What a certificate is hashed with.
+#[derive(Clone, Copy)]
+enum Hash {
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    fn of_signature(signature: &AlgorithmIdentifierOwned) -> Option<Self> {
+        match signature.oid {
+            rfc5912::MD_5_WITH_RSA_ENCRYPTION
+            | rfc5912::SHA_1_WITH_RSA_ENCRYPTION
+            | rfc5912::SHA_256_WITH_RSA_ENCRYPTION
+            | ECDSA_WITH_SHA_1
+            | rfc5912::ECDSA_WITH_SHA_256
+            | rfc5912::DSA_WITH_SHA_1
+            | rfc5912::DSA_WITH_SHA_256 => Some(Self::Sha256),
+            rfc5912::SHA_224_WITH_RSA_ENCRYPTION
+            | rfc5912::ECDSA_WITH_SHA_224
+            | rfc5912::DSA_WITH_SHA_224 => Some(Self::Sha224),
+            rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => {
+                Some(Self::Sha384)
+            }
+            rfc5912::SHA_512_WITH_RSA_ENCRYPTION
+            | rfc5912::ECDSA_WITH_SHA_512
+            | rfc8410::ID_ED_25519 => Some(Self::Sha512),
+            rfc5912::ID_RSASSA_PSS => Self::of_pss(signature),
+            _ => None,
+        }
+    }
+
+    /// `RSASSA-PSS-params` (RFC 4055, section 3.1) name the hash function first, or leave it out if
+    /// it is SHA-1.
+    fn of_pss(signature: &AlgorithmIdentifierOwned) -> Option<Self> {
+        type Algorithm<'a> = AlgorithmIdentifierRef<'a>;
+        let parameters = signature.parameters.as_ref()?;
+        let named = parameters.sequence(|parameters| -> der::Result<_> {
+            let named =
+                ContextSpecific::<Algorithm<'_>>::decode_explicit(parameters, TagNumber(0))?;
+            while !parameters.is_finished() {
+                parameters.tlv_bytes()?;
+            }
+            Ok(named.map(|named| named.value.oid))
+        });
+        Self::of_oid(named.ok()?.unwrap_or(rfc5912::ID_SHA_1))
+    }
+
+    fn of_oid(oid: ObjectIdentifier) -> Option<Self> {
+        match oid {
+            rfc5912::ID_MD_5 | rfc5912::ID_SHA_1 | rfc5912::ID_SHA_256 => Some(Self::Sha256),
+            rfc5912::ID_SHA_224 => Some(Self::Sha224),
+            rfc5912::ID_SHA_384 => Some(Self::Sha384),
+            rfc5912::ID_SHA_512 => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The client's side of one connection.
+
+use alloc::string::String;
+use core::{fmt, mem};
+
+use super::connection::{Asker, Received, bare};
+use super::{Error, Scheme, Version, format};
+use crate::client::{AwaitChallenge, Client};
+use crate::environment::Environment;
+use crate::session::SessionKeys;
+
+/// The client's side of the exchange on one connection.
+///
+/// Make one for each connection (a [`Client`] is cheap to clone), and show it each response that
+/// comes on it; it says what to do [next](Next). It cannot be cloned, since the proof belongs to
+/// the connection. Requests to a server through a proxy that wants NTLM too need one for each:
+/// first the [proxy's](Self::for_proxy), then the server's.
+///
+/// ```
+/// # use ntlm::{Client, Credentials, Os};
+/// # fn main() -> Result<(), ntlm::http::Error> {
+/// use ntlm::http::{ClientConnection, Next, Version};
+///
+/// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
+///     .with_target("HTTP/www.example.com");
+/// let mut connection = ClientConnection::new(client);
+/// // The request was answered with this:
+/// let headers = [("Content-Length", "0"), ("WWW-Authenticate", "Negotiate, NTLM")];
+/// match connection.on_response(401, Version::Http11, headers, &mut Os)? {
+///     Next::Send(header) => {
+///         // Again, on the same connection, with this header.
+///         assert!(header.value.starts_with("NTLM TlRMTVNTUAAB"));
+///         assert_eq!(header.name, "Authorization");
+///     }
+///     Next::Authenticated | Next::Answered => { /* the response is the answer */ }
+///     Next::Rejected => { /* wrong password */ }
+///     Next::NotOffered => { /* the server wants something else than NTLM */ }
+///     _ => {}
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ClientConnection {
+    client: Client,
+    asker: Asker,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was sent yet, or it came to nothing.
+    Initial,
+    /// The NEGOTIATE was sent.
+    AwaitChallenge(AwaitChallenge, Scheme),
+    /// The AUTHENTICATE was sent.
+    AwaitVerdict(SessionKeys),
+    /// The server believed it; the keys until they are taken.
+    Authenticated(Option<SessionKeys>),
+}
+
+/// What a client does after a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub enum Next {
+    /// Read the response to its end, and send the request again with this header, on this same
+    /// connection. The response is a step of the exchange and no failure.
+    Send(RequestHeader),
+    /// The server believed the client, and this is its answer, whatever its status says beyond that.
+    /// Further requests on this connection need no header.
+    Authenticated,
+    /// The response does not ask this side: it is the server's answer, or the question of somebody
+    /// else (a proxy's, while we log in to a server). If the request went without its body, and is
+    /// answered nonetheless, it must be sent again with it.
+    Answered,
+    /// The server did not believe the client. The next attempt needs other credentials.
+    Rejected,
+    /// The server wants to be proven something, but not with NTLM.
+    NotOffered,
+}
+
+/// The header of the next request.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestHeader {
+    /// `Authorization` or `Proxy-Authorization`.
+    pub name: &'static str,
+    /// The scheme and the token. As good as a recorded exchange: passwords can be guessed from it.
+    pub value: String,
+    /// What to do with the request's body.
+    pub body: Body,
+    /// Where to send the request.
+    pub connection: Connection,
+}
+
+/// Whether the body goes with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it goes or not")]
+pub enum Body {
+    /// Leave it out and send `Content-Length: 0`: the server will answer with a CHALLENGE, whatever
+    /// the request is.
+    Omit,
+    /// Send the request whole: the server answers it if it believes the client.
+    Send,
+}
+
+/// On which connection a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it is the same or another")]
+pub enum Connection {
+    /// On this same one.
+    Same,
+    /// The server ends this one: open another, which this state goes with from now on. Nothing was
+    /// proven on it yet.
+    New,
+}
+
+impl ClientConnection {
+    /// A connection to a server that asks with the status 401.
+    pub fn new(client: Client) -> Self {
+        Self { client, asker: Asker::Origin, state: State::Initial }
+    }
+
+    /// A connection to a proxy that asks with the status 407: for `CONNECT` and for requests that
+    /// it passes on.
+    ///
+    /// With `CONNECT`, the connection then belongs to the server at its end; log in there with a
+    /// [`new`](Self::new) one.
+    pub fn for_proxy(client: Client) -> Self {
+        Self { client, asker: Asker::Proxy, state: State::Initial }
+    }
+
+    /// Starts the exchange with the first request, which saves a round trip where the server is
+    /// known to want NTLM. Otherwise [`on_response`](Self::on_response) starts it.
+    ///
+    /// # Errors
+    /// As [`Client::initiate`].
+    pub fn start(&mut self, scheme: Scheme) -> Result<RequestHeader, Error> {
+        let (negotiate, handshake) = self.client.initiate()?;
+        self.state = State::AwaitChallenge(handshake, scheme);
+        Ok(self.header(scheme, &negotiate, Body::Omit))
+    }
+
+    /// Takes a response's status, version and headers (all of them; it finds its own), and says
+    /// what to do next.
+    ///
+    /// After an error the exchange is over; the state can be used on a new connection.
+    ///
+    /// # Errors
+    /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
+    /// - [`Error::Header`], [`Error::Spnego`]: there is no bare CHALLENGE in the header.
+    /// - [`Error::NoChallenge`]: the server offers to start again instead of a CHALLENGE.
+    /// - [`Error::ConnectionCloses`]: there is a CHALLENGE, and no way to answer it.
+    /// - [`Error::NeedsHttp11`]: the server offers NTLM over HTTP/2; ask again over HTTP/1.1.
+    pub fn on_response<N: AsRef<str>, V: AsRef<[u8]>>(
+        &mut self,
+        status: u16,
+        version: Version,
+        headers: impl IntoIterator<Item = (N, V)>,
+        environment: &mut dyn Environment,
+    ) -> Result<Next, Error> {
+        if status != self.asker.status() {
+            return Ok(self.on_answer(status));
+        }
+        let response = Received::new(version, headers, self.asker.offer_header());
+        match mem::replace(&mut self.state, State::Initial) {
+            // Some servers ask again for each request: start over.
+            State::Initial | State::Authenticated(_) => self.on_offer(version, &response),
+            State::AwaitChallenge(handshake, scheme) => {
+                self.on_challenge(handshake, scheme, &response, environment)
+            }
+            State::AwaitVerdict(_) => Ok(Next::Rejected),
+        }
+    }
+
+    /// What the client shares with the server that believed it, once: WinRM seals its messages
+    /// with it. `None` before [`Next::Authenticated`] and after the first call.
+    pub fn take_keys(&mut self) -> Option<SessionKeys> {
+        match &mut self.state {
+            State::Authenticated(keys) => keys.take(),
+            _ => None,
+        }
+    }
+
+    /// A response that does not ask for authentication, or not for ours.
+    fn on_answer(&mut self, status: u16) -> Next {
+        // A 1xx is not the response yet, and a proxy that asks did not pass the request on.
+        if status < 200 || status == Asker::Proxy.status() {
+            return Next::Answered;
+        }
+        let keys = match mem::replace(&mut self.state, State::Initial) {
+            State::Initial | State::AwaitChallenge(..) => return Next::Answered,
+            State::AwaitVerdict(keys) => Some(keys),
+            State::Authenticated(keys) => keys,
+        };
+        self.state = State::Authenticated(keys);
+        Next::Authenticated
+    }
+
+    fn on_offer<V: AsRef<[u8]>>(
+        &mut self,
+        version: Version,
+        response: &Received<V>,
+    ) -> Result<Next, Error> {
+        // NTLM under its own name is understood by all that offer it.
+        let is_offered = |wanted: &Scheme| response.offers().any(|o| o.scheme() == *wanted);
+        let Some(scheme) = [Scheme::Ntlm, Scheme::Negotiate].into_iter().find(is_offered) else {
+            return Ok(Next::NotOffered);
+        };
+        if version == Version::Http2 {
+            return Err(Error::NeedsHttp11);
+        }
+        let mut header = self.start(scheme)?;
+        if !response.persists {
+            header.connection = Connection::New;
+        }
+        Ok(Next::Send(header))
+    }
+
+    fn on_challenge<V: AsRef<[u8]>>(
+        &mut self,
+        handshake: AwaitChallenge,
+        scheme: Scheme,
+        response: &Received<V>,
+        environment: &mut dyn Environment,
+    ) -> Result<Next, Error> {
+        let mut offers = response.offers().filter(|offer| offer.scheme() == scheme);
+        let challenge = offers.find(|offer| !offer.is_bare()).ok_or(Error::NoChallenge)?.token()?;
+        let answer = handshake.respond(bare(&challenge)?, environment)?;
+        if !response.persists {
+            return Err(Error::ConnectionCloses);
+        }
+        self.state = State::AwaitVerdict(answer.keys);
+        Ok(Next::Send(self.header(scheme, &answer.token, Body::Send)))
+    }
+
+    fn header(&self, scheme: Scheme, token: &[u8], body: Body) -> RequestHeader {
+        let (name, value) = (self.asker.credentials_header(), format(scheme, token));
+        RequestHeader { name, value, body, connection: Connection::Same }
+    }
+}
+
+impl fmt::Debug for RequestHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = format_args!("[{} characters]", self.value.len());
+        f.debug_struct("RequestHeader")
+            .field("name", &self.name)
+            .field("value", &value)
+            .field("body", &self.body)
+            .field("connection", &self.connection)
+            .finish()
+    }
+}

@@ -1,0 +1,56 @@
+//! Why an exchange over HTTP cannot go on.
+
+use super::MAX_TOKEN_LEN;
+use crate::error;
+
+/// What stopped an exchange over HTTP, beyond the errors of the exchange itself.
+///
+/// It is for your own log: to the peer, all refusals look alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A header holds no token.
+    #[error("malformed header: {0}")]
+    Header(#[from] HeaderError),
+    /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos. Under `Negotiate`
+    /// as under `NTLM`, only bare NTLM messages are understood here.
+    #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
+    Spnego,
+    /// Client: the server answered the NEGOTIATE with a bare offer instead of a CHALLENGE. Something
+    /// in between passed the request to another server or connection, or removes tokens.
+    #[error("the server did not answer the NEGOTIATE with a CHALLENGE")]
+    NoChallenge,
+    /// Server: an AUTHENTICATE came on a connection on which no challenge is pending. Something in
+    /// between shares its connections among clients or spreads the requests of one client over
+    /// several (see [connection affinity](super#one-connection)); or the client answered twice.
+    #[error(
+        "an AUTHENTICATE came on a connection without a pending challenge: is there a proxy that multiplexes connections?"
+    )]
+    NoPendingChallenge,
+    /// The connection ends with this response, so the exchange cannot go on: the next message would
+    /// come on another one.
+    #[error("the connection ends in the middle of the exchange")]
+    ConnectionCloses,
+    /// The connection is HTTP/2 or later, which carries many requests at a time. NTLM needs
+    /// HTTP/1.1 (RFC 9113, section 9.2.3 names it).
+    #[error("NTLM needs HTTP/1.1")]
+    NeedsHttp11,
+    /// The exchange itself failed.
+    #[error(transparent)]
+    Exchange(#[from] error::Error),
+}
+
+/// Why a header holds no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// What follows the scheme is not base64 (RFC 4648, section 4).
+    #[error("the token is not base64")]
+    NotBase64,
+    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
+    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
+    TooLong,
+    /// The request has the header more than once, so that it is not clear which counts.
+    #[error("the header is there more than once")]
+    Repeated,
+}

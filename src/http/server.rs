@@ -1,0 +1,270 @@
+//! The server's side of one connection.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::connection::{Asker, Received, bare};
+use super::{Error, Header, HeaderError, Scheme, Version, format};
+use crate::credentials::UserName;
+use crate::environment::Environment;
+use crate::error::{self, Denied};
+use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, VerifyUser};
+use crate::wire::Message;
+
+/// The server's side of the exchange on one connection.
+///
+/// Make one for each connection that is accepted (a [`Server`] is cheap to clone), and show it
+/// each request that comes on it. The proof belongs to the connection: this can be neither cloned
+/// nor taken apart, a user who was looked up counts for the connection that asked, and all ends
+/// with the connection.
+///
+/// ```
+/// # use ntlm::{NtHash, Os, Server, server::Names};
+/// # let server = Server::new(Names::standalone("WEB"));
+/// use ntlm::http::{ServerConnection, Step, Version};
+///
+/// let mut connection = ServerConnection::new(server);
+/// # let nt_hash = NtHash::of_password("secret");
+/// let headers = [("Host", "www.example.com")];
+/// match connection.on_request(Version::Http11, headers, &mut Os) {
+///     Step::Continue(reply) => {
+///         // A normal step: not to be counted as a failure.
+///         assert_eq!((reply.status, reply.name), (401, "WWW-Authenticate"));
+///         assert_eq!(reply.values, ["NTLM"]);
+///     }
+///     Step::LookUp(look_up) => {
+///         // ... look up `look_up.claimed_user()`, for as long as it takes ...
+///         match look_up.verify(|claim| claim.with_nt_hash(&nt_hash)) {
+///             Ok(accepted) => { /* log the login, answer the request */ }
+///             Err(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
+///         }
+///     }
+///     Step::Accepted(accepted) | Step::Authenticated(accepted) => { /* answer the request */ }
+///     Step::Refused(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
+///     _ => {}
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ServerConnection {
+    server: Server,
+    asker: Asker,
+    schemes: Vec<Scheme>,
+    /// The CHALLENGE that was sent with the last reply.
+    pending: Option<AwaitAuthenticate>,
+    /// Who is authenticated.
+    accepted: Option<Accepted>,
+}
+
+/// What a server does with a request.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub enum Step<'a> {
+    /// A normal step of the exchange, whatever its status looks like: read the request to its end,
+    /// reply, and wait for the next request on this connection. Do not count it as a failure.
+    Continue(Reply),
+    /// The client says who it is: look that user up, and [verify](LookUp::verify) it.
+    LookUp(LookUp<'a>),
+    /// An anonymous client was let in with this request, as the policy allows. Answer the request.
+    Accepted(&'a Accepted),
+    /// An earlier request on this connection proved who the client is. Answer the request.
+    Authenticated(&'a Accepted),
+    /// The client was not believed, or its request cannot stand here.
+    Refused(Refusal),
+}
+
+/// How to reply to a request: a status and one header, which may have several values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// 401, 407, or 505 for HTTP/2.
+    pub status: u16,
+    /// `WWW-Authenticate` or `Proxy-Authenticate`.
+    pub name: &'static str,
+    /// The values, each for a header line of its own; none with 505.
+    pub values: Vec<String>,
+}
+
+/// A request that was refused: what to reply, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The reply. It is the same whatever the reason: the client may start again.
+    pub reply: Reply,
+    /// The reason, for the log alone.
+    pub reason: Error,
+}
+
+impl ServerConnection {
+    /// A connection to a server that asks with the status 401, and offers `NTLM` alone.
+    pub fn new(server: Server) -> Self {
+        Self::with_asker(server, Asker::Origin)
+    }
+
+    /// A connection to a proxy that asks with the status 407, and offers `NTLM` alone.
+    pub fn for_proxy(server: Server) -> Self {
+        Self::with_asker(server, Asker::Proxy)
+    }
+
+    /// Offers these schemes, in this order. Browsers take the first that they know.
+    ///
+    /// Under `Negotiate` too, only bare NTLM messages are understood; clients with Kerberos or
+    /// SPNEGO at hand send others.
+    pub fn with_schemes(self, schemes: impl IntoIterator<Item = Scheme>) -> Self {
+        Self { schemes: schemes.into_iter().collect(), ..self }
+    }
+
+    /// Takes the version and headers of a request (all of them; it finds its own), and says what to
+    /// do with it.
+    ///
+    /// A request with a NEGOTIATE starts over, also where somebody was authenticated, and so does
+    /// one with credentials of another scheme: from then on nobody is.
+    pub fn on_request<N: AsRef<str>, V: AsRef<[u8]>>(
+        &mut self,
+        version: Version,
+        headers: impl IntoIterator<Item = (N, V)>,
+        environment: &mut dyn Environment,
+    ) -> Step<'_> {
+        if version == Version::Http2 {
+            let reply = Reply { status: 505, values: Vec::new(), ..self.offer() };
+            return Step::Refused(Refusal { reply, reason: Error::NeedsHttp11 });
+        }
+        let request = Received::new(version, headers, self.asker.credentials_header());
+        let value = match &request.values[..] {
+            [] => return self.on_plain_request(),
+            [value] => value,
+            _ => {
+                (self.pending, self.accepted) = (None, None);
+                return Step::Refused(self.refusal(HeaderError::Repeated.into()));
+            }
+        };
+        self.accepted = None;
+        let pending = self.pending.take();
+        let header = Header::credentials(value).filter(|header| !header.is_bare());
+        let Some(header) = header.filter(|header| self.schemes.contains(&header.scheme())) else {
+            return Step::Continue(self.offer());
+        };
+        match self.on_token(header, request.persists, pending, environment) {
+            Ok(Turn::Challenge(reply, handshake)) => {
+                self.pending = Some(handshake);
+                Step::Continue(reply)
+            }
+            Ok(Turn::Claim(Claim::User(claim))) => Step::LookUp(LookUp { connection: self, claim }),
+            Ok(Turn::Claim(Claim::Anonymous(claim))) => match claim.accept() {
+                Ok(accepted) => Step::Accepted(self.accepted.insert(accepted)),
+                Err(reason) => Step::Refused(self.refusal(reason.into())),
+            },
+            Err(reason) => Step::Refused(self.refusal(reason)),
+        }
+    }
+
+    /// Who is authenticated on this connection, if anybody is.
+    #[must_use]
+    pub const fn accepted(&self) -> Option<&Accepted> {
+        self.accepted.as_ref()
+    }
+
+    /// Ends the exchange and gives away who was authenticated, with the session keys. For protocols
+    /// that seal their messages inside of HTTP, as WinRM does.
+    #[must_use]
+    pub fn into_accepted(self) -> Option<Accepted> {
+        self.accepted
+    }
+
+    fn with_asker(server: Server, asker: Asker) -> Self {
+        Self { server, asker, schemes: [Scheme::Ntlm].into(), pending: None, accepted: None }
+    }
+
+    fn on_plain_request(&mut self) -> Step<'_> {
+        self.pending = None;
+        match &self.accepted {
+            Some(accepted) => Step::Authenticated(accepted),
+            None => Step::Continue(self.offer()),
+        }
+    }
+
+    fn on_token(
+        &self,
+        header: Header<'_>,
+        persists: bool,
+        pending: Option<AwaitAuthenticate>,
+        environment: &mut dyn Environment,
+    ) -> Result<Turn, Error> {
+        let token = header.token()?;
+        let token = bare(&token)?;
+        if !matches!(Message::parse(token).map_err(error::Error::from)?, Message::Negotiate(_)) {
+            let handshake = pending.ok_or(Error::NoPendingChallenge)?;
+            return Ok(Turn::Claim(handshake.read(token, environment)?));
+        }
+        if !persists {
+            return Err(Error::ConnectionCloses);
+        }
+        let (challenge, handshake) = self.server.challenge(token, environment)?;
+        let reply = self.reply([format(header.scheme(), &challenge)].into());
+        Ok(Turn::Challenge(reply, handshake))
+    }
+
+    fn offer(&self) -> Reply {
+        self.reply(self.schemes.iter().map(|scheme| format(*scheme, &[])).collect())
+    }
+
+    fn reply(&self, values: Vec<String>) -> Reply {
+        Reply { status: self.asker.status(), name: self.asker.offer_header(), values }
+    }
+
+    fn refusal(&self, reason: Error) -> Refusal {
+        Refusal { reply: self.offer(), reason }
+    }
+}
+
+/// What a token comes to.
+enum Turn {
+    Challenge(Reply, AwaitAuthenticate),
+    Claim(Claim),
+}
+
+/// A client that says who it is. It holds the connection until the user was looked up; if it is
+/// dropped, nobody is authenticated.
+#[derive(Debug)]
+#[must_use = "nothing is proven yet"]
+pub struct LookUp<'a> {
+    connection: &'a mut ServerConnection,
+    claim: VerifyUser,
+}
+
+impl<'a> LookUp<'a> {
+    /// Who the client says it is: see [`VerifyUser::claimed_user`].
+    #[must_use]
+    pub const fn claimed_user(&self) -> &UserName {
+        self.claim.claimed_user()
+    }
+
+    /// All that the client claims, and what a domain controller must be asked.
+    pub const fn claim(&self) -> &VerifyUser {
+        &self.claim
+    }
+
+    /// Ends the exchange with one of the ways of [`VerifyUser`], such as
+    /// [`with_nt_hash`](VerifyUser::with_nt_hash) or
+    /// [`with_validation`](VerifyUser::with_validation). From then on the user is authenticated on
+    /// this connection: answer the request.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the error of `verify` comes to.
+    pub fn verify(
+        self,
+        verify: impl FnOnce(VerifyUser) -> Result<Accepted, error::Error>,
+    ) -> Result<&'a Accepted, Refusal> {
+        match verify(self.claim) {
+            Ok(accepted) => Ok(self.connection.accepted.insert(accepted)),
+            Err(reason) => Err(self.connection.refusal(reason.into())),
+        }
+    }
+
+    /// Refuses the client, with the same reply as for a wrong password: see [`VerifyUser::deny`].
+    #[must_use]
+    pub fn deny(self, reason: Denied) -> Refusal {
+        self.connection.refusal(self.claim.deny(reason).into())
+    }
+}

@@ -1,0 +1,47 @@
+//! Channel bindings of certificates, which openssl made, hashed by openssl.
+
+#![cfg(feature = "certificate")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Fields, data, hex, read_json};
+use ntlm::{CertificateError, ChannelBindings};
+
+#[test]
+fn each_signature_has_its_hash() {
+    let mut hashes = std::collections::BTreeSet::new();
+    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+        let file = expected.text("file").unwrap();
+        let der = std::fs::read(data("certificates").join(file)).unwrap();
+        let bindings = ChannelBindings::from_certificate(&der).map(|bindings| hex(bindings.md5()));
+        let right = expected.text("channel_bindings").map(ToOwned::to_owned);
+        assert_eq!(bindings, right.ok_or(CertificateError::UnknownHash), "{file}");
+        hashes.insert(expected.text("hash").map(ToOwned::to_owned));
+    }
+    assert_eq!(hashes.len(), 5, "four hashes and none: {hashes:?}");
+}
+
+#[test]
+fn what_is_no_certificate_has_no_bindings() {
+    let der = std::fs::read(data("certificates/rsa-pss-sha384.der")).unwrap();
+    for len in 0..der.len() {
+        let cut = ChannelBindings::from_certificate(&der[..len]);
+        assert_eq!(cut, Err(CertificateError::Malformed), "{len}");
+    }
+    let pem = b"-----BEGIN CERTIFICATE-----\n";
+    assert_eq!(ChannelBindings::from_certificate(pem), Err(CertificateError::Malformed));
+}
+
+/// The parameters of RSASSA-PSS come from the peer: none of their bytes may hurt.
+#[test]
+fn any_changed_byte_is_refused_or_hashed() {
+    let der = std::fs::read(data("certificates/rsa-pss-sha384.der")).unwrap();
+    for at in 0..der.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = der.clone();
+            changed[at] ^= change;
+            let _ = ChannelBindings::from_certificate(&changed);
+        }
+    }
+}

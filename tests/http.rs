@@ -1,0 +1,409 @@
+//! Both sides of an HTTP connection, in memory: what each answers to what.
+
+#![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::Fixed;
+use ntlm::error::{Denied, Refused, Unexpected};
+use ntlm::http::{
+    Body, ClientConnection, Connection, Error, Header, HeaderError, Next, RequestHeader, Scheme,
+    ServerConnection, Step, Version, format,
+};
+use ntlm::server::{self, Names};
+use ntlm::session::Protection;
+use ntlm::{Client, Credentials, NtHash, Server};
+
+const PASSWORD: &str = "correct horse";
+
+/// A response as the client sees it.
+type Response = (u16, Vec<(&'static str, String)>);
+
+fn client(password: &str) -> ClientConnection {
+    ClientConnection::new(Client::new(Credentials::password("EXAMPLE\\alice", password)))
+}
+
+fn server() -> ServerConnection {
+    ServerConnection::new(Server::new(Names::member("WEB", "EXAMPLE")))
+}
+
+/// What the server answers to a request with these headers: 200 with the user, or its reply.
+fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Response, Error> {
+    let ok = |accepted: &server::Accepted| {
+        let user = accepted.user.as_ref().map_or("nobody".into(), ToString::to_string);
+        (200, vec![("X-User", user)])
+    };
+    let headers = headers.iter().copied();
+    match server.on_request(Version::Http11, headers, &mut Fixed::default()) {
+        Step::Continue(reply) => {
+            Ok((reply.status, reply.values.into_iter().map(|value| (reply.name, value)).collect()))
+        }
+        Step::LookUp(look_up) => {
+            let hash = NtHash::of_password(PASSWORD);
+            look_up.verify(|claim| claim.with_nt_hash(&hash)).map(ok).map_err(|r| r.reason)
+        }
+        Step::Accepted(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
+        Step::Refused(refusal) => Err(refusal.reason),
+        step => panic!("{step:?}"),
+    }
+}
+
+fn next(client: &mut ClientConnection, (status, headers): Response) -> Result<Next, Error> {
+    client.on_response(status, Version::Http11, headers, &mut Fixed::default())
+}
+
+fn header(next: Next) -> RequestHeader {
+    let Next::Send(header) = next else { panic!("{next:?}") };
+    header
+}
+
+/// The next request, with the header that the client wants.
+fn send(server: &mut ServerConnection, header: &RequestHeader) -> Result<Response, Error> {
+    answer(server, &[(header.name, &header.value)])
+}
+
+/// Logs in, and gives the last response.
+fn log_in(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<Response, Error> {
+    let offer = answer(server, &[])?;
+    let negotiate = header(next(client, offer)?);
+    let challenge = send(server, &negotiate)?;
+    send(server, &header(next(client, challenge)?))
+}
+
+#[test]
+fn a_client_logs_in_with_three_requests_and_stays() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    let offer = answer(&mut server, &[("Host", "web")]).unwrap();
+    assert_eq!(offer, (401, vec![("WWW-Authenticate", "NTLM".into())]));
+    let negotiate = header(next(&mut client, offer).unwrap());
+    assert_eq!((negotiate.name, negotiate.body), ("Authorization", Body::Omit));
+    assert_eq!(negotiate.connection, Connection::Same);
+
+    let challenge = send(&mut server, &negotiate).unwrap();
+    assert_eq!(challenge.0, 401);
+    assert!(server.accepted().is_none());
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    assert_eq!(authenticate.body, Body::Send);
+
+    let response = send(&mut server, &authenticate).unwrap();
+    assert_eq!(response, (200, vec![("X-User", "EXAMPLE\\alice".into())]));
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    // From now on without a header.
+    let response = answer(&mut server, &[]).unwrap();
+    assert_eq!(response.0, 200);
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    assert!(server.accepted().unwrap().user.is_some());
+}
+
+#[test]
+fn a_wrong_password_is_rejected_and_the_reply_tells_nothing() {
+    let (mut client, mut server) = (client("battery staple"), server());
+    let denied = log_in(&mut client, &mut server);
+    assert_eq!(denied, Err(Error::Exchange(Denied::WrongPassword.into())));
+    assert!(server.accepted().is_none());
+    let offer = answer(&mut server, &[]).unwrap();
+    assert_eq!(next(&mut client, offer), Ok(Next::Rejected));
+}
+
+#[test]
+fn all_refusals_have_the_reply_of_a_first_request() {
+    let mut server = server();
+    let offer = answer(&mut server, &[]).unwrap();
+    for value in ["NTLM !", "NTLM YIIB", &format(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0")] {
+        let headers = [("Authorization", value)];
+        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+        let Step::Refused(refusal) = step else { panic!("{step:?}") };
+        let reply = refusal.reply;
+        let values: Vec<_> = reply.values.into_iter().map(|value| (reply.name, value)).collect();
+        assert_eq!((reply.status, values), offer);
+    }
+}
+
+#[test]
+fn a_proxy_asks_with_a_status_and_headers_of_its_own() {
+    let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
+    let mut client = ClientConnection::for_proxy(Client::new(credentials));
+    let mut server = ServerConnection::for_proxy(Server::new(Names::standalone("PROXY")));
+    let offer = answer(&mut server, &[("Authorization", "NTLM TlRM")]).unwrap();
+    assert_eq!(offer, (407, vec![("Proxy-Authenticate", "NTLM".into())]));
+    let negotiate = header(next(&mut client, offer).unwrap());
+    assert_eq!(negotiate.name, "Proxy-Authorization");
+    let challenge = send(&mut server, &negotiate).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    let response = send(&mut server, &authenticate).unwrap();
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    // What the server behind the proxy asks is not the proxy's question.
+    let asked = (401, vec![("WWW-Authenticate", "NTLM".into())]);
+    assert_eq!(next(&mut client, asked), Ok(Next::Authenticated));
+}
+
+#[test]
+fn what_others_ask_changes_nothing() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    for status in [100, 103, 407] {
+        let headers = vec![("Proxy-Authenticate", "NTLM".into())];
+        assert_eq!(next(&mut client, (status, headers)), Ok(Next::Answered));
+    }
+    let challenge = send(&mut server, &negotiate).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    assert_eq!(next(&mut client, (100, vec![])), Ok(Next::Answered));
+    assert!(client.take_keys().is_none());
+    let response = send(&mut server, &authenticate).unwrap();
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+}
+
+#[test]
+fn a_request_that_needs_no_login_is_answered() {
+    let mut client = client(PASSWORD);
+    assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Answered));
+    // Also if the client was ahead of the server; then it has nothing to go on with.
+    let _ = client.start(Scheme::Ntlm).unwrap();
+    assert_eq!(next(&mut client, (404, vec![])), Ok(Next::Answered));
+    let offer = (401, vec![("WWW-Authenticate", "NTLM".into())]);
+    assert!(matches!(next(&mut client, offer), Ok(Next::Send(_))));
+}
+
+#[test]
+fn ntlm_goes_before_negotiate_wherever_it_stands() {
+    let scheme = |values: &[&str]| {
+        let headers = values.iter().map(|v| ("www-authenticate", (*v).into())).collect();
+        match next(&mut client(PASSWORD), (401, headers)) {
+            Ok(Next::Send(header)) => header.value.split(' ').next().unwrap().to_owned(),
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(scheme(&["Negotiate", "Basic realm=\"x\"", "NTLM"]), "NTLM");
+    assert_eq!(scheme(&["Basic realm=\"x, y\", ntlm, Negotiate"]), "NTLM");
+    assert_eq!(scheme(&["negotiate"]), "Negotiate");
+    assert_eq!(scheme(&["Basic realm=\"NTLM\"", "Digest qop=auth"]), "Ok(NotOffered)");
+    assert_eq!(scheme(&[]), "Ok(NotOffered)");
+}
+
+#[test]
+fn bare_messages_travel_under_negotiate_too() {
+    let mut client = client(PASSWORD);
+    let mut server = server().with_schemes([Scheme::Negotiate]);
+    let response = log_in(&mut client, &mut server).unwrap();
+    assert_eq!(response.0, 200);
+    // A scheme that was not offered is not taken.
+    let authorization = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\x01\0\0\0");
+    let offer = answer(&mut server, &[("Authorization", &authorization)]).unwrap();
+    assert_eq!(offer, (401, vec![("WWW-Authenticate", "Negotiate".into())]));
+}
+
+#[test]
+fn wrapped_tokens_are_named() {
+    // The starts of SPNEGO's NegTokenInit, in GSS-API framing and without, and of its NegTokenResp.
+    for start in [0x60, 0xa0, 0xa1] {
+        let wrapped = format(Scheme::Negotiate, &[start, 0x48, 0x06, 0x06]);
+        let mut server = server().with_schemes([Scheme::Negotiate, Scheme::Ntlm]);
+        assert_eq!(answer(&mut server, &[("Authorization", &wrapped)]), Err(Error::Spnego));
+        let mut client = client(PASSWORD);
+        let _ = client.start(Scheme::Negotiate).unwrap();
+        let challenge = (401, vec![("WWW-Authenticate", wrapped)]);
+        assert_eq!(next(&mut client, challenge), Err(Error::Spnego));
+    }
+}
+
+#[test]
+fn a_proof_on_a_connection_without_its_challenge_is_named() {
+    let mut client = client(PASSWORD);
+    let (mut one, mut other) = (server(), server());
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut one, &negotiate).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    assert_eq!(send(&mut other, &authenticate), Err(Error::NoPendingChallenge));
+    assert_eq!(send(&mut one, &authenticate).unwrap().0, 200);
+    // Once: and whoever repeats it is nobody.
+    assert_eq!(send(&mut one, &authenticate), Err(Error::NoPendingChallenge));
+    assert!(one.accepted().is_none());
+}
+
+#[test]
+fn a_request_in_between_takes_the_challenge_back() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut server, &negotiate).unwrap();
+    assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    assert_eq!(send(&mut server, &authenticate), Err(Error::NoPendingChallenge));
+}
+
+#[test]
+fn whoever_starts_over_is_nobody_until_proven() {
+    let basic = "Basic YWxpY2U6c2VjcmV0";
+    let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap().value;
+    for authorization in [basic, &negotiate, "NTLM", "NTLM !"] {
+        let mut server = server();
+        assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
+        let answer = answer(&mut server, &[("Authorization", authorization)]);
+        assert!(!matches!(answer, Ok((200, _))), "{authorization}");
+        assert!(server.accepted().is_none(), "{authorization}");
+    }
+}
+
+#[test]
+fn a_second_header_leaves_nobody() {
+    let mut server = server();
+    assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
+    let twice = [("Authorization", "NTLM TlRM"), ("authorization", "NTLM TlRM")];
+    assert_eq!(answer(&mut server, &twice), Err(Error::Header(HeaderError::Repeated)));
+    assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
+}
+
+#[test]
+fn a_server_that_asks_for_each_request_is_answered_each_time() {
+    let mut client = client(PASSWORD);
+    for _ in 0..2 {
+        let response = log_in(&mut client, &mut server()).unwrap();
+        assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    }
+}
+
+#[test]
+fn a_server_without_a_challenge_is_not_asked_again() {
+    for value in ["NTLM", "Negotiate TlRMTVNTUAACAAAA", "Basic realm=\"x\""] {
+        let mut client = client(PASSWORD);
+        let _ = client.start(Scheme::Ntlm).unwrap();
+        let response = (401, vec![("WWW-Authenticate", value.into())]);
+        assert_eq!(next(&mut client, response), Err(Error::NoChallenge), "{value}");
+    }
+    let mut client = client(PASSWORD);
+    let _ = client.start(Scheme::Ntlm).unwrap();
+    let response = (401, vec![("WWW-Authenticate", "NTLM ?".into())]);
+    assert_eq!(next(&mut client, response), Err(HeaderError::NotBase64.into()));
+}
+
+#[test]
+fn a_connection_that_closes_carries_no_exchange() {
+    // Before the exchange another connection will do.
+    let closing = |value: &str| {
+        (401, vec![("WWW-Authenticate", value.into()), ("Connection", "close".into())])
+    };
+    let mut connection = client(PASSWORD);
+    let negotiate = header(next(&mut connection, closing("NTLM")).unwrap());
+    assert_eq!(negotiate.connection, Connection::New);
+    let (_, challenge) = send(&mut server(), &negotiate).unwrap();
+    let response = closing(&challenge[0].1);
+    assert_eq!(next(&mut connection, response), Err(Error::ConnectionCloses));
+
+    let mut server = server();
+    let close = [("Authorization", &*negotiate.value), ("Connection", "close")];
+    assert_eq!(answer(&mut server, &close), Err(Error::ConnectionCloses));
+    // The last message may be the connection's last one.
+    let mut client = client(PASSWORD);
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut server, &negotiate).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    let close = [("Connection", "close"), ("Authorization", &*authenticate.value)];
+    assert_eq!(answer(&mut server, &close).unwrap().0, 200);
+}
+
+#[test]
+fn http_1_0_must_ask_to_be_kept_alive() {
+    let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap().value;
+    let status = |headers: &[(&str, &str)]| {
+        let mut server = server();
+        let headers = headers.iter().copied();
+        match server.on_request(Version::Http10, headers, &mut Fixed::default()) {
+            Step::Continue(reply) => Ok(reply.status),
+            Step::Refused(refusal) => Err(refusal.reason),
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(status(&[("Authorization", &negotiate)]), Err(Error::ConnectionCloses));
+    let kept = [("Authorization", &*negotiate), ("Connection", "Keep-Alive")];
+    assert_eq!(status(&kept), Ok(401));
+}
+
+#[test]
+fn http_2_is_sent_to_http_1_1() {
+    let mut server = server();
+    assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
+    let nothing: [(&str, &str); 0] = [];
+    let step = server.on_request(Version::Http2, nothing, &mut Fixed::default());
+    let Step::Refused(refusal) = step else { panic!("{step:?}") };
+    assert_eq!(refusal.reason, Error::NeedsHttp11);
+    assert_eq!((refusal.reply.status, refusal.reply.values.len()), (505, 0));
+
+    let mut client = client(PASSWORD);
+    let ask = |value| [("www-authenticate", value)];
+    let mut on_response =
+        |value| client.on_response(401, Version::Http2, ask(value), &mut Fixed::default());
+    assert_eq!(on_response("Negotiate"), Err(Error::NeedsHttp11));
+    assert_eq!(on_response("Basic"), Ok(Next::NotOffered));
+}
+
+#[test]
+fn a_user_who_is_not_looked_up_is_nobody() {
+    let deny = |reason: Option<Denied>| {
+        let (mut client, mut server) = (client(PASSWORD), server());
+        let negotiate = client.start(Scheme::Ntlm).unwrap();
+        let challenge = send(&mut server, &negotiate).unwrap();
+        let authenticate = header(next(&mut client, challenge).unwrap());
+        let headers = [(authenticate.name, &authenticate.value)];
+        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+        let Step::LookUp(look_up) = step else { panic!("{step:?}") };
+        assert_eq!(look_up.claimed_user().to_string(), "EXAMPLE\\alice");
+        assert_eq!(look_up.claim().network_logon().unwrap().user.user(), "alice");
+        let refusal = reason.map(|reason| look_up.deny(reason));
+        assert!(server.accepted().is_none());
+        assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
+        refusal
+    };
+    assert_eq!(deny(None), None);
+    let refusal = deny(Some(Denied::UnknownUser)).unwrap();
+    assert_eq!(refusal.reason, Error::Exchange(Denied::UnknownUser.into()));
+    assert_eq!(refusal.reply.values, ["NTLM"]);
+}
+
+#[test]
+fn anonymous_clients_come_in_where_the_policy_lets_them() {
+    let enter = |allow| {
+        let mut policy = server::Policy::default();
+        policy.allow_anonymous = allow;
+        let server = Server::new(Names::standalone("WEB")).with_policy(policy);
+        let mut client = ClientConnection::new(Client::new(Credentials::anonymous()));
+        log_in(&mut client, &mut ServerConnection::new(server))
+    };
+    assert_eq!(enter(true), Ok((200, vec![("X-User", "nobody".into())])));
+    assert_eq!(enter(false), Err(Error::Exchange(Refused::Anonymous.into())));
+}
+
+#[test]
+fn errors_of_the_exchange_pass_through() {
+    let mut server = server();
+    let no_character_set = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\0\0\0\0");
+    let answer = answer(&mut server, &[("Authorization", &no_character_set)]);
+    assert_eq!(answer, Err(Error::Exchange(Unexpected::CharacterSet.into())));
+    assert_eq!(
+        answer.unwrap_err().to_string(),
+        ntlm::Error::from(Unexpected::CharacterSet).to_string()
+    );
+}
+
+#[test]
+fn keys_are_for_those_who_seal_inside_of_http() {
+    let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
+    let client = Client::new(credentials).with_protection(Protection::Seal);
+    let (mut client, mut server) = (ClientConnection::new(client), server());
+    let response = log_in(&mut client, &mut server).unwrap();
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    let mut client_side = client.take_keys().unwrap().into_session().unwrap();
+    assert!(client.take_keys().is_none());
+    let mut server_side = server.into_accepted().unwrap().keys.into_session().unwrap();
+    let mut message = *b"<s:Envelope/>";
+    let signature = client_side.seal(&mut message).unwrap();
+    server_side.unseal(&mut message, &signature).unwrap();
+    assert_eq!(&message, b"<s:Envelope/>");
+}
+
+#[test]
+fn nothing_shows_the_tokens() {
+    let mut client = client(PASSWORD);
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    let shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
+    assert!(!shown.contains("TlRM") && !shown.contains(PASSWORD), "{shown}");
+}
