@@ -1,0 +1,356 @@
+//! Serves a directory behind NTLM, over HTTP and HTTPS.
+//!
+//! ```text
+//! cargo run --example http_server
+//! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8080/
+//! ```
+//!
+//! Each line of output is what an administrator who audits NTLM wants to see: who logged in, from
+//! where, with which kind of response and flags, or why not.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ntlm::error::Denied;
+use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step, Version};
+use ntlm::server::{Accepted, Names, Policy};
+use ntlm::{Binding, ChannelBindings, LmCompatibility, NtHash, Os, Server, UserName};
+use ntlm_http_examples::users::{self, Users};
+use ntlm_http_examples::{files, tls};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio_rustls::TlsAcceptor;
+
+/// Serves a directory behind NTLM.
+#[derive(Parser)]
+struct Arguments {
+    /// What to serve.
+    #[arg(default_value = ".")]
+    directory: PathBuf,
+    /// Where to listen for HTTP; port 0 takes any.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where to listen for HTTPS too.
+    #[arg(long, value_name = "ADDRESS", requires = "certificate", requires = "key")]
+    tls_listen: Option<SocketAddr>,
+    /// The certificate for HTTPS, with its chain (PEM).
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Who may log in: lines `DOMAIN\user:NT hash`. Without it, `alice` of any domain, with the password
+    /// "correct horse".
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// Read a password from standard input, print its NT hash for the file of users, and exit.
+    #[arg(long)]
+    hash: bool,
+    /// The LM compatibility level, 0-5: 5 takes NTLMv2 alone, 4 NTLMv1 too, 3 and less all.
+    #[arg(long, value_name = "LEVEL", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=5))]
+    level: u8,
+    /// Whether HTTPS clients must be bound to the TLS channel.
+    #[arg(long, value_enum, default_value_t = Bindings::WhenPresent)]
+    channel_bindings: Bindings,
+    /// Insist on a message integrity code.
+    #[arg(long)]
+    require_mic: bool,
+    /// Offer `Negotiate` too; under it, bare NTLM messages are understood.
+    #[arg(long)]
+    negotiate: bool,
+    /// Ask as a proxy does: 407, `Proxy-Authenticate`. It still answers by itself.
+    #[arg(long)]
+    proxy: bool,
+    /// Log the steps of each exchange too.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bindings {
+    Ignore,
+    WhenPresent,
+    Require,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    if arguments.hash {
+        let password = io::read_to_string(io::stdin())?;
+        println!("{}", users::digits(&NtHash::of_password(password.trim_end_matches('\n'))));
+        return Ok(());
+    }
+    let site = Arc::new(Site::new(&arguments)?);
+    let listener = TcpListener::bind(arguments.listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let plain = Entrance { site: site.clone(), server: server(&arguments, None), tls: None };
+    tokio::spawn(Arc::new(plain).serve(listener));
+
+    if let (Some(address), Some(certificate), Some(key)) =
+        (arguments.tls_listen, &arguments.certificate, &arguments.key)
+    {
+        let (acceptor, bindings) = tls::acceptor(certificate, key)?;
+        let listener = TcpListener::bind(address).await?;
+        println!("listening on https://{}", listener.local_addr()?);
+        let server = server(&arguments, Some(bindings));
+        let secure = Entrance { site, server, tls: Some(acceptor) };
+        tokio::spawn(Arc::new(secure).serve(listener));
+    }
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
+/// What NTLM is to this server. On plain HTTP there is no channel to be bound to.
+fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
+    let mut policy = Policy::default();
+    policy.lm_compatibility =
+        LmCompatibility::try_from(arguments.level).unwrap_or(policy.lm_compatibility);
+    policy.require_mic = arguments.require_mic;
+    let names = Names::member("WEB", "EXAMPLE").with_dns_computer("localhost");
+    let Some(bindings) = bindings else { return Server::new(names).with_policy(policy) };
+    policy.channel_bindings = match arguments.channel_bindings {
+        Bindings::Ignore => Binding::Ignore,
+        Bindings::WhenPresent => Binding::WhenPresent,
+        Bindings::Require => Binding::Require,
+    };
+    Server::new(names).with_policy(policy).with_channel_bindings(bindings)
+}
+
+/// What is served, and to whom.
+struct Site {
+    directory: PathBuf,
+    users: Users,
+    schemes: Vec<Scheme>,
+    is_proxy: bool,
+    is_verbose: bool,
+}
+
+impl Site {
+    fn new(arguments: &Arguments) -> Result<Self, Box<dyn std::error::Error>> {
+        let users = match &arguments.users {
+            Some(file) => Users::read(file)?,
+            None => Users::one("alice", "correct horse"),
+        };
+        let ntlm = [Scheme::Ntlm].into_iter();
+        Ok(Self {
+            directory: arguments.directory.canonicalize()?,
+            users,
+            schemes: arguments
+                .negotiate
+                .then_some(Scheme::Negotiate)
+                .into_iter()
+                .chain(ntlm)
+                .collect(),
+            is_proxy: arguments.proxy,
+            is_verbose: arguments.verbose,
+        })
+    }
+}
+
+/// One listener: with TLS or without.
+struct Entrance {
+    site: Arc<Site>,
+    server: Server,
+    tls: Option<TlsAcceptor>,
+}
+
+/// How long a client may take for the TLS handshake, and for the headers of a request, which is
+/// also how long a connection may stay idle.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Entrance {
+    async fn serve(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    tokio::spawn(self.clone().greet(stream, peer));
+                }
+                // Out of file descriptors, most likely: some will be given back.
+                Err(error) => {
+                    eprintln!("{error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn greet(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else { return self.converse(stream, peer).await };
+        match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, peer).await,
+            Ok(Err(error)) => println!("no-tls from={peer} reason={:?}", error.to_string()),
+            Err(_) => println!("no-tls from={peer} reason=\"too slow\""),
+        }
+    }
+
+    /// One connection, and with it one state of NTLM, which ends with it.
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
+        let server = self.server.clone();
+        let connection = if self.site.is_proxy {
+            ServerConnection::for_proxy(server)
+        } else {
+            ServerConnection::new(server)
+        };
+        // hyper hands out one request of a connection at a time, so that nobody waits here.
+        let connection = Mutex::new(connection.with_schemes(self.site.schemes.clone()));
+        let service = service_fn(async |request| {
+            self.site.answer(&mut *connection.lock().await, peer, request).await
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = connection.await {
+            if self.site.is_verbose {
+                println!("closed from={peer} reason={:?}", error.to_string());
+            }
+        }
+    }
+}
+
+impl Site {
+    async fn answer(
+        &self,
+        connection: &mut ServerConnection,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<files::Body>> {
+        let version = match request.version() {
+            hyper::Version::HTTP_10 => Version::Http10,
+            hyper::Version::HTTP_11 => Version::Http11,
+            _ => Version::Http2,
+        };
+        let accepted = match connection.on_request(version, request.headers(), &mut Os) {
+            Step::Authenticated(accepted) => accepted,
+            Step::Accepted(accepted) => {
+                log_login(peer, accepted);
+                accepted
+            }
+            Step::LookUp(look_up) => {
+                let user = look_up.claimed_user().clone();
+                let verified = match self.users.find(&user) {
+                    Some(hash) => look_up.verify(|claim| claim.with_nt_hash(hash)),
+                    None => Err(look_up.deny(Denied::UnknownUser)),
+                };
+                match verified {
+                    Ok(accepted) => {
+                        log_login(peer, accepted);
+                        accepted
+                    }
+                    Err(refusal) => return refuse(peer, Some(&user), refusal, request).await,
+                }
+            }
+            Step::Refused(refusal) => return refuse(peer, None, refusal, request).await,
+            // A normal step: nothing for the log.
+            Step::Continue(answer) => {
+                if self.is_verbose {
+                    println!("step from={peer} status={} {}", answer.status, request.uri());
+                }
+                return reply(answer, request).await;
+            }
+            step => return Err(io::Error::other(format!("{step:?}"))),
+        };
+        let user = accepted.user.as_ref().map_or("anonymous".into(), ToString::to_string);
+        let mut response = self.serve(&user, request).await?;
+        if let Ok(user) = HeaderValue::from_str(&files::percent_encode(&user)) {
+            response.headers_mut().insert(HeaderName::from_static("x-user"), user);
+        }
+        Ok(response)
+    }
+
+    /// The request of a user who is known.
+    async fn serve(
+        &self,
+        user: &str,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<files::Body>> {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, _) => {
+                let body = collect(request).await?;
+                Ok(files::text(StatusCode::OK, format!("{} bytes from {user}\n", body.len())))
+            }
+            (&Method::GET | &Method::HEAD, "/redirect") => Ok(files::redirect("/")),
+            (&Method::GET | &Method::HEAD, path) => {
+                let response = files::serve(&self.directory, path).await?;
+                drain(request).await?;
+                Ok(response)
+            }
+            _ => Ok(files::text(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD or POST\n".into())),
+        }
+    }
+}
+
+/// What NTLM wants to be replied, once the request was read to its end: otherwise the connection
+/// would close, and the exchange with it.
+async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<files::Body>> {
+    drain(request).await?;
+    let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
+    let mut response = files::text(status, "This wants NTLM.\n".into());
+    let name: HeaderName = reply.name.parse().map_err(io::Error::other)?;
+    for value in reply.values {
+        response.headers_mut().append(&name, value.parse().map_err(io::Error::other)?);
+    }
+    Ok(response)
+}
+
+/// All refusals look alike to the client; the log knows more.
+async fn refuse(
+    peer: SocketAddr,
+    user: Option<&UserName>,
+    refusal: Refusal,
+    request: Request<Incoming>,
+) -> io::Result<Response<files::Body>> {
+    let Refusal { reason, .. } = &refusal;
+    let user = user.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
+    println!("refused{user} from={peer} reason={:?} detail={reason:?}", reason.to_string());
+    reply(refusal.reply, request).await
+}
+
+fn log_login(peer: SocketAddr, accepted: &Accepted) {
+    // Names come from the client: `{:?}` escapes what would break a log.
+    let quoted = |text: Option<&dyn Display>| {
+        text.map_or("none".into(), |text| format!("{:?}", text.to_string()))
+    };
+    let user = accepted.user.as_ref().map(|user| user as &dyn Display);
+    let target = accepted.target_name.as_ref().map(|target| target as &dyn Display);
+    println!(
+        "login user={} from={peer} response={} mic={} bindings={} target={} workstation={:?} flags={}",
+        quoted(user),
+        accepted.response.map_or("none".into(), |kind| format!("{kind:?}")),
+        yes_or_no(accepted.mic_checked),
+        yes_or_no(accepted.bindings_checked),
+        quoted(target),
+        accepted.workstation.to_string(),
+        accepted.keys.flags(),
+    );
+}
+
+fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
+}
+
+/// The longest body that is read.
+const MAX_BODY_LEN: usize = 16 << 20;
+
+async fn collect(request: Request<Incoming>) -> io::Result<bytes::Bytes> {
+    let body = Limited::new(request.into_body(), MAX_BODY_LEN);
+    Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
+}
+
+async fn drain(request: Request<Incoming>) -> io::Result<()> {
+    collect(request).await.map(drop)
+}

@@ -1,0 +1,160 @@
+//! A directory as web pages.
+
+use std::fmt::Write;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+use tokio_util::io::ReaderStream;
+
+/// The body of a response: text, or a file piece by piece.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+pub fn text(status: StatusCode, text: String) -> Response<Body> {
+    page(status, "text/plain; charset=utf-8", text)
+}
+
+pub fn redirect(location: &str) -> Response<Body> {
+    let mut response = text(StatusCode::FOUND, format!("{location}\n"));
+    if let Ok(location) = location.parse() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// What a path of a URL names below the directory: a file, or a list of files.
+pub async fn serve(directory: &Path, path: &str) -> io::Result<Response<Body>> {
+    let not_found = || text(StatusCode::NOT_FOUND, "not found\n".into());
+    let Some(place) = below(directory, path) else { return Ok(not_found()) };
+    let metadata = match tokio::fs::metadata(&place).await {
+        Ok(metadata) => metadata,
+        Err(_) => return Ok(not_found()),
+    };
+    if metadata.is_file() {
+        return file(&place, metadata.len()).await;
+    }
+    if !path.ends_with('/') {
+        return Ok(redirect(&format!("{path}/")));
+    }
+    list(&place, path).await
+}
+
+async fn file(place: &Path, length: u64) -> io::Result<Response<Body>> {
+    let file = tokio::fs::File::open(place).await?;
+    let body = StreamBody::new(ReaderStream::new(file).map_ok(Frame::data));
+    let mut response = Response::new(body.boxed_unsync());
+    let content_type = match place.extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css",
+        Some("js") => "text/javascript",
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("svg") => "image/svg+xml",
+        Some("txt" | "md" | "rs" | "toml") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    Ok(response)
+}
+
+async fn list(place: &Path, path: &str) -> io::Result<Response<Body>> {
+    let mut names = Vec::new();
+    let mut entries = tokio::fs::read_dir(place).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        let slash = if entry.file_type().await?.is_dir() { "/" } else { "" };
+        names.push(entry.file_name().to_string_lossy().into_owned() + slash);
+    }
+    names.sort();
+    let title = escape(path);
+    let mut html = format!("<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n<ul>\n");
+    for name in names {
+        let link = percent_encode(&name).replace("%2F", "/");
+        let _ = writeln!(html, "<li><a href=\"{link}\">{}</a>", escape(&name));
+    }
+    html.push_str("</ul>\n");
+    Ok(page(StatusCode::OK, "text/html; charset=utf-8", html))
+}
+
+fn page(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
+    let body = Full::from(text).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The place below the directory, `None` if the path leads out of it.
+fn below(directory: &Path, path: &str) -> Option<PathBuf> {
+    let path = percent_decode(path)?;
+    let mut place = directory.to_owned();
+    for component in Path::new(path.trim_start_matches('/')).components() {
+        match component {
+            Component::Normal(name) => place.push(name),
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    Some(place)
+}
+
+/// Each byte that a URL cannot hold as `%` and two digits; also the slash.
+pub fn percent_encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~\\".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = rest.get(2..)?;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leads_out_of_the_directory() {
+        let place = |path| below(Path::new("/srv"), path);
+        assert_eq!(place("/a/./b%20c"), Some("/srv/a/b c".into()));
+        assert_eq!(place("//etc/passwd"), Some("/srv/etc/passwd".into()));
+        for path in ["/..", "/a/../../b", "/%2e%2e/b", "/%2", "/%zz", "/%ff"] {
+            assert_eq!(place(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_survive_the_link_to_them() {
+        for name in ["a b", "σ<\"&%", "EXAMPLE\\jürgen"] {
+            assert_eq!(percent_decode(&percent_encode(name)).as_deref(), Some(name));
+        }
+    }
+}

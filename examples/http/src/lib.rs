@@ -1,0 +1,5 @@
+//! What the examples over HTTP share.
+
+pub mod files;
+pub mod tls;
+pub mod users;

@@ -1,0 +1,99 @@
+//! Users in a small file of NT hashes.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ntlm::{NtHash, UserName};
+
+/// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits. Empty lines
+/// and lines that start with `#` are passed over.
+///
+/// NT hashes are as good as passwords: keep the file as such.
+#[derive(Debug, Default)]
+pub struct Users {
+    /// By the name in upper case, as Windows compares names.
+    hashes: HashMap<UserName, NtHash>,
+}
+
+impl Users {
+    /// One user with a password, for trying things out.
+    pub fn one(name: &str, password: &str) -> Self {
+        let mut users = Self::default();
+        users.insert(UserName::from(name), NtHash::of_password(password));
+        users
+    }
+
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        text.parse()
+    }
+
+    /// The hash of a user. A user without a domain in the file has it in any domain: clients send
+    /// the domain that they were told, which may be any.
+    pub fn find(&self, user: &UserName) -> Option<&NtHash> {
+        let key = user.to_uppercase();
+        let anywhere = UserName::new(key.user().clone(), "");
+        self.hashes.get(&key).or_else(|| self.hashes.get(&anywhere))
+    }
+
+    fn insert(&mut self, user: UserName, hash: NtHash) {
+        self.hashes.insert(user.to_uppercase(), hash);
+    }
+}
+
+impl std::str::FromStr for Users {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut users = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = || format!("line {}: not DOMAIN\\user:32 hexadecimal digits", number + 1);
+            let (name, hash) = line.rsplit_once(':').ok_or_else(wrong)?;
+            let hash = nt_hash(hash.trim()).ok_or_else(wrong)?;
+            users.insert(UserName::from(name.trim()), hash);
+        }
+        Ok(users)
+    }
+}
+
+/// An NT hash of 32 hexadecimal digits.
+pub fn nt_hash(digits: &str) -> Option<NtHash> {
+    let is_hexadecimal = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal)?;
+    Some(NtHash::from(number.to_be_bytes()))
+}
+
+/// The 32 hexadecimal digits of an NT hash.
+pub fn digits(hash: &NtHash) -> String {
+    hash.expose().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_found_in_any_case_and_without_a_domain_in_any_domain() {
+        let text = "# who\n\nLAB\\Alice:0123456789abcdef0123456789ABCDEF\n\
+            bob:00000000000000000000000000000001\n";
+        let users: Users = text.parse().unwrap();
+        let find = |name: &str| users.find(&UserName::from(name)).map(digits);
+        let alice = Some("0123456789abcdef0123456789abcdef".to_owned());
+        assert_eq!(find("lab\\ALICE"), alice);
+        assert_eq!(find("alice"), None);
+        assert_eq!(find("OTHER\\alice"), None);
+        assert!(find("bob").is_some() && find("ANY\\Bob").is_some());
+    }
+
+    #[test]
+    fn lines_that_are_no_users_are_named() {
+        for line in ["alice", "alice:12", "alice:+123456789abcdef0123456789abcdef"] {
+            let error = format!("# one\n{line}").parse::<Users>().unwrap_err();
+            assert!(error.starts_with("line 2:"), "{error}");
+        }
+    }
+}
