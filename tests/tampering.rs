@@ -2,7 +2,8 @@
 //!
 //! Where a MIC was promised, nothing passes. Where there is none, the protocol protects less: the
 //! fields in which a flipped bit can pass are listed here, and each of them is harmless, or
-//! something that only the policy can forbid. Whatever passes NTLMv2, the user is who it was.
+//! something that only the policy can forbid. Whatever passes NTLMv2 or LMv2, the user is who it
+//! was.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -12,10 +13,13 @@ use std::collections::BTreeSet;
 
 use common::{Fixed, NOW, ntlmv2_without_mic};
 use ntlm::client::Policy as ClientPolicy;
+use ntlm::crypto::ResponseKey;
 use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy};
 use ntlm::session::Protection;
-use ntlm::wire::{AvPairsBuf, Challenge, Negotiate, NegotiateFlags as Flags};
-use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server};
+use ntlm::wire::{
+    Authenticate, AvPairsBuf, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags,
+};
+use ntlm::{Client, Credentials, Error, LmCompatibility, NtHash, ResponseKind, Server, Text};
 
 /// An exchange in which each message can be changed on its way.
 trait Exchange {
@@ -77,6 +81,36 @@ impl Exchange for WithoutMic {
     }
 }
 
+/// A client that sends an LMv2 response alone, as Cyrus SASL's does.
+struct Lmv2Alone(Server);
+
+impl Exchange for Lmv2Alone {
+    fn run(&self, change: &dyn Fn(usize, &mut Vec<u8>)) -> Result<Accepted, Error> {
+        let environment = &mut Fixed::default();
+        let flags = Flags::from_bits_retain(0x0008_8205);
+        let mut negotiate = Vec::new();
+        Negotiate { flags, ..Negotiate::default() }.emit(&mut negotiate)?;
+        change(1, &mut negotiate);
+        let (mut challenge, handshake) = self.0.challenge(&negotiate, environment)?;
+        change(2, &mut challenge);
+        let challenge = Challenge::parse(&challenge)?;
+        let (user, domain) = (Text::from("alice"), Text::from("EXAMPLE"));
+        let key = ResponseKey::new(&NtHash::of_password("secret"), &user, &domain);
+        let lmv2 = key.lmv2_response(&challenge.server_challenge, &[0xcc; 8]);
+        let message = Authenticate {
+            lm_response: LmResponse::new(&lmv2),
+            user: &user.to_utf16le(),
+            domain: &domain.to_utf16le(),
+            flags: Some(challenge.flags),
+            ..Authenticate::default()
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes)?;
+        change(3, &mut bytes);
+        finish(handshake, &bytes)
+    }
+}
+
 fn finish(handshake: AwaitAuthenticate, authenticate: &[u8]) -> Result<Accepted, Error> {
     let claim = handshake.read(authenticate, &mut Fixed::default())?;
     common::accept(claim, "secret")
@@ -110,10 +144,19 @@ fn a_promised_mic_catches_every_bit() {
 
 #[test]
 fn a_promised_mic_catches_every_bit_of_a_connectionless_exchange() {
-    for protection in [Protection::Sign, Protection::Seal] {
+    for protection in [Protection::None, Protection::Sign, Protection::Seal] {
         let connection = connection(LmCompatibility::SendNtlmv2, protection);
         assert_passing(&Datagram(connection), &[]);
     }
+}
+
+#[test]
+fn a_promised_mic_catches_every_bit_of_oem_text() {
+    let mut connection = connection(LmCompatibility::SendNtlmv2, Protection::Seal);
+    let mut policy = Policy::default();
+    policy.offer -= Flags::NEGOTIATE_UNICODE;
+    connection.server = connection.server.with_policy(policy);
+    assert_passing(&connection, &[]);
 }
 
 /// What no response covers: the server does not act on it, or only the policy can forbid it
@@ -166,6 +209,27 @@ fn ntlmv1_binds_little_but_the_challenge() {
     let lm = [&passing[..], &["3 LmChallengeResponse"]].concat();
     assert_passing(&connection(LmCompatibility::SendNtlm, Protection::None), &lm);
     assert_passing(&connection(LmCompatibility::SendLmAndNtlm, Protection::None), &lm);
+    // With a key in the message: whoever changes it makes the client's key another one.
+    let key = [&lm[..], &["3 EncryptedRandomSessionKey"]].concat();
+    for protection in [Protection::Sign, Protection::Seal] {
+        assert_passing(&connection(LmCompatibility::SendNtlm, protection), &key);
+        // There is no first message.
+        let key: Vec<_> = key.iter().copied().filter(|field| !field.starts_with('1')).collect();
+        let connection = connection(LmCompatibility::SendNtlm, protection);
+        assert_passing(&Datagram(connection), &key);
+    }
+}
+
+/// An LMv2 response alone binds the user and both challenges, and nothing else.
+#[test]
+fn lmv2_alone_binds_the_user_and_the_challenges() {
+    let mut connection = connection(LmCompatibility::SendNtlmv2, Protection::None);
+    let mut policy = Policy::default();
+    policy.allow_lmv2_alone = true;
+    connection.server = connection.server.with_policy(policy);
+    let more = ["2 TargetInfo", "3 DomainName", "3 UserName", "3 NegotiateFlags"];
+    let passing = [&UNCOVERED[..], &DESCRIPTORS, &more].concat();
+    assert_passing(&Lmv2Alone(connection.server), &passing);
 }
 
 #[test]
@@ -201,7 +265,7 @@ fn assert_passing(exchange: &dyn Exchange, expected: &[&str]) {
 }
 
 fn assert_same_user(accepted: &Accepted) {
-    if accepted.response == Some(ResponseKind::Ntlmv2) {
+    if matches!(accepted.response, Some(ResponseKind::Ntlmv2 | ResponseKind::Lmv2)) {
         let user = accepted.user.as_ref().unwrap();
         assert!(user.user().eq_ignore_case(&"alice".into()), "{user}");
         assert!(user.domain().eq_ignore_case(&"EXAMPLE".into()), "{user}");
