@@ -35,14 +35,19 @@ fn main() -> Result<(), Error> {
     title("Then messages are signed or sealed");
     let mut client_side = response.keys.into_session()?;
     let mut server_side = accepted.keys.into_session()?;
-    let signature = client_side.sign(b"signed, and readable")?;
+    let message = b"Anybody can read this.";
+    let signature = client_side.sign(message)?;
+    println!("signed       {:?}", text(message));
     println!("signature    {}", hex(signature.as_bytes()));
-    server_side.verify(b"signed, and readable", &signature)?;
-    let mut message = *b"sealed";
+    server_side.verify(message, &signature)?;
+    println!("verified");
+    let mut message = *b"Nobody else can read this.";
+    println!("plaintext    {:?}", text(&message));
     let signature = client_side.seal(&mut message)?;
     println!("ciphertext   {}", hex(&message));
+    println!("signature    {}", hex(signature.as_bytes()));
     server_side.unseal(&mut message, &signature)?;
-    println!("plaintext    {}", message.escape_ascii());
+    println!("unsealed     {:?}", text(&message));
 
     title("Connectionless: the server speaks first, messages may come in any order");
     let (challenge, await_authenticate) = server.challenge_datagram(&mut Os)?;
@@ -53,16 +58,17 @@ fn main() -> Result<(), Error> {
     report(&accepted);
     let client_side = response.keys.into_datagram_session()?;
     let server_side = accepted.keys.into_datagram_session()?;
-    let signature = client_side.sign(0, b"signed, and readable")?;
-    println!("signature    {}", hex(signature.as_bytes()));
-    server_side.verify(0, b"signed, and readable", &signature)?;
-    let (mut first, mut second) = (*b"first", *b"second");
+    let message = b"Datagram 0 is readable.";
+    let signature = client_side.sign(0, message)?;
+    server_side.verify(0, message, &signature)?;
+    println!("signed       {:?}, verified", text(message));
+    let (mut first, mut second) = (*b"Datagram 1", *b"Datagram 2");
     let first_signature = client_side.seal(1, &mut first)?;
     let second_signature = client_side.seal(2, &mut second)?;
     println!("ciphertext   {}, {}", hex(&first), hex(&second));
     server_side.unseal(2, &mut second, &second_signature)?;
     server_side.unseal(1, &mut first, &first_signature)?;
-    println!("received     {}, then {}", second.escape_ascii(), first.escape_ascii());
+    println!("received     {:?}, then {:?}", text(&second), text(&first));
 
     title("A wrong password is refused");
     let mallory = Client::new(Credentials::password("EXAMPLE\\alice", "battery staple"));
@@ -95,10 +101,12 @@ fn lookup(user: &UserName) -> Option<NtHash> {
 }
 
 fn report(accepted: &Accepted) {
-    // Names come from the peer: `{:?}` escapes what would break a log.
-    let user = accepted.user.as_ref().map(ToString::to_string);
-    let Accepted { workstation, response, mic_checked, .. } = accepted;
-    println!("accepted     {user:?} from {workstation:?} by {response:?}, MIC: {mic_checked}");
+    // Names come from the peer: where that could break a log, print them with `{:?}`.
+    let user = accepted.user.as_ref().map_or("nobody".into(), ToString::to_string);
+    let response = accepted.response.map_or("nothing".into(), |kind| format!("{kind:?}"));
+    let mic = if accepted.mic_checked { "checked" } else { "none" };
+    let workstation = accepted.workstation.to_string();
+    println!("accepted     {user} from {workstation}, proven by {response}, MIC {mic}");
 }
 
 fn title(text: &str) {
@@ -107,6 +115,10 @@ fn title(text: &str) {
 
 fn show(direction: &str, token: &[u8]) {
     println!("{direction}: {}", inspect::annotate(token));
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {
