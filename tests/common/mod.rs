@@ -26,7 +26,7 @@ impl Fixed {
     }
 }
 
-/// 2026-11-22 09:30:00 UTC.
+/// 2026-11-22 03:30:00 UTC.
 pub const NOW: FileTime = FileTime::from_ticks(134_397_918_000_000_000);
 
 impl Default for Fixed {
@@ -95,10 +95,11 @@ pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
     }
 }
 
-/// Prints a line also when the test passes, which `println!` does not.
+/// Prints a line of its own also when the test passes, which `println!` does not. If tests run one
+/// by one, the runner has begun a line with the test's name.
 pub fn report(line: &str) {
     use std::io::Write;
-    writeln!(std::io::stdout(), "{line}").expect("standard output");
+    write!(std::io::stdout(), "\n{line}\n").expect("standard output");
 }
 
 /// An environment that lacks time or randomness, and gives what it has.
@@ -128,15 +129,28 @@ pub fn data(name: &str) -> PathBuf {
 }
 
 pub fn read_json(path: &Path) -> Value {
-    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    try_read_json(path).unwrap_or_else(|what| panic!("{what}"))
+}
+
+/// A file that strangers may have given.
+pub fn try_read_json(path: &Path) -> Result<Value, String> {
+    let at = |error: &dyn core::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| at(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| at(&error))
 }
 
 /// The bytes of a string of hexadecimal digits.
 pub fn unhex(digits: &str) -> Vec<u8> {
-    assert!(digits.len() % 2 == 0, "{digits}");
-    let byte = |i| u8::from_str_radix(&digits[i..i + 2], 16).expect(digits);
-    (0..digits.len()).step_by(2).map(byte).collect()
+    try_unhex(digits).unwrap_or_else(|| panic!("not hexadecimal: {digits}"))
+}
+
+pub fn try_unhex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| {
+        let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+        u8::try_from(digit(0)? << 4 | digit(1)?).ok()
+    };
+    pairs.map(byte).collect()
 }
 
 pub fn hex(bytes: &[u8]) -> String {
