@@ -87,9 +87,13 @@ pub enum Refused {
     /// The session key is to come from the LM hash, which is not at hand.
     #[error("the session key needs an LM hash")]
     NoLmHash,
-    /// A name of ours cannot be written in the character set that the peer chose.
-    #[error("a name of ours does not fit the character set: {0}")]
+    /// A name of ours cannot be written in the character set that the peer chose, or is too long.
+    #[error("a name of ours does not fit: {0}")]
     OurName(TextError),
+    /// The policy requires a MIC, and the challenge leaves no room for one: only NTLMv2 has it, and
+    /// only if the server tells the time.
+    #[error("the exchange would have no MIC")]
+    NoMic,
     /// The message is longer than the policy allows.
     #[error("the message is too long")]
     TooLong,

@@ -8,7 +8,8 @@
 //!
 //! # A whole exchange
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use ntlm::error::{Denied, Error};
 //! use ntlm::server::{Claim, Names};
 //! use ntlm::session::Protection;

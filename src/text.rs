@@ -104,6 +104,9 @@ pub enum TextError {
     /// The code page has no character for a byte, or no byte for a character.
     #[error("the OEM code page lacks a character of the text")]
     NotInCodePage,
+    /// The text has more than the 65 535 bytes that a field can hold.
+    #[error("the text exceeds 65535 bytes")]
+    TooLong,
 }
 
 impl Text {
@@ -148,19 +151,20 @@ impl Text {
     ///
     /// # Errors
     /// [`TextError::NotInCodePage`] if `code_page` has no byte for a character, or if a lone
-    /// surrogate would have to become one.
+    /// surrogate would have to become one; [`TextError::TooLong`].
     pub fn encode(
         &self,
         character_set: CharacterSet,
         code_page: &dyn CodePage,
     ) -> Result<Vec<u8>, TextError> {
-        match character_set {
-            CharacterSet::Unicode => Ok(self.to_utf16le()),
+        let bytes = match character_set {
+            CharacterSet::Unicode => self.to_utf16le(),
             CharacterSet::Oem => self
                 .as_str()
                 .and_then(|text| code_page.encode(text))
-                .ok_or(TextError::NotInCodePage),
-        }
+                .ok_or(TextError::NotInCodePage)?,
+        };
+        if bytes.len() > usize::from(u16::MAX) { Err(TextError::TooLong) } else { Ok(bytes) }
     }
 
     /// The text, unless it holds a lone surrogate.

@@ -15,7 +15,7 @@ use ntlm::wire::{
 };
 use ntlm::{
     ChannelBindings, Client, Credentials, EnvironmentError, Error, FileTime, LmCompatibility, Text,
-    UserName,
+    TextError, UserName,
 };
 
 /// What a modern server answers to a client that asks to seal.
@@ -385,6 +385,29 @@ fn a_challenge_of_any_length_is_not_read() {
     assert_eq!(respond(&alice(), &long).unwrap_err(), Refused::TooLong.into());
 }
 
+/// Whoever takes the server's time away takes the MIC away, and with its `TargetInfo` all that the
+/// response says of channel and target.
+#[test]
+fn a_client_can_insist_on_a_mic() {
+    let insists = |level| {
+        let mut policy = with_level(level);
+        policy.require_mic = true;
+        alice().with_policy(policy)
+    };
+    let client = insists(LmCompatibility::SendNtlmv2);
+    let mut timeless = AvPairsBuf::default();
+    timeless.push_text(AvId::NB_DOMAIN_NAME, &"EXAMPLE".into()).unwrap();
+    assert!(respond(&client, &challenge(SERVER, Some(&server_info()))).is_ok());
+    for target_info in [None, Some(&timeless)] {
+        let challenge = challenge(SERVER, target_info);
+        assert!(respond(&alice(), &challenge).is_ok());
+        assert_eq!(respond(&client, &challenge).unwrap_err(), Refused::NoMic.into());
+    }
+    let challenge = challenge(SERVER, Some(&server_info()));
+    let ntlmv1 = insists(LmCompatibility::SendNtlm);
+    assert_eq!(respond(&ntlmv1, &challenge).unwrap_err(), Refused::NoMic.into());
+}
+
 /// The LM hash is made in the OEM code page, in upper case.
 #[test]
 fn lm_responses_use_the_code_page() {
@@ -582,7 +605,7 @@ fn a_blocked_client_says_nothing_at_all() {
 }
 
 #[test]
-fn a_field_that_does_not_fit_is_an_error_and_no_message() {
+fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
     let bytes = challenge(SERVER, Some(&server_info()));
     let long = "x".repeat(40_000);
     for client in [
@@ -590,7 +613,8 @@ fn a_field_that_does_not_fit_is_an_error_and_no_message() {
         alice().with_workstation(&*long),
         alice().with_target(&*long),
     ] {
-        assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
+        let too_long = Refused::OurName(TextError::TooLong);
+        assert_eq!(respond(&client, &bytes).unwrap_err(), too_long.into());
     }
     // The server's list fits, but not with what the client adds.
     let mut pairs = server_info();

@@ -16,7 +16,7 @@ use ntlm::wire::{
 };
 use ntlm::{
     Binding, ChannelBindings, Client, Credentials, EnvironmentError, Error, FileTime,
-    LmCompatibility, NtHash, ResponseKind, Server, Text, UserName, client,
+    LmCompatibility, NtHash, ResponseKind, Server, Text, TextError, UserName, client,
 };
 
 fn names() -> Names {
@@ -997,6 +997,21 @@ fn without_time_or_randomness_there_is_no_challenge() {
         let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
         let result = handshake.read(&exchange.authenticate, &mut Broken(error));
         assert_eq!(result.is_err(), error == EnvironmentError::Clock);
+    }
+}
+
+#[test]
+fn a_name_that_does_not_fit_is_our_fault() {
+    let long = || "F".repeat(40_000);
+    let fits = || "F".repeat(30_000);
+    for names in [
+        Names::standalone(long()),
+        Names::standalone("FILES").with_dns_tree(long()),
+        Names::member(fits(), fits()),
+    ] {
+        let challenge = Server::new(names)
+            .challenge(&negotiate(Flags::NEGOTIATE_UNICODE), &mut Fixed::default());
+        assert_eq!(challenge.unwrap_err(), Refused::OurName(TextError::TooLong).into());
     }
 }
 

@@ -409,6 +409,7 @@ fn a_changed_datagram_leaves_nothing() {
 #[test]
 fn datagrams_are_sealed_with_extended_session_security_only() {
     let (client, server) = datagrams(SEAL);
+    assert_eq!(client.protection(), Protection::Sign);
     let mut message = *b"datagram";
     let needs = Error::from(Misuse::NeedsExtendedSessionSecurity);
     assert_eq!(client.seal(0, &mut message), Err(needs));

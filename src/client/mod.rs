@@ -68,6 +68,9 @@ impl Client {
     /// Names the service that is asked for, a service principal name such as
     /// `HTTP/www.example.com` (`MsvAvTargetName`). A server can refuse a client that meant
     /// another one.
+    ///
+    /// It travels in NTLMv2 responses, if the server sends `TargetInfo`, as all do since Windows
+    /// Vista; [`Policy::require_mic`] insists on that.
     #[must_use]
     pub fn with_target(self, service_principal_name: impl Into<Text>) -> Self {
         self.with(|config| {
@@ -85,6 +88,8 @@ impl Client {
     }
 
     /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
+    ///
+    /// It travels as the [target](Self::with_target) does.
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = Some(bindings))
@@ -165,7 +170,6 @@ impl Config {
 }
 
 /// A client that has sent its NEGOTIATE and waits for the CHALLENGE. One answer uses it up.
-#[derive(Debug)]
 #[must_use = "the exchange goes on with `respond`"]
 pub struct AwaitChallenge {
     config: Arc<Config>,
@@ -182,7 +186,7 @@ impl AwaitChallenge {
     ///   that NTLMv2 needs if messages are to be protected.
     /// - [`Error::Refused`]: the server did not grant what was asked for or what the policy
     ///   requires, chose a character set that a name of ours does not fit, or wants a session key
-    ///   from an LM hash that is not at hand; or the message is too long.
+    ///   from an LM hash that is not at hand; or the message, or a name of ours, is too long.
     /// - [`Error::Misuse`]: protection was asked for an anonymous client.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn respond(
@@ -192,6 +196,15 @@ impl AwaitChallenge {
     ) -> Result<Response, Error> {
         let Self { config, negotiate } = self;
         respond::respond(&config, Mode::Connection, &negotiate, challenge, environment)
+    }
+}
+
+impl fmt::Debug for AwaitChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitChallenge")
+            .field("config", &self.config)
+            .field("negotiate", &Counted(&self.negotiate))
+            .finish()
     }
 }
 

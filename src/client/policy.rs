@@ -35,10 +35,19 @@ pub struct Policy {
     /// Flags without which there is no exchange, besides SIGN and SEAL where they were
     /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold.
     /// Others are ignored here. Default: none.
+    ///
+    /// 128, 56 and KEY_EXCH belong in [`require_when_protected`](Self::require_when_protected):
+    /// they are never negotiated where nothing is protected (2.2.2.5, U and W).
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
     pub require_when_protected: NegotiateFlags,
+    /// Whether the exchange must have a MIC, which only NTLMv2 has, and only if the CHALLENGE tells
+    /// the time, as all servers since Windows Vista do. Default: no.
+    ///
+    /// Without it, whoever stands in between can take the server's `TargetInfo` away, and with it
+    /// the channel bindings and the target name that the response would carry.
+    pub require_mic: bool,
     /// The version to tell, `None` to tell none. Default: that of Windows Server 2022.
     pub version: Option<Version>,
     /// The OEM code page, for servers without UNICODE, and for LM hashes. Default: ASCII.
@@ -59,6 +68,7 @@ impl Default for Policy {
             offer: DEFAULT_OFFER,
             require: NegotiateFlags::empty(),
             require_when_protected: DEFAULT_STRENGTH,
+            require_mic: false,
             version: Some(Version::new(10, 0, 20_348)),
             code_page: &Ascii,
             max_message_len: 65_536,

@@ -13,7 +13,7 @@ use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::handshake::flags::{Mode, demand, of_protection, settle_client};
 use crate::handshake::transcript::Transcript;
 use crate::session::{Protection, SessionKeys};
-use crate::text::Text;
+use crate::text::{Text, TextError};
 use crate::wire::{
     Authenticate, AvFlags, AvId, AvPairs, AvPairsBuf, Challenge, ClientChallenge, LmResponse,
     NegotiateFlags, NtResponse,
@@ -32,6 +32,9 @@ pub(super) fn respond(
     let message = Challenge::parse(challenge)?;
     let flags = settle(config, mode, message.flags)?;
     let proof = prove(config, mode, flags, &message, environment)?;
+    if config.policy.require_mic && !proof.announces_mic {
+        return Err(Refused::NoMic.into());
+    }
     let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, environment)?;
     let (mut token, mic_offset) = emit(config, flags, &proof, &encrypted_key)?;
     if let Some(mic_offset) = mic_offset {
@@ -218,7 +221,9 @@ fn target_info(config: &Config, from_server: Option<AvPairs<'_>>) -> Result<AvPa
         pairs.push(AvId::CHANNEL_BINDINGS, bindings.md5())?;
     }
     let no_target = Text::default();
-    pairs.push_text(AvId::TARGET_NAME, config.target.as_ref().unwrap_or(&no_target))?;
+    pairs
+        .push_text(AvId::TARGET_NAME, config.target.as_ref().unwrap_or(&no_target))
+        .map_err(|_| Refused::OurName(TextError::TooLong))?;
     Ok(pairs)
 }
 

@@ -6,7 +6,8 @@
 //! claim be verified: with a hash, or by a domain controller. Only then is there an [`Accepted`]
 //! with the keys of the session.
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! # use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, server};
 //! # use ntlm::{error::Denied, server::Claim};
 //! # fn store(user: &UserName) -> Option<NtHash> { Some(NtHash::of_password("secret")) }
@@ -39,6 +40,7 @@ mod verify;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 pub use names::Names;
 pub use pass_through::{NetworkLogon, Validation};
@@ -51,7 +53,8 @@ use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::handshake::flags::{answer, demand, offer_datagram};
-use crate::text::Text;
+use crate::secret::Counted;
+use crate::text::{Text, TextError};
 use crate::wire::{Challenge, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
@@ -192,7 +195,8 @@ impl Server {
             version: Some(policy.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
-        message.emit(&mut token)?;
+        // Only the names together can be too long.
+        message.emit(&mut token).map_err(|_| Refused::OurName(TextError::TooLong))?;
         let handshake = AwaitAuthenticate {
             config: Arc::clone(&self.config),
             negotiate: negotiate.into(),
@@ -233,7 +237,6 @@ impl Config {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "the exchange goes on with `read`"]
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
@@ -259,5 +262,15 @@ impl AwaitAuthenticate {
         self.config.check_blocked()?;
         self.config.check_len(authenticate)?;
         Exchange::read(self, authenticate, environment.now()?)
+    }
+}
+
+impl fmt::Debug for AwaitAuthenticate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitAuthenticate")
+            .field("config", &self.config)
+            .field("negotiate", &Counted(&self.negotiate))
+            .field("challenge", &Counted(&self.challenge))
+            .finish()
     }
 }

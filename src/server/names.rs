@@ -1,8 +1,9 @@
 //! What a server calls itself.
 
 use crate::environment::FileTime;
-use crate::text::Text;
-use crate::wire::{AvId, AvPairsBuf, Error, NegotiateFlags};
+use crate::error::Refused;
+use crate::text::{Text, TextError};
+use crate::wire::{AvId, AvPairsBuf, NegotiateFlags};
 
 /// The names that a server tells its clients, in the `TargetInfo` of the CHALLENGE
 /// ([MS-NLMP] 3.2.1.1). They are configuration, seen by everybody who asks.
@@ -63,7 +64,8 @@ impl Names {
 
     /// `TargetInfo`, in the order of 3.2.5.1.1. The pseudo code there has no `MsvAvTimestamp`, but
     /// 2.2.2.1 says that it is always sent.
-    pub(super) fn target_info(&self, now: FileTime) -> Result<AvPairsBuf, Error> {
+    pub(super) fn target_info(&self, now: FileTime) -> Result<AvPairsBuf, Refused> {
+        let too_long = |_| Refused::OurName(TextError::TooLong);
         let (target, _) = self.target();
         let mut pairs = AvPairsBuf::default();
         for (id, name) in [
@@ -74,10 +76,10 @@ impl Names {
             (AvId::DNS_TREE_NAME, self.dns_tree.as_ref()),
         ] {
             if let Some(name) = name {
-                pairs.push_text(id, name)?;
+                pairs.push_text(id, name).map_err(too_long)?;
             }
         }
-        pairs.push(AvId::TIMESTAMP, &now.ticks().to_le_bytes())?;
+        pairs.push(AvId::TIMESTAMP, &now.ticks().to_le_bytes()).map_err(too_long)?;
         Ok(pairs)
     }
 

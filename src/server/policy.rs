@@ -32,6 +32,9 @@ pub struct Policy {
     /// Whether anonymous clients are accepted. Default: no.
     pub allow_anonymous: bool,
     /// Whether [`accept_as_guest`](super::VerifyUser::accept_as_guest) is allowed. Default: no.
+    ///
+    /// Nothing that a guest sends is proven, so that its channel bindings and target name are not
+    /// looked at; where they are required, there are no guests.
     pub allow_guest: bool,
     /// Which optional flags are granted: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
     /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
@@ -41,7 +44,9 @@ pub struct Policy {
     /// [`offer`](Self::offer) can hold. Others are ignored here. Default: none.
     ///
     /// A server that signs or seals should require it: otherwise whoever clears the flag on the way
-    /// gets an exchange without.
+    /// gets an exchange without. 128 and 56 belong in
+    /// [`require_when_protected`](Self::require_when_protected): they are never negotiated where
+    /// nothing is protected (2.2.2.5, U and W).
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ServerRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.

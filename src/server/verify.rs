@@ -122,7 +122,8 @@ impl VerifyUser {
     }
 
     /// Lets a client in that proved nothing, without session security. Whether there is no such
-    /// user, and guests are welcome, the caller says ([MS-NLMP] 3.2.5.1.2).
+    /// user, and guests are welcome, the caller says ([MS-NLMP] 3.2.5.1.2). What else the client
+    /// sends is not proven either, and not looked at.
     ///
     /// # Errors
     /// [`Refused::Guest`] unless the policy allows it; [`Error::Denied`] or
@@ -134,12 +135,11 @@ impl VerifyUser {
         self.exchange.accept_nobody(self.workstation)
     }
 
-    /// Refuses the client: the error to log. An unknown user takes as long as a wrong password.
+    /// Refuses the client: the error to log. It takes as long as a wrong password, so that the time
+    /// does not tell who exists.
     #[must_use]
     pub fn deny(self, reason: Denied) -> Error {
-        if reason == Denied::UnknownUser {
-            core::hint::black_box(self.matches(&NtHash::from([0; 16])));
-        }
+        core::hint::black_box(self.matches(&NtHash::from([0; 16])));
         Error::Denied(reason)
     }
 
@@ -250,7 +250,8 @@ impl Exchange {
 #[non_exhaustive]
 pub struct Accepted {
     /// Who it is: the user who was claimed and looked up, and whose hash the proof was made with,
-    /// or whom the domain controller named. `None` for anonymous clients and guests.
+    /// or whom the domain controller named. Spelled as the client did: to compare users, use
+    /// [`UserName::eq_ignore_case`]. `None` for anonymous clients and guests.
     pub user: Option<UserName>,
     /// The domain that the proof covers, if it is known to cover one: that of `user`, the same in
     /// upper case, or none (an empty text). If it is another, or `None`, then the domain of `user`

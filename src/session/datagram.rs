@@ -11,7 +11,9 @@ use crate::wire::{NegotiateFlags, Signature};
 /// Each message has a sequence number that the application gives and transports. Each number must
 /// be used for one message in each direction only: two messages with the same number have the same
 /// key stream. To refuse replayed messages is the application's business too, since it alone knows
-/// which numbers it has seen.
+/// which numbers it has seen. Without extended session security, both directions have the same key,
+/// so that a number must be used in one of them only, and a message could be sent back to its
+/// sender.
 ///
 /// Messages are sealed with a key made of the sealing key and the sequence number, before they are
 /// encrypted, as the specification has it. gss-ntlmssp changes the key only between encrypting and
@@ -40,7 +42,7 @@ impl DatagramSession {
             sealing_key: SealingKey::derive(flags, key, side),
         };
         Self {
-            protection: Protection::of_flags(flags),
+            protection: Protection::of_datagrams(flags),
             sending: keys(side),
             receiving: keys(side.peer()),
         }
@@ -86,8 +88,8 @@ impl DatagramSession {
     /// Decrypts a message in place and checks its signature.
     ///
     /// # Errors
-    /// [`Error::Integrity`] if the message, its number or its signature was changed: it is wiped
-    /// then. Others as [`seal`](Self::seal).
+    /// [`Error::Integrity`]: if the signature is of another number or version, the message stays as
+    /// it is; if it was changed, it is wiped. Others as [`seal`](Self::seal).
     pub fn unseal(
         &self,
         sequence: u32,
@@ -122,10 +124,10 @@ impl DatagramSession {
     /// The cipher of this one message.
     fn cipher(&self, keys: &Keys, sequence: u32, parts: &[Part<'_>]) -> Result<Cipher, Error> {
         let needed = part::needed(parts);
-        self.protection.allows(needed)?;
         if needed == Protection::Seal && matches!(keys.form, Form::Legacy) {
             return Err(Misuse::NeedsExtendedSessionSecurity.into());
         }
+        self.protection.allows(needed)?;
         let sealing_key = keys.sealing_key.for_message(sequence);
         Ok(Cipher::with_form(keys.form.clone(), sealing_key, sequence))
     }

@@ -85,6 +85,13 @@ impl Protection {
         }
     }
 
+    /// What they provide for connectionless messages, which are sealed with extended session security
+    /// only (3.4.3).
+    fn of_datagrams(flags: NegotiateFlags) -> Self {
+        let has_keys = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        Self::of_flags(flags).min(if has_keys { Self::Seal } else { Self::Sign })
+    }
+
     /// Fails unless what is asked for is within this.
     fn allows(self, asked: Self) -> Result<(), Error> {
         if asked <= self { Ok(()) } else { Err(Misuse::NotNegotiated.into()) }
@@ -124,8 +131,13 @@ impl SessionKeys {
 
     /// What a session of these keys can do.
     #[must_use]
-    pub const fn protection(&self) -> Protection {
-        if self.is_secret { Protection::of_flags(self.flags) } else { Protection::None }
+    pub fn protection(&self) -> Protection {
+        let is_datagram = self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM);
+        match (self.is_secret, is_datagram) {
+            (false, _) => Protection::None,
+            (true, false) => Protection::of_flags(self.flags),
+            (true, true) => Protection::of_datagrams(self.flags),
+        }
     }
 
     /// `ExportedSessionKey`: 16 secret bytes, for protocols that protect messages themselves.
@@ -297,8 +309,8 @@ impl Session {
     ///
     /// With extended session security the signature covers all parts. Without it, it covers the
     /// sealed ones, and the clear ones only if none is sealed: Windows reads 3.4.6 so, whose
-    /// "NTLMv1" means the session, not the response. Parts that shall not be signed in either case
-    /// do not belong here.
+    /// "NTLMv1" means the session, not the response; a sealed part counts also if it is empty, and
+    /// then nothing is covered. Parts that shall not be signed in either case do not belong here.
     ///
     /// # Errors
     /// As [`sign`](Self::sign); the parts are unchanged then.
