@@ -14,26 +14,48 @@ use crate::wire::{self, NegotiateFlags};
 pub enum Error {
     /// The peer's bytes are no such message. On writing: a name or a list is too long for one.
     #[error("malformed message: {0}")]
-    Wire(#[from] wire::Error),
+    Wire(wire::Error),
     /// The peer's message is well formed, but cannot stand here.
     #[error("unexpected message: {0}")]
-    Unexpected(#[from] Unexpected),
+    Unexpected(Unexpected),
     /// Our policy and what the peer offers or sends do not meet.
     #[error("refused by policy: {0}")]
-    Refused(#[from] Refused),
+    Refused(Refused),
     /// The client did not prove who it is.
     #[error("{0}")]
-    Denied(#[from] Denied),
+    Denied(Denied),
     /// A signed or sealed message did not verify, or no more can be protected.
     #[error("message integrity: {0}")]
-    Integrity(#[from] Integrity),
+    Integrity(Integrity),
     /// The caller's mistake. Bytes from the network cause it only where the caller does not look at
     /// what was negotiated ([`SessionKeys::protection`](crate::SessionKeys::protection)).
     #[error("misuse: {0}")]
-    Misuse(#[from] Misuse),
+    Misuse(Misuse),
     /// There is no time, or there are no random numbers.
     #[error("environment: {0}")]
-    Environment(#[from] EnvironmentError),
+    Environment(EnvironmentError),
+}
+
+/// The cause is part of the text, so it is not its source too: whoever prints a chain of errors
+/// would see it twice.
+macro_rules! from_cause {
+    ($($variant:ident($cause:ty),)*) => {$(
+        impl From<$cause> for Error {
+            fn from(cause: $cause) -> Self {
+                Self::$variant(cause)
+            }
+        }
+    )*};
+}
+
+from_cause! {
+    Wire(wire::Error),
+    Unexpected(Unexpected),
+    Refused(Refused),
+    Denied(Denied),
+    Integrity(Integrity),
+    Misuse(Misuse),
+    Environment(EnvironmentError),
 }
 
 /// A well-formed message that cannot stand where it stands.
@@ -202,6 +224,7 @@ mod tests {
         ] {
             let error: Error = error;
             assert!(error.to_string().starts_with(text), "{error}");
+            assert!(core::error::Error::source(&error).is_none(), "it says so itself");
         }
         assert_eq!(format!("{:?}", Error::from(Denied::Mic)), "Denied(Mic)");
     }

@@ -1,7 +1,7 @@
 //! Both sides of an HTTP connection, in memory: what each answers to what.
 
 #![cfg(feature = "http")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -88,7 +88,9 @@ fn a_client_logs_in_with_three_requests_and_stays() {
 
     let response = send(&mut server, &authenticate).unwrap();
     assert_eq!(response, (200, vec![("X-User", "EXAMPLE\\alice".into())]));
+    assert!(!client.is_authenticated());
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    assert!(client.is_authenticated());
     // From now on without a header.
     let response = answer(&mut server, &[]).unwrap();
     assert_eq!(response.0, 200);
@@ -406,4 +408,33 @@ fn nothing_shows_the_tokens() {
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     let shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
     assert!(!shown.contains("TlRM") && !shown.contains(PASSWORD), "{shown}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_written_is_read_among_others(
+        token in proptest::collection::vec(proptest::num::u8::ANY, 1..300),
+        realm in "[ -~]{0,20}",
+        gap in "[ \t]{1,3}",
+    ) {
+        let quoted = realm.replace(['"', '\\'], "");
+        let value = format(Scheme::Negotiate, &token).replacen(' ', &gap, 1);
+        let list = format!("Basic realm=\"{quoted}\",{gap}{value}{gap},NTLM");
+        let offers: Vec<_> = Header::offers(&list).collect();
+        proptest::prop_assert_eq!(offers.len(), 2);
+        proptest::prop_assert_eq!(offers[0].scheme(), Scheme::Negotiate);
+        proptest::prop_assert_eq!(offers[0].token(), Ok(token));
+        proptest::prop_assert!(offers[1].is_bare());
+    }
+
+    #[test]
+    fn any_bytes_are_a_header_or_none(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        for offer in Header::offers(&value).chain(Header::credentials(&value)) {
+            let _ = offer.token();
+        }
+        let headers = [("Authorization", &value)];
+        let _ = server().on_request(Version::Http11, headers, &mut Fixed::default());
+        let headers = [("WWW-Authenticate", &value)];
+        let _ = client(PASSWORD).on_response(401, Version::Http11, headers, &mut Fixed::default());
+    }
 }

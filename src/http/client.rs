@@ -114,6 +114,9 @@ pub enum Connection {
     Same,
     /// The server ends this one: open another, which this state goes with from now on. Nothing was
     /// proven on it yet.
+    ///
+    /// Channel bindings are those of the old one: where servers behind one name have certificates
+    /// of their own, make a new state for the new connection instead.
     New,
 }
 
@@ -173,6 +176,13 @@ impl ClientConnection {
             }
             State::AwaitVerdict(_) => Ok(Next::Rejected),
         }
+    }
+
+    /// Whether the server believed the client, so that further requests on this connection are this
+    /// user's. A connection on which that is so must not be lent to another user.
+    #[must_use]
+    pub const fn is_authenticated(&self) -> bool {
+        matches!(self.state, State::Authenticated(_))
     }
 
     /// What the client shares with the server that believed it, once: WinRM seals its messages

@@ -11,7 +11,7 @@ use crate::error;
 pub enum Error {
     /// A header holds no token.
     #[error("malformed header: {0}")]
-    Header(#[from] HeaderError),
+    Header(HeaderError),
     /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos. Under `Negotiate`
     /// as under `NTLM`, only bare NTLM messages are understood here.
     #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
@@ -36,8 +36,20 @@ pub enum Error {
     #[error("NTLM needs HTTP/1.1")]
     NeedsHttp11,
     /// The exchange itself failed.
-    #[error(transparent)]
-    Exchange(#[from] error::Error),
+    #[error("{0}")]
+    Exchange(error::Error),
+}
+
+impl From<HeaderError> for Error {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<error::Error> for Error {
+    fn from(error: error::Error) -> Self {
+        Self::Exchange(error)
+    }
 }
 
 /// Why a header holds no token.
