@@ -24,9 +24,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Denied;
-use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step, Version};
+use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
 use ntlm::{Binding, ChannelBindings, LmCompatibility, NtHash, Os, Server, UserName};
+use ntlm_http_examples::connection::version;
 use ntlm_http_examples::users::{self, Users};
 use ntlm_http_examples::{files, tls};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -229,11 +230,7 @@ impl Site {
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
-        let version = match request.version() {
-            hyper::Version::HTTP_10 => Version::Http10,
-            hyper::Version::HTTP_11 => Version::Http11,
-            _ => Version::Http2,
-        };
+        let version = version(request.version());
         let accepted = match connection.on_request(version, request.headers(), &mut Os) {
             Step::Authenticated(accepted) => accepted,
             Step::Accepted(accepted) => {

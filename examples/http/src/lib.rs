@@ -1,5 +1,10 @@
 //! What the examples over HTTP share.
 
+pub mod connection;
+pub mod credentials;
 pub mod files;
+pub mod redirect;
 pub mod tls;
+pub mod trace;
+pub mod trust;
 pub mod users;

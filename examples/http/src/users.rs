@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ntlm::{NtHash, UserName};
 
+use crate::credentials::parse_nt_hash;
+
 /// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits. Empty lines
 /// and lines that start with `#` are passed over.
 ///
@@ -53,18 +55,11 @@ impl std::str::FromStr for Users {
             }
             let wrong = || format!("line {}: not DOMAIN\\user:32 hexadecimal digits", number + 1);
             let (name, hash) = line.rsplit_once(':').ok_or_else(wrong)?;
-            let hash = nt_hash(hash.trim()).ok_or_else(wrong)?;
+            let hash = parse_nt_hash(hash.trim()).map_err(|_| wrong())?;
             users.insert(UserName::from(name.trim()), hash);
         }
         Ok(users)
     }
-}
-
-/// An NT hash of 32 hexadecimal digits.
-pub fn nt_hash(digits: &str) -> Option<NtHash> {
-    let is_hexadecimal = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal)?;
-    Some(NtHash::from(number.to_be_bytes()))
 }
 
 /// The 32 hexadecimal digits of an NT hash.

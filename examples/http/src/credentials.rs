@@ -1,0 +1,86 @@
+//! Who logs in, and with what: from the command line, the environment or a prompt.
+
+use std::env;
+
+use anyhow::{Context, bail, ensure};
+use ntlm::{Credentials, NtHash};
+
+/// The options of a login. A password on the command line is seen by every user of the machine and
+/// kept by the shell: better leave it to the environment or the prompt.
+#[derive(clap::Args)]
+pub struct LoginOptions {
+    /// Log in as this user; without a password, the variable NTLM_PASSWORD or a prompt supplies it
+    #[arg(short, long, value_name = r"DOMAIN\USER[:PASSWORD]")]
+    user: Option<String>,
+
+    /// Use the NT hash of the password (32 hexadecimal digits) instead of the password
+    #[arg(long, value_name = "HEX", requires = "user", value_parser = parse_nt_hash)]
+    nt_hash: Option<NtHash>,
+}
+
+impl LoginOptions {
+    /// The credentials, `None` if nobody is to log in. May ask for the password.
+    pub fn credentials(&self) -> anyhow::Result<Option<Credentials>> {
+        let Some(user) = &self.user else { return Ok(None) };
+        let Some(hash) = &self.nt_hash else {
+            return with_password(user, "NTLM_PASSWORD").map(Some);
+        };
+        let (user, password) = split_password(user);
+        ensure!(password.is_none(), "there are both a password and --nt-hash");
+        Ok(Some(Credentials::nt_hash(user, hash.clone())))
+    }
+}
+
+/// The credentials of `DOMAIN\user:password`. If the password is missing, it is taken from a
+/// variable of the environment, or else asked for at the terminal.
+pub fn with_password(user: &str, variable: &str) -> anyhow::Result<Credentials> {
+    let (user, password) = split_password(user);
+    let password = match (password, env::var(variable)) {
+        (Some(password), _) => password.into(),
+        (None, Ok(password)) => password,
+        (None, Err(env::VarError::NotUnicode(_))) => bail!("{variable} is not UTF-8"),
+        (None, Err(env::VarError::NotPresent)) => {
+            rpassword::prompt_password(format!("Password of {user}: "))
+                .with_context(|| format!("cannot ask for a password, and {variable} is not set"))?
+        }
+    };
+    Ok(Credentials::password(user, &password))
+}
+
+/// An NT hash of 32 hexadecimal digits.
+pub fn parse_nt_hash(digits: &str) -> Result<NtHash, &'static str> {
+    let is_hexadecimal = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal);
+    let number = number.ok_or("an NT hash has 32 hexadecimal digits")?;
+    Ok(NtHash::from(number.to_be_bytes()))
+}
+
+/// Splits at the first colon, which no name can hold and a password can.
+fn split_password(user: &str) -> (&str, Option<&str>) {
+    match user.split_once(':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (user, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_begins_after_the_first_colon() {
+        assert_eq!(split_password(r"D\alice:a:b"), (r"D\alice", Some("a:b")));
+        assert_eq!(split_password("alice@example.com:"), ("alice@example.com", Some("")));
+        assert_eq!(split_password(r"D\alice"), (r"D\alice", None));
+        assert_eq!(split_password(":"), ("", Some("")));
+    }
+
+    #[test]
+    fn a_hash_and_a_password_do_not_go_together() {
+        let hash = Some(NtHash::of_password("secret"));
+        let options = |user: &str| LoginOptions { user: Some(user.into()), nt_hash: hash.clone() };
+        let credentials = options(r"D\alice").credentials().unwrap().unwrap();
+        assert_eq!(credentials.user().to_string(), r"D\alice");
+        assert!(options(r"D\alice:secret").credentials().is_err());
+    }
+}
