@@ -188,3 +188,25 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials").field("user", &self.user).field("secret", &secret).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_any_case_and_no_other() {
+        let alice = UserName::new("alice", "EXAMPLE");
+        for (user, domain, same) in [
+            ("alice", "EXAMPLE", true),
+            ("ALICE", "example", true),
+            ("bob", "EXAMPLE", false),
+            ("alice", "OTHER", false),
+            ("alice", "", false),
+        ] {
+            let other = UserName::new(user, domain);
+            assert_eq!(alice.eq_ignore_case(&other), same, "{other}");
+            assert_eq!(alice.to_uppercase() == other.to_uppercase(), same, "{other}");
+        }
+        assert_eq!(alice.to_uppercase(), UserName::new("ALICE", "EXAMPLE"));
+    }
+}

@@ -146,6 +146,12 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_of_a_second_is_kept() {
+        let time = FileTime::from_unix(Duration::new(0, 123_456_789));
+        assert_eq!(time.to_string(), "1970-01-01 00:00:00.1234567");
+    }
+
+    #[test]
     fn display_knows_the_calendar() {
         let show = |days: u64| FileTime::from_ticks(days * 86_400 * TICKS_PER_SECOND).to_string();
         for (days, date) in [

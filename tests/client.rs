@@ -6,6 +6,7 @@ mod common;
 
 use common::{Broken, Fixed, NOW, hex};
 use ntlm::client::{Policy, Response};
+use ntlm::crypto::primitives::md4;
 use ntlm::crypto::{NtHash, ResponseKey};
 use ntlm::error::{Refused, Unexpected};
 use ntlm::session::Protection;
@@ -207,11 +208,22 @@ fn without_target_info_the_list_is_empty() {
     assert_eq!(ntlmv2(&response).target_info().as_bytes(), [0; 8]);
 }
 
+#[test]
+fn the_authenticate_says_whether_there_was_target_info() {
+    let info = server_info();
+    let flag = Flags::NEGOTIATE_TARGET_INFO;
+    for target_info in [None, Some(&info)] {
+        let response = respond(&alice(), &challenge(SERVER, target_info)).unwrap();
+        let flags = authenticate(&response).flags.unwrap();
+        assert_eq!(flags.contains(flag), target_info.is_some());
+    }
+}
+
 /// CVE-2019-1166: the client's answer must not have two `MsvAvFlags`, or one that the server made.
 #[test]
 fn the_clients_own_pairs_replace_the_servers() {
     let mut pairs = AvPairsBuf::default();
-    pairs.push(AvId::FLAGS, &7_u32.to_le_bytes()).unwrap();
+    pairs.push(AvId::FLAGS, &0x8000_0007_u32.to_le_bytes()).unwrap();
     pairs.push(AvId::TARGET_NAME, b"x\0").unwrap();
     pairs.push(AvId::CHANNEL_BINDINGS, &[9; 16]).unwrap();
     pairs.push(AvId(0x7fff), b"odd").unwrap();
@@ -220,16 +232,18 @@ fn the_clients_own_pairs_replace_the_servers() {
 
     let response = respond(&client, &challenge(SERVER, Some(&pairs))).unwrap();
     let sent = ntlmv2(&response).target_info();
-    assert_eq!(sent.flags(), AvFlags::CONSTRAINED, "no MIC was promised, no SPN is untrusted");
+    let kept = AvFlags::CONSTRAINED | AvFlags::from_bits_retain(0x8000_0000);
+    assert_eq!(sent.flags(), kept, "no MIC was promised, no SPN is untrusted");
     assert_eq!(authenticate(&response).mic, None);
     assert_eq!(sent.get(AvId::TARGET_NAME), Some(&[][..]));
     assert_eq!(sent.channel_bindings(), Some(&[5; 16]));
     assert_eq!(sent.get(AvId(0x7fff)), Some(&b"odd"[..]));
+    let unbound = respond(&alice(), &challenge(SERVER, Some(&pairs))).unwrap();
+    assert_eq!(ntlmv2(&unbound).target_info().get(AvId::CHANNEL_BINDINGS), None);
 
     pairs.push(AvId::TIMESTAMP, &[0; 8]).unwrap();
     let response = respond(&client, &challenge(SERVER, Some(&pairs))).unwrap();
-    let expected = AvFlags::CONSTRAINED | AvFlags::MIC_PRESENT;
-    assert_eq!(ntlmv2(&response).target_info().flags(), expected);
+    assert_eq!(ntlmv2(&response).target_info().flags(), kept | AvFlags::MIC_PRESENT);
 }
 
 #[test]
@@ -285,6 +299,18 @@ fn user_names_are_sent_as_they_are() {
     }
 }
 
+/// 3.3.2: only the user's name is in upper case in the proof. A server that also tries the domain
+/// in upper case would not see the difference.
+#[test]
+fn a_domain_is_hashed_as_it_is_sent() {
+    let client = Client::new(Credentials::password("Example\\Alice", "secret"));
+    let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
+    assert_eq!(authenticate(&response).domain, b"E\0x\0a\0m\0p\0l\0e\0");
+    let sent = ntlmv2(&response);
+    let key = ResponseKey::new(&NtHash::of_password("secret"), &"ALICE".into(), &"Example".into());
+    assert_eq!(key.ntlmv2_proof(&SERVER_CHALLENGE, sent.blob()), *sent.proof());
+}
+
 #[test]
 fn a_password_of_any_length_and_any_units_is_hashed_whole() {
     let bytes = challenge(SERVER, Some(&server_info()));
@@ -311,11 +337,17 @@ fn a_password_of_any_length_and_any_units_is_hashed_whole() {
 #[test]
 fn the_hash_is_as_good_as_the_password() {
     let bytes = challenge(SERVER, Some(&server_info()));
-    let user = UserName::new("alice", "EXAMPLE");
-    let hash = Credentials::nt_hash(user, NtHash::of_password("secret"));
-    let with_hash = respond(&Client::new(hash), &bytes).unwrap();
-    let with_password = respond(&alice(), &bytes).unwrap();
-    assert_eq!(with_hash.token, with_password.token);
+    let user = "EXAMPLE\\alice";
+    let lone_surrogate = NtHash::from(md4(&[0x00, 0xd8, 0x41, 0x00]));
+    for (password, hash) in [
+        (Credentials::password(user, "secret"), NtHash::of_password("secret")),
+        (Credentials::password_utf16(user, &[0xd800, 0x41]), lone_surrogate),
+    ] {
+        let with_password = respond(&Client::new(password), &bytes).unwrap();
+        let hash = Credentials::nt_hash(user, hash);
+        let with_hash = respond(&Client::new(hash), &bytes).unwrap();
+        assert_eq!(with_hash.token, with_password.token);
+    }
 }
 
 #[test]
@@ -554,7 +586,8 @@ fn an_lm_response_is_replaced_where_there_is_no_lm_hash() {
     for credentials in [
         Credentials::nt_hash(user.clone(), NtHash::of_password("secret")),
         Credentials::password(user.clone(), "fifteen letters"),
-        Credentials::password(user, "pässword"),
+        Credentials::password(user.clone(), "pässword"),
+        Credentials::password_utf16(user, &[0xd800, 0x41]),
     ] {
         let client =
             Client::new(credentials).with_policy(with_level(LmCompatibility::SendLmAndNtlm));
@@ -654,12 +687,19 @@ fn without_time_or_randomness_there_is_no_message() {
 #[test]
 fn two_exchanges_have_nothing_random_in_common() {
     let bytes = challenge(SERVER, Some(&server_info()));
-    let client = alice().with_protection(Protection::Sign);
-    let once = || {
-        let (_, handshake) = client.initiate().unwrap();
-        handshake.respond(&bytes, &mut ntlm::Os).unwrap()
+    let twice = |client: &Client| {
+        [client, client].map(|client| {
+            let (_, handshake) = client.initiate().unwrap();
+            handshake.respond(&bytes, &mut ntlm::Os).unwrap()
+        })
     };
-    let (first, second) = (once(), once());
+    let client = alice().with_protection(Protection::Sign);
+    let [first, second] = twice(&client);
     assert_ne!(ntlmv2(&first).client_challenge(), ntlmv2(&second).client_challenge());
+    assert_ne!(first.keys.exported_session_key(), second.keys.exported_session_key());
+    // The NTLM2 session response has its challenge in the place of the LM response.
+    let [first, second] = twice(&client.with_policy(with_level(LmCompatibility::SendNtlm)));
+    let lm_response = |response| authenticate(response).lm_response.client_challenge();
+    assert_ne!(lm_response(&first), lm_response(&second));
     assert_ne!(first.keys.exported_session_key(), second.keys.exported_session_key());
 }

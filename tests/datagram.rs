@@ -250,6 +250,7 @@ fn a_stranger_servers_names_are_repeated() {
     let response = alice().respond_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.mic, None, "the server told no time");
+    assert_eq!(message.lm_response.as_bytes(), b"", "even so (3.1.5.2.1)");
     let NtResponse::V2(sent) = message.nt_response else { panic!("not NTLMv2") };
     assert_eq!(sent.target_info().text(AvId::NB_COMPUTER_NAME).unwrap(), "S");
 }

@@ -81,6 +81,45 @@ fn short_challenges_get_an_answer() {
     assert!(matches!(message.nt_response, NtResponse::V1(_)));
 }
 
+/// 2.2: what a CHALLENGE holds may stand in any order, and after a gap.
+#[test]
+fn a_challenges_payload_may_be_anywhere() {
+    let mut bytes = vector("nlmp-4.2.4.3-challenge");
+    bytes[20] |= 4; // so that the name counts
+    let plain = Challenge::parse(&bytes).unwrap();
+    let mut moved = bytes[..56].to_vec();
+    moved.extend_from_slice(&[0xee; 3]);
+    for (descriptor, item) in [(40, plain.target_info.unwrap().as_bytes()), (12, plain.target_name)]
+    {
+        moved[descriptor + 4] = u8::try_from(moved.len()).unwrap();
+        moved.extend_from_slice(item);
+    }
+    assert_eq!(Challenge::parse(&moved), Ok(plain));
+}
+
+/// The oldest messages end before their flags; then all holds that the CHALLENGE says.
+#[test]
+fn an_authenticate_without_flags_has_those_of_the_challenge() {
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    let server = server().with_policy(policy);
+    let environment = &mut Fixed::default();
+    let negotiate = vector("davenport-type1-min");
+    let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
+    let sent = Challenge::parse(&challenge).unwrap();
+    let response = NtHash::of_password("secret").ntlmv1_response(&sent.server_challenge);
+    let message = Authenticate {
+        user: b"alice",
+        nt_response: NtResponse::V1(&response),
+        ..Authenticate::default()
+    };
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    let claim = handshake.read(&bytes, environment).unwrap();
+    let accepted = common::accept(claim, "secret").unwrap();
+    assert_eq!(accepted.keys.flags(), sent.flags);
+}
+
 /// Windows 11 24H2 and Server 2025 send 80 bytes of `Single_Host_Data`, others 48; it means
 /// nothing either way.
 #[test]

@@ -173,7 +173,24 @@ fn more_is_granted_if_the_policy_says_so() {
     let server = server().with_policy(policy);
     let granted = answer(&server, 0x0050_0081).unwrap();
     assert!(granted.contains(Flags::from_bits_retain(0x0050_0080)), "IDENTIFY, NON_NT, LM_KEY");
-    assert!(!granted.intersects(Flags::from_bits_retain(0x1d24_4508)));
+    let mut policy = client::Policy::default();
+    policy.offer |= Flags::NEGOTIATE_IDENTIFY;
+    let outcome = log_in(&alice().with_policy(policy), &server, "secret").unwrap();
+    assert!(outcome.accepted.keys.flags().contains(Flags::NEGOTIATE_IDENTIFY), "to the end");
+}
+
+#[test]
+fn not_everything_in_offer_is_a_servers_to_grant() {
+    let mut policy = Policy::default();
+    policy.offer = Flags::all();
+    let server = server().with_policy(policy);
+    // Bits that nobody may set, and what only a client says.
+    let never = Flags::from_bits_retain(0x1d24_7d08);
+    let granted = answer(&server, 0xffff_ffff).unwrap();
+    assert!(!granted.intersects(never | Flags::NEGOTIATE_DATAGRAM), "{granted}");
+    let (datagram, _) = server.challenge_datagram(&mut Fixed::default()).unwrap();
+    let offered = Challenge::parse(&datagram).unwrap().flags;
+    assert!(!offered.intersects(never), "{offered}");
 }
 
 #[test]
@@ -507,6 +524,7 @@ fn target_names_are_checked_as_strictly_as_the_policy_says() {
         log_in(&client, &server, "secret").map(|outcome| outcome.accepted.target_name)
     };
     let bad = Err(Error::from(Denied::TargetName));
+    assert_eq!(Policy::default().target_name, Binding::WhenPresent);
     let ours = &["HTTP/files", "HTTP/files.example.com"][..];
     let asks = |name: &str| alice().with_target(name);
     assert_eq!(outcome(Binding::Require, ours, asks("http/FILES")), Ok(Some("http/FILES".into())));
@@ -514,6 +532,7 @@ fn target_names_are_checked_as_strictly_as_the_policy_says() {
     assert_eq!(outcome(Binding::Require, ours, asks("HTTP/files.example.com.evil")), bad);
     assert_eq!(outcome(Binding::Require, ours, alice()), bad);
     assert_eq!(outcome(Binding::Require, ours, alice().with_untrusted_target("HTTP/files")), bad);
+    assert_eq!(outcome(Binding::Require, &[], asks("HTTP/files")), bad, "no name is ours");
     assert_eq!(outcome(Binding::WhenPresent, ours, asks("HTTP/evil")), bad);
     assert_eq!(outcome(Binding::WhenPresent, ours, alice()), Ok(None));
     let untrusted = alice().with_untrusted_target("HTTP/evil");
@@ -555,6 +574,34 @@ fn a_response_that_was_made_for_another_server_is_refused() {
             assert_eq!(attempt(|_| {}, &pairs), Some(Denied::TargetInfo.into()), "{id}");
             assert_eq!(attempt(|policy| policy.require_target_info = false, &pairs), None);
         }
+    }
+}
+
+/// Flags, bindings and target name are the client's to say, and a pair may be new.
+#[test]
+fn only_what_is_the_servers_to_say_must_be_repeated() {
+    let environment = &mut Fixed::default();
+    let (challenge, _) =
+        server().challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+    let bytes = with_own_response(&challenge, |_| {});
+    // The same CHALLENGE, if it was made elsewhere and says more.
+    for (id, value) in [
+        (AvId::FLAGS, &[1, 0, 0, 0][..]),
+        (AvId::TARGET_NAME, b"x\0"),
+        (AvId::CHANNEL_BINDINGS, &[9; 16]),
+        (AvId(0x7fff), b"odd"),
+    ] {
+        let mut message = Challenge::parse(&challenge).unwrap();
+        let mut pairs = AvPairsBuf::default();
+        for (id, value) in message.target_info.unwrap().iter().chain([(id, value)]) {
+            pairs.push(id, value).unwrap();
+        }
+        message.target_info = Some(pairs.as_pairs());
+        let mut longer = Vec::new();
+        message.emit(&mut longer).unwrap();
+        let handshake = server().resume(Vec::new(), longer).unwrap();
+        let claim = handshake.read(&bytes, environment).unwrap();
+        assert_eq!(common::accept(claim, "secret").map(drop), Ok(()), "{id}");
     }
 }
 
@@ -617,9 +664,12 @@ fn a_challenge_does_not_live_for_ever() {
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::at(later))?;
         common::accept(claim, "secret").map(drop)
     };
-    let limit = Some(Duration::from_secs(1800));
-    assert_eq!(attempt(1800, limit), Ok(()));
-    assert_eq!(attempt(1801, limit), Err(Denied::ChallengeExpired.into()));
+    let limit = Policy::default().max_challenge_age;
+    assert_eq!(limit, Some(Duration::from_secs(36 * 3600)));
+    for (seconds, limit) in [(36 * 3600, limit), (1800, Some(Duration::from_secs(1800)))] {
+        assert_eq!(attempt(seconds, limit), Ok(()));
+        assert_eq!(attempt(seconds + 1, limit), Err(Denied::ChallengeExpired.into()));
+    }
     assert_eq!(attempt(u64::from(u32::MAX), None), Ok(()));
 }
 
@@ -638,6 +688,28 @@ fn a_promised_mic_must_be_there_and_right() {
     assert_eq!(attempt(|message| message.workstation = b"X\0"), wrong);
 }
 
+/// Alice's right LM, LMv2 and NTLM responses to the challenge of a fixed environment.
+fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
+    let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
+    let nt_hash = NtHash::of_password("secret");
+    let lm_hash = ntlm::crypto::LmHash::of_password("secret", &ntlm::Ascii).unwrap();
+    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    [
+        lm_hash.lm_response(&challenge),
+        key.lmv2_response(&challenge, &[9; 8]),
+        nt_hash.ntlmv1_response(&challenge),
+    ]
+    .map(|response| &*Box::leak(Box::new(response)))
+}
+
+/// An exchange in which the LM field alone is to prove alice's password.
+fn with_lm_field_alone(server: &Server, lm: &'static [u8; 24]) -> Result<Accepted, Error> {
+    with_changed(&alice(), server, "secret", |message| {
+        message.nt_response = NtResponse::Empty;
+        message.lm_response = LmResponse::new(lm);
+    })
+}
+
 /// CVE-2019-1338: an LM or LMv2 response does not stand in for an NT response that is wrong or not
 /// there. CVE-2018-1139: nor does an NT response in its place.
 #[test]
@@ -648,23 +720,9 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
         policy.allow_lmv2_alone = lmv2_alone;
         server().with_policy(policy)
     };
-    let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
-    let nt_hash = NtHash::of_password("secret");
-    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-    let lmv2 = key.lmv2_response(&challenge, &[9; 8]);
-    let lm_hash = ntlm::crypto::LmHash::of_password("secret", &ntlm::Ascii).unwrap();
-    let lm = lm_hash.lm_response(&challenge);
-    let ntlm = nt_hash.ntlmv1_response(&challenge);
-
-    let alone = |server: &Server, lm: &'static [u8; 24]| {
-        with_changed(&alice(), server, "secret", |message| {
-            message.nt_response = NtResponse::Empty;
-            message.lm_response = LmResponse::new(lm);
-        })
-        .map(|accepted| accepted.response)
-    };
-    let leak = |bytes: [u8; 24]| -> &'static [u8; 24] { Box::leak(Box::new(bytes)) };
-    let (lm, lmv2, ntlm) = (leak(lm), leak(lmv2), leak(ntlm));
+    let alone =
+        |server: &Server, lm| with_lm_field_alone(server, lm).map(|accepted| accepted.response);
+    let [lm, lmv2, ntlm] = responses_of_24_bytes();
     let refused = Err(Error::from(Refused::ResponseKind));
     let wrong = Err(Error::from(Denied::WrongPassword));
 
@@ -696,6 +754,32 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     }
 }
 
+/// 3.3.2 and 3.2.5.1.2: LMv2 covers names and makes keys as NTLMv2 does, of its first 16 bytes.
+#[test]
+fn an_lmv2_response_alone_proves_the_domain_and_makes_the_key() {
+    let mut policy = Policy::default();
+    policy.allow_lmv2_alone = true;
+    let [_, lmv2, _] = responses_of_24_bytes();
+    let accepted = with_lm_field_alone(&server().with_policy(policy), lmv2).unwrap();
+    assert_eq!(accepted.proven_domain, Some("EXAMPLE".into()));
+    let nt_hash = NtHash::of_password("secret");
+    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let base = key.session_base_key(lmv2.first_chunk().unwrap());
+    assert_eq!(accepted.keys.exported_session_key(), base.expose());
+}
+
+#[test]
+fn ntlmv1_and_lm_responses_prove_no_domain() {
+    let server = server().with_policy(permissive());
+    for level in [LmCompatibility::SendLmAndNtlm, LmCompatibility::SendNtlm] {
+        let client = alice().with_policy(client_policy(level));
+        let accepted = log_in(&client, &server, "secret").unwrap().accepted;
+        assert_eq!(accepted.proven_domain, None, "{:?}", accepted.response);
+    }
+    let [lm, ..] = responses_of_24_bytes();
+    assert_eq!(with_lm_field_alone(&server, lm).unwrap().proven_domain, None);
+}
+
 #[test]
 fn ntlm2_session_responses_need_the_clients_challenge() {
     let client = alice().with_policy(client_policy(LmCompatibility::SendNtlm));
@@ -710,17 +794,34 @@ fn ntlm2_session_responses_need_the_clients_challenge() {
 
 #[test]
 fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
-    let client = alice().with_policy(client_policy(LmCompatibility::SendNtlm));
-    assert!(log_in(&client, &server().with_policy(permissive()), "secret").is_ok());
-    for set in [
-        (|policy| policy.require_mic = true) as fn(&mut Policy),
-        |policy| policy.channel_bindings = Binding::Require,
-        |policy| policy.target_name = Binding::Require,
-    ] {
+    let attempt = |kind, set: fn(&mut Policy)| {
         let mut policy = permissive();
+        policy.allow_lmv2_alone = true;
         set(&mut policy);
-        let refused = log_in(&client, &server().with_policy(policy), "secret").err();
-        assert_eq!(refused, Some(Refused::ResponseKind.into()));
+        let server = server().with_policy(policy);
+        let [lm, lmv2, _] = responses_of_24_bytes();
+        let level = match kind {
+            ResponseKind::Lm => return with_lm_field_alone(&server, lm),
+            ResponseKind::Lmv2 => return with_lm_field_alone(&server, lmv2),
+            ResponseKind::Ntlmv1 => LmCompatibility::SendLmAndNtlm,
+            ResponseKind::Ntlm2Session => LmCompatibility::SendNtlm,
+            ResponseKind::Ntlmv2 => LmCompatibility::SendNtlmv2,
+        };
+        let client = alice().with_policy(client_policy(level));
+        with_changed(&client, &server, "secret", |_| {})
+    };
+    for kind in
+        [ResponseKind::Lm, ResponseKind::Lmv2, ResponseKind::Ntlmv1, ResponseKind::Ntlm2Session]
+    {
+        assert_eq!(attempt(kind, |_| {}).unwrap().response, Some(kind));
+        for set in [
+            (|policy| policy.require_mic = true) as fn(&mut Policy),
+            |policy| policy.channel_bindings = Binding::Require,
+            |policy| policy.target_name = Binding::Require,
+        ] {
+            let refused = attempt(kind, set).err();
+            assert_eq!(refused, Some(Refused::ResponseKind.into()), "{kind:?}");
+        }
     }
 }
 
@@ -927,12 +1028,17 @@ fn the_key_of_an_anonymous_client_is_known_to_everybody() {
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
         let claim = handshake.read(&bytes, environment).unwrap();
-        *common::accept(claim, "").unwrap().keys.exported_session_key()
+        common::accept(claim, "").unwrap().keys
     };
     let plain = Flags::NEGOTIATE_UNICODE;
-    assert_eq!(exchanged(plain, &[]), [0; 16]);
+    assert_eq!(*exchanged(plain, &[]).exported_session_key(), [0; 16]);
+    let keys = exchanged(plain | Flags::NEGOTIATE_KEY_EXCH, &[7; 16]);
     let expected = ntlm::crypto::primitives::rc4k(&[0; 16], &[7; 16]);
-    assert_eq!(exchanged(plain | Flags::NEGOTIATE_KEY_EXCH, &[7; 16]), expected);
+    assert_eq!(*keys.exported_session_key(), expected);
+    // So it protects nothing, whatever was negotiated.
+    for flags in [Flags::NEGOTIATE_SIGN, Flags::PROTECTION] {
+        assert_eq!(exchanged(plain | flags, &[]).protection(), Protection::None);
+    }
     let outcome = log_in(&nobody, &server, "").unwrap();
     assert_eq!(outcome.client.exported_session_key(), outcome.accepted.keys.exported_session_key());
 }

@@ -15,7 +15,8 @@ const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 const KEY_EXCH: Flags = Flags::NEGOTIATE_KEY_EXCH;
 
 /// Every form of a sealing session.
-const FORMS: [Flags; 7] = [
+const FORMS: [Flags; 8] = [
+    Flags::NEGOTIATE_SEAL, // who seals, signs
     SEAL,
     SEAL.union(Flags::NEGOTIATE_LM_KEY),
     SEAL.union(Flags::NEGOTIATE_LM_KEY).union(Flags::NEGOTIATE_56),
@@ -264,6 +265,8 @@ fn always_sign_alone_makes_dummies() {
     }
     let mut message = *b"message";
     assert_eq!(client.seal(&mut message), Err(Misuse::NotNegotiated.into()));
+    let unsealed = server.unseal(&mut message, &Signature::DUMMY);
+    assert_eq!(unsealed, Err(Misuse::NotNegotiated.into()));
     assert_eq!(&message, b"message");
     assert_eq!(client.mech_list_mic(b"list"), Err(Misuse::NotNegotiated.into()));
 }

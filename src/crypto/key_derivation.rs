@@ -192,3 +192,41 @@ impl From<[u8; 16]> for SealingKey {
 pub fn mic(key: &ExportedSessionKey, messages: &[&[u8]]) -> [u8; 16] {
     hmac_md5(key.expose(), messages)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    const LM_KEY: NegotiateFlags = NegotiateFlags::NEGOTIATE_LM_KEY;
+    const NON_NT: NegotiateFlags = NegotiateFlags::REQUEST_NON_NT_SESSION_KEY;
+
+    fn ntlmv1_key(flags: NegotiateFlags, lm_response: &[u8]) -> Option<KeyExchangeKey> {
+        let lm_session_key = LmSessionKey::from([2; 8]);
+        let base = SessionBaseKey::from([1; 16]);
+        base.ntlmv1_key_exchange_key(flags, &[3; 8], lm_response, Some(&lm_session_key))
+    }
+
+    #[test]
+    fn extended_session_security_comes_before_lm_key_and_that_before_non_nt() {
+        let key = |flags| ntlmv1_key(flags, &[4; 24]);
+        assert_eq!(key(EXTENDED | LM_KEY), key(EXTENDED));
+        assert_eq!(key(EXTENDED | NON_NT), key(EXTENDED));
+        assert_eq!(key(LM_KEY | NON_NT), key(LM_KEY));
+        let none = NegotiateFlags::empty();
+        let keys = [EXTENDED, LM_KEY, NON_NT, none].map(key);
+        for (place, one) in keys.iter().enumerate() {
+            assert!(one.is_some() && keys.iter().skip(place + 1).all(|other| one != other));
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_lm_response_needs_all_of_it() {
+        for flags in [EXTENDED, LM_KEY] {
+            for lm_response in [&[][..], &[4; 8], &[4; 23], &[4; 25]] {
+                assert_eq!(ntlmv1_key(flags, lm_response), None);
+            }
+        }
+        assert!(ntlmv1_key(NON_NT, &[]).is_some());
+    }
+}

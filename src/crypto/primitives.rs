@@ -223,4 +223,14 @@ mod tests {
         crc.update(b"56789");
         assert_eq!(crc.finish(), 0xcbf4_3926);
     }
+
+    /// Their crates do so under a feature only; without it this does not compile.
+    #[test]
+    fn states_wipe_themselves() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Rc4>();
+        wiped::<des::Des>();
+        wiped::<Md4>();
+        wiped::<Md5>();
+    }
 }

@@ -272,6 +272,41 @@ mod tests {
     }
 
     #[test]
+    fn all_four_bytes_of_an_offset_count() {
+        for byte in 40..44 {
+            let mut bytes = emitted(&message());
+            bytes[byte] ^= 0x80;
+            let outside = Error::new(ErrorKind::FieldOutside, 36);
+            assert_eq!(Authenticate::parse(&bytes), Err(outside), "{byte}");
+        }
+    }
+
+    /// Then it tells where the header ends.
+    #[test]
+    fn the_session_key_may_come_first() {
+        let mut with_key = message();
+        with_key.encrypted_random_session_key = &[7; 16];
+        with_key.flags = Some(FLAGS_SET | NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        let bytes = emitted(&with_key);
+        let (header, payload) = bytes.split_at(64);
+        let (payload, key) = payload.split_at(payload.len() - 16);
+        let mut moved = [header, key, payload].concat();
+        for descriptor in [12, 20, 28, 36] {
+            moved[descriptor + 4] += 16;
+        }
+        moved[56] = 64;
+        assert_eq!(Authenticate::parse(&moved), Ok(with_key));
+    }
+
+    #[test]
+    fn both_responses_may_be_the_same_bytes() {
+        let mut bytes = emitted(&message());
+        bytes[16] = bytes[24];
+        let twice = Authenticate { lm_response: LmResponse::new(&[2; 24]), ..message() };
+        assert_eq!(Authenticate::parse(&bytes), Ok(twice));
+    }
+
+    #[test]
     fn an_all_empty_message_parses_and_says_nothing() {
         let empty = Authenticate { flags: Some(FLAGS_SET), ..Authenticate::default() };
         assert_eq!(Authenticate::parse(&emitted(&empty)), Ok(empty));

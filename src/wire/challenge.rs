@@ -145,6 +145,14 @@ mod tests {
         assert_eq!(Challenge::parse(&bytes), Err(Error::new(ErrorKind::AvPairOutside, 0x44)));
     }
 
+    #[test]
+    fn a_message_without_a_character_set_is_refused() {
+        let mut bytes = EXAMPLE.to_vec();
+        bytes[20] &= !3;
+        let error = Error::new(ErrorKind::NoCharacterSet, 20);
+        assert_eq!(Challenge::parse(&bytes), Err(error));
+    }
+
     /// 32 bytes, OEM.
     const OLD: &[u8] = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\0\0\0\0\x02\x02\0\0\x01\x23\x45\x67\x89\xab\
         \xcd\xef\0\0\0\0\0\0\0\0";
