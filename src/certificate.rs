@@ -16,8 +16,7 @@ pub enum CertificateError {
     /// The bytes are no X.509 certificate in DER.
     #[error("this is no X.509 certificate in DER")]
     Malformed,
-    /// The certificate's signature has no hash function of its own, or one that is not known here.
-    /// RFC 5929 defines no channel bindings for the first.
+    /// The certificate's signature has a hash function that is not known here.
     #[error("the hash function of the certificate's signature is not known")]
     UnknownHash,
 }
@@ -27,7 +26,8 @@ impl ChannelBindings {
     /// the first of the chain that the server sent.
     ///
     /// The certificate is hashed with the hash function of its own signature, with SHA-256 in the
-    /// place of MD5 and SHA-1. Ed25519 signatures have SHA-512 built in.
+    /// place of MD5 and SHA-1. RFC 5929 leaves open what holds for signatures without a hash function
+    /// of their own choice, Ed25519 and Ed448; SHA-256 is what Java and requests_ntlm take.
     ///
     /// # Errors
     /// [`CertificateError`]: then there are no bindings to send; servers that insist on them refuse.
@@ -67,16 +67,18 @@ impl Hash {
             | ECDSA_WITH_SHA_1
             | rfc5912::ECDSA_WITH_SHA_256
             | rfc5912::DSA_WITH_SHA_1
-            | rfc5912::DSA_WITH_SHA_256 => Some(Self::Sha256),
+            | rfc5912::DSA_WITH_SHA_256
+            | rfc8410::ID_ED_25519
+            | rfc8410::ID_ED_448 => Some(Self::Sha256),
             rfc5912::SHA_224_WITH_RSA_ENCRYPTION
             | rfc5912::ECDSA_WITH_SHA_224
             | rfc5912::DSA_WITH_SHA_224 => Some(Self::Sha224),
             rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => {
                 Some(Self::Sha384)
             }
-            rfc5912::SHA_512_WITH_RSA_ENCRYPTION
-            | rfc5912::ECDSA_WITH_SHA_512
-            | rfc8410::ID_ED_25519 => Some(Self::Sha512),
+            rfc5912::SHA_512_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_512 => {
+                Some(Self::Sha512)
+            }
             rfc5912::ID_RSASSA_PSS => Self::of_pss(signature),
             _ => None,
         }

@@ -1,4 +1,5 @@
-//! Channel bindings of certificates, which openssl made, hashed by openssl.
+//! Channel bindings of certificates that openssl made: as openssl hashes them, and as two other
+//! implementations compute them, requests_ntlm and OpenJDK 17.
 
 #![cfg(feature = "certificate")]
 #![allow(clippy::unwrap_used)]
@@ -20,6 +21,18 @@ fn each_signature_has_its_hash() {
         hashes.insert(expected.text("hash").map(ToOwned::to_owned));
     }
     assert_eq!(hashes.len(), 5, "four hashes and none: {hashes:?}");
+}
+
+#[test]
+fn two_others_compute_the_same() {
+    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+        let (file, ours) = (expected.text("file").unwrap(), expected.text("channel_bindings"));
+        let same = |other| expected.text(other) == ours;
+        // With a hash that we do not know, nothing is better than something of our own making.
+        assert!(same("requests_ntlm") || file == "rsa-sha3-256.der", "{file}");
+        // OpenJDK takes SHA-256 for all of RSASSA-PSS.
+        assert!(same("openjdk") || file.starts_with("rsa-pss-sha"), "{file}");
+    }
 }
 
 #[test]
