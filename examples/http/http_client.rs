@@ -307,10 +307,14 @@ impl<'a> Agent<'a> {
         let mut logins = Vec::from_iter(self.proxy_login()?);
         let reconnect = async || Connection::open(proxy, &self.tls).await;
         let trace = self.options.trace;
-        let (response, _) =
+        let (response, verdict) =
             exchange(&mut connection, &mut logins, &request, reconnect, trace).await?;
         let status = response.status();
-        ensure!(status.is_success(), "the proxy answers CONNECT {address} with {status}");
+        if !status.is_success() {
+            let complaint = self.complaint(status, &verdict);
+            let complaint = complaint.map(|complaint| format!(": {complaint}")).unwrap_or_default();
+            bail!("the proxy answers CONNECT {address} with {status}{complaint}");
+        }
         let tunnel = hyper::upgrade::on(response).await?;
         Connection::through_tunnel(tunnel, url, &self.tls).await
     }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Each line of output is what an administrator who audits NTLM wants to see: who logged in, from
-//! where, with which kind of response and flags, or why not.
+//! where, with which kind of response and flags, or why not. Clients get one and the same answer to
+//! all refusals; `detail` tells a wrong password from an unknown user.
 
 use std::fmt::Display;
 use std::io;

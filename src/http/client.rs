@@ -68,8 +68,8 @@ pub enum Next {
     /// Read the response to its end, and send the request again with this header, on this same
     /// connection. The response is a step of the exchange and no failure.
     Send(RequestHeader),
-    /// The server believed the client, and this is its answer, whatever its status says beyond that.
-    /// Further requests on this connection need no header.
+    /// The server believed the client, and this is its answer, whatever its status says beyond
+    /// that. Further requests on this connection need no header.
     Authenticated,
     /// The response does not ask this side: it is the server's answer, or the question of somebody
     /// else (a proxy's, while we log in to a server). If the request went without its body, and is

@@ -16,16 +16,14 @@ pub enum Error {
     /// as under `NTLM`, only bare NTLM messages are understood here.
     #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
     Spnego,
-    /// Client: the server answered the NEGOTIATE with a bare offer instead of a CHALLENGE. Something
-    /// in between passed the request to another server or connection, or removes tokens.
+    /// Client: the server answered the NEGOTIATE with a bare offer instead of a CHALLENGE.
+    /// Something in between passed the request to another server or connection, or removes tokens.
     #[error("the server did not answer the NEGOTIATE with a CHALLENGE")]
     NoChallenge,
     /// Server: an AUTHENTICATE came on a connection on which no challenge is pending. Something in
     /// between shares its connections among clients or spreads the requests of one client over
     /// several (see [connection affinity](super#one-connection)); or the client answered twice.
-    #[error(
-        "an AUTHENTICATE came on a connection without a pending challenge: is there a proxy that multiplexes connections?"
-    )]
+    #[error("an AUTHENTICATE came where no challenge is pending: does a proxy share connections?")]
     NoPendingChallenge,
     /// The connection ends with this response, so the exchange cannot go on: the next message would
     /// come on another one.

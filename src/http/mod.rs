@@ -57,6 +57,15 @@
 //! A health check that does not log in sees 401, which is an answer; one that does is the example
 //! `health_monitor`.
 //!
+//! # Channel bindings
+//!
+//! Over TLS, clients that can tell which certificate they saw: give a client
+//! [`ChannelBindings`](crate::ChannelBindings) of the connection's certificate, a server those of its
+//! own, and whoever stands in between with another certificate is found out. Require them
+//! ([`Binding::Require`](crate::Binding::Require)) where all clients send them. Windows, Chromium,
+//! requests_ntlm and the examples do; curl, Firefox and most other libraries do not, and Chromium
+//! does not for certificates that are signed with RSA-PSS or MD5.
+//!
 //! # `Negotiate`
 //!
 //! Windows takes and sends bare NTLM messages under `Negotiate` too, and so does this module. Most

@@ -1,0 +1,47 @@
+// Opens pages with Chromium, one after another in one browser, and prints JSON for each.
+//
+//     node chromium.js PROFILE USER PASSWORD URL...
+//
+// With PROXY in the environment, it goes through that, and logs in there.
+
+const { createRequire } = require('module');
+const { chromium } = createRequire(process.env.NTLM_INTEROP + '/node/')('playwright-core');
+
+const [profile, username, password, ...urls] = process.argv.slice(2);
+const server = process.env.PROXY;
+const proxy = server && { server, username, password, bypass: '<-loopback>' };
+
+(async () => {
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    headless: true,
+    ignoreHTTPSErrors: true,
+    httpCredentials: { username, password },
+    proxy,
+    env: { ...process.env, HOME: profile },
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      ...(proxy ? [] : ['--no-proxy-server']),
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--ignore-certificate-errors',
+    ],
+  });
+  const page = await browser.newPage();
+  for (const url of urls) {
+    try {
+      const response = await page.goto(url, { timeout: 20000 });
+      console.log(JSON.stringify({
+        status: response.status(),
+        user: (await response.allHeaders())['x-user'],
+        body: await page.textContent('body'),
+      }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: String(error.message) }));
+    }
+  }
+  await browser.close();
+})().catch((error) => { console.error(error); process.exit(1); });

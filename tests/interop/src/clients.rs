@@ -1,0 +1,130 @@
+//! Clients over HTTP that the tests drive.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::accounts::{Account, DOMAIN};
+use crate::process::{Finished, run};
+use crate::programs::{example, installed, node, python, required};
+
+/// curl, which prints the status and how many connections it opened for each transfer.
+pub fn curl(arguments: &[&str]) -> Transfers {
+    let mut command = curl_command(arguments);
+    Transfers::of(run(&mut command))
+}
+
+/// As [`curl`], with the GSS-API credentials of an account.
+pub fn curl_with_gss(users: &Path, arguments: &[&str]) -> Transfers {
+    required("/etc/gss/mech.d/mech.ntlmssp.conf");
+    let mut command = curl_command(arguments);
+    Transfers::of(run(command.env("NTLM_USER_FILE", users)))
+}
+
+fn curl_command(arguments: &[&str]) -> Command {
+    let mut command = installed("curl");
+    command.args(["--silent", "--show-error", "--max-time", "30"]);
+    command.args(["--write-out", "%{stderr}%{http_code} %{num_connects}\n"]).args(arguments);
+    command
+}
+
+/// What curl did.
+#[derive(Debug)]
+pub struct Transfers {
+    pub body: String,
+    /// The status of each transfer; 0 if there was no response.
+    pub statuses: Vec<u16>,
+    /// How many connections were opened in all.
+    pub connections: u32,
+    finished: Finished,
+}
+
+impl Transfers {
+    fn of(finished: Finished) -> Self {
+        let numbers = |line: &str| {
+            let (status, connections) = line.split_once(' ')?;
+            Some((status.parse::<u16>().ok()?, connections.parse::<u32>().ok()?))
+        };
+        let transfers: Vec<_> = finished.stderr.lines().filter_map(numbers).collect();
+        Self {
+            body: finished.stdout.clone(),
+            statuses: transfers.iter().map(|(status, _)| *status).collect(),
+            connections: transfers.iter().map(|(_, connections)| connections).sum(),
+            finished,
+        }
+    }
+
+    /// The status of the only transfer.
+    ///
+    /// # Panics
+    /// If there was not one.
+    pub fn status(&self) -> u16 {
+        let [status] = self.statuses[..] else { panic!("not one transfer: {:#?}", self.finished) };
+        status
+    }
+}
+
+/// The example `http_client`, with the account's password.
+pub fn http_client(account: Account, arguments: &[&str]) -> Finished {
+    let user = account.with_password();
+    run(example("http_client").args(["--fail", "--user", &user]).args(arguments))
+}
+
+/// A library that logs in to HTTP servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    RequestsNtlm,
+    RequestsNtlm2,
+    HttpxNtlm,
+    AxiosNtlm,
+    Httpntlm,
+}
+
+impl Library {
+    pub const ALL: [Self; 5] =
+        [Self::RequestsNtlm, Self::RequestsNtlm2, Self::HttpxNtlm, Self::AxiosNtlm, Self::Httpntlm];
+
+    /// GET: `status`, `user` and `body` of the response, or `error`.
+    pub fn get(self, url: &str, account: Account) -> Value {
+        self.request(url, account, None)
+    }
+
+    /// POST, as [`get`](Self::get).
+    pub fn post(self, url: &str, account: Account, data: &str) -> Value {
+        self.request(url, account, Some(data))
+    }
+
+    fn request(self, url: &str, account: Account, data: Option<&str>) -> Value {
+        let mut command = match self {
+            Self::RequestsNtlm => in_python("requests_ntlm", url, account, data),
+            Self::RequestsNtlm2 => in_python("requests-ntlm2", url, account, data),
+            Self::HttpxNtlm => in_python("httpx-ntlm", url, account, data),
+            Self::AxiosNtlm => in_node("axios-ntlm", url, account, data),
+            Self::Httpntlm => in_node("httpntlm", url, account, data),
+        };
+        let finished = run(&mut command);
+        finished.json().pop().unwrap_or_else(|| json!({ "error": finished.stderr }))
+    }
+}
+
+/// Requests the URL some times in one session, which keeps its connection.
+pub fn requests_ntlm_session(url: &str, account: Account, times: u32) -> Vec<Value> {
+    let mut command = in_python("requests_ntlm", url, account, None);
+    run(command.args(["--times", &times.to_string()])).expect_success().json()
+}
+
+fn in_python(client: &str, url: &str, account: Account, data: Option<&str>) -> Command {
+    let mut command = python("http_client.py");
+    command.args([client, url, "--user", &account.name(), "--password", account.password]);
+    if let Some(data) = data {
+        command.args(["--method", "POST", "--data", data]);
+    }
+    command
+}
+
+fn in_node(client: &str, url: &str, account: Account, data: Option<&str>) -> Command {
+    let mut command = node("http_client.js");
+    command.args([client, url, DOMAIN, account.user, account.password]).args(data);
+    command
+}
