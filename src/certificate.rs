@@ -49,6 +49,10 @@ impl ChannelBindings {
 /// `ecdsa-with-SHA1` (RFC 3279, section 2.2.3), which the tables lack.
 const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 
+/// `sha1WithRSASignature` of the Open Systems Environment Implementors' Workshop, in certificates
+/// of old Windows tools.
+const OIW_SHA_1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.29");
+
 /// What a certificate is hashed with.
 #[derive(Clone, Copy)]
 enum Hash {
@@ -62,6 +66,7 @@ impl Hash {
     fn of_signature(signature: &AlgorithmIdentifierOwned) -> Option<Self> {
         match signature.oid {
             rfc5912::MD_5_WITH_RSA_ENCRYPTION
+            | OIW_SHA_1_WITH_RSA
             | rfc5912::SHA_1_WITH_RSA_ENCRYPTION
             | rfc5912::SHA_256_WITH_RSA_ENCRYPTION
             | ECDSA_WITH_SHA_1
@@ -102,7 +107,7 @@ impl Hash {
 
     fn of_oid(oid: ObjectIdentifier) -> Option<Self> {
         match oid {
-            rfc5912::ID_MD_5 | rfc5912::ID_SHA_1 | rfc5912::ID_SHA_256 => Some(Self::Sha256),
+            rfc5912::ID_SHA_1 | rfc5912::ID_SHA_256 => Some(Self::Sha256),
             rfc5912::ID_SHA_224 => Some(Self::Sha224),
             rfc5912::ID_SHA_384 => Some(Self::Sha384),
             rfc5912::ID_SHA_512 => Some(Self::Sha512),

@@ -8,12 +8,13 @@ mod common;
 use common::Fixed;
 use ntlm::error::{Denied, Refused, Unexpected};
 use ntlm::http::{
-    Body, ClientConnection, Connection, Error, Header, HeaderError, Next, RequestHeader, Scheme,
-    ServerConnection, Step, Version, format,
+    Body, ClientConnection, Connection, Error, Header, HeaderError, LookUp, Next, Refusal,
+    RequestHeader, Scheme, ServerConnection, Step, Version, format,
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
-use ntlm::{Client, Credentials, NtHash, Server};
+use ntlm::wire::ErrorKind;
+use ntlm::{Client, Credentials, FileTime, NtHash, Server};
 
 const PASSWORD: &str = "correct horse";
 
@@ -110,16 +111,60 @@ fn a_wrong_password_is_rejected_and_the_reply_tells_nothing() {
 
 #[test]
 fn all_refusals_have_the_reply_of_a_first_request() {
-    let mut server = server();
-    let offer = answer(&mut server, &[]).unwrap();
-    for value in ["NTLM !", "NTLM YIIB", &format(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0")] {
-        let headers = [("Authorization", value)];
-        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
-        let Step::Refused(refusal) = step else { panic!("{step:?}") };
+    let offer = answer(&mut server(), &[]).unwrap();
+    let assert_offer = |refusal: Refusal| {
         let reply = refusal.reply;
         let values: Vec<_> = reply.values.into_iter().map(|value| (reply.name, value)).collect();
-        assert_eq!((reply.status, values), offer);
+        assert_eq!((reply.status, values), offer, "{:?}", refusal.reason);
+    };
+    let refused = |server: &mut ServerConnection, value: &str| {
+        let headers = [("Authorization", value)];
+        match server.on_request(Version::Http11, headers, &mut Fixed::default()) {
+            Step::Refused(refusal) => refusal,
+            step => panic!("{step:?}"),
+        }
+    };
+    for value in ["NTLM !", "NTLM YIIB", &format(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0")] {
+        assert_offer(refused(&mut server(), value));
     }
+    let mut anonymous = ClientConnection::new(Client::new(Credentials::anonymous()));
+    let mut server = server();
+    let negotiate = anonymous.start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut server, &negotiate).unwrap();
+    assert_offer(refused(&mut server, &header(next(&mut anonymous, challenge).unwrap()).value));
+
+    let looked_up: [fn(LookUp<'_>) -> Refusal; 3] = [
+        |look_up| look_up.deny(Denied::UnknownUser),
+        |look_up| look_up.deny(Denied::AccountRestriction),
+        |look_up| {
+            let wrong = NtHash::of_password("battery staple");
+            look_up.verify(|claim| claim.with_nt_hash(&wrong)).unwrap_err()
+        },
+    ];
+    for end in looked_up {
+        let (mut client, mut server) = (client(PASSWORD), self::server());
+        let negotiate = client.start(Scheme::Ntlm).unwrap();
+        let challenge = send(&mut server, &negotiate).unwrap();
+        let authenticate = header(next(&mut client, challenge).unwrap());
+        let headers = [(authenticate.name, &authenticate.value)];
+        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+        let Step::LookUp(look_up) = step else { panic!("{step:?}") };
+        assert_offer(end(look_up));
+    }
+}
+
+/// A password that was wrong once would lock the account if it were sent again and again.
+#[test]
+fn a_rejected_client_does_not_try_again_by_itself() {
+    let (mut client, mut server) = (client("battery staple"), server());
+    log_in(&mut client, &mut server).unwrap_err();
+    let offer = || (401, vec![("WWW-Authenticate", "NTLM".into())]);
+    for _ in 0..2 {
+        assert_eq!(next(&mut client, offer()), Ok(Next::Rejected));
+        assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Answered));
+        assert!(!client.is_authenticated());
+    }
+    assert!(client.start(Scheme::Ntlm).is_ok());
 }
 
 #[test]
@@ -141,12 +186,11 @@ fn a_proxy_asks_with_a_status_and_headers_of_its_own() {
 }
 
 #[test]
-fn what_others_ask_changes_nothing() {
+fn interim_responses_change_nothing() {
     let (mut client, mut server) = (client(PASSWORD), server());
     let negotiate = client.start(Scheme::Ntlm).unwrap();
-    for status in [100, 103, 407] {
-        let headers = vec![("Proxy-Authenticate", "NTLM".into())];
-        assert_eq!(next(&mut client, (status, headers)), Ok(Next::Answered));
+    for status in [100, 103] {
+        assert_eq!(next(&mut client, (status, vec![])), Ok(Next::Answered));
     }
     let challenge = send(&mut server, &negotiate).unwrap();
     let authenticate = header(next(&mut client, challenge).unwrap());
@@ -154,6 +198,43 @@ fn what_others_ask_changes_nothing() {
     assert!(client.take_keys().is_none());
     let response = send(&mut server, &authenticate).unwrap();
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+}
+
+/// Then the token did not get to the server, and the exchange starts anew.
+#[test]
+fn a_proxy_that_asks_in_between_is_no_verdict() {
+    let asks = || (407, vec![("Proxy-Authenticate", "NTLM".into())]);
+    let (mut client, mut server) = (client(PASSWORD), server());
+    let _lost = client.start(Scheme::Ntlm).unwrap();
+    assert_eq!(next(&mut client, asks()), Ok(Next::Answered));
+    let offer = answer(&mut server, &[]).unwrap();
+    let negotiate = header(next(&mut client, offer).unwrap());
+    let challenge = send(&mut server, &negotiate).unwrap();
+    let _lost = header(next(&mut client, challenge).unwrap());
+    assert_eq!(next(&mut client, asks()), Ok(Next::Answered));
+    assert!(!client.is_authenticated());
+    assert_eq!(log_in(&mut client, &mut server).unwrap().0, 200);
+    // Whoever is logged in stays so.
+    assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Authenticated));
+    assert_eq!(next(&mut client, asks()), Ok(Next::Authenticated));
+}
+
+#[test]
+fn a_protocol_that_is_switched_to_is_an_answer() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    log_in(&mut client, &mut server).unwrap();
+    assert_eq!(next(&mut client, (101, vec![])), Ok(Next::Authenticated));
+    assert!(client.take_keys().is_some());
+}
+
+#[test]
+fn whoever_is_asked_for_something_else_is_logged_in_no_more() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    let response = log_in(&mut client, &mut server).unwrap();
+    assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    let basic = (401, vec![("WWW-Authenticate", "Basic realm=\"x\"".into())]);
+    assert_eq!(next(&mut client, basic), Ok(Next::NotOffered));
+    assert!(!client.is_authenticated());
 }
 
 #[test]
@@ -223,6 +304,34 @@ fn a_proof_on_a_connection_without_its_challenge_is_named() {
     assert!(one.accepted().is_none());
 }
 
+/// As a proxy does that lets two clients log in on one connection at a time.
+#[test]
+fn an_answer_to_another_challenge_is_no_wrong_password() {
+    let (mut one, mut other, mut server) = (client(PASSWORD), client(PASSWORD), server());
+    let later = FileTime::from_ticks(common::NOW.ticks() + 1);
+    let challenge = send(&mut server, &one.start(Scheme::Ntlm).unwrap()).unwrap();
+    let negotiate = other.start(Scheme::Ntlm).unwrap();
+    let headers = [(negotiate.name, &negotiate.value)];
+    let step = server.on_request(Version::Http11, headers, &mut Fixed::at(later));
+    assert!(matches!(step, Step::Continue(_)), "{step:?}");
+    let authenticate = header(next(&mut one, challenge).unwrap());
+    assert_eq!(send(&mut server, &authenticate), Err(Error::OtherChallenge));
+    assert!(server.accepted().is_none());
+}
+
+#[test]
+fn a_challenge_from_a_client_is_named_as_what_it_is() {
+    let mut server = server();
+    let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap();
+    let (_, challenge) = send(&mut server, &negotiate).unwrap();
+    let wrong = |answer| match answer {
+        Err(Error::Exchange(ntlm::Error::Wire(error))) => error.kind() == ErrorKind::MessageType,
+        _ => false,
+    };
+    assert!(wrong(answer(&mut server, &[("Authorization", &challenge[0].1)])));
+    assert!(wrong(answer(&mut self::server(), &[("Authorization", &challenge[0].1)])));
+}
+
 #[test]
 fn a_request_in_between_takes_the_challenge_back() {
     let (mut client, mut server) = (client(PASSWORD), server());
@@ -253,6 +362,19 @@ fn a_second_header_leaves_nobody() {
     let twice = [("Authorization", "NTLM TlRM"), ("authorization", "NTLM TlRM")];
     assert_eq!(answer(&mut server, &twice), Err(Error::Header(HeaderError::Repeated)));
     assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
+    // Nor a challenge.
+    let mut client = client(PASSWORD);
+    let negotiate = client.start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut server, &negotiate).unwrap();
+    assert_eq!(answer(&mut server, &twice), Err(Error::Header(HeaderError::Repeated)));
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    assert_eq!(send(&mut server, &authenticate), Err(Error::NoPendingChallenge));
+}
+
+#[test]
+fn a_bare_scheme_of_a_client_is_a_start() {
+    let offer = answer(&mut server(), &[]).unwrap();
+    assert_eq!(answer(&mut server(), &[("Authorization", "NTLM")]), Ok(offer));
 }
 
 #[test]
@@ -329,6 +451,21 @@ fn http_2_is_sent_to_http_1_1() {
     let Step::Refused(refusal) = step else { panic!("{step:?}") };
     assert_eq!(refusal.reason, Error::NeedsHttp11);
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (505, 0));
+    assert!(server.accepted().is_none());
+
+    // Nor does an exchange that was begun go on over it.
+    for status in [401, 200] {
+        let mut client = client(PASSWORD);
+        let negotiate = client.start(Scheme::Ntlm).unwrap();
+        let challenge = send(&mut server, &negotiate).unwrap().1;
+        let response = client.on_response(status, Version::Http2, challenge, &mut Fixed::default());
+        assert_eq!(response, Err(Error::NeedsHttp11));
+    }
+    let mut late = client(PASSWORD);
+    log_in(&mut late, &mut server).unwrap();
+    let response = late.on_response(200, Version::Http2, nothing, &mut Fixed::default());
+    assert_eq!(response, Err(Error::NeedsHttp11));
+    assert!(!late.is_authenticated());
 
     let mut client = client(PASSWORD);
     let ask = |value| [("www-authenticate", value)];
@@ -368,7 +505,10 @@ fn anonymous_clients_come_in_where_the_policy_lets_them() {
         policy.allow_anonymous = allow;
         let server = Server::new(Names::standalone("WEB")).with_policy(policy);
         let mut client = ClientConnection::new(Client::new(Credentials::anonymous()));
-        log_in(&mut client, &mut ServerConnection::new(server))
+        let mut server = ServerConnection::new(server);
+        let response = log_in(&mut client, &mut server)?;
+        assert_eq!(answer(&mut server, &[]), Ok(response.clone()), "and stay");
+        Ok(response)
     };
     assert_eq!(enter(true), Ok((200, vec![("X-User", "nobody".into())])));
     assert_eq!(enter(false), Err(Error::Exchange(Refused::Anonymous.into())));
@@ -393,6 +533,7 @@ fn keys_are_for_those_who_seal_inside_of_http() {
     let (mut client, mut server) = (ClientConnection::new(client), server());
     let response = log_in(&mut client, &mut server).unwrap();
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+    assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Authenticated));
     let mut client_side = client.take_keys().unwrap().into_session().unwrap();
     assert!(client.take_keys().is_none());
     let mut server_side = server.into_accepted().unwrap().keys.into_session().unwrap();
@@ -406,8 +547,23 @@ fn keys_are_for_those_who_seal_inside_of_http() {
 fn nothing_shows_the_tokens() {
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
-    let shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
-    assert!(!shown.contains("TlRM") && !shown.contains(PASSWORD), "{shown}");
+    let mut shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
+    let mut server = server();
+    let headers = [(negotiate.name, &negotiate.value)];
+    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    shown += &format!("{step:?}");
+    shown += &format!("{server:?}");
+    let challenge = send(&mut server, &negotiate).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    let headers = [(authenticate.name, &authenticate.value)];
+    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    shown += &format!("{authenticate:?} {client:?} {step:?}");
+    let hash = NtHash::of_password(PASSWORD);
+    let Step::LookUp(look_up) = step else { panic!("{step:?}") };
+    shown += &format!("{:?}", look_up.verify(|claim| claim.with_nt_hash(&hash)));
+    for secret in ["TlRM", PASSWORD, "78, 84, 76, 77"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
 
 proptest::proptest! {

@@ -12,8 +12,7 @@ use crate::session::SessionKeys;
 /// The client's side of the exchange on one connection.
 ///
 /// Make one for each connection (a [`Client`] is cheap to clone), and show it each response that
-/// comes on it; it says what to do [next](Next). It cannot be cloned, since the proof belongs to
-/// the connection. Requests to a server through a proxy that wants NTLM too need one for each:
+/// comes on it; it says what to do [next](Next). Requests to a server through a proxy that wants NTLM too need one for each:
 /// first the [proxy's](Self::for_proxy), then the server's.
 ///
 /// ```
@@ -40,6 +39,14 @@ use crate::session::SessionKeys;
 /// # Ok(())
 /// # }
 /// ```
+/// It cannot be cloned, since the proof belongs to the connection:
+///
+/// ```compile_fail,E0599
+/// # use ntlm::http::ClientConnection;
+/// # fn twice(connection: ClientConnection) -> (ClientConnection, ClientConnection) {
+/// (connection.clone(), connection)
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct ClientConnection {
@@ -56,6 +63,9 @@ enum State {
     AwaitChallenge(AwaitChallenge, Scheme),
     /// The AUTHENTICATE was sent.
     AwaitVerdict(SessionKeys),
+    /// The server did not believe it. It is not asked again with the same password, or it might
+    /// lock the account.
+    Rejected,
     /// The server believed it; the keys until they are taken.
     Authenticated(Option<SessionKeys>),
 }
@@ -68,14 +78,16 @@ pub enum Next {
     /// Read the response to its end, and send the request again with this header, on this same
     /// connection. The response is a step of the exchange and no failure.
     Send(RequestHeader),
-    /// The server believed the client, and this is its answer, whatever its status says beyond
-    /// that. Further requests on this connection need no header.
+    /// The server did not reject the client, so it believed it, and this is its answer. Further
+    /// requests on this connection need no header. (A gateway's 502 or 504 looks the same, and says
+    /// nothing of the login.)
     Authenticated,
-    /// The response does not ask this side: it is the server's answer, or the question of somebody
-    /// else (a proxy's, while we log in to a server). If the request went without its body, and is
-    /// answered nonetheless, it must be sent again with it.
+    /// The response does not ask this side: it is the server's answer, or an interim one (1xx), or
+    /// the question of somebody else (a proxy's, while we log in to a server). If the request went
+    /// without its [body](Body::Omit) and the server answers it nonetheless, send it again with it.
     Answered,
-    /// The server did not believe the client. The next attempt needs other credentials.
+    /// The server did not believe the client. Other credentials need another state; with the same,
+    /// [`start`](ClientConnection::start) tries again.
     Rejected,
     /// The server wants to be proven something, but not with NTLM.
     NotOffered,
@@ -138,6 +150,8 @@ impl ClientConnection {
     /// Starts the exchange with the first request, which saves a round trip where the server is
     /// known to want NTLM. Otherwise [`on_response`](Self::on_response) starts it.
     ///
+    /// Whatever was proven on the connection is forgotten.
+    ///
     /// # Errors
     /// As [`Client::initiate`].
     pub fn start(&mut self, scheme: Scheme) -> Result<RequestHeader, Error> {
@@ -164,17 +178,25 @@ impl ClientConnection {
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
+        let is_under_way = matches!(self.state, State::AwaitChallenge(..) | State::AwaitVerdict(_));
+        if version == Version::Http2 && is_under_way {
+            self.state = State::Initial;
+            return Err(Error::NeedsHttp11);
+        }
         if status != self.asker.status() {
             return Ok(self.on_answer(status));
         }
-        let response = Received::new(version, headers, self.asker.offer_header());
+        let response = Received::new(version, headers, self.asker, self.asker.offer_header());
         match mem::replace(&mut self.state, State::Initial) {
             // Some servers ask again for each request: start over.
             State::Initial | State::Authenticated(_) => self.on_offer(version, &response),
             State::AwaitChallenge(handshake, scheme) => {
                 self.on_challenge(handshake, scheme, &response, environment)
             }
-            State::AwaitVerdict(_) => Ok(Next::Rejected),
+            State::AwaitVerdict(_) | State::Rejected => {
+                self.state = State::Rejected;
+                Ok(Next::Rejected)
+            }
         }
     }
 
@@ -196,14 +218,22 @@ impl ClientConnection {
 
     /// A response that does not ask for authentication, or not for ours.
     fn on_answer(&mut self, status: u16) -> Next {
-        // A 1xx is not the response yet, and a proxy that asks did not pass the request on.
-        if status < 200 || status == Asker::Proxy.status() {
+        let is_interim = status < 200 && status != 101;
+        if is_interim {
             return Next::Answered;
         }
+        // A proxy that asks did not pass our token on, so that the server must be asked anew.
+        let is_passed_on = status != Asker::Proxy.status();
         let keys = match mem::replace(&mut self.state, State::Initial) {
-            State::Initial | State::AwaitChallenge(..) => return Next::Answered,
-            State::AwaitVerdict(keys) => Some(keys),
+            State::AwaitVerdict(keys) if is_passed_on => Some(keys),
             State::Authenticated(keys) => keys,
+            State::Rejected => {
+                self.state = State::Rejected;
+                return Next::Answered;
+            }
+            State::Initial | State::AwaitChallenge(..) | State::AwaitVerdict(_) => {
+                return Next::Answered;
+            }
         };
         self.state = State::Authenticated(keys);
         Next::Authenticated

@@ -64,6 +64,7 @@ impl<V: AsRef<[u8]>> Received<V> {
     pub(super) fn new<N: AsRef<str>>(
         version: Version,
         headers: impl IntoIterator<Item = (N, V)>,
+        asker: Asker,
         wanted: &str,
     ) -> Self {
         let mut values = Vec::new();
@@ -72,7 +73,7 @@ impl<V: AsRef<[u8]>> Received<V> {
             let is = |other: &str| name.as_ref().eq_ignore_ascii_case(other);
             if is(wanted) {
                 values.push(value);
-            } else if is("Connection") || is("Proxy-Connection") {
+            } else if is("Connection") || (asker == Asker::Proxy && is("Proxy-Connection")) {
                 closes |= has_option(value.as_ref(), "close");
                 keeps_alive |= has_option(value.as_ref(), "keep-alive");
             }
@@ -106,15 +107,22 @@ mod tests {
 
     #[test]
     fn a_connection_goes_on_or_ends() {
-        let persists = |version, headers: &[(&str, &str)]| {
-            Received::new(version, headers.iter().copied(), "Authorization").persists
+        let persists_at = |asker, version, headers: &[(&str, &str)]| {
+            Received::new(version, headers.iter().copied(), asker, "Authorization").persists
         };
+        let persists = |version, headers| persists_at(Asker::Origin, version, headers);
         let (http10, http11) = (Version::Http10, Version::Http11);
         assert!(persists(http11, &[]));
         assert!(!persists(http10, &[]));
         assert!(!persists(http11, &[("connection", "Foo, CLOSE")]));
         assert!(!persists(http11, &[("Connection", "keep-alive"), ("Connection", "close")]));
         assert!(persists(http11, &[("Connection", "closed"), ("X-Connection", "close")]));
-        assert!(persists(http10, &[("Proxy-Connection", "Keep-Alive")]));
+        // Old proxies pass on what was meant for them.
+        let close = [("Proxy-Connection", "close")];
+        assert!(persists(http11, &close));
+        assert!(!persists_at(Asker::Proxy, http11, &close));
+        let keep_alive = [("Proxy-Connection", "Keep-Alive")];
+        assert!(!persists(http10, &keep_alive));
+        assert!(persists_at(Asker::Proxy, http10, &keep_alive));
     }
 }

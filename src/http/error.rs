@@ -25,6 +25,11 @@ pub enum Error {
     /// several (see [connection affinity](super#one-connection)); or the client answered twice.
     #[error("an AUTHENTICATE came where no challenge is pending: does a proxy share connections?")]
     NoPendingChallenge,
+    /// Server: the AUTHENTICATE answers another CHALLENGE than the one that was sent last on this
+    /// connection, as the time in it shows. It is [the same trouble](super#one-connection), and not
+    /// a wrong password.
+    #[error("the AUTHENTICATE answers another challenge: does a proxy share connections?")]
+    OtherChallenge,
     /// The connection ends with this response, so the exchange cannot go on: the next message would
     /// come on another one.
     #[error("the connection ends in the middle of the exchange")]

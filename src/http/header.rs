@@ -191,6 +191,9 @@ mod tests {
         assert_eq!(offers(""), []);
         assert_eq!(offers("NTLMv2, Basic realm=\"NTLM\", XNTLM"), []);
         assert_eq!(offers(r#"Basic realm="a\", NTLM, ", NTLM"#), [(Scheme::Ntlm, &b""[..])]);
+        assert_eq!(offers(r#"Basic realm="a\", NTLM"#), []);
+        assert_eq!(offers(r#"Basic realm="\\", NTLM"#), [(Scheme::Ntlm, &b""[..])]);
+        assert_eq!(offers(r"Basic a\, NTLM"), [(Scheme::Ntlm, &b""[..])]);
         assert_eq!(offers("Digest realm=x, ntlm = y, ntlm=z"), []);
         assert_eq!(offers("Basic realm=\"never ends, NTLM"), []);
     }

@@ -34,8 +34,9 @@
 //!   its last. A proxy or load balancer that sends the requests of several clients over the same
 //!   connections to the servers breaks NTLM twice: messages of one exchange come on different
 //!   connections, so that nobody can log in
-//!   ([`Error::NoPendingChallenge`] on the server, [`Error::NoChallenge`] on the client); and where
-//!   somebody could, *others are taken for that user*. No header can mend that.
+//!   ([`Error::NoPendingChallenge`] and [`Error::OtherChallenge`] on the server,
+//!   [`Error::NoChallenge`] on the client); and where somebody could, *others are taken for that
+//!   user*. No header can mend that.
 //!
 //! HTTP/2 and later send many requests at a time on one connection, so that NTLM needs HTTP/1.1.
 //! A server that lets clients log in offers `http/1.1` alone in TLS (ALPN), or ends such a request

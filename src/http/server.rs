@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::connection::{Asker, Received, bare};
 use super::{Error, Header, HeaderError, Scheme, Version, format};
@@ -9,14 +10,21 @@ use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Denied};
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, VerifyUser};
-use crate::wire::Message;
+use crate::wire::{Message, Negotiate};
 
 /// The server's side of the exchange on one connection.
 ///
 /// Make one for each connection that is accepted (a [`Server`] is cheap to clone), and show it
-/// each request that comes on it. The proof belongs to the connection: this can be neither cloned
-/// nor taken apart, a user who was looked up counts for the connection that asked, and all ends
-/// with the connection.
+/// each request that comes on it. The proof belongs to the connection: a user who was looked up
+/// counts for the connection that asked, and all ends with the connection, of which this cannot be
+/// cloned:
+///
+/// ```compile_fail,E0599
+/// # use ntlm::http::ServerConnection;
+/// # fn twice(connection: ServerConnection) -> (ServerConnection, ServerConnection) {
+/// (connection.clone(), connection)
+/// # }
+/// ```
 ///
 /// ```
 /// # use ntlm::{NtHash, Os, Server, server::Names};
@@ -75,7 +83,7 @@ pub enum Step<'a> {
 }
 
 /// How to reply to a request: a status and one header, which may have several values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
     /// 401, 407, or 505 for HTTP/2.
@@ -127,10 +135,11 @@ impl ServerConnection {
         environment: &mut dyn Environment,
     ) -> Step<'_> {
         if version == Version::Http2 {
+            (self.pending, self.accepted) = (None, None);
             let reply = Reply { status: 505, values: Vec::new(), ..self.offer() };
             return Step::Refused(Refusal { reply, reason: Error::NeedsHttp11 });
         }
-        let request = Received::new(version, headers, self.asker.credentials_header());
+        let request = Received::new(version, headers, self.asker, self.asker.credentials_header());
         let value = match &request.values[..] {
             [] => return self.on_plain_request(),
             [value] => value,
@@ -149,6 +158,9 @@ impl ServerConnection {
             Ok(Turn::Challenge(reply, handshake)) => {
                 self.pending = Some(handshake);
                 Step::Continue(reply)
+            }
+            Ok(Turn::Claim(Claim::User(claim))) if claim.answers_another_challenge() => {
+                Step::Refused(self.refusal(Error::OtherChallenge))
             }
             Ok(Turn::Claim(Claim::User(claim))) => Step::LookUp(LookUp { connection: self, claim }),
             Ok(Turn::Claim(Claim::Anonymous(claim))) => match claim.accept() {
@@ -193,9 +205,16 @@ impl ServerConnection {
     ) -> Result<Turn, Error> {
         let token = header.token()?;
         let token = bare(&token)?;
-        if !matches!(Message::parse(token).map_err(error::Error::from)?, Message::Negotiate(_)) {
-            let handshake = pending.ok_or(Error::NoPendingChallenge)?;
-            return Ok(Turn::Claim(handshake.read(token, environment)?));
+        match (Message::parse(token).map_err(error::Error::from)?, pending) {
+            (Message::Negotiate(_), _) => {}
+            (Message::Authenticate(_), None) => return Err(Error::NoPendingChallenge),
+            (_, Some(handshake)) => {
+                return Ok(Turn::Claim(handshake.read(token, environment)?));
+            }
+            // It says so itself.
+            (Message::Challenge(_), None) => {
+                Negotiate::parse(token).map_err(error::Error::from)?;
+            }
         }
         if !persists {
             return Err(Error::ConnectionCloses);
@@ -266,5 +285,17 @@ impl<'a> LookUp<'a> {
     #[must_use]
     pub fn deny(self, reason: Denied) -> Refusal {
         self.connection.refusal(self.claim.deny(reason).into())
+    }
+}
+
+impl fmt::Debug for Reply {
+    /// Without the tokens, as elsewhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schemes = self.values.iter().filter_map(|value| value.split(' ').next());
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("name", &self.name)
+            .field("schemes", &schemes.collect::<Vec<_>>())
+            .finish()
     }
 }

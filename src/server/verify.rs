@@ -53,6 +53,22 @@ impl VerifyUser {
         &self.workstation
     }
 
+    /// Whether the response repeats another time than this CHALLENGE told, so that it answers
+    /// another one. Only NTLMv2 tells; nothing is proven by it, or by its absence.
+    #[cfg(feature = "http")]
+    pub(crate) fn answers_another_challenge(&self) -> bool {
+        use crate::wire::NtResponse;
+
+        let times = || {
+            let sent = self.exchange.sent_challenge().ok()?.target_info?.timestamp()?;
+            let NtResponse::V2(response) = self.exchange.received().ok()?.nt_response else {
+                return None;
+            };
+            Some((sent, response.target_info().timestamp()?))
+        };
+        times().is_some_and(|(sent, repeated)| sent != repeated)
+    }
+
     /// Whether this is the hash of the user's password, for users of whom several may be. It takes
     /// the same time wherever the proofs differ.
     #[must_use]
