@@ -21,7 +21,7 @@ use clap::{Parser, ValueEnum};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode, header};
-use ntlm::http::{self, ClientConnection, Next, RequestHeader};
+use ntlm::http::{self, Body, ClientConnection, Next, RequestHeader};
 use ntlm::{ChannelBindings, Client, Credentials, Os};
 use ntlm_http_examples::connection::{self, Connection, drain};
 use ntlm_http_examples::credentials::parse_nt_hash;
@@ -171,7 +171,11 @@ impl<'a> Probe<'a> {
                 Next::Send(next) => {
                     // The connection is free for the next request when the response was read.
                     drain(response.into_body()).await?;
-                    if next.connection == http::Connection::New {
+                    // A response without a length ends with its connection, too.
+                    let is_start = next.body == Body::Omit;
+                    if next.connection == http::Connection::New
+                        || (is_start && !self.connection.is_open().await)
+                    {
                         self.connection = Connection::open(url, self.tls).await?;
                     }
                     header = Some(next);

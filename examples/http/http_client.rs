@@ -155,7 +155,11 @@ async fn exchange(
             Next::Send(next) => {
                 // The connection is free for the next request when the response was read.
                 drain(response.into_body()).await?;
-                if next.connection == http::Connection::New {
+                // A response without a length ends with its connection, too.
+                let is_start = next.body == Body::Omit;
+                if next.connection == http::Connection::New
+                    || (is_start && !connection.is_open().await)
+                {
                     trace.note("the server ends the connection: on a new one");
                     *connection = reconnect().await?;
                 }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -89,7 +90,7 @@ enum Bindings {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if arguments.hash {
         let password = io::read_to_string(io::stdin())?;
@@ -97,8 +98,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     let site = Arc::new(Site::new(&arguments)?);
-    let listener = TcpListener::bind(arguments.listen).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let listener = listen("http", arguments.listen).await?;
     let plain = Entrance { site: site.clone(), server: server(&arguments, None), tls: None };
     tokio::spawn(Arc::new(plain).serve(listener));
 
@@ -106,13 +106,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         (arguments.tls_listen, &arguments.certificate, &arguments.key)
     {
         let (acceptor, bindings) = tls::acceptor(certificate, key)?;
-        let listener = TcpListener::bind(address).await?;
-        println!("listening on https://{}", listener.local_addr()?);
+        let listener = listen("https", address).await?;
         let server = server(&arguments, Some(bindings));
         let secure = Entrance { site, server, tls: Some(acceptor) };
         tokio::spawn(Arc::new(secure).serve(listener));
     }
     Ok(tokio::signal::ctrl_c().await?)
+}
+
+async fn listen(scheme: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let context = || format!("cannot listen on {address}");
+    let listener = TcpListener::bind(address).await.with_context(context)?;
+    println!("listening on {scheme}://{}", listener.local_addr()?);
+    Ok(listener)
 }
 
 /// What NTLM is to this server. On plain HTTP there is no channel to be bound to.
@@ -134,6 +140,8 @@ fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
 /// What is served, and to whom.
 struct Site {
     directory: PathBuf,
+    /// Files that may lie in the directory, and must not be served.
+    withheld: Vec<PathBuf>,
     users: Users,
     schemes: Vec<Scheme>,
     is_proxy: bool,
@@ -141,14 +149,17 @@ struct Site {
 }
 
 impl Site {
-    fn new(arguments: &Arguments) -> Result<Self, Box<dyn std::error::Error>> {
+    fn new(arguments: &Arguments) -> anyhow::Result<Self> {
         let users = match &arguments.users {
-            Some(file) => Users::read(file)?,
+            Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
             None => Users::one("alice", "correct horse"),
         };
         let ntlm = [Scheme::Ntlm].into_iter();
+        let secrets = [&arguments.users, &arguments.key, &arguments.certificate].into_iter();
+        let context = || format!("cannot serve {}", arguments.directory.display());
         Ok(Self {
-            directory: arguments.directory.canonicalize()?,
+            directory: arguments.directory.canonicalize().with_context(context)?,
+            withheld: secrets.flatten().filter_map(|file| file.canonicalize().ok()).collect(),
             users,
             schemes: arguments
                 .negotiate
@@ -278,12 +289,15 @@ impl Site {
     ) -> io::Result<Response<files::Body>> {
         match (request.method(), request.uri().path()) {
             (&Method::POST, _) => {
-                let body = collect(request).await?;
+                let Ok(body) = collect(request).await else {
+                    let text = format!("at most {MAX_BODY_LEN} bytes\n");
+                    return Ok(files::text(StatusCode::PAYLOAD_TOO_LARGE, text));
+                };
                 Ok(files::text(StatusCode::OK, format!("{} bytes from {user}\n", body.len())))
             }
             (&Method::GET | &Method::HEAD, "/redirect") => Ok(files::redirect("/")),
             (&Method::GET | &Method::HEAD, path) => {
-                let response = files::serve(&self.directory, path).await?;
+                let response = files::serve(&self.directory, &self.withheld, path).await?;
                 drain(request).await?;
                 Ok(response)
             }

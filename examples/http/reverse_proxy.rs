@@ -86,6 +86,8 @@ struct Upstream {
     sender: SendRequest<Incoming>,
     /// The client who logged in on it last.
     user: Option<SocketAddr>,
+    /// The client whose NEGOTIATE it had last.
+    negotiator: Option<SocketAddr>,
 }
 
 /// A client's connection.
@@ -139,7 +141,7 @@ impl Balancer {
                 }
             }
         };
-        let is_authenticate = self.look_at(downstream, &upstream, &request);
+        let is_authenticate = self.look_at(downstream, &mut upstream, &request);
         // If the server has closed the pinned connection, this fails, and with it the client's
         // connection: who was logged in there is not so on another one.
         upstream.sender.ready().await?;
@@ -165,18 +167,18 @@ impl Balancer {
         let stream = TokioIo::new(TcpStream::connect(server).await?);
         let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
         tokio::spawn(connection);
-        Ok(Upstream { number, server, sender, user: None })
+        Ok(Upstream { number, server, sender, user: None, negotiator: None })
     }
 
     /// Logs the request, and what it means to NTLM; tells whether it has an AUTHENTICATE.
     fn look_at(
         &self,
         downstream: &mut Downstream,
-        upstream: &Upstream,
+        upstream: &mut Upstream,
         request: &Request<Incoming>,
     ) -> bool {
         let Downstream { client, negotiated_on, .. } = downstream;
-        let Upstream { number, server, user, .. } = upstream;
+        let Upstream { number, server, user, negotiator, .. } = upstream;
         let token = request
             .headers()
             .get(AUTHORIZATION)
@@ -194,12 +196,19 @@ impl Balancer {
             );
         }
         match (message, user) {
-            (Some(Message::Negotiate(_)), _) => *negotiated_on = Some(*number),
+            (Some(Message::Negotiate(_)), _) => {
+                *negotiated_on = Some(*number);
+                *negotiator = Some(*client);
+            }
             (Some(Message::Authenticate(_)), _) => {
                 match negotiated_on.take() {
                     Some(other) if other != *number => println!(
                         "NTLM breaks: the AUTHENTICATE of client {client} goes to connection {number}, \
                          its NEGOTIATE went to connection {other}"
+                    ),
+                    Some(_) if *negotiator != Some(*client) => println!(
+                        "NTLM breaks: the AUTHENTICATE of client {client} goes to connection \
+                         {number}, on which another client's NEGOTIATE has come in between"
                     ),
                     _ => {}
                 }

@@ -210,6 +210,45 @@ fn the_health_monitor_finds_servers_healthy_that_let_it_in() {
     }
 }
 
+#[test]
+fn the_examples_are_bound_to_the_channel_of_our_own_server() {
+    let require = ["--channel-bindings", "require"];
+    let mut server = HttpServer::start_with_tls(&Certificate::new(), &require);
+    let page = format!("{}/page.txt", server.tls_url());
+    let reqwest = &mut example("reqwest_client");
+    reqwest.args(["--insecure", "--user", &ALICE.with_password(), "--count", "2", &page]);
+    assert!(run(reqwest).expect_success().stdout.contains(PAGE));
+    let monitor = &mut example("health_monitor");
+    monitor.env("HEALTH_USER", ALICE.name()).env("HEALTH_PASSWORD", ALICE.password);
+    let got = run(monitor.args(["--insecure", "--method", "GET", "--expect", "204,200", &page]));
+    assert!(got.expect_success().stdout.starts_with("OK 200"));
+    for login in server.logins(2) {
+        assert_eq!((login.field("bindings"), login.field("mic")), ("yes", "yes"));
+    }
+}
+
+/// A server that accepts connections and says nothing.
+#[test]
+fn the_health_monitor_does_not_wait_for_ever() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", silent.local_addr().expect("its address"));
+    let monitor = &mut example("health_monitor");
+    let got = run(monitor.args(["--timeout", "0.2", &url]));
+    assert_eq!(got.status.code(), Some(1), "{got:#?}");
+    assert!(got.stdout.starts_with("FAILED") && got.stdout.contains("0.2 s"), "{got:#?}");
+    assert_eq!(got.stdout.lines().count(), 1, "{got:#?}");
+}
+
+#[test]
+fn our_client_shows_the_exchange_if_it_is_asked_to() {
+    let server = HttpServer::start(&[]);
+    let got = http_client(ALICE, &["-v", &server.url]).expect_success();
+    for shown in ["NEGOTIATE_MESSAGE", "CHALLENGE_MESSAGE", "AUTHENTICATE_MESSAGE", "401", "200"] {
+        assert!(got.stderr.contains(shown), "{shown}: {got:#?}");
+    }
+    assert!(!got.stderr.contains(ALICE.password), "{got:#?}");
+}
+
 fn through_proxy(
     proxy: &Acceptor,
     account: Account,

@@ -28,21 +28,28 @@ pub fn redirect(location: &str) -> Response<Body> {
     response
 }
 
-/// What a path of a URL names below the directory: a file, or a list of files.
-pub async fn serve(directory: &Path, path: &str) -> io::Result<Response<Body>> {
-    let not_found = || text(StatusCode::NOT_FOUND, "not found\n".into());
-    let Some(place) = below(directory, path) else { return Ok(not_found()) };
-    let metadata = match tokio::fs::metadata(&place).await {
-        Ok(metadata) => metadata,
-        Err(_) => return Ok(not_found()),
-    };
+/// What a path of a URL names below a directory, which has no links in its own path: a file, or a
+/// list of files. Hidden files, links that lead out of the directory, and what is `withheld` are
+/// not there.
+pub async fn serve(
+    directory: &Path,
+    withheld: &[PathBuf],
+    path: &str,
+) -> io::Result<Response<Body>> {
+    let not_found = || Ok(text(StatusCode::NOT_FOUND, "not found\n".into()));
+    let Some(place) = below(directory, path) else { return not_found() };
+    let Ok(place) = tokio::fs::canonicalize(place).await else { return not_found() };
+    if !place.starts_with(directory) || withheld.contains(&place) {
+        return not_found();
+    }
+    let metadata = tokio::fs::metadata(&place).await?;
     if metadata.is_file() {
         return file(&place, metadata.len()).await;
     }
     if !path.ends_with('/') {
         return Ok(redirect(&format!("{path}/")));
     }
-    list(&place, path).await
+    list(&place, withheld, path).await
 }
 
 async fn file(place: &Path, length: u64) -> io::Result<Response<Body>> {
@@ -64,10 +71,14 @@ async fn file(place: &Path, length: u64) -> io::Result<Response<Body>> {
     Ok(response)
 }
 
-async fn list(place: &Path, path: &str) -> io::Result<Response<Body>> {
+async fn list(place: &Path, withheld: &[PathBuf], path: &str) -> io::Result<Response<Body>> {
     let mut names = Vec::new();
     let mut entries = tokio::fs::read_dir(place).await?;
     while let Some(entry) = entries.next_entry().await? {
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if is_hidden || withheld.contains(&entry.path()) {
+            continue;
+        }
         let slash = if entry.file_type().await?.is_dir() { "/" } else { "" };
         names.push(entry.file_name().to_string_lossy().into_owned() + slash);
     }
@@ -90,13 +101,15 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     response
 }
 
-/// The place below the directory, `None` if the path leads out of it.
+/// The place below the directory, `None` if the path leads out of it or to something hidden.
 fn below(directory: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode(path)?;
     let mut place = directory.to_owned();
     for component in Path::new(path.trim_start_matches('/')).components() {
         match component {
-            Component::Normal(name) => place.push(name),
+            Component::Normal(name) if !name.as_encoded_bytes().starts_with(b".") => {
+                place.push(name);
+            }
             Component::CurDir => {}
             _ => return None,
         }
@@ -142,13 +155,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leads_out_of_the_directory() {
+    fn no_path_leads_out_of_the_directory_or_to_what_is_hidden() {
         let place = |path| below(Path::new("/srv"), path);
         assert_eq!(place("/a/./b%20c"), Some("/srv/a/b c".into()));
         assert_eq!(place("//etc/passwd"), Some("/srv/etc/passwd".into()));
-        for path in ["/..", "/a/../../b", "/%2e%2e/b", "/%2", "/%zz", "/%ff"] {
+        for path in ["/..", "/a/../../b", "/%2e%2e/b", "/%2", "/%zz", "/%ff", "/.git/config"] {
             assert_eq!(place(path), None, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_withheld_is_not_there() {
+        let directory = std::env::temp_dir().join(format!("ntlm-files-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let directory = directory.canonicalize().unwrap();
+        for name in ["page.txt", "key.pem", ".hidden"] {
+            std::fs::write(directory.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc/passwd", directory.join("link")).unwrap();
+        let withheld = [directory.join("key.pem")];
+        let get = async |path| serve(&directory, &withheld, path).await.unwrap();
+        assert_eq!(get("/page.txt").await.status(), StatusCode::OK);
+        for path in ["/key.pem", "/./key.pem", "/.hidden", "/link", "/nothing"] {
+            assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let list = get("/").await.into_body().collect().await.unwrap().to_bytes();
+        let list = String::from_utf8_lossy(&list);
+        assert!(list.contains("page.txt") && !list.contains("key.pem"), "{list}");
+        assert!(!list.contains("hidden"), "{list}");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
