@@ -20,6 +20,7 @@ mod key_derivation;
 mod owf;
 pub mod primitives;
 mod response;
+pub(crate) mod stitched;
 
 pub use key_derivation::{LmSessionKey, SealingKey, Side, mic};
 pub use owf::{LmHash, NtHash};

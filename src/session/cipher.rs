@@ -2,8 +2,9 @@
 
 use super::Part;
 use super::part::{any_sealed, wipe};
-use crate::crypto::primitives::{Crc32, HmacMd5, KeyStream};
-use crate::crypto::{SealingKey, SigningKey};
+use crate::crypto::primitives::Crc32;
+use crate::crypto::stitched::{KeyStream, Mac, MacKey};
+use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Integrity, Misuse};
 use crate::secret;
 use crate::wire::{ExtendedSignature, LegacySignature, NegotiateFlags, Signature};
@@ -11,18 +12,46 @@ use crate::wire::{ExtendedSignature, LegacySignature, NegotiateFlags, Signature}
 /// What signs and seals in one direction or, without extended session security, in both.
 #[derive(Debug)]
 pub(super) struct Cipher {
-    form: Form,
-    sealing_key: SealingKey,
-    stream: KeyStream,
+    keys: Keys,
     /// The sequence number of the next message, or why there is none.
     next: Result<u32, Error>,
+}
+
+/// Keys are made when the first message needs them: many sessions protect none, and SPNEGO's
+/// `mechListMIC` needs a key stream of its own.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it becomes the larger one, in place")]
+enum Keys {
+    Unmade(Recipe),
+    Made(Form, KeyStream),
+}
+
+/// How keys are made.
+#[derive(Debug)]
+enum Recipe {
+    /// From the session's key, for the messages of a side.
+    Derived(NegotiateFlags, ExportedSessionKey, Side),
+    Given(Form, SealingKey),
+}
+
+impl Recipe {
+    fn make(&self) -> (Form, KeyStream) {
+        match self {
+            Self::Derived(flags, key, side) => {
+                let form = Form::new(*flags, SigningKey::derive(*flags, key, *side).as_ref());
+                let sealing_key = SealingKey::derive(*flags, key, *side);
+                (form, KeyStream::new(sealing_key.expose()))
+            }
+            Self::Given(form, sealing_key) => (form.clone(), KeyStream::new(sealing_key.expose())),
+        }
+    }
 }
 
 /// Which of the two signatures is made (2.2.2.9): extended session security alone decides.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
     /// HMAC-MD5; its start is encrypted if the session key was exchanged (3.4.4.2).
-    Extended { hmac: HmacMd5, encrypts_checksum: bool },
+    Extended { mac_key: MacKey, encrypts_checksum: bool },
     /// An encrypted CRC32 (3.4.4.1).
     Legacy,
 }
@@ -31,43 +60,37 @@ impl Form {
     pub(super) fn new(flags: NegotiateFlags, signing_key: Option<&SigningKey>) -> Self {
         let encrypts_checksum = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
         signing_key.map_or(Self::Legacy, |key| Self::Extended {
-            hmac: HmacMd5::new(key.expose()),
+            mac_key: MacKey::new(key.expose()),
             encrypts_checksum,
         })
     }
 }
 
 impl Cipher {
-    pub(super) fn new(
-        flags: NegotiateFlags,
-        signing_key: Option<&SigningKey>,
-        sealing_key: SealingKey,
-        sequence: u32,
-    ) -> Self {
-        Self::with_form(Form::new(flags, signing_key), sealing_key, sequence)
+    /// For the messages of a side, from the first on.
+    pub(super) fn derived(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+        Self { keys: Keys::Unmade(Recipe::Derived(flags, key.clone(), side)), next: Ok(0) }
     }
 
-    pub(super) fn with_form(form: Form, sealing_key: SealingKey, sequence: u32) -> Self {
-        let stream = KeyStream::new(sealing_key.expose());
-        Self { form, sealing_key, stream, next: Ok(sequence) }
+    pub(super) fn given(form: Form, sealing_key: SealingKey, sequence: u32) -> Self {
+        Self { keys: Keys::Unmade(Recipe::Given(form, sealing_key)), next: Ok(sequence) }
     }
 
     /// Encrypts the sealed parts and returns the signature: per part the plain text goes into the
     /// checksum, then it is encrypted; the checksum is encrypted last, with the same stream.
     pub(super) fn seal(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         let sequence = self.next?;
-        let mut checksum = Checksum::new(&self.form, sequence, any_sealed(parts));
+        let (form, stream) = self.keys.made();
+        let mut checksum = Checksum::new(form, sequence, any_sealed(parts));
         for part in parts {
             match part {
                 Part::Clear(bytes) => checksum.clear(bytes),
-                Part::Sealed(bytes) => {
-                    checksum.sealed(bytes);
-                    self.stream.apply(bytes);
-                }
+                Part::Sealed(bytes) => checksum.seal(stream, bytes),
             }
         }
+        let signature = checksum.sign(stream, sequence);
         self.advance();
-        Ok(checksum.sign(&mut self.stream, sequence))
+        Ok(signature)
     }
 
     /// Decrypts the sealed parts and checks the signature.
@@ -79,29 +102,26 @@ impl Cipher {
         parts: &mut [Part<'_>],
         signature: &Signature,
     ) -> Result<(), Error> {
-        let sequence = self.admit(signature)?;
-        let mut checksum = Checksum::new(&self.form, sequence, any_sealed(parts));
+        let sequence = self.next?;
+        let (form, stream) = self.keys.made();
+        form.admit(signature, sequence)?;
+        let mut checksum = Checksum::new(form, sequence, any_sealed(parts));
         for part in &mut *parts {
             match part {
                 Part::Clear(bytes) => checksum.clear(bytes),
-                Part::Sealed(bytes) => {
-                    self.stream.apply(bytes);
-                    checksum.sealed(bytes);
-                }
+                Part::Sealed(bytes) => checksum.unseal(stream, bytes),
             }
         }
-        let expected = checksum.sign(&mut self.stream, sequence);
-        self.compare(&expected, signature).inspect_err(|_| wipe(parts))
+        let expected = checksum.sign(stream, sequence);
+        let is_equal = form.is_equal(&expected, signature);
+        self.conclude(is_equal).inspect_err(|_| wipe(parts))
     }
 
     /// Signs the first message, with a key stream that is thrown away.
     pub(super) fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
-        let sequence = self.next?;
-        if sequence != 0 {
-            return Err(Misuse::MechListMicTooLate.into());
-        }
+        let signature = self.first_signature(mech_types)?.1;
         self.advance();
-        Ok(self.first_signature(mech_types))
+        Ok(signature)
     }
 
     pub(super) fn verify_mech_list_mic(
@@ -109,45 +129,24 @@ impl Cipher {
         mech_types: &[u8],
         signature: &Signature,
     ) -> Result<(), Error> {
-        if self.next? != 0 {
+        let (form, expected) = self.first_signature(mech_types)?;
+        form.admit(signature, 0)?;
+        self.conclude(form.is_equal(&expected, signature))
+    }
+
+    fn first_signature(&self, message: &[u8]) -> Result<(Form, Signature), Error> {
+        let (0, Keys::Unmade(recipe)) = (self.next?, &self.keys) else {
             return Err(Misuse::MechListMicTooLate.into());
-        }
-        self.admit(signature)?;
-        let expected = self.first_signature(mech_types);
-        self.compare(&expected, signature)
-    }
-
-    fn first_signature(&self, message: &[u8]) -> Signature {
-        let mut checksum = Checksum::new(&self.form, 0, false);
+        };
+        let (form, mut stream) = recipe.make();
+        let mut checksum = Checksum::new(&form, 0, false);
         checksum.clear(message);
-        checksum.sign(&mut KeyStream::new(self.sealing_key.expose()), 0)
-    }
-
-    /// The sequence number of the next message, if the signature can be its.
-    fn admit(&self, signature: &Signature) -> Result<u32, Error> {
-        let sequence = self.next?;
-        if !signature.is_known_version() {
-            return Err(Integrity::Version.into());
-        }
-        match self.form {
-            Form::Extended { .. } if signature.extended().sequence != sequence => {
-                Err(Integrity::Sequence.into())
-            }
-            _ => Ok(sequence),
-        }
+        let signature = checksum.sign(&mut stream, 0);
+        Ok((form, signature))
     }
 
     /// Goes on to the next message, or never more.
-    fn compare(&mut self, expected: &Signature, received: &Signature) -> Result<(), Error> {
-        let is_equal = match self.form {
-            Form::Extended { .. } => secret::equal(expected.as_bytes(), received.as_bytes()),
-            Form::Legacy => {
-                // RandomPad: Windows and Samba send what they like there (3.4.4.1).
-                let (expected, received) = (expected.legacy(), received.legacy());
-                secret::equal(&expected.checksum, &received.checksum)
-                    & secret::equal(&expected.sequence, &received.sequence)
-            }
-        };
+    fn conclude(&mut self, is_equal: bool) -> Result<(), Error> {
         if is_equal {
             self.advance();
             Ok(())
@@ -164,19 +163,59 @@ impl Cipher {
     }
 }
 
+impl Keys {
+    fn made(&mut self) -> (&Form, &mut KeyStream) {
+        if let Self::Unmade(recipe) = self {
+            let (form, stream) = recipe.make();
+            *self = Self::Made(form, stream);
+        }
+        match self {
+            Self::Made(form, stream) => (form, stream),
+            Self::Unmade(_) => unreachable!("they were made above"),
+        }
+    }
+}
+
+impl Form {
+    /// Whether a signature can be that of the message with this number.
+    fn admit(&self, signature: &Signature, sequence: u32) -> Result<(), Error> {
+        if !signature.is_known_version() {
+            return Err(Integrity::Version.into());
+        }
+        match self {
+            Self::Extended { .. } if signature.extended().sequence != sequence => {
+                Err(Integrity::Sequence.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_equal(&self, expected: &Signature, received: &Signature) -> bool {
+        match self {
+            Self::Extended { .. } => secret::equal(expected.as_bytes(), received.as_bytes()),
+            Self::Legacy => {
+                // RandomPad: Windows and Samba send what they like there (3.4.4.1).
+                let (expected, received) = (expected.legacy(), received.legacy());
+                secret::equal(&expected.checksum, &received.checksum)
+                    & secret::equal(&expected.sequence, &received.sequence)
+            }
+        }
+    }
+}
+
 /// The checksum of one message in the making.
-enum Checksum {
-    Extended { hmac: HmacMd5, encrypts: bool },
+enum Checksum<'a> {
+    Extended { mac: Mac<'a>, encrypts: bool },
     Legacy { crc: Crc32, covers_clear: bool },
 }
 
-impl Checksum {
-    fn new(form: &Form, sequence: u32, any_sealed: bool) -> Self {
+impl<'a> Checksum<'a> {
+    fn new(form: &'a Form, sequence: u32, any_sealed: bool) -> Self {
         match form {
-            Form::Extended { hmac, encrypts_checksum } => {
-                let mut hmac = hmac.clone();
-                hmac.update(&sequence.to_le_bytes());
-                Self::Extended { hmac, encrypts: *encrypts_checksum }
+            Form::Extended { mac_key, encrypts_checksum } => {
+                let mut mac = mac_key.start();
+                mac.update(&sequence.to_le_bytes());
+                Self::Extended { mac, encrypts: *encrypts_checksum }
             }
             Form::Legacy => Self::Legacy { crc: Crc32::default(), covers_clear: !any_sealed },
         }
@@ -184,24 +223,36 @@ impl Checksum {
 
     fn clear(&mut self, bytes: &[u8]) {
         match self {
-            Self::Extended { hmac, .. } => hmac.update(bytes),
+            Self::Extended { mac, .. } => mac.update(bytes),
             Self::Legacy { crc, covers_clear: true } => crc.update(bytes),
             Self::Legacy { .. } => {}
         }
     }
 
-    /// Takes in the plain text of a sealed part.
-    fn sealed(&mut self, plain: &[u8]) {
+    fn seal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         match self {
-            Self::Extended { hmac, .. } => hmac.update(plain),
-            Self::Legacy { crc, .. } => crc.update(plain),
+            Self::Extended { mac, .. } => mac.seal(stream, bytes),
+            Self::Legacy { crc, .. } => {
+                crc.update(bytes);
+                stream.apply(bytes);
+            }
+        }
+    }
+
+    fn unseal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
+        match self {
+            Self::Extended { mac, .. } => mac.unseal(stream, bytes),
+            Self::Legacy { crc, .. } => {
+                stream.apply(bytes);
+                crc.update(bytes);
+            }
         }
     }
 
     fn sign(self, stream: &mut KeyStream, sequence: u32) -> Signature {
         match self {
-            Self::Extended { hmac, encrypts } => {
-                let [a, b, c, d, e, f, g, h, ..] = hmac.finish();
+            Self::Extended { mac, encrypts } => {
+                let [a, b, c, d, e, f, g, h, ..] = mac.finish();
                 let mut checksum = [a, b, c, d, e, f, g, h];
                 if encrypts {
                     stream.apply(&mut checksum);

@@ -129,6 +129,6 @@ impl DatagramSession {
         }
         self.protection.allows(needed)?;
         let sealing_key = keys.sealing_key.for_message(sequence);
-        Ok(Cipher::with_form(keys.form.clone(), sealing_key, sequence))
+        Ok(Cipher::given(keys.form.clone(), sealing_key, sequence))
     }
 }

@@ -1,8 +1,8 @@
 //! The two halves of a session, which can be used apart.
 
-use super::cipher::Cipher;
+use super::cipher::{Cipher, Form};
 use super::{Part, Protection, part};
-use crate::crypto::{SealingKey, SigningKey};
+use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::Error;
 use crate::wire::{NegotiateFlags, Signature};
 
@@ -33,7 +33,12 @@ impl Sender {
         sealing_key: SealingKey,
         sequence: u32,
     ) -> Self {
-        let cipher = Cipher::new(flags, signing_key, sealing_key, sequence);
+        let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
+        Self { protection: Protection::of_flags(flags), cipher }
+    }
+
+    pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+        let cipher = Cipher::derived(flags, key, side);
         Self { protection: Protection::of_flags(flags), cipher }
     }
 
@@ -76,7 +81,13 @@ impl Receiver {
         sealing_key: SealingKey,
         sequence: u32,
     ) -> Self {
-        let cipher = Cipher::new(flags, signing_key, sealing_key, sequence);
+        let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
+        Self { protection: Protection::of_flags(flags), cipher }
+    }
+
+    /// For the messages that this side sends.
+    pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+        let cipher = Cipher::derived(flags, key, side);
         Self { protection: Protection::of_flags(flags), cipher }
     }
 

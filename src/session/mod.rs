@@ -55,7 +55,7 @@ pub use crate::wire::Signature;
 
 use cipher::Cipher;
 
-use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
+use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};
 use crate::wire::NegotiateFlags;
 
@@ -217,8 +217,6 @@ impl Session {
     #[must_use]
     pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let protection = Protection::of_flags(flags);
-        let keys =
-            |side| (SigningKey::derive(flags, key, side), SealingKey::derive(flags, key, side));
         let channel = if protection == Protection::None {
             if flags.contains(NegotiateFlags::NEGOTIATE_ALWAYS_SIGN) {
                 Channel::Dummy
@@ -226,14 +224,10 @@ impl Session {
                 Channel::Nothing
             }
         } else if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
-            let (signing, sealing) = keys(side);
-            let sender = Sender::with_keys(flags, signing.as_ref(), sealing, 0);
-            let (signing, sealing) = keys(side.peer());
-            let receiver = Receiver::with_keys(flags, signing.as_ref(), sealing, 0);
-            Channel::Duplex { sender, receiver }
+            let sender = Sender::new(flags, key, side);
+            Channel::Duplex { sender, receiver: Receiver::new(flags, key, side.peer()) }
         } else {
-            let (_, sealing) = keys(side);
-            Channel::Shared(Cipher::new(flags, None, sealing, 0))
+            Channel::Shared(Cipher::derived(flags, key, side))
         };
         Self { protection, channel }
     }
