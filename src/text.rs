@@ -113,7 +113,17 @@ impl Text {
     /// The text of these UTF-16 code units, well formed or not.
     #[must_use]
     pub fn from_utf16(units: &[u16]) -> Self {
-        Self(String::from_utf16(units).map_or_else(|_| Repr::IllFormed(units.into()), Repr::Utf8))
+        Self::from_units(units.iter().copied(), units.len())
+    }
+
+    /// The text of so many units, with one allocation if it is ASCII.
+    fn from_units(units: impl Iterator<Item = u16> + Clone, count: usize) -> Self {
+        let mut text = String::with_capacity(count);
+        let mut characters = char::decode_utf16(units.clone());
+        match characters.try_for_each(|character| character.map(|c| text.push(c))) {
+            Ok(()) => Self(Repr::Utf8(text)),
+            Err(_) => Self(Repr::IllFormed(units.collect())),
+        }
     }
 
     /// The text of these bytes of UTF-16, least significant byte first, well formed or not.
@@ -124,9 +134,8 @@ impl Text {
         if bytes.len() % 2 != 0 {
             return Err(TextError::OddLength);
         }
-        let (low, high) = (bytes.iter().step_by(2), bytes.iter().skip(1).step_by(2));
-        let units: Vec<u16> = low.zip(high).map(|(&l, &h)| u16::from_le_bytes([l, h])).collect();
-        Ok(Self::from_utf16(&units))
+        let units = bytes.chunks_exact(2).filter_map(|unit| unit.try_into().ok());
+        Ok(Self::from_units(units.map(u16::from_le_bytes), bytes.len() / 2))
     }
 
     /// The text of a message's field.
@@ -157,14 +166,45 @@ impl Text {
         character_set: CharacterSet,
         code_page: &dyn CodePage,
     ) -> Result<Vec<u8>, TextError> {
-        let bytes = match character_set {
-            CharacterSet::Unicode => self.to_utf16le(),
-            CharacterSet::Oem => self
-                .as_str()
-                .and_then(|text| code_page.encode(text))
-                .ok_or(TextError::NotInCodePage)?,
-        };
-        if bytes.len() > usize::from(u16::MAX) { Err(TextError::TooLong) } else { Ok(bytes) }
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes, character_set, code_page)?;
+        Ok(bytes)
+    }
+
+    /// As [`encode`](Self::encode), at the end of a buffer.
+    pub(crate) fn append_to(
+        &self,
+        out: &mut Vec<u8>,
+        character_set: CharacterSet,
+        code_page: &dyn CodePage,
+    ) -> Result<(), TextError> {
+        let start = out.len();
+        match character_set {
+            CharacterSet::Unicode => self.append_utf16le(out),
+            CharacterSet::Oem => {
+                let bytes = self.as_str().and_then(|text| code_page.encode(text));
+                out.extend_from_slice(&bytes.ok_or(TextError::NotInCodePage)?);
+            }
+        }
+        let is_too_long = out.len() - start > usize::from(u16::MAX);
+        if is_too_long { Err(TextError::TooLong) } else { Ok(()) }
+    }
+
+    /// As [`to_utf16le`](Self::to_utf16le), at the end of a buffer.
+    pub(crate) fn append_utf16le(&self, out: &mut Vec<u8>) {
+        out.reserve(self.max_utf16le_len());
+        for unit in self.utf16_units() {
+            out.extend_from_slice(&unit.to_le_bytes());
+        }
+    }
+
+    /// How many bytes [`append_utf16le`](Self::append_utf16le) appends at most: each byte of UTF-8
+    /// becomes one unit or less.
+    pub(crate) fn max_utf16le_len(&self) -> usize {
+        match &self.0 {
+            Repr::Utf8(text) => text.len() * 2,
+            Repr::IllFormed(units) => units.len() * 2,
+        }
     }
 
     /// The text, unless it holds a lone surrogate.
@@ -183,7 +223,7 @@ impl Text {
     }
 
     /// The UTF-16 code units.
-    pub fn utf16_units(&self) -> impl Iterator<Item = u16> {
+    pub fn utf16_units(&self) -> impl Iterator<Item = u16> + Clone {
         let (text, units) = match &self.0 {
             Repr::Utf8(text) => (text.as_str(), [].as_slice()),
             Repr::IllFormed(units) => ("", units.as_slice()),
@@ -194,15 +234,16 @@ impl Text {
     /// The text as UTF-16, least significant byte first.
     #[must_use]
     pub fn to_utf16le(&self) -> Vec<u8> {
-        self.utf16_units().flat_map(u16::to_le_bytes).collect()
+        let mut bytes = Vec::new();
+        self.append_utf16le(&mut bytes);
+        bytes
     }
 
     /// The text with each UTF-16 code unit upper-cased on its own, as Windows does for user names
     /// (\[MS-NLMP\] section 6, `Uppercase`): "straße" becomes "STRAßE".
     #[must_use]
     pub fn to_uppercase(&self) -> Self {
-        let units: Vec<u16> = self.utf16_units().map(uppercase).collect();
-        Self::from_utf16(&units)
+        Self::from_units(self.utf16_units().map(uppercase), self.max_utf16le_len() / 2)
     }
 
     /// Whether two names are the same for Windows, which does not tell upper from lower case.

@@ -25,7 +25,7 @@ const MODULES: [(&str, &str); 17] = [
     ("http", "environment error wire session credentials client server"),
 ];
 
-const SIDES: &str = "secret text environment error wire crypto session policy channel_bindings \
+const SIDES: &str = "secret upcase text environment error wire crypto session policy channel_bindings \
                      credentials handshake";
 
 /// Outside crates that must not spread, and the files that may name them.

@@ -7,6 +7,7 @@ mod common;
 use core::time::Duration;
 
 use common::{Broken, Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
+use ntlm::crypto::ResponseKey;
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::session::Protection;
@@ -244,7 +245,7 @@ fn flags_that_were_not_granted_have_no_effect() {
         message.encrypted_random_session_key = &[7; 16];
         let NtResponse::V2(response) = message.nt_response else { panic!("not NTLMv2") };
         let nt_hash = NtHash::of_password("secret");
-        let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+        let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
         session_base_key = Some(key.session_base_key(response.proof()));
     });
     let claim = handshake.read(&bytes, environment).unwrap();
@@ -338,7 +339,7 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
         let accepted = common::accept(claim, "secret")?;
         // Who comes in is who was looked up: another account may have the name of the proof.
         assert_eq!(accepted.user, Some(UserName::new("alice", sent)));
-        Ok(accepted.proven_domain.unwrap().to_string())
+        Ok(accepted.proven_domain().unwrap().to_string())
     };
     assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE"));
     assert_eq!(attempt("example", "example").as_deref(), Ok("example"));
@@ -693,7 +694,7 @@ fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
     let nt_hash = NtHash::of_password("secret");
     let lm_hash = ntlm::crypto::LmHash::of_password("secret", &ntlm::Ascii).unwrap();
-    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     [
         lm_hash.lm_response(&challenge),
         key.lmv2_response(&challenge, &[9; 8]),
@@ -708,6 +709,60 @@ fn with_lm_field_alone(server: &Server, lm: &'static [u8; 24]) -> Result<Accepte
         message.nt_response = NtResponse::Empty;
         message.lm_response = LmResponse::new(lm);
     })
+}
+
+/// A server may keep the NTLMv2 key instead of the hash. It belongs to a name and a domain.
+#[test]
+fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
+    let hash = NtHash::of_password("secret");
+    let key = |user: &str, domain: &str| ResponseKey::new(&hash, &user.into(), &domain.into());
+    let claim = |client: &Client, server: &Server| {
+        let environment = &mut Fixed::default();
+        let (sent, handshake) = exchange(client, server, environment).unwrap();
+        match handshake.read(&sent.authenticate, environment).unwrap() {
+            Claim::User(claim) => (claim, sent.client_keys),
+            claim => panic!("{claim:?}"),
+        }
+    };
+    let attempt = |key: &ResponseKey| {
+        let (claim, keys) = claim(&alice(), &server());
+        let accepted = claim.with_response_key(key)?;
+        assert_eq!(accepted.keys.exported_session_key(), keys.exported_session_key());
+        assert!(accepted.mic_checked);
+        Ok(accepted.proven_domain().unwrap().to_string())
+    };
+    let wrong = Err(Error::from(Denied::WrongPassword));
+    assert_eq!(attempt(&key("ALICE", "EXAMPLE")).as_deref(), Ok("EXAMPLE"));
+    assert_eq!(attempt(&key("alice", "")), wrong);
+    assert_eq!(attempt(&key("bob", "EXAMPLE")), wrong);
+    assert_eq!(attempt(&ResponseKey::from([0; 16])), wrong);
+
+    let mut policy = permissive();
+    policy.allow_lmv2_alone = true;
+    let server = server().with_policy(policy);
+    let [_, lmv2, _] = responses_of_24_bytes();
+    let lmv2_alone = |server: &Server| {
+        let (Exchange { authenticate, .. }, handshake) =
+            exchange(&alice(), server, &mut Fixed::default()).unwrap();
+        let mut message = Authenticate::parse(&authenticate).unwrap();
+        message.nt_response = NtResponse::Empty;
+        message.lm_response = LmResponse::new(lmv2);
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        match handshake.read(&bytes, &mut Fixed::default()).unwrap() {
+            Claim::User(claim) => claim.with_response_key(&key("alice", "EXAMPLE")),
+            claim => panic!("{claim:?}"),
+        }
+    };
+    assert_eq!(lmv2_alone(&server).unwrap().response, Some(ResponseKind::Lmv2));
+    let mut policy = permissive();
+    policy.allow_lmv2_alone = false;
+    let refused = Error::from(Refused::ResponseKind);
+    assert_eq!(lmv2_alone(&server.clone().with_policy(policy)).unwrap_err(), refused);
+    for level in [LmCompatibility::SendLmAndNtlm, LmCompatibility::SendNtlm] {
+        let (claim, _) = claim(&alice().with_policy(client_policy(level)), &server);
+        assert_eq!(claim.with_response_key(&key("alice", "EXAMPLE")).unwrap_err(), refused);
+    }
 }
 
 /// CVE-2019-1338: an LM or LMv2 response does not stand in for an NT response that is wrong or not
@@ -761,9 +816,9 @@ fn an_lmv2_response_alone_proves_the_domain_and_makes_the_key() {
     policy.allow_lmv2_alone = true;
     let [_, lmv2, _] = responses_of_24_bytes();
     let accepted = with_lm_field_alone(&server().with_policy(policy), lmv2).unwrap();
-    assert_eq!(accepted.proven_domain, Some("EXAMPLE".into()));
+    assert_eq!(accepted.proven_domain(), Some("EXAMPLE".into()));
     let nt_hash = NtHash::of_password("secret");
-    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let base = key.session_base_key(lmv2.first_chunk().unwrap());
     assert_eq!(accepted.keys.exported_session_key(), base.expose());
 }
@@ -774,10 +829,10 @@ fn ntlmv1_and_lm_responses_prove_no_domain() {
     for level in [LmCompatibility::SendLmAndNtlm, LmCompatibility::SendNtlm] {
         let client = alice().with_policy(client_policy(level));
         let accepted = log_in(&client, &server, "secret").unwrap().accepted;
-        assert_eq!(accepted.proven_domain, None, "{:?}", accepted.response);
+        assert_eq!(accepted.proven_domain(), None, "{:?}", accepted.response);
     }
     let [lm, ..] = responses_of_24_bytes();
-    assert_eq!(with_lm_field_alone(&server, lm).unwrap().proven_domain, None);
+    assert_eq!(with_lm_field_alone(&server, lm).unwrap().proven_domain(), None);
 }
 
 #[test]
@@ -980,7 +1035,7 @@ fn what_means_nothing_is_hashed_as_received() {
     blob.extend_from_slice(sent.target_info.unwrap().as_bytes());
     blob.extend_from_slice(&[0xaa; 17]);
     let nt_hash = NtHash::of_password("secret");
-    let key = ntlm::crypto::ResponseKey::new(&nt_hash, &user, &Text::default());
+    let key = ResponseKey::new(&nt_hash, &user, &Text::default());
     let response = [&key.ntlmv2_proof(&sent.server_challenge, &blob)[..], &blob].concat();
     let message = Authenticate {
         user: &user.to_utf16le(),

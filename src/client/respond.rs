@@ -1,7 +1,8 @@
 //! From a CHALLENGE to the AUTHENTICATE ([MS-NLMP] 3.1.5.1.2, 3.1.5.2.1).
 
-use alloc::vec;
 use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
 
 use super::{Config, Response};
 use crate::crypto::{
@@ -15,8 +16,8 @@ use crate::handshake::transcript::Transcript;
 use crate::session::{Protection, SessionKeys};
 use crate::text::{Text, TextError};
 use crate::wire::{
-    Authenticate, AvFlags, AvId, AvPairs, AvPairsBuf, Challenge, ClientChallenge, LmResponse,
-    NegotiateFlags, NtResponse,
+    Authenticate, AvFlags, AvId, AvPairs, Challenge, EOL, LmResponse, NegotiateFlags, NtResponse,
+    append_pair, append_text_pair, emit_fixed,
 };
 
 pub(super) fn respond(
@@ -31,12 +32,14 @@ pub(super) fn respond(
     }
     let message = Challenge::parse(challenge)?;
     let flags = settle(config, mode, message.flags)?;
-    let proof = prove(config, mode, flags, &message, environment)?;
+    let nonces = Nonces::draw(environment)?;
+    let mut proof = prove(config, mode, flags, &message, &nonces, environment)?;
     if config.policy.require_mic && !proof.announces_mic {
         return Err(Refused::NoMic.into());
     }
-    let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, environment)?;
-    let (mut token, mic_offset) = emit(config, flags, &proof, &encrypted_key)?;
+    let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, nonces);
+    let encrypted_key = encrypted_key.as_ref().map_or(&[][..], |key| key);
+    let (mut token, mic_offset) = emit(config, flags, &mut proof, encrypted_key)?;
     if let Some(mic_offset) = mic_offset {
         let transcript = Transcript { negotiate, challenge, authenticate: &token, mic_offset };
         let mic = transcript.mic(&key);
@@ -67,7 +70,8 @@ fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<Nego
 
 /// What the client answers, and the key that follows from it.
 struct Proof {
-    lm_response: Vec<u8>,
+    lm_response: LmAnswer,
+    /// The NT response, after which there is room for the names.
     nt_response: Vec<u8>,
     key_exchange_key: KeyExchangeKey,
     /// Whether `MsvAvFlags` in the NT response announces a MIC.
@@ -75,23 +79,41 @@ struct Proof {
     is_anonymous: bool,
 }
 
+enum LmAnswer {
+    Nothing,
+    /// What an anonymous client sends.
+    Zero,
+    Response([u8; 24]),
+}
+
+impl LmAnswer {
+    const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::Zero => &[0],
+            Self::Response(response) => response,
+        }
+    }
+}
+
 fn prove(
     config: &Config,
     mode: Mode,
     flags: NegotiateFlags,
     message: &Challenge<'_>,
+    nonces: &Nonces,
     environment: &mut dyn Environment,
 ) -> Result<Proof, Error> {
     let Some(nt_hash) = config.credentials.to_nt_hash() else { return anonymous(config) };
     if !config.policy.lm_compatibility.sends_ntlmv2() {
-        return ntlmv1(config, flags, message, &nt_hash, environment);
+        return ntlmv1(config, flags, message, &nt_hash, nonces);
     }
     let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
     let has = |id| message.target_info.and_then(|pairs| pairs.get(id)).is_some();
     if config.protection != Protection::None && !names.into_iter().all(has) {
         return Err(Unexpected::NetbiosNames.into());
     }
-    ntlmv2(config, mode, message, &nt_hash, environment)
+    ntlmv2(config, mode, message, &nt_hash, nonces, environment)
 }
 
 /// Nothing is proven and no key is shared, so nothing can be protected (3.3.1, 3.4).
@@ -100,7 +122,7 @@ fn anonymous(config: &Config) -> Result<Proof, Error> {
         return Err(Misuse::NoSessionSecurity.into());
     }
     Ok(Proof {
-        lm_response: vec![0],
+        lm_response: LmAnswer::Zero,
         nt_response: Vec::new(),
         key_exchange_key: KeyExchangeKey::from([0; 16]),
         announces_mic: false,
@@ -114,23 +136,24 @@ fn ntlmv1(
     flags: NegotiateFlags,
     message: &Challenge<'_>,
     nt_hash: &NtHash,
-    environment: &mut dyn Environment,
+    nonces: &Nonces,
 ) -> Result<Proof, Error> {
     let lm_hash = config.credentials.to_lm_hash(config.policy.code_page);
     let server_challenge = &message.server_challenge;
     let (nt_response, lm_response);
     if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
-        let client_challenge = random(environment)?;
+        let client_challenge = nonces.client_challenge;
         let challenge = ntlm2_session_challenge(server_challenge, &client_challenge);
         nt_response = nt_hash.ntlmv1_response(&challenge);
-        lm_response = [&client_challenge[..], &[0; 16]].concat();
+        let [a, b, c, d, e, f, g, h] = client_challenge;
+        lm_response = [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     } else {
         nt_response = nt_hash.ntlmv1_response(server_challenge);
         lm_response = match &lm_hash {
             Some(hash) if config.policy.lm_compatibility.sends_lm() => {
-                hash.lm_response(server_challenge).to_vec()
+                hash.lm_response(server_challenge)
             }
-            _ => nt_response.to_vec(),
+            _ => nt_response,
         };
     }
     let lm_session_key = lm_hash.as_ref().map(LmSessionKey::from);
@@ -139,7 +162,7 @@ fn ntlmv1(
         .ntlmv1_key_exchange_key(flags, server_challenge, &lm_response, lm_session_key.as_ref())
         .ok_or(Refused::NoLmHash)?;
     Ok(Proof {
-        lm_response,
+        lm_response: LmAnswer::Response(lm_response),
         nt_response: nt_response.to_vec(),
         key_exchange_key,
         announces_mic: false,
@@ -153,48 +176,68 @@ fn ntlmv2(
     mode: Mode,
     message: &Challenge<'_>,
     nt_hash: &NtHash,
+    nonces: &Nonces,
     environment: &mut dyn Environment,
 ) -> Result<Proof, Error> {
     let user = config.credentials.user();
     let response_key = ResponseKey::new(nt_hash, user.user(), user.domain());
     let server_challenge = &message.server_challenge;
-    let client_challenge = random(environment)?;
+    let client_challenge = nonces.client_challenge;
     let timestamp = message.target_info.and_then(AvPairs::timestamp);
     let time = timestamp.map_or_else(|| environment.now(), Ok)?;
-    let target_info = target_info(config, message.target_info)?;
 
-    let mut nt_response = vec![0; 16];
-    ClientChallenge { time, client_challenge, target_info: target_info.as_pairs() }
-        .emit(&mut nt_response);
+    let mut nt_response = Vec::with_capacity(config.max_payload_len(message.target_info));
+    nt_response.resize(16, 0);
+    emit_fixed(&mut nt_response, time, client_challenge);
+    append_target_info(config, message.target_info, &mut nt_response)?;
     // Z(4) after the list: pyspnego's server writes it again and compares all.
     nt_response.extend_from_slice(&[0; 4]);
     let (place, blob) = nt_response.split_at_mut(16);
-    let proof = response_key.ntlmv2_proof(server_challenge, blob);
+    let (proof, session_base_key) = response_key.prove_ntlmv2(server_challenge, blob);
     place.copy_from_slice(&proof);
 
     // An LMv2 response proves the password without what the NTLMv2 response carries. So it is left
     // out for servers that know better; how that looks depends on the mode (3.1.5.1.2, 3.1.5.2.1).
     let lm_response = match mode {
-        Mode::Connection if timestamp.is_some() => vec![0; 24],
-        Mode::Datagram if message.target_info.is_some() => Vec::new(),
-        _ => response_key.lmv2_response(server_challenge, &client_challenge).to_vec(),
+        Mode::Connection if timestamp.is_some() => LmAnswer::Response([0; 24]),
+        Mode::Datagram if message.target_info.is_some() => LmAnswer::Nothing,
+        _ => LmAnswer::Response(response_key.lmv2_response(server_challenge, &client_challenge)),
     };
     Ok(Proof {
         lm_response,
         nt_response,
-        key_exchange_key: response_key.session_base_key(&proof).ntlmv2_key_exchange_key(),
+        key_exchange_key: session_base_key.ntlmv2_key_exchange_key(),
         announces_mic: timestamp.is_some(),
         is_anonymous: false,
     })
+}
+
+impl Config {
+    /// How long an NTLMv2 response and the names can become, so that they are put together without
+    /// moving.
+    fn max_payload_len(&self, from_server: Option<AvPairs<'_>>) -> usize {
+        let user = self.credentials.user();
+        let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
+        let target = self.target.as_ref().map_or(0, Text::max_utf16le_len);
+        let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
+        // Proof and fixed part, MsvAvFlags, bindings, target name, MsvAvEOL, Z(4).
+        pairs + target + names.iter().sum::<usize>() + 44 + 8 + 20 + 4 + 4 + 4
+    }
 }
 
 /// The server's pairs in their order, with those that are the client's to say (3.1.5.1.2).
 ///
 /// A server that sends such a pair itself does not decide what the client says by it: two
 /// `MsvAvFlags` made servers overlook the MIC (CVE-2019-1166).
-fn target_info(config: &Config, from_server: Option<AvPairs<'_>>) -> Result<AvPairsBuf, Error> {
-    let mut pairs = AvPairsBuf::default();
-    let Some(from_server) = from_server else { return Ok(pairs) };
+fn append_target_info(
+    config: &Config,
+    from_server: Option<AvPairs<'_>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let Some(from_server) = from_server else {
+        out.extend_from_slice(&EOL);
+        return Ok(());
+    };
     let mut flags = from_server.flags();
     flags.set(AvFlags::MIC_PRESENT, from_server.timestamp().is_some());
     flags.set(AvFlags::UNTRUSTED_SPN, config.target_is_untrusted);
@@ -203,60 +246,89 @@ fn target_info(config: &Config, from_server: Option<AvPairs<'_>>) -> Result<AvPa
         match id {
             AvId::TARGET_NAME | AvId::CHANNEL_BINDINGS => {}
             AvId::FLAGS => {
-                pairs.push(id, &flags.bits().to_le_bytes())?;
+                append_pair(out, id, &flags.bits().to_le_bytes())?;
                 has_flags = true;
             }
-            _ => {
-                pairs.push(id, value)?;
-            }
+            _ => append_pair(out, id, value)?,
         }
     }
     if !has_flags && !flags.is_empty() {
-        pairs.push(AvId::FLAGS, &flags.bits().to_le_bytes())?;
+        append_pair(out, AvId::FLAGS, &flags.bits().to_le_bytes())?;
     }
     // Without bindings the text wants 16 zeros. Windows takes them for a client that knows of
     // bindings and lacks them, and IIS set to "Accept" refuses it; a client that says nothing is
     // let in. gss-ntlmssp and pyspnego came to the same.
     if let Some(bindings) = &config.bindings {
-        pairs.push(AvId::CHANNEL_BINDINGS, bindings.md5())?;
+        append_pair(out, AvId::CHANNEL_BINDINGS, bindings.md5())?;
     }
-    let no_target = Text::default();
-    pairs
-        .push_text(AvId::TARGET_NAME, config.target.as_ref().unwrap_or(&no_target))
-        .map_err(|_| Refused::OurName(TextError::TooLong))?;
-    Ok(pairs)
+    match &config.target {
+        None => append_pair(out, AvId::TARGET_NAME, &[])?,
+        Some(target) => append_text_pair(out, AvId::TARGET_NAME, target)
+            .map_err(|_| Refused::OurName(TextError::TooLong))?,
+    }
+    out.extend_from_slice(&EOL);
+    Ok(())
+}
+
+/// All that is random in an exchange, drawn at once: a call of the operating system's generator
+/// takes as long as an HMAC.
+struct Nonces {
+    client_challenge: [u8; 8],
+    exported_session_key: ExportedSessionKey,
+}
+
+impl Nonces {
+    fn draw(environment: &mut dyn Environment) -> Result<Self, Error> {
+        let mut bytes = Zeroizing::new([0; 24]);
+        environment.fill_random(&mut *bytes)?;
+        let [a, b, c, d, e, f, g, h, key @ ..] = *bytes;
+        Ok(Self {
+            client_challenge: [a, b, c, d, e, f, g, h],
+            exported_session_key: ExportedSessionKey::from(key),
+        })
+    }
 }
 
 /// The exported session key, and `EncryptedRandomSessionKey` if it is exchanged.
 fn exchange_key(
     flags: NegotiateFlags,
     key_exchange_key: &KeyExchangeKey,
-    environment: &mut dyn Environment,
-) -> Result<(ExportedSessionKey, Vec<u8>), Error> {
+    nonces: Nonces,
+) -> (ExportedSessionKey, Option<[u8; 16]>) {
     if !flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) {
-        return Ok((key_exchange_key.as_exported_session_key(), Vec::new()));
+        return (key_exchange_key.as_exported_session_key(), None);
     }
-    let key = ExportedSessionKey::from(random(environment)?);
-    let encrypted = key_exchange_key.encrypt(&key);
-    Ok((key, encrypted.to_vec()))
+    let encrypted = key_exchange_key.encrypt(&nonces.exported_session_key);
+    (nonces.exported_session_key, Some(encrypted))
 }
 
 /// The AUTHENTICATE, and where its MIC is to be written.
 fn emit(
     config: &Config,
     flags: NegotiateFlags,
-    proof: &Proof,
+    proof: &mut Proof,
     encrypted_key: &[u8],
 ) -> Result<(Vec<u8>, Option<usize>), Error> {
     let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-    let encode = |text: &Text| text.encode(character_set, config.policy.code_page);
     let user = config.credentials.user();
+    // All that is put together goes into one buffer.
+    let payload = &mut proof.nt_response;
+    let nt_end = payload.len();
+    let mut append = |text: &Text| {
+        text.append_to(payload, character_set, config.policy.code_page)
+            .map(|()| payload.len())
+            .map_err(Refused::OurName)
+    };
+    let domain_end = append(user.domain())?;
+    let user_end = append(user.user())?;
+    let workstation_end = append(&config.workstation)?;
+    let item = |start, end| proof.nt_response.get(start..end).unwrap_or_default();
     let message = Authenticate {
-        lm_response: LmResponse::new(&proof.lm_response),
-        nt_response: NtResponse::parse(&proof.nt_response)?,
-        domain: &encode(user.domain()).map_err(Refused::OurName)?,
-        user: &encode(user.user()).map_err(Refused::OurName)?,
-        workstation: &encode(&config.workstation).map_err(Refused::OurName)?,
+        lm_response: LmResponse::new(proof.lm_response.as_bytes()),
+        nt_response: NtResponse::parse(item(0, nt_end))?,
+        domain: item(nt_end, domain_end),
+        user: item(domain_end, user_end),
+        workstation: item(user_end, workstation_end),
         encrypted_random_session_key: encrypted_key,
         flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
         version: Some(config.version_for(flags)),
@@ -265,10 +337,4 @@ fn emit(
     let mut token = Vec::with_capacity(message.encoded_len());
     message.emit(&mut token)?;
     Ok((token, message.mic_offset()))
-}
-
-fn random<const N: usize>(environment: &mut dyn Environment) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    environment.fill_random(&mut bytes)?;
-    Ok(bytes)
 }

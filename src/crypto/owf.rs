@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::primitives::{des, hmac_md5, join, md4_of_units};
+use super::primitives::{HmacMd5, des, join, md4_of_units};
 use super::{ResponseKey, key};
 use crate::secret::Secret;
 use crate::text::{CodePage, Text};
@@ -72,8 +72,18 @@ impl ResponseKey {
     /// `NTOWFv2`, which is also `LMOWFv2`: the user's name is upper-cased, the domain is not.
     #[must_use]
     pub fn new(nt_hash: &NtHash, user: &Text, domain: &Text) -> Self {
-        let user = user.to_uppercase().to_utf16le();
-        Self::from(hmac_md5(nt_hash.expose(), &[&user, &domain.to_utf16le()]))
+        Self::of_units(nt_hash, user, domain.utf16_units())
+    }
+
+    /// As [`new`](Self::new), with the domain's units as the client meant them.
+    pub(crate) fn of_units(
+        nt_hash: &NtHash,
+        user: &Text,
+        domain: impl IntoIterator<Item = u16>,
+    ) -> Self {
+        let mut hmac = HmacMd5::new(nt_hash.expose());
+        hmac.update_units(user.utf16_units().map(uppercase).chain(domain));
+        Self::from(hmac.finish())
     }
 }
 

@@ -20,10 +20,25 @@ pub fn md4(message: &[u8]) -> [u8; 16] {
 /// MD4 of UTF-16 code units, which are nowhere put together.
 pub(super) fn md4_of_units(units: impl IntoIterator<Item = u16>) -> [u8; 16] {
     let mut hash = Md4::new();
-    for unit in units {
-        hash.update(unit.to_le_bytes());
-    }
+    by_block(units, |bytes| hash.update(bytes));
     hash.finalize().into()
+}
+
+/// Hands on UTF-16 code units as bytes, least significant first, a block of the hashes at a time.
+fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl FnMut(&[u8])) {
+    let mut block = Zeroizing::new([0; 64]);
+    let mut units = units.into_iter();
+    loop {
+        let mut filled = 0;
+        for (place, unit) in block.chunks_exact_mut(2).zip(&mut units) {
+            place.copy_from_slice(&unit.to_le_bytes());
+            filled += 2;
+        }
+        hand_on(block.get(..filled).unwrap_or_default());
+        if filled < block.len() {
+            return;
+        }
+    }
 }
 
 /// `MD5(M)` of the concatenation of the parts.
@@ -158,6 +173,11 @@ impl HmacMd5 {
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
+    }
+
+    /// Takes in UTF-16 code units, least significant byte first.
+    pub(super) fn update_units(&mut self, units: impl IntoIterator<Item = u16>) {
+        by_block(units, |bytes| self.update(bytes));
     }
 
     pub(crate) fn finish(self) -> [u8; 16] {

@@ -1,6 +1,6 @@
 //! The responses to a challenge, for making and for checking them ([MS-NLMP] 3.3.1, 3.3.2).
 
-use super::primitives::{desl, hmac_md5, md4, md5};
+use super::primitives::{HmacMd5, desl, hmac_md5, md4, md5};
 use super::{LmHash, NtHash, ResponseKey, SessionBaseKey};
 
 impl NtHash {
@@ -57,6 +57,23 @@ impl ResponseKey {
     #[must_use]
     pub fn ntlmv2_proof(&self, server_challenge: &[u8; 8], blob: &[u8]) -> [u8; 16] {
         hmac_md5(self.expose(), &[server_challenge, blob])
+    }
+
+    /// [`ntlmv2_proof`](Self::ntlmv2_proof) and its
+    /// [`session_base_key`](Self::session_base_key), with the work on the key done once.
+    pub(crate) fn prove_ntlmv2(
+        &self,
+        server_challenge: &[u8; 8],
+        blob: &[u8],
+    ) -> ([u8; 16], SessionBaseKey) {
+        let keyed = HmacMd5::new(self.expose());
+        let mut hmac = keyed.clone();
+        hmac.update(server_challenge);
+        hmac.update(blob);
+        let proof = hmac.finish();
+        let mut hmac = keyed;
+        hmac.update(&proof);
+        (proof, SessionBaseKey::from(hmac.finish()))
     }
 
     /// `SessionBaseKey` of NTLMv2, from its `NTProofStr`; of an LMv2 response that stands alone,

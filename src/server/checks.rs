@@ -1,9 +1,9 @@
 //! What is checked once the password is proven: the MIC, the channel, the service, the server and
 //! the time ([MS-NLMP] 3.2.5.1.2).
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Parsed};
 use crate::crypto::ExportedSessionKey;
-use crate::error::{Denied, Error};
+use crate::error::Denied;
 use crate::handshake::proof::{BindingsChecked, MicChecked};
 use crate::handshake::transcript::Transcript;
 use crate::policy::Binding;
@@ -21,13 +21,18 @@ pub(super) struct Checked {
 impl Exchange {
     /// All checks, in this order. Only an NTLMv2 response carries what they look at; where the
     /// policy demands one of them, other responses were refused before.
-    pub(super) fn check(&self, key: &ExportedSessionKey) -> Result<Checked, Error> {
-        let message = self.received()?;
-        let NtResponse::V2(response) = message.nt_response else { return Ok(Checked::default()) };
-        let mic = self.check_mic(key, &message, response.target_info())?;
+    pub(super) fn check(
+        &self,
+        parsed: &Parsed<'_>,
+        key: &ExportedSessionKey,
+    ) -> Result<Checked, Denied> {
+        let NtResponse::V2(response) = parsed.received.nt_response else {
+            return Ok(Checked::default());
+        };
+        let mic = self.check_mic(key, &parsed.received, response.target_info())?;
         let bindings = self.check_bindings(response.target_info())?;
         let target_name = self.check_target_name(response.target_info())?;
-        self.check_target_info(response.target_info())?;
+        self.check_target_info(parsed.sent.target_info, response.target_info())?;
         self.check_time(response)?;
         Ok(Checked { mic, bindings, target_name })
     }
@@ -48,9 +53,9 @@ impl Exchange {
         }
         let (mic_offset, mic) = message.mic_offset().zip(message.mic).ok_or(Denied::MicMissing)?;
         let transcript = Transcript {
-            negotiate: &self.negotiate,
-            challenge: &self.challenge,
-            authenticate: &self.authenticate,
+            negotiate: self.messages.negotiate(),
+            challenge: self.messages.challenge(),
+            authenticate: self.messages.authenticate(),
             mic_offset,
         };
         let right = transcript.mic(key).ok_or(Denied::MicMissing)?;
@@ -88,13 +93,17 @@ impl Exchange {
 
     /// The client repeats what this server said, so the response was made for it. `MsvAvFlags`,
     /// bindings and target name are the client's to say.
-    fn check_target_info(&self, theirs: AvPairs<'_>) -> Result<(), Error> {
-        let Some(ours) = self.sent_challenge()?.target_info else { return Ok(()) };
+    fn check_target_info(
+        &self,
+        ours: Option<AvPairs<'_>>,
+        theirs: AvPairs<'_>,
+    ) -> Result<(), Denied> {
+        let Some(ours) = ours else { return Ok(()) };
         let clients = [AvId::FLAGS, AvId::TARGET_NAME, AvId::CHANNEL_BINDINGS];
         let is_ours = |id: AvId| id.name().is_some() && !clients.contains(&id);
         let mut ours = ours.iter().filter(|(id, _)| is_ours(*id));
         if self.policy().require_target_info && !ours.all(|(id, v)| theirs.get(id) == Some(v)) {
-            return Err(Denied::TargetInfo.into());
+            return Err(Denied::TargetInfo);
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! The three messages of an exchange, frozen while the user is looked up.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 
+use super::messages::Messages;
 use super::proof::SentProof;
 use super::verify::{Claim, VerifyAnonymous, VerifyUser};
 use super::{AwaitAuthenticate, Config, Policy};
@@ -13,7 +13,6 @@ use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
 use crate::handshake::flags::{demand, settle_server};
 use crate::policy::ResponseKind;
-use crate::secret::Counted;
 use crate::text::Text;
 use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
 
@@ -21,13 +20,41 @@ use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
 /// these bytes.
 pub(super) struct Exchange {
     pub(super) config: Arc<Config>,
-    pub(super) negotiate: Vec<u8>,
-    pub(super) challenge: Vec<u8>,
-    pub(super) authenticate: Vec<u8>,
+    pub(super) messages: Messages,
     /// What was negotiated in the end.
     pub(super) flags: NegotiateFlags,
     /// When the AUTHENTICATE came.
     pub(super) now: FileTime,
+}
+
+/// What its messages say.
+pub(super) struct Parsed<'a> {
+    /// The server's own.
+    pub(super) sent: Challenge<'a>,
+    pub(super) received: Authenticate<'a>,
+    pub(super) flags: NegotiateFlags,
+}
+
+impl<'a> Parsed<'a> {
+    pub(super) fn proof(&self) -> Result<SentProof<'a>, Unexpected> {
+        SentProof::of(&self.received, self.flags)
+    }
+
+    /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
+    ///
+    /// With KEY_EXCH but neither SIGN nor SEAL, the text takes the key exchange key and peers
+    /// disagree: gss-ntlmssp and Samba send a key all the same and use it; pyspnego sends one byte
+    /// and does not. So the length of the field decides.
+    pub(super) fn exported_session_key(
+        &self,
+        key_exchange_key: &KeyExchangeKey,
+    ) -> ExportedSessionKey {
+        let is_exchanged = self.flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        match self.received.encrypted_random_session_key.try_into() {
+            Ok(encrypted) if is_exchanged => key_exchange_key.decrypt(encrypted),
+            _ => key_exchange_key.as_exported_session_key(),
+        }
+    }
 }
 
 impl Exchange {
@@ -37,33 +64,33 @@ impl Exchange {
         authenticate: &[u8],
         now: FileTime,
     ) -> Result<Claim, Error> {
-        let AwaitAuthenticate { config, negotiate, challenge } = handshake;
+        let AwaitAuthenticate { config, mut messages } = handshake;
         let policy = &config.policy;
-        let sent = Challenge::parse(&challenge)?;
-        let message = Authenticate::parse(authenticate)?;
-        let flags = settle_server(sent.flags, message.flags)?;
+        let sent = Challenge::parse(messages.challenge())?;
+        let received = Authenticate::parse(authenticate)?;
+        let flags = settle_server(sent.flags, received.flags)?;
         check_age(policy, &sent, now)?;
         demand(flags, policy.require, policy.require_when_protected)?;
 
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
         let text =
             |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
-        let user = UserName::new(text(message.user)?, text(message.domain)?);
-        let workstation = text(message.workstation)?;
+        let user = UserName::new(text(received.user)?, text(received.domain)?);
+        let workstation = text(received.workstation)?;
 
-        let is_anonymous = is_anonymous(&message);
+        let is_anonymous = is_anonymous(&received);
         if is_anonymous && !policy.allow_anonymous {
             return Err(Refused::Anonymous.into());
         }
         if !is_anonymous {
-            let kinds = SentProof::of(&message, flags)?.possible_kinds();
+            let kinds = SentProof::of(&received, flags)?.possible_kinds();
             if !kinds.iter().any(|kind| policy.accepts(*kind)) {
                 return Err(Refused::ResponseKind.into());
             }
-            check_encrypted_key(flags, &message)?;
+            check_encrypted_key(flags, &received)?;
         }
-        let authenticate = authenticate.into();
-        let exchange = Self { config, negotiate, challenge, authenticate, flags, now };
+        messages.push_authenticate(authenticate);
+        let exchange = Self { config, messages, flags, now };
         Ok(if is_anonymous {
             Claim::Anonymous(VerifyAnonymous { exchange, workstation })
         } else {
@@ -75,25 +102,20 @@ impl Exchange {
         &self.config.policy
     }
 
-    /// The server's own message.
-    pub(super) fn sent_challenge(&self) -> Result<Challenge<'_>, Error> {
-        Ok(Challenge::parse(&self.challenge)?)
-    }
-
-    pub(super) fn received(&self) -> Result<Authenticate<'_>, Error> {
-        Ok(Authenticate::parse(&self.authenticate)?)
-    }
-
-    pub(super) fn sent_proof(&self) -> Result<SentProof<'_>, Error> {
-        Ok(SentProof::of(&self.received()?, self.flags)?)
+    pub(super) fn parsed(&self) -> Result<Parsed<'_>, Error> {
+        Ok(Parsed {
+            sent: Challenge::parse(self.messages.challenge())?,
+            received: Authenticate::parse(self.messages.authenticate())?,
+            flags: self.flags,
+        })
     }
 
     /// What a domain controller vouches for, if the policy allows it to be asked.
     ///
     /// It does not tell whether an LM field alone was LM or LMv2. With extended session security it
     /// can only have been LMv2; without, the keys are the same, or made of the LM hash.
-    pub(super) fn kind_to_pass_on(&self) -> Result<ResponseKind, Error> {
-        let kinds = self.sent_proof()?.possible_kinds();
+    pub(super) fn kind_to_pass_on(&self, parsed: &Parsed<'_>) -> Result<ResponseKind, Error> {
+        let kinds = parsed.proof()?.possible_kinds();
         if !kinds.iter().all(|kind| self.policy().accepts(*kind)) {
             return Err(Refused::ResponseKind.into());
         }
@@ -105,29 +127,12 @@ impl Exchange {
             _ => ResponseKind::Lm,
         })
     }
-
-    /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
-    ///
-    /// With KEY_EXCH but neither SIGN nor SEAL, the text takes the key exchange key and peers
-    /// disagree: gss-ntlmssp and Samba send a key all the same and use it; pyspnego sends one byte
-    /// and does not. So the length of the field decides.
-    pub(super) fn exported_session_key(
-        &self,
-        key_exchange_key: &KeyExchangeKey,
-    ) -> Result<ExportedSessionKey, Error> {
-        let is_exchanged = self.flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
-        let encrypted = self.received()?.encrypted_random_session_key;
-        Ok(match encrypted.try_into() {
-            Ok(encrypted) if is_exchanged => key_exchange_key.decrypt(encrypted),
-            _ => key_exchange_key.as_exported_session_key(),
-        })
-    }
 }
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
-            .field("authenticate", &Counted(&self.authenticate))
+            .field("messages", &self.messages)
             .field("flags", &self.flags)
             .field("now", &self.now)
             .finish_non_exhaustive()

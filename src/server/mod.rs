@@ -32,15 +32,16 @@
 
 mod checks;
 mod exchange;
+mod messages;
 mod names;
 mod pass_through;
 mod policy;
 mod proof;
 mod verify;
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 pub use names::Names;
 pub use pass_through::{NetworkLogon, Validation};
@@ -48,14 +49,14 @@ pub use policy::Policy;
 pub use verify::{Accepted, Claim, VerifyAnonymous, VerifyUser};
 
 use exchange::Exchange;
+use messages::Messages;
 
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::handshake::flags::{answer, demand, offer_datagram};
-use crate::secret::Counted;
-use crate::text::{Text, TextError};
-use crate::wire::{Challenge, Negotiate, NegotiateFlags};
+use crate::text::{CharacterSet, Text, TextError};
+use crate::wire::{AvId, AvPairsBuf, Challenge, EOL, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct Server {
 #[derive(Clone, Debug)]
 struct Config {
     names: Names,
+    /// What the names come to in each CHALLENGE, or why they do not.
+    target_info: Result<AvPairsBuf, Refused>,
     policy: Policy,
     bindings: Option<ChannelBindings>,
     target_names: Vec<Text>,
@@ -75,8 +78,13 @@ impl Server {
     /// A server with the default policy.
     #[must_use]
     pub fn new(names: Names) -> Self {
-        let config =
-            Config { names, policy: Policy::default(), bindings: None, target_names: Vec::new() };
+        let config = Config {
+            target_info: names.target_info(),
+            names,
+            policy: Policy::default(),
+            bindings: None,
+            target_names: Vec::new(),
+        };
         Self { config: Arc::new(config) }
     }
 
@@ -163,7 +171,8 @@ impl Server {
         challenge: Vec<u8>,
     ) -> Result<AwaitAuthenticate, Error> {
         Challenge::parse(&challenge)?;
-        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), negotiate, challenge })
+        let messages = Messages::new(&negotiate, &challenge);
+        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
     }
 
     fn emit(
@@ -172,36 +181,43 @@ impl Server {
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        let Config { names, policy, .. } = &*self.config;
+        let Config { names, policy, target_info, .. } = &*self.config;
         if names.is_nameless() {
             return Err(Misuse::NoServerName.into());
         }
+        let target_info = target_info.as_ref().map_err(|refused| *refused)?.as_pairs();
         let (target, target_type) = names.target();
         flags |= target_type;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
-        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-        let target_name =
-            target.encode(character_set, policy.code_page).map_err(Refused::OurName)?;
-        let target_info = names.target_info(environment.now()?)?;
+        let target_name = match flags.character_set().ok_or(Unexpected::CharacterSet)? {
+            // The same text is in the list, in UTF-16.
+            CharacterSet::Unicode => {
+                Cow::Borrowed(target_info.get(AvId::NB_DOMAIN_NAME).unwrap_or_default())
+            }
+            oem => target.encode(oem, policy.code_page).map_err(Refused::OurName)?.into(),
+        };
+        let now = environment.now()?;
         let mut server_challenge = [0; 8];
         environment.fill_random(&mut server_challenge)?;
         let message = Challenge {
             target_name: &target_name,
             flags,
             server_challenge,
-            target_info: Some(target_info.as_pairs()),
+            target_info: Some(target_info),
             version: Some(policy.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
         // Only the names together can be too long.
         message.emit(&mut token).map_err(|_| Refused::OurName(TextError::TooLong))?;
-        let handshake = AwaitAuthenticate {
-            config: Arc::clone(&self.config),
-            negotiate: negotiate.into(),
-            challenge: token.clone(),
-        };
+        // The time is the last thing but the end of the list.
+        let end = token.len() - EOL.len();
+        if let Some(place) = token.get_mut(end - 8..end) {
+            place.copy_from_slice(&now.ticks().to_le_bytes());
+        }
+        let messages = Messages::new(negotiate, &token);
+        let handshake = AwaitAuthenticate { config: Arc::clone(&self.config), messages };
         Ok((token, handshake))
     }
 
@@ -237,11 +253,11 @@ impl Config {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 #[must_use = "the exchange goes on with `read`"]
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
-    negotiate: Vec<u8>,
-    challenge: Vec<u8>,
+    messages: Messages,
 }
 
 impl AwaitAuthenticate {
@@ -262,15 +278,5 @@ impl AwaitAuthenticate {
         self.config.check_blocked()?;
         self.config.check_len(authenticate)?;
         Exchange::read(self, authenticate, environment.now()?)
-    }
-}
-
-impl fmt::Debug for AwaitAuthenticate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AwaitAuthenticate")
-            .field("config", &self.config)
-            .field("negotiate", &Counted(&self.negotiate))
-            .field("challenge", &Counted(&self.challenge))
-            .finish()
     }
 }

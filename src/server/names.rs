@@ -1,6 +1,5 @@
 //! What a server calls itself.
 
-use crate::environment::FileTime;
 use crate::error::Refused;
 use crate::text::{Text, TextError};
 use crate::wire::{AvId, AvPairsBuf, NegotiateFlags};
@@ -62,9 +61,9 @@ impl Names {
         }
     }
 
-    /// `TargetInfo`, in the order of 3.2.5.1.1. The pseudo code there has no `MsvAvTimestamp`, but
-    /// 2.2.2.1 says that it is always sent.
-    pub(super) fn target_info(&self, now: FileTime) -> Result<AvPairsBuf, Refused> {
+    /// `TargetInfo`, in the order of 3.2.5.1.1, with a time to be filled in at its end. The pseudo
+    /// code there has no `MsvAvTimestamp`, but 2.2.2.1 says that it is always sent.
+    pub(super) fn target_info(&self) -> Result<AvPairsBuf, Refused> {
         let too_long = |_| Refused::OurName(TextError::TooLong);
         let (target, _) = self.target();
         let mut pairs = AvPairsBuf::default();
@@ -79,7 +78,7 @@ impl Names {
                 pairs.push_text(id, name).map_err(too_long)?;
             }
         }
-        pairs.push(AvId::TIMESTAMP, &now.ticks().to_le_bytes()).map_err(too_long)?;
+        pairs.push(AvId::TIMESTAMP, &[0; 8]).map_err(too_long)?;
         Ok(pairs)
     }
 

@@ -34,9 +34,9 @@ pub struct NetworkLogon<'a> {
 impl<'a> NetworkLogon<'a> {
     pub(super) fn new(claim: &'a VerifyUser) -> Result<Self, Error> {
         let exchange = &claim.exchange;
-        exchange.kind_to_pass_on()?;
-        let message = exchange.received()?;
-        let proof = exchange.sent_proof()?;
+        let parsed = exchange.parsed()?;
+        exchange.kind_to_pass_on(&parsed)?;
+        let (message, proof) = (parsed.received, parsed.proof()?);
         let accepts_lm = exchange.policy().accepts(ResponseKind::Lm);
         let lm_response = match proof {
             SentProof::LmField { lm, .. } => &lm[..],
@@ -46,7 +46,7 @@ impl<'a> NetworkLogon<'a> {
         Ok(Self {
             user: &claim.user,
             workstation: &claim.workstation,
-            challenge: proof.challenge(&exchange.sent_challenge()?.server_challenge),
+            challenge: proof.challenge(&parsed.sent.server_challenge),
             nt_response: message.nt_response.as_bytes(),
             lm_response,
         })

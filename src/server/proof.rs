@@ -6,6 +6,7 @@ use crate::error::Unexpected;
 use crate::handshake::proof::ResponseChecked;
 use crate::policy::ResponseKind;
 use crate::text::Text;
+use crate::upcase::uppercase;
 use crate::wire::{Authenticate, Lmv2Response, NegotiateFlags, NtResponse, Ntlmv2Response};
 
 /// What an AUTHENTICATE holds as proof. If there is an NT response, the LM response proves nothing:
@@ -74,9 +75,32 @@ impl<'a> SentProof<'a> {
 pub(super) struct Proven {
     pub(super) kind: ResponseKind,
     /// The domain that the proof covers, if it is known to cover one.
-    pub(super) domain: Option<Text>,
+    pub(super) domain: Option<ProvenDomain>,
     pub(super) session_base_key: SessionBaseKey,
     pub(super) checked: ResponseChecked,
+}
+
+/// Which domain an NTLMv2 or LMv2 proof covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProvenDomain {
+    /// The one that was sent.
+    Sent,
+    /// The same in upper case, as Samba tries it.
+    Uppercase,
+    /// None, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
+    Empty,
+}
+
+impl ProvenDomain {
+    const ALL: [Self; 3] = [Self::Sent, Self::Uppercase, Self::Empty];
+
+    pub(super) fn of(self, sent: &Text) -> Text {
+        match self {
+            Self::Sent => sent.clone(),
+            Self::Uppercase => sent.to_uppercase(),
+            Self::Empty => Text::default(),
+        }
+    }
 }
 
 /// A user whose password has these hashes.
@@ -100,18 +124,10 @@ impl Candidate<'_> {
             Proven { kind, domain: None, session_base_key, checked }
         };
         match (proof, kind) {
-            (SentProof::Ntlmv2(sent), _) => self.response_keys().find_map(|(domain, key)| {
-                let right = key.ntlmv2_proof(server_challenge, sent.blob());
-                let checked = ResponseChecked::compare(&right, sent.proof())?;
-                let session_base_key = key.session_base_key(&right);
-                Some(Proven { kind, domain: Some(domain), session_base_key, checked })
-            }),
-            (SentProof::LmField { lmv2, lm }, ResponseKind::Lmv2) => {
-                self.response_keys().find_map(|(domain, key)| {
-                    let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
-                    let checked = ResponseChecked::compare(&right, lm)?;
-                    let session_base_key = key.session_base_key(lmv2.response);
-                    Some(Proven { kind, domain: Some(domain), session_base_key, checked })
+            (SentProof::Ntlmv2(_), _) | (SentProof::LmField { .. }, ResponseKind::Lmv2) => {
+                ProvenDomain::ALL.into_iter().find_map(|domain| {
+                    let key = self.response_key(domain)?;
+                    verify_with_key(&key, domain, proof, server_challenge)
                 })
             }
             (SentProof::LmField { lm, .. }, _) => {
@@ -125,15 +141,41 @@ impl Candidate<'_> {
         }
     }
 
-    /// The user's NTLMv2 keys: with the domain as it was sent, in upper case as Samba tries it, and
-    /// without, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
-    fn response_keys(self) -> impl Iterator<Item = (Text, ResponseKey)> {
-        let sent = self.user.domain();
-        let upper = Some(sent.to_uppercase()).filter(|upper| upper != sent);
-        let none = Some(Text::default()).filter(|none| none != sent);
-        [Some(sent.clone()), upper, none].into_iter().flatten().map(move |domain| {
-            let key = ResponseKey::new(self.nt_hash, self.user.user(), &domain);
-            (domain, key)
-        })
+    /// The user's NTLMv2 key with that domain; `None` if it is one of the others.
+    fn response_key(self, domain: ProvenDomain) -> Option<ResponseKey> {
+        let (user, sent) = (self.user.user(), self.user.domain());
+        let upper = sent.utf16_units().map(uppercase);
+        match domain {
+            ProvenDomain::Sent => Some(ResponseKey::new(self.nt_hash, user, sent)),
+            ProvenDomain::Uppercase if upper.clone().eq(sent.utf16_units()) => None,
+            ProvenDomain::Uppercase => Some(ResponseKey::of_units(self.nt_hash, user, upper)),
+            ProvenDomain::Empty if sent.is_empty() => None,
+            ProvenDomain::Empty => Some(ResponseKey::of_units(self.nt_hash, user, [])),
+        }
+    }
+}
+
+/// Compares an NTLMv2 response, or an LMv2 response that stands alone, with the right one. `None` if
+/// it is wrong, or of another kind.
+pub(super) fn verify_with_key(
+    key: &ResponseKey,
+    domain: ProvenDomain,
+    proof: SentProof<'_>,
+    server_challenge: &[u8; 8],
+) -> Option<Proven> {
+    let domain = Some(domain);
+    match proof {
+        SentProof::Ntlmv2(sent) => {
+            let (right, session_base_key) = key.prove_ntlmv2(server_challenge, sent.blob());
+            let checked = ResponseChecked::compare(&right, sent.proof())?;
+            Some(Proven { kind: ResponseKind::Ntlmv2, domain, session_base_key, checked })
+        }
+        SentProof::LmField { lmv2, lm } => {
+            let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
+            let checked = ResponseChecked::compare(&right, lm)?;
+            let session_base_key = key.session_base_key(lmv2.response);
+            Some(Proven { kind: ResponseKind::Lmv2, domain, session_base_key, checked })
+        }
+        SentProof::Ntlmv1(_) | SentProof::Ntlm2Session { .. } => None,
     }
 }

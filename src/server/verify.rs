@@ -1,11 +1,13 @@
 //! From a claim to a user ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
 
 use super::checks::Checked;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Parsed};
 use super::pass_through::{NetworkLogon, Validation};
-use super::proof::{Candidate, Proven};
+use super::proof::{Candidate, Proven, ProvenDomain, SentProof, verify_with_key};
 use crate::credentials::UserName;
-use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, Side};
+use crate::crypto::{
+    ExportedSessionKey, KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side,
+};
 use crate::error::{Denied, Error, Refused};
 use crate::handshake::proof::ResponseChecked;
 use crate::policy::{Binding, ResponseKind};
@@ -60,11 +62,9 @@ impl VerifyUser {
         use crate::wire::NtResponse;
 
         let times = || {
-            let sent = self.exchange.sent_challenge().ok()?.target_info?.timestamp()?;
-            let NtResponse::V2(response) = self.exchange.received().ok()?.nt_response else {
-                return None;
-            };
-            Some((sent, response.target_info().timestamp()?))
+            let Parsed { sent, received, .. } = self.exchange.parsed().ok()?;
+            let NtResponse::V2(response) = received.nt_response else { return None };
+            Some((sent.target_info?.timestamp()?, response.target_info().timestamp()?))
         };
         times().is_some_and(|(sent, repeated)| sent != repeated)
     }
@@ -73,7 +73,7 @@ impl VerifyUser {
     /// the same time wherever the proofs differ.
     #[must_use]
     pub fn matches(&self, hash: &NtHash) -> bool {
-        self.prove(hash, None).is_ok()
+        self.exchange.parsed().and_then(|parsed| self.prove(&parsed, hash, None)).is_ok()
     }
 
     /// Verifies the client's proof with the hash of the user's password, and all else that the
@@ -87,8 +87,7 @@ impl VerifyUser {
     /// - [`Error::Denied`]: the password is wrong, or a check of the policy failed.
     /// - [`Error::Refused`]: the session key needs an LM hash.
     pub fn with_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
-        let proven = self.prove(hash, None)?;
-        self.finish(proven, None)
+        self.with_hashes(hash, None)
     }
 
     /// As [`with_nt_hash`](Self::with_nt_hash), also for LM responses and for session keys that
@@ -101,8 +100,36 @@ impl VerifyUser {
         nt_hash: &NtHash,
         lm_hash: Option<&LmHash>,
     ) -> Result<Accepted, Error> {
-        let proven = self.prove(nt_hash, lm_hash)?;
-        self.finish(proven, lm_hash.map(LmSessionKey::from).as_ref())
+        let parsed = self.exchange.parsed()?;
+        let proven = self.prove(&parsed, nt_hash, lm_hash)?;
+        let opened =
+            self.exchange.open(&parsed, proven, lm_hash.map(LmSessionKey::from).as_ref())?;
+        Ok(self.accept(opened))
+    }
+
+    /// As [`with_nt_hash`](Self::with_nt_hash), for servers that keep the user's NTLMv2 key instead
+    /// of the hash, which makes it cheaper: [`ResponseKey::new`] of the hash and of
+    /// [`claimed_user`](Self::claimed_user) as it is, since a user who comes under another domain
+    /// has another key. Good for NTLMv2 and LMv2 responses.
+    ///
+    /// # Errors
+    /// As there; [`Refused::ResponseKind`] for responses of other kinds.
+    pub fn with_response_key(self, key: &ResponseKey) -> Result<Accepted, Error> {
+        let parsed = self.exchange.parsed()?;
+        let proof = parsed.proof()?;
+        let kind = match proof {
+            SentProof::Ntlmv2(_) => ResponseKind::Ntlmv2,
+            _ => ResponseKind::Lmv2,
+        };
+        let can_be = proof.possible_kinds().contains(&kind);
+        if !can_be || !self.exchange.policy().accepts(kind) {
+            return Err(Refused::ResponseKind.into());
+        }
+        let challenge = &parsed.sent.server_challenge;
+        let proven = verify_with_key(key, ProvenDomain::Sent, proof, challenge)
+            .ok_or(Denied::WrongPassword)?;
+        let opened = self.exchange.open(&parsed, proven, None)?;
+        Ok(self.accept(opened))
     }
 
     /// What a domain controller must be asked that knows the user, with no more than the policy
@@ -125,16 +152,18 @@ impl VerifyUser {
     /// # Errors
     /// As [`with_nt_hash`](Self::with_nt_hash) and [`network_logon`](Self::network_logon).
     pub fn with_validation(mut self, validation: &Validation) -> Result<Accepted, Error> {
+        let parsed = self.exchange.parsed()?;
         let proven = Proven {
-            kind: self.exchange.kind_to_pass_on()?,
+            kind: self.exchange.kind_to_pass_on(&parsed)?,
             domain: None,
             session_base_key: validation.session_base_key.clone(),
             checked: ResponseChecked::vouched_for_by_the_domain_controller(),
         };
+        let opened = self.exchange.open(&parsed, proven, validation.lm_session_key.as_ref())?;
         if let Some(user) = &validation.user {
             self.user = user.clone();
         }
-        self.finish(proven, validation.lm_session_key.as_ref())
+        Ok(self.accept(opened))
     }
 
     /// Lets a client in that proved nothing, without session security. Whether there is no such
@@ -160,49 +189,68 @@ impl VerifyUser {
     }
 
     /// Compares the proof with the right one.
-    fn prove(&self, nt_hash: &NtHash, lm_hash: Option<&LmHash>) -> Result<Proven, Error> {
-        let server_challenge = self.exchange.sent_challenge()?.server_challenge;
-        let proof = self.exchange.sent_proof()?;
+    fn prove(
+        &self,
+        parsed: &Parsed<'_>,
+        nt_hash: &NtHash,
+        lm_hash: Option<&LmHash>,
+    ) -> Result<Proven, Error> {
+        let proof = parsed.proof()?;
         let candidate = Candidate { user: &self.user, nt_hash, lm_hash };
-        let policy = self.exchange.policy();
+        let (challenge, policy) = (&parsed.sent.server_challenge, self.exchange.policy());
         let kinds = proof.possible_kinds().iter().filter(|kind| policy.accepts(**kind));
-        let mut proven = kinds.filter_map(|kind| candidate.verify(proof, *kind, &server_challenge));
+        let mut proven = kinds.filter_map(|kind| candidate.verify(proof, *kind, challenge));
         proven.next().ok_or(Denied::WrongPassword.into())
     }
 
+    fn accept(self, opened: Opened) -> Accepted {
+        let Opened { kind, domain, key, checked } = opened;
+        Accepted {
+            user: Some(self.user),
+            proven_domain: domain,
+            workstation: self.workstation,
+            response: Some(kind),
+            mic_checked: checked.mic.is_some(),
+            bindings_checked: checked.bindings.is_some(),
+            target_name: checked.target_name,
+            keys: SessionKeys::new(self.exchange.flags, key, Side::Server),
+        }
+    }
+}
+
+/// What a proven exchange yields.
+struct Opened {
+    kind: ResponseKind,
+    domain: Option<ProvenDomain>,
+    key: ExportedSessionKey,
+    checked: Checked,
+}
+
+impl Exchange {
     /// The end of every way to the keys: what is proven, then the key, then all other checks.
-    fn finish(
-        self,
+    fn open(
+        &self,
+        parsed: &Parsed<'_>,
         proven: Proven,
         lm_session_key: Option<&LmSessionKey>,
-    ) -> Result<Accepted, Error> {
-        let Self { exchange, user, workstation } = self;
+    ) -> Result<Opened, Error> {
         let Proven { kind, domain, session_base_key, checked: ResponseChecked { .. } } = proven;
         let key_exchange_key = match kind {
             ResponseKind::Ntlmv2 | ResponseKind::Lmv2 => session_base_key.ntlmv2_key_exchange_key(),
             ResponseKind::Ntlmv1 | ResponseKind::Ntlm2Session | ResponseKind::Lm => {
                 session_base_key
                     .ntlmv1_key_exchange_key(
-                        exchange.flags,
-                        &exchange.sent_challenge()?.server_challenge,
-                        exchange.received()?.lm_response.as_bytes(),
+                        self.flags,
+                        &parsed.sent.server_challenge,
+                        parsed.received.lm_response.as_bytes(),
                         lm_session_key,
                     )
                     .ok_or(Refused::NoLmHash)?
             }
         };
-        let key = exchange.exported_session_key(&key_exchange_key)?;
-        let Checked { mic, bindings, target_name } = exchange.check(&key)?;
-        Ok(Accepted {
-            user: Some(user),
-            proven_domain: domain,
-            workstation,
-            response: Some(kind),
-            mic_checked: mic.is_some(),
-            bindings_checked: bindings.is_some(),
-            target_name,
-            keys: SessionKeys::new(exchange.flags, key, Side::Server),
-        })
+        let key = parsed.exported_session_key(&key_exchange_key);
+        let checked = self.check(parsed, &key)?;
+        Ok(Opened { kind, domain, key, checked })
     }
 }
 
@@ -247,7 +295,7 @@ impl Exchange {
         if let Some((_, denied)) = demands.into_iter().find(|(is_demanded, _)| *is_demanded) {
             return Err(denied.into());
         }
-        let key = self.exported_session_key(&KeyExchangeKey::from([0; 16]))?;
+        let key = self.parsed()?.exported_session_key(&KeyExchangeKey::from([0; 16]));
         Ok(Accepted {
             user: None,
             proven_domain: None,
@@ -269,11 +317,7 @@ pub struct Accepted {
     /// or whom the domain controller named. Spelled as the client did: to compare users, use
     /// [`UserName::eq_ignore_case`]. `None` for anonymous clients and guests.
     pub user: Option<UserName>,
-    /// The domain that the proof covers, if it is known to cover one: that of `user`, the same in
-    /// upper case, or none (an empty text). If it is another, or `None`, then the domain of `user`
-    /// is what the client says, and without a MIC somebody may have changed it on the way. NTLMv1
-    /// and LM responses cover neither name; a domain controller does not tell.
-    pub proven_domain: Option<Text>,
+    proven_domain: Option<ProvenDomain>,
     /// Which machine it says it is. Nothing proves that.
     pub workstation: Text,
     /// How it proved itself; `None` for anonymous clients and guests.
@@ -286,4 +330,16 @@ pub struct Accepted {
     pub target_name: Option<Text>,
     /// What the server shares with the client.
     pub keys: SessionKeys,
+}
+
+impl Accepted {
+    /// The domain that the proof covers, if it is known to cover one: that of `user`, the same in
+    /// upper case, or none (an empty text). If it is another, or `None`, then the domain of `user`
+    /// is what the client says, and without a MIC somebody may have changed it on the way. NTLMv1
+    /// and LM responses cover neither name; a domain controller does not tell.
+    #[must_use]
+    pub fn proven_domain(&self) -> Option<Text> {
+        let sent = self.user.as_ref()?.domain();
+        self.proven_domain.map(|domain| domain.of(sent))
+    }
 }

@@ -61,6 +61,7 @@ impl<'a> Authenticate<'a> {
     /// # Errors
     /// If it is no AUTHENTICATE, ends within a part that it must have, names a field outside
     /// itself, or holds an NT response that is not well formed.
+    #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::message(message, MessageType::Authenticate)?;
         let lm = reader.field()?;
@@ -80,17 +81,19 @@ impl<'a> Authenticate<'a> {
         let end = header_end(message, LEAST, payload);
         // A message that just ends between 52 and 64 is a cut one, not an old one.
         if end >= FLAGS_END || (end == message.len() && end > LEAST) {
-            parsed.read_tail(reader, message, payload)?;
+            parsed.read_tail(reader, message, end)?;
         }
         Ok(parsed)
     }
 
-    /// Reads what the oldest messages do not have.
+    /// Reads what the oldest messages do not have. The header ends at `end`, or where the session key
+    /// starts.
+    #[inline]
     fn read_tail(
         &mut self,
         mut reader: Reader<'a>,
         message: &'a [u8],
-        payload: [Field; 5],
+        end: usize,
     ) -> Result<(), Error> {
         let key = reader.field()?;
         let flags = reader.flags()?;
@@ -100,7 +103,7 @@ impl<'a> Authenticate<'a> {
             self.encrypted_random_session_key = key.slice(message)?;
         }
         self.flags = Some(flags);
-        let end = header_end(message, LEAST, payload.into_iter().chain(key));
+        let end = end.min(header_end(message, LEAST, key));
         let room = end.saturating_sub(FLAGS_END);
         let has_mic = room >= MIC_LEN;
         if room >= VERSION_LEN + MIC_LEN || (!has_mic && room >= VERSION_LEN) {
@@ -171,6 +174,7 @@ impl<'a> Authenticate<'a> {
     }
 }
 
+#[inline]
 fn nt_response(field: Field, message: &[u8]) -> Result<NtResponse<'_>, Error> {
     let start = field.start().unwrap_or(NT_RESPONSE);
     NtResponse::parse(field.slice(message)?).map_err(|error| error.at(start))

@@ -53,6 +53,7 @@ impl AvId {
 
     /// What the specification says of the value's length. `MsvAvSingleHost` of an unknown length
     /// is another platform's and is ignored as a whole (2.2.2.2).
+    #[inline]
     const fn allows(self, length: usize) -> bool {
         match self {
             Self::EOL => length == 0,
@@ -235,9 +236,33 @@ impl<'a> Iterator for AvPairsIter<'a> {
     }
 }
 
+#[inline]
 fn pair<'a>(reader: &mut Reader<'a>) -> Result<(AvId, &'a [u8]), Error> {
     let (id, length) = (reader.u16()?, reader.u16()?);
     Ok((AvId(id), reader.take(usize::from(length))?))
+}
+
+/// Appends a pair to a list in the making, which is checked when it is read as a whole.
+pub(crate) fn append_pair(out: &mut Vec<u8>, id: AvId, value: &[u8]) -> Result<(), Error> {
+    let too_long = Error::new(ErrorKind::FieldTooLong, out.len());
+    let length = u16::try_from(value.len()).map_err(|_| too_long)?;
+    out.extend_from_slice(&id.0.to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(value);
+    Ok(())
+}
+
+/// As [`append_pair`], for text.
+pub(crate) fn append_text_pair(out: &mut Vec<u8>, id: AvId, text: &Text) -> Result<(), Error> {
+    let start = out.len();
+    append_pair(out, id, &[])?;
+    text.append_utf16le(out);
+    let too_long = Error::new(ErrorKind::FieldTooLong, start);
+    let length = u16::try_from(out.len() - start - EOL.len()).map_err(|_| too_long)?;
+    if let Some(place) = out.get_mut(start + 2..start + 4) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
 }
 
 /// A list of AV pairs to be written.
@@ -248,7 +273,7 @@ pub struct AvPairsBuf {
 }
 
 /// `MsvAvEOL` and its length.
-const EOL: [u8; 4] = [0; 4];
+pub(crate) const EOL: [u8; 4] = [0; 4];
 
 impl AvPairsBuf {
     /// Adds a pair at the end of the list, which ends itself.
@@ -259,9 +284,9 @@ impl AvPairsBuf {
     pub fn push(&mut self, id: AvId, value: &[u8]) -> Result<&mut Self, Error> {
         let end = self.bytes.len() - EOL.len();
         let error = |kind| Err(Error::new(kind, end));
-        let Ok(length) = u16::try_from(value.len()) else {
+        if value.len() > usize::from(u16::MAX) {
             return error(ErrorKind::FieldTooLong);
-        };
+        }
         if id == AvId::EOL || !id.allows(value.len()) {
             return error(ErrorKind::AvPairLength(id));
         }
@@ -269,9 +294,7 @@ impl AvPairsBuf {
             return error(ErrorKind::AvPairTwice(id));
         }
         self.bytes.truncate(end);
-        self.bytes.extend_from_slice(&id.0.to_le_bytes());
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(value);
+        append_pair(&mut self.bytes, id, value)?;
         self.bytes.extend_from_slice(&EOL);
         Ok(self)
     }

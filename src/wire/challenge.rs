@@ -38,6 +38,7 @@ impl<'a> Challenge<'a> {
     /// # Errors
     /// If it is no CHALLENGE, ends within a part that it must have, names a field outside itself,
     /// chooses no character set, or holds AV pairs that are not well formed.
+    #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::message(message, MessageType::Challenge)?;
         let name = reader.field()?;

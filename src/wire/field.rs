@@ -17,6 +17,7 @@ impl Field {
     /// The item. An empty one is valid whatever its offset is; items may overlap.
     ///
     /// This is the only place where an offset from the wire meets a message.
+    #[inline]
     pub(super) fn slice(self, message: &[u8]) -> Result<&[u8], Error> {
         if self.length == 0 {
             return Ok(&[]);
@@ -27,6 +28,7 @@ impl Field {
     }
 
     /// Where the item starts, `None` if it is empty or beyond what can be addressed.
+    #[inline]
     pub(super) fn start(self) -> Option<usize> {
         if self.length == 0 { None } else { usize::try_from(self.offset).ok() }
     }
@@ -37,6 +39,7 @@ impl Field {
 /// The specification lets old peers leave out the last parts of the header, and tells nowhere but
 /// in the offsets which ones. An offset within `least`, the part that is always there, tells
 /// nothing.
+#[inline]
 pub(super) fn header_end(
     message: &[u8],
     least: usize,

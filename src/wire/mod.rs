@@ -48,6 +48,9 @@ pub use response::{ClientChallenge, LmResponse, Lmv2Response, NtResponse, Ntlmv2
 pub use signature::{ExtendedSignature, LegacySignature, Signature};
 pub use version::Version;
 
+pub(crate) use av_pair::{EOL, append_pair, append_text_pair};
+pub(crate) use response::emit_fixed;
+
 use read::Reader;
 
 /// The first eight bytes of every message: "NTLMSSP" and a zero.
@@ -97,6 +100,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`ErrorKind::Signature`] or [`ErrorKind::MessageType`] if it is none; otherwise as the
     /// `parse` of the message's own type.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         match Reader::at(bytes, 0).message_type()? {
             MessageType::Negotiate => Negotiate::parse(bytes).map(Self::Negotiate),

@@ -33,6 +33,7 @@ impl<'a> Negotiate<'a> {
     /// # Errors
     /// If it is no NEGOTIATE, ends within a part that it must have, or names a field outside
     /// itself.
+    #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let flags = Reader::message(message, MessageType::Negotiate)?.flags()?;
         let field = |flag, descriptor| {

@@ -18,12 +18,14 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads from that byte on; from the end of the message if it is shorter.
+    #[inline]
     pub(super) fn at(message: &'a [u8], offset: usize) -> Self {
         let offset = offset.min(message.len());
         Self { rest: message.get(offset..).unwrap_or_default(), offset }
     }
 
     /// Reads the signature and the message type, which must be `expected`.
+    #[inline]
     pub(super) fn message(bytes: &'a [u8], expected: MessageType) -> Result<Self, Error> {
         let mut reader = Self::at(bytes, 0);
         if reader.message_type()? != expected {
@@ -32,6 +34,7 @@ impl<'a> Reader<'a> {
         Ok(reader)
     }
 
+    #[inline]
     pub(super) fn message_type(&mut self) -> Result<MessageType, Error> {
         let start = self.rest.get(..SIGNATURE.len()).unwrap_or(self.rest);
         if !SIGNATURE.starts_with(start) {
@@ -42,14 +45,17 @@ impl<'a> Reader<'a> {
         MessageType::from_number(number).ok_or(unknown)
     }
 
+    #[inline]
     pub(super) fn flags(&mut self) -> Result<NegotiateFlags, Error> {
         self.read(map(le_u32, NegotiateFlags::from_bits_retain))
     }
 
+    #[inline]
     pub(super) fn version(&mut self) -> Result<Version, Error> {
         self.array().map(Version::from_bytes)
     }
 
+    #[inline]
     pub(super) fn field(&mut self) -> Result<Field, Error> {
         let descriptor = self.offset;
         let field = (le_u16, le_u16, le_u32).map(|(length, _maximum, offset)| Field {
@@ -60,31 +66,38 @@ impl<'a> Reader<'a> {
         self.read(field)
     }
 
+    #[inline]
     pub(super) fn u16(&mut self) -> Result<u16, Error> {
         self.read(le_u16)
     }
 
+    #[inline]
     pub(super) fn u64(&mut self) -> Result<u64, Error> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let bytes = self.take(N)?;
         bytes.try_into().map_err(|_| self.too_short())
     }
 
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
         self.read(take(count))
     }
 
+    #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
+    #[inline]
     pub(super) fn offset(&self) -> usize {
         self.offset
     }
 
+    #[inline]
     fn read<T>(
         &mut self,
         mut parser: impl Parser<&'a [u8], Output = T, Error = ()>,
@@ -97,6 +110,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    #[inline]
     fn too_short(&self) -> Error {
         Error::new(ErrorKind::TooShort, self.offset + self.rest.len())
     }

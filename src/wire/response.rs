@@ -96,6 +96,7 @@ impl<'a> NtResponse<'a> {
     /// # Errors
     /// [`ErrorKind::NtResponseLength`] if it is neither empty nor 24 bytes long and too short for
     /// NTLMv2; otherwise as [`Ntlmv2Response::parse`].
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         if bytes.is_empty() {
             return Ok(Self::Empty);
@@ -147,6 +148,7 @@ impl<'a> Ntlmv2Response<'a> {
     /// # Errors
     /// [`ErrorKind::NtResponseLength`] if it has less than 44 bytes, [`ErrorKind::ResponseVersion`]
     /// if `RespType` is not 1, or those of [`AvPairs::parse`].
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let too_short = Error::new(ErrorKind::NtResponseLength, 0);
         let (proof, blob) = bytes.split_first_chunk().ok_or(too_short)?;
@@ -220,12 +222,17 @@ pub struct ClientChallenge<'a> {
 impl ClientChallenge<'_> {
     /// Appends the structure to `out`, versions 1 and reserved bytes zero.
     pub fn emit(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
-        out.extend_from_slice(&self.time.ticks().to_le_bytes());
-        out.extend_from_slice(&self.client_challenge);
-        out.extend_from_slice(&[0; 4]);
+        emit_fixed(out, self.time, self.client_challenge);
         out.extend_from_slice(self.target_info.as_bytes());
     }
+}
+
+/// What comes before the AV pairs in an `NTLMv2_CLIENT_CHALLENGE`.
+pub(crate) fn emit_fixed(out: &mut Vec<u8>, time: FileTime, client_challenge: [u8; 8]) {
+    out.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&time.ticks().to_le_bytes());
+    out.extend_from_slice(&client_challenge);
+    out.extend_from_slice(&[0; 4]);
 }
 
 impl fmt::Debug for Ntlmv2Response<'_> {

@@ -1,14 +1,15 @@
-//! Reading a message and protecting one do not allocate, at any size.
+//! Reading a message and protecting one do not allocate, at any size; an exchange does so ten times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
-use common::Fields;
+use common::{Fields, Fixed};
 use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::server::{AwaitAuthenticate, Claim, Names};
 use ntlm::session::Part;
 use ntlm::wire::{Authenticate, AvPairs, Challenge, Message, NegotiateFlags, NtResponse};
-use ntlm::{DatagramSession, Session};
+use ntlm::{Client, Credentials, DatagramSession, NtHash, Server, Session};
 
 /// Fails unless nothing was allocated on the way.
 fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -16,6 +17,57 @@ fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let counted = allocation_counter::measure(|| result = Some(work()));
     assert_eq!(counted.count_total, 0, "{what}");
     result.unwrap()
+}
+
+/// How often something allocated.
+fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let mut result = None;
+    let counted = allocation_counter::measure(|| result = Some(work()));
+    (counted.count_total, result.unwrap())
+}
+
+/// The client: the NEGOTIATE, and a copy for the MIC; what the AUTHENTICATE is put together from,
+/// and the AUTHENTICATE. The server: the CHALLENGE, and a copy of the messages with room for the
+/// AUTHENTICATE; and the names in it, the user's, the domain's, the workstation's and the target's.
+#[test]
+fn an_exchange_allocates_what_it_hands_out_and_keeps() {
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+        .with_protection(ntlm::session::Protection::Seal)
+        .with_target("ldap/files.example.com")
+        .with_workstation("LAPTOP");
+    let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
+    let hash = NtHash::of_password("secret");
+
+    let (first, (negotiate, await_challenge)) = allocations(|| client.initiate().unwrap());
+    let (second, (challenge, handshake)) =
+        allocations(|| server.challenge(&negotiate, &mut Fixed::default()).unwrap());
+    let (third, response) =
+        allocations(|| await_challenge.respond(&challenge, &mut Fixed::default()).unwrap());
+    let (last, accepted) =
+        allocations(|| match handshake.read(&response.token, &mut Fixed::default()).unwrap() {
+            Claim::User(claim) => claim.with_nt_hash(&hash).unwrap(),
+            claim => panic!("{claim:?}"),
+        });
+    assert_eq!([first, third], [2, 2], "client");
+    assert_eq!([second, last], [2, 4], "server");
+    assert!(accepted.mic_checked);
+}
+
+/// So that a busy server can keep a million of them.
+#[test]
+fn what_a_connection_holds_is_small() {
+    let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
+    let (negotiate, _) = Client::new(Credentials::anonymous()).initiate().unwrap();
+    let mut handshake = None;
+    let counted = allocation_counter::measure(|| {
+        let (challenge, waiting) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
+        handshake = Some((challenge.len(), waiting));
+    });
+    let (challenge_len, _handshake) = handshake.unwrap();
+    // The CHALLENGE itself is gone.
+    let held = usize::try_from(counted.bytes_current).unwrap() + size_of::<AwaitAuthenticate>();
+    assert!(held <= negotiate.len() + challenge_len + 1024, "{held} bytes");
+    assert!(size_of::<Session>() <= 800, "{} bytes", size_of::<Session>());
 }
 
 #[test]

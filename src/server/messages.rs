@@ -1,0 +1,54 @@
+//! The messages of an exchange, as they are on the wire.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::secret::Counted;
+
+/// One after the other in one buffer, since a busy server keeps many of them.
+pub(super) struct Messages {
+    bytes: Vec<u8>,
+    negotiate_end: usize,
+    challenge_end: usize,
+}
+
+/// What an AUTHENTICATE usually has beyond what it repeats of the CHALLENGE: header, responses and
+/// the client's names.
+const USUAL_ANSWER: usize = 320;
+
+impl Messages {
+    /// The first two, with room for the usual third. The first is empty if the exchange is
+    /// connectionless.
+    pub(super) fn new(negotiate: &[u8], challenge: &[u8]) -> Self {
+        let (negotiate_end, challenge_end) = (negotiate.len(), negotiate.len() + challenge.len());
+        let usual = challenge_end.saturating_add(challenge.len()).saturating_add(USUAL_ANSWER);
+        let mut bytes = Vec::with_capacity(usual);
+        bytes.extend_from_slice(negotiate);
+        bytes.extend_from_slice(challenge);
+        Self { bytes, negotiate_end, challenge_end }
+    }
+
+    pub(super) fn push_authenticate(&mut self, authenticate: &[u8]) {
+        self.bytes.truncate(self.challenge_end);
+        self.bytes.extend_from_slice(authenticate);
+    }
+
+    pub(super) fn negotiate(&self) -> &[u8] {
+        self.bytes.get(..self.negotiate_end).unwrap_or_default()
+    }
+
+    pub(super) fn challenge(&self) -> &[u8] {
+        self.bytes.get(self.negotiate_end..self.challenge_end).unwrap_or_default()
+    }
+
+    pub(super) fn authenticate(&self) -> &[u8] {
+        self.bytes.get(self.challenge_end..).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let messages = [self.negotiate(), self.challenge(), self.authenticate()];
+        f.debug_list().entries(messages.map(Counted)).finish()
+    }
+}
