@@ -58,6 +58,7 @@
 //! | log in to a server | [`client`] |
 //! | let clients log in; ask a domain controller | [`server`] |
 //! | sign, seal, split into parts, datagrams, SPNEGO's `mechListMIC` | [`session`] |
+//! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
 //! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
 //! | look at a token | [`inspect`] |
 //! | read and write messages without a policy | [`wire`] |
@@ -113,6 +114,7 @@ mod credentials;
 pub mod crypto;
 mod environment;
 pub mod error;
+mod export;
 mod handshake;
 #[cfg(feature = "http")]
 pub mod http;
@@ -135,6 +137,7 @@ pub use crypto::NtHash;
 pub use environment::Os;
 pub use environment::{Environment, EnvironmentError, FileTime};
 pub use error::Error;
+pub use export::{Exported, ImportError};
 pub use policy::{Binding, LmCompatibility, ResponseKind};
 pub use server::Server;
 pub use session::{DatagramSession, Session, SessionKeys};

@@ -17,6 +17,21 @@ pub enum Side {
 }
 
 impl Side {
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Client => 0,
+            Self::Server => 1,
+        }
+    }
+
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Client),
+            1 => Some(Self::Server),
+            _ => None,
+        }
+    }
+
     /// The side at the other end.
     #[must_use]
     pub const fn peer(self) -> Self {
@@ -168,6 +183,15 @@ impl SealingKey {
     #[must_use]
     pub fn for_message(&self, sequence: u32) -> Self {
         Self::from(md5(&[self.expose(), &sequence.to_le_bytes()]))
+    }
+
+    /// The key of 16 or 8 bytes; `None` for another length.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        match (bytes.try_into(), bytes.try_into()) {
+            (Ok(full), _) => Some(Self(Bytes::Full(Secret::new(full)))),
+            (_, Ok(weakened)) => Some(Self(Bytes::Weakened(Secret::new(weakened)))),
+            _ => None,
+        }
     }
 
     /// The 16 or 8 secret bytes. What is done with them is the caller's care.

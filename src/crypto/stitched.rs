@@ -34,6 +34,20 @@ impl KeyStream {
         Self { permutation, i: 0, j: 0 }
     }
 
+    /// The state, to go on with it elsewhere and no longer here.
+    pub(crate) const fn state(&self) -> (&[u8; 256], u8, u8) {
+        (&self.permutation, self.i, self.j)
+    }
+
+    /// `None` if each byte is not there once.
+    pub(crate) fn from_state(permutation: &[u8; 256], i: u8, j: u8) -> Option<Self> {
+        let mut seen = [false; 256];
+        for byte in permutation {
+            seen[usize::from(*byte)] = true;
+        }
+        seen.iter().all(|seen| *seen).then_some(Self { permutation: *permutation, i, j })
+    }
+
     /// Encrypts or decrypts in place with the next bytes of the stream.
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
         let (mut i, mut j) = (self.i, self.j);
@@ -88,6 +102,15 @@ impl MacKey {
             state
         };
         Self { inner: state(0x36), outer: state(0x5c) }
+    }
+
+    /// What stands for the key.
+    pub(crate) fn states(&self) -> [&[u32; 4]; 2] {
+        [&self.inner, &self.outer]
+    }
+
+    pub(crate) fn from_states([inner, outer]: &[[u32; 4]; 2]) -> Self {
+        Self { inner: Zeroizing::new(*inner), outer: Zeroizing::new(*outer) }
     }
 
     pub(crate) fn start(&self) -> Mac<'_> {

@@ -54,6 +54,7 @@ use messages::Messages;
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
+use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
 use crate::handshake::flags::{answer, demand, offer_datagram};
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{AvId, AvPairsBuf, Challenge, EOL, Negotiate, NegotiateFlags};
@@ -175,6 +176,24 @@ impl Server {
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
     }
 
+    /// Goes on with an exchange that another process [exported](AwaitAuthenticate::export). This
+    /// server must be configured as that one was.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn import(&self, exported: &[u8]) -> Result<AwaitAuthenticate, ImportError> {
+        let mut from = Decoder::new(Kind::Handshake, exported)?;
+        let mut message = || {
+            let length = usize::try_from(from.u32()?).map_err(|_| ImportError::Damaged)?;
+            from.bytes(length)
+        };
+        let (negotiate, challenge) = (message()?, message()?);
+        from.finish()?;
+        Challenge::parse(challenge).map_err(|_| ImportError::Damaged)?;
+        let messages = Messages::new(negotiate, challenge);
+        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
+    }
+
     fn emit(
         &self,
         mut flags: NegotiateFlags,
@@ -261,6 +280,24 @@ pub struct AwaitAuthenticate {
 }
 
 impl AwaitAuthenticate {
+    /// The exchange as bytes, for another process in which the AUTHENTICATE arrives. There is no
+    /// key in it yet; but whoever can forge it can let an old answer in, so that it must not go
+    /// through other hands: see [`Exported`].
+    ///
+    /// It must be answered once: [`Server::import`] it once.
+    #[must_use]
+    pub fn export(self) -> Exported {
+        let messages = [self.messages.negotiate(), self.messages.challenge()];
+        let capacity = messages.iter().map(|message| message.len() + 4).sum();
+        let mut out = Encoder::new(Kind::Handshake, capacity);
+        for message in messages {
+            // Neither is longer than the policy allows, or than its fields can say.
+            out.u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+            out.bytes(message);
+        }
+        out.finish()
+    }
+
     /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.
     ///
     /// # Errors

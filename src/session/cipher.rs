@@ -1,11 +1,14 @@
 //! One direction: its keys, its key stream and its counter ([MS-NLMP] 3.4.4).
 
+use zeroize::Zeroizing;
+
 use super::Part;
 use super::part::{any_sealed, wipe};
 use crate::crypto::primitives::Crc32;
 use crate::crypto::stitched::{KeyStream, Mac, MacKey};
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Integrity, Misuse};
+use crate::export::{Decoder, Encoder, ImportError};
 use crate::secret;
 use crate::wire::{ExtendedSignature, LegacySignature, NegotiateFlags, Signature};
 
@@ -74,6 +77,68 @@ impl Cipher {
 
     pub(super) fn given(form: Form, sealing_key: SealingKey, sequence: u32) -> Self {
         Self { keys: Keys::Unmade(Recipe::Given(form, sealing_key)), next: Ok(sequence) }
+    }
+
+    pub(super) fn export(&self, out: &mut Encoder) {
+        match self.next {
+            Ok(sequence) => {
+                out.byte(0);
+                out.u32(sequence);
+            }
+            Err(error) => out.byte(if error == Integrity::Exhausted.into() { 1 } else { 2 }),
+        }
+        match &self.keys {
+            Keys::Unmade(Recipe::Derived(flags, key, side)) => {
+                out.byte(0);
+                out.u32(flags.bits());
+                out.bytes(key.expose());
+                out.byte(side.number());
+            }
+            Keys::Unmade(Recipe::Given(form, sealing_key)) => {
+                let key = sealing_key.expose();
+                // 16 or 8 bytes.
+                out.byte(if key.len() == 16 { 1 } else { 2 });
+                form.export(out);
+                out.bytes(key);
+            }
+            Keys::Made(form, stream) => {
+                out.byte(3);
+                form.export(out);
+                let (permutation, i, j) = stream.state();
+                out.bytes(permutation);
+                out.bytes(&[i, j]);
+            }
+        }
+    }
+
+    pub(super) fn import(from: &mut Decoder<'_>) -> Result<Self, ImportError> {
+        let next = match from.byte()? {
+            0 => Ok(from.u32()?),
+            1 => Err(Integrity::Exhausted.into()),
+            2 => Err(Integrity::Closed.into()),
+            _ => return Err(ImportError::Damaged),
+        };
+        let keys = match from.byte()? {
+            0 => Keys::Unmade(Recipe::Derived(
+                NegotiateFlags::from_bits_retain(from.u32()?),
+                ExportedSessionKey::from(from.array()?),
+                Side::from_number(from.byte()?).ok_or(ImportError::Damaged)?,
+            )),
+            length @ (1 | 2) => {
+                let form = Form::import(from)?;
+                let key = from.bytes(if length == 1 { 16 } else { 8 })?;
+                let key = SealingKey::from_slice(key).ok_or(ImportError::Damaged)?;
+                Keys::Unmade(Recipe::Given(form, key))
+            }
+            3 => {
+                let form = Form::import(from)?;
+                let permutation = Zeroizing::new(from.array()?);
+                let stream = KeyStream::from_state(&permutation, from.byte()?, from.byte()?);
+                Keys::Made(form, stream.ok_or(ImportError::Damaged)?)
+            }
+            _ => return Err(ImportError::Damaged),
+        };
+        Ok(Self { keys, next })
     }
 
     /// Encrypts the sealed parts and returns the signature: per part the plain text goes into the
@@ -177,6 +242,30 @@ impl Keys {
 }
 
 impl Form {
+    fn export(&self, out: &mut Encoder) {
+        match self {
+            Self::Legacy => out.byte(0),
+            Self::Extended { mac_key, encrypts_checksum } => {
+                out.byte(if *encrypts_checksum { 2 } else { 1 });
+                mac_key.states().into_iter().flatten().for_each(|word| out.u32(*word));
+            }
+        }
+    }
+
+    fn import(from: &mut Decoder<'_>) -> Result<Self, ImportError> {
+        let encrypts_checksum = match from.byte()? {
+            0 => return Ok(Self::Legacy),
+            1 => false,
+            2 => true,
+            _ => return Err(ImportError::Damaged),
+        };
+        let mut states = Zeroizing::new([[0; 4]; 2]);
+        for word in states.iter_mut().flatten() {
+            *word = from.u32()?;
+        }
+        Ok(Self::Extended { mac_key: MacKey::from_states(&states), encrypts_checksum })
+    }
+
     /// Whether a signature can be that of the message with this number.
     fn admit(&self, signature: &Signature, sequence: u32) -> Result<(), Error> {
         if !signature.is_known_version() {

@@ -4,6 +4,7 @@ use super::cipher::{Cipher, Form};
 use super::{Part, Protection, part};
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::Error;
+use crate::export::{Decoder, Encoder, ImportError};
 use crate::wire::{NegotiateFlags, Signature};
 
 /// The sending half of a [`Session`](super::Session), by [`split`](super::Session::split).
@@ -21,6 +22,17 @@ pub struct Receiver {
 }
 
 impl Sender {
+    pub(super) fn export(&self, out: &mut Encoder) {
+        self.cipher.export(out);
+    }
+
+    pub(super) fn import(
+        protection: Protection,
+        from: &mut Decoder<'_>,
+    ) -> Result<Self, ImportError> {
+        Ok(Self { protection, cipher: Cipher::import(from)? })
+    }
+
     /// One direction with keys of its own and a fresh key stream, whose next message has this
     /// sequence number. For contexts that were established elsewhere, and for tests.
     ///
@@ -73,6 +85,17 @@ impl Sender {
 }
 
 impl Receiver {
+    pub(super) fn export(&self, out: &mut Encoder) {
+        self.cipher.export(out);
+    }
+
+    pub(super) fn import(
+        protection: Protection,
+        from: &mut Decoder<'_>,
+    ) -> Result<Self, ImportError> {
+        Ok(Self { protection, cipher: Cipher::import(from)? })
+    }
+
     /// The receiving end of [`Sender::with_keys`].
     #[must_use]
     pub fn with_keys(

@@ -39,8 +39,12 @@
 //! | GSSAPI `get_mic`; `wrap` where only signing was negotiated | [`Session::sign`], [`Session::verify`], and the message in clear |
 //! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
 //! | SPNEGO | [`Session::mech_list_mic`] before all else |
-//! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves |
+//! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
 //! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
+//!
+//! LDAP clients of Windows and Samba that negotiated SIGN alone seal all the same (they set SEAL
+//! behind the peer's back): a session for them is made by [`Session::new`] with `NEGOTIATE_SEAL`
+//! added to [`SessionKeys::flags`].
 
 mod cipher;
 mod datagram;
@@ -57,6 +61,7 @@ use cipher::Cipher;
 
 use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};
+use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
 use crate::wire::NegotiateFlags;
 
 /// How messages are to be protected after the exchange.
@@ -145,6 +150,33 @@ impl SessionKeys {
     #[must_use]
     pub fn exported_session_key(&self) -> &[u8; 16] {
         self.key.expose()
+    }
+
+    /// The keys as bytes, for another process, which makes the session. Secret: see [`Exported`].
+    #[must_use]
+    pub fn export(self) -> Exported {
+        let mut out = Encoder::new(Kind::SessionKeys, 22);
+        out.u32(self.flags.bits());
+        out.bytes(self.key.expose());
+        out.byte(self.side.number());
+        out.byte(u8::from(self.is_secret));
+        out.finish()
+    }
+
+    /// The keys that [`export`](Self::export) gave away. Import them once, and only from whom you
+    /// trust as much as yourself.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn import(exported: &[u8]) -> Result<Self, ImportError> {
+        let mut from = Decoder::new(Kind::SessionKeys, exported)?;
+        let keys = Self {
+            flags: NegotiateFlags::from_bits_retain(from.u32()?),
+            key: ExportedSessionKey::from(from.array()?),
+            side: Side::from_number(from.byte()?).ok_or(ImportError::Damaged)?,
+            is_secret: from.flag()?,
+        };
+        from.finish().map(|()| keys)
     }
 
     /// The session of a connection-oriented exchange. It can do what
@@ -236,6 +268,67 @@ impl Session {
     #[must_use]
     pub const fn protection(&self) -> Protection {
         self.protection
+    }
+
+    /// The session as bytes, for another process, which goes on with it where this one stopped.
+    /// Secret: see [`Exported`].
+    ///
+    /// ```
+    /// # use ntlm::{Session, crypto::{ExportedSessionKey, Side}, wire::NegotiateFlags};
+    /// # let flags = NegotiateFlags::from_bits_retain(0xe208_8235);
+    /// # let session = |side| Session::new(flags, &ExportedSessionKey::from([7; 16]), side);
+    /// # let (mut client, server) = (session(Side::Client), session(Side::Server));
+    /// let handed_over = server.export(); // it is gone here
+    /// let mut server = Session::import(handed_over.as_bytes())?;
+    /// # let mut message = *b"message";
+    /// let signature = client.seal(&mut message)?;
+    /// server.unseal(&mut message, &signature)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn export(self) -> Exported {
+        let mut out = Encoder::new(Kind::Session, 704);
+        out.byte(self.protection as u8);
+        match &self.channel {
+            Channel::Nothing => out.byte(0),
+            Channel::Dummy => out.byte(1),
+            Channel::Shared(cipher) => {
+                out.byte(2);
+                cipher.export(&mut out);
+            }
+            Channel::Duplex { sender, receiver } => {
+                out.byte(3);
+                sender.export(&mut out);
+                receiver.export(&mut out);
+            }
+        }
+        out.finish()
+    }
+
+    /// The session that [`export`](Self::export) gave away. Import it once: two of them would
+    /// encrypt with the same key stream. And only from whom you trust as much as yourself.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn import(exported: &[u8]) -> Result<Self, ImportError> {
+        let mut from = Decoder::new(Kind::Session, exported)?;
+        let protection = match from.byte()? {
+            0 => Protection::None,
+            1 => Protection::Sign,
+            2 => Protection::Seal,
+            _ => return Err(ImportError::Damaged),
+        };
+        let channel = match from.byte()? {
+            0 => Channel::Nothing,
+            1 => Channel::Dummy,
+            2 => Channel::Shared(Cipher::import(&mut from)?),
+            3 => Channel::Duplex {
+                sender: Sender::import(protection, &mut from)?,
+                receiver: Receiver::import(protection, &mut from)?,
+            },
+            _ => return Err(ImportError::Damaged),
+        };
+        from.finish().map(|()| Self { protection, channel })
     }
 
     /// The signature of a message that is sent in clear (`GSS_GetMIC`).

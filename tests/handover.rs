@@ -1,0 +1,252 @@
+//! A state that goes on elsewhere: an exchange that waits for its last message, keys, and a session
+//! in the middle of a conversation.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Fixed, exchange, log_in};
+use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
+use ntlm::error::{Error, Integrity, Misuse};
+use ntlm::server::{Claim, Names, Policy};
+use ntlm::session::{Protection, Receiver, Sender, Signature};
+use ntlm::wire::NegotiateFlags as Flags;
+use ntlm::{
+    Client, Credentials, Exported, ImportError, NtHash, Server, Session, SessionKeys, client,
+};
+
+const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+
+/// Each kind of session: with and without extended session security, with and without an exchanged
+/// key, weakened, with dummy signatures, and with none.
+fn flags() -> [Flags; 7] {
+    let protected = Flags::PROTECTION;
+    let full = protected | EXTENDED | Flags::NEGOTIATE_128 | Flags::NEGOTIATE_KEY_EXCH;
+    [
+        full,
+        full - Flags::NEGOTIATE_KEY_EXCH,
+        Flags::NEGOTIATE_SIGN | EXTENDED,
+        protected,
+        protected | Flags::NEGOTIATE_LM_KEY | Flags::NEGOTIATE_56,
+        Flags::NEGOTIATE_ALWAYS_SIGN,
+        Flags::empty(),
+    ]
+}
+
+fn session(flags: Flags, side: Side) -> Session {
+    Session::new(flags, &ExportedSessionKey::from([0x55; 16]), side)
+}
+
+fn handed_over(session: Session) -> Session {
+    Session::import(session.export().as_bytes()).unwrap()
+}
+
+/// A message each way, protected as far as the session can.
+fn converse(client: &mut Session, server: &mut Session) {
+    send(client, server);
+    send(server, client);
+}
+
+fn send(sender: &mut Session, receiver: &mut Session) {
+    let mut message = *b"a message of some length, which is longer than a block of 64 bytes ..";
+    match sender.protection() {
+        Protection::Seal => {
+            let signature = sender.seal(&mut message).unwrap();
+            receiver.unseal(&mut message, &signature).unwrap();
+            assert_eq!(&message[..9], b"a message");
+        }
+        Protection::Sign => {
+            let signature = sender.sign(&message).unwrap();
+            receiver.verify(&message, &signature).unwrap();
+        }
+        _ => assert_eq!(sender.sign(&message).ok(), receiver.sign(&message).ok()),
+    }
+}
+
+#[test]
+fn a_conversation_goes_on_wherever_it_was_handed_over() {
+    for flags in flags() {
+        let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
+        for _ in 0..3 {
+            (client, server) = (handed_over(client), handed_over(server));
+            assert_eq!(client.protection(), Protection::of_flags(flags));
+            converse(&mut client, &mut server);
+            server = handed_over(server);
+            converse(&mut client, &mut server);
+        }
+        // And is what it would have been.
+        let (mut a, mut b) = (session(flags, Side::Client), session(flags, Side::Server));
+        (0..6).for_each(|_| converse(&mut a, &mut b));
+        assert_eq!(client.export().as_bytes(), a.export().as_bytes(), "{flags}");
+        assert_eq!(server.export().as_bytes(), b.export().as_bytes(), "{flags}");
+    }
+}
+
+#[test]
+fn halves_go_on_after_a_session_was_handed_over() {
+    let flags = flags()[0];
+    let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
+    converse(&mut client, &mut server);
+    let (mut sender, mut receiver) = handed_over(client).split().unwrap();
+    let mut message = *b"message";
+    let signature = sender.seal(&mut message).unwrap();
+    server.unseal(&mut message, &signature).unwrap();
+    let signature = server.seal(&mut message).unwrap();
+    receiver.unseal(&mut message, &signature).unwrap();
+}
+
+#[test]
+fn the_mech_list_mic_comes_first_also_elsewhere() {
+    let flags = flags()[0];
+    let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
+    let mic = handed_over(session(flags, Side::Client)).mech_list_mic(b"mechs").unwrap();
+    assert_eq!(client.mech_list_mic(b"mechs"), Ok(mic));
+    server.verify_mech_list_mic(b"mechs", &mic).unwrap();
+    let (mut client, mut server) = (handed_over(client), handed_over(server));
+    converse(&mut client, &mut server);
+    let late = Err(Misuse::MechListMicTooLate.into());
+    assert_eq!(handed_over(client).mech_list_mic(b"mechs"), late);
+}
+
+#[test]
+fn what_is_closed_or_used_up_stays_so() {
+    let flags = flags()[0];
+    let mut server = session(flags, Side::Server);
+    let forged = Signature::from([1, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 0]);
+    assert_eq!(server.verify(b"forged", &forged), Err(Integrity::Checksum.into()));
+    let closed = Err(Error::from(Integrity::Closed));
+    assert_eq!(handed_over(server).verify(b"anything", &forged), closed);
+
+    // Without extended session security both directions have one counter.
+    let mut shared = session(flags - EXTENDED, Side::Server);
+    shared.verify(b"forged", &forged).unwrap_err();
+    assert_eq!(handed_over(shared).sign(b"anything"), Err(Integrity::Closed.into()));
+}
+
+/// Halves with keys of their own are what a session is made of; so their keys are handed over too.
+#[test]
+fn given_keys_sign_and_seal_as_derived_ones() {
+    let (flags, key) = (flags()[0], ExportedSessionKey::from([0x55; 16]));
+    let signing = SigningKey::derive(flags, &key, Side::Client);
+    let sealing = || SealingKey::derive(flags, &key, Side::Client);
+    let mut sender = Sender::with_keys(flags, signing.as_ref(), sealing(), 0);
+    let mut receiver = Receiver::with_keys(flags, signing.as_ref(), sealing(), 0);
+    let mut message = *b"message";
+    let signature = sender.seal(&mut message).unwrap();
+    let mut again = *b"message";
+    let derived = session(flags, Side::Client).seal(&mut again).unwrap();
+    assert_eq!((derived, again), (signature, message));
+    receiver.unseal(&mut message, &signature).unwrap();
+}
+
+#[test]
+fn what_is_cut_longer_or_foreign_is_refused() {
+    let (flags, key) = (flags(), ExportedSessionKey::from([0x55; 16]));
+    let mut made = session(flags[0], Side::Client);
+    made.sign(b"message").unwrap();
+    for exported in [made, session(flags[3], Side::Client), session(flags[6], Side::Server)] {
+        let exported = exported.export();
+        let bytes = exported.as_bytes();
+        assert!(bytes.len() <= 710, "{} bytes", bytes.len());
+        for len in 0..bytes.len() {
+            assert!(Session::import(&bytes[..len]).is_err(), "{len}");
+        }
+        let longer = [bytes, &[0]].concat();
+        assert_eq!(Session::import(&longer).unwrap_err(), ImportError::Damaged);
+        assert_eq!(SessionKeys::import(bytes).unwrap_err(), ImportError::Foreign);
+        let server = Server::new(Names::standalone("FILES"));
+        assert_eq!(server.import(bytes).unwrap_err(), ImportError::Foreign);
+        let mut other_version = bytes.to_vec();
+        other_version[4] += 1;
+        assert_eq!(Session::import(&other_version).unwrap_err(), ImportError::Version);
+    }
+    assert_eq!(Session::import(key.expose()).unwrap_err(), ImportError::Foreign);
+    assert_eq!(Session::import(b"").unwrap_err(), ImportError::Foreign);
+}
+
+/// Nobody checks a key; but no bytes make it panic, and a key stream is one.
+#[test]
+fn any_changed_byte_is_refused_or_another_session() {
+    for flags in flags() {
+        let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
+        converse(&mut client, &mut server);
+        let exported = client.export();
+        for at in 0..exported.as_bytes().len() {
+            let mut bytes = exported.as_bytes().to_vec();
+            bytes[at] ^= 0x41;
+            if let Ok(mut session) = Session::import(&bytes) {
+                let _ = session.sign(b"message");
+                let _ = session.seal(&mut [0; 100]);
+                let _ = session.verify(b"message", &Signature::DUMMY);
+            }
+        }
+    }
+    let mut made = session(flags()[3], Side::Client);
+    made.sign(b"message").unwrap();
+    let exported = made.export();
+    let mut twice = exported.as_bytes().to_vec();
+    let end = twice.len();
+    twice[end - 3] = twice[end - 4];
+    assert_eq!(Session::import(&twice).unwrap_err(), ImportError::Damaged);
+}
+
+#[test]
+fn keys_make_the_same_session_elsewhere() {
+    let mut policy = client::Policy::default();
+    policy.require_when_protected = Flags::empty();
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+        .with_policy(policy)
+        .with_protection(Protection::Seal);
+    let server = Server::new(Names::member("FILES", "EXAMPLE"));
+    let outcome = log_in(&client, &server, "secret").unwrap();
+    let flags = outcome.accepted.keys.flags();
+    let exported = outcome.accepted.keys.export();
+    let keys = SessionKeys::import(exported.as_bytes()).unwrap();
+    assert_eq!(keys.flags(), flags);
+    assert_eq!(keys.exported_session_key(), outcome.client.exported_session_key());
+    let mut server_side = keys.into_session().unwrap();
+    converse(&mut outcome.client.into_session().unwrap(), &mut server_side);
+    for len in 0..exported.as_bytes().len() {
+        assert!(SessionKeys::import(&exported.as_bytes()[..len]).is_err(), "{len}");
+    }
+
+    // Keys of nobody are no keys elsewhere either.
+    let mut policy = Policy::default();
+    policy.allow_anonymous = true;
+    let anonymous = Client::new(Credentials::anonymous());
+    let outcome = log_in(&anonymous, &server.with_policy(policy), "").unwrap();
+    let keys = SessionKeys::import(outcome.accepted.keys.export().as_bytes()).unwrap();
+    assert_eq!(keys.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
+}
+
+#[test]
+fn an_exchange_is_answered_in_another_process() {
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
+    let server = || Server::new(Names::member("FILES", "EXAMPLE"));
+    let (sent, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
+    let exported = handshake.export();
+    let verify = |exported: &Exported| {
+        let handshake = server().import(exported.as_bytes()).unwrap();
+        match handshake.read(&sent.authenticate, &mut Fixed::default()).unwrap() {
+            Claim::User(claim) => claim.with_nt_hash(&NtHash::of_password("secret")).unwrap(),
+            claim => panic!("{claim:?}"),
+        }
+    };
+    assert!(verify(&exported).mic_checked, "over all three messages");
+    let bytes = exported.as_bytes();
+    for len in 0..bytes.len() {
+        assert!(server().import(&bytes[..len]).is_err(), "{len}");
+    }
+    for at in 6..10 {
+        let mut lying = bytes.to_vec();
+        lying[at] = 0xff;
+        assert_eq!(server().import(&lying).unwrap_err(), ImportError::Damaged, "{at}");
+    }
+}
+
+#[test]
+fn an_export_shows_nothing() {
+    let exported = session(flags()[0], Side::Client).export();
+    let shown = format!("{exported:?}");
+    assert_eq!(shown, format!("[{} secret bytes]", exported.as_ref().len()));
+}
