@@ -42,9 +42,8 @@
 //! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
 //! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
 //!
-//! LDAP clients of Windows and Samba that negotiated SIGN alone seal all the same (they set SEAL
-//! behind the peer's back): a session for them is made by [`Session::new`] with `NEGOTIATE_SEAL`
-//! added to [`SessionKeys::flags`].
+//! Samba seals over LDAP even where SIGN alone was negotiated: a session for it is made by
+//! [`Session::new`] with `NEGOTIATE_SEAL` added to [`SessionKeys::flags`].
 
 mod cipher;
 mod datagram;
