@@ -1,0 +1,270 @@
+//! Asks a domain controller over DCE/RPC which domains it keeps, signed and sealed.
+//!
+//! ```text
+//! cargo run --example rpc_client -- --user 'EXAMPLE\alice' dc.example.com
+//! ```
+//!
+//! What to copy is [`log_in`], which puts NTLM's messages where a security provider's belong, and
+//! [`Protected`], which seals the stub data of a request and signs all of it ([MS-RPCE] 3.3.1.5.2).
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::{Parser, ValueEnum};
+use ntlm::Client;
+use ntlm::session::{Part, Protection, Session, Signature};
+use ntlm_net_examples::login::NtlmOptions;
+use ntlm_net_examples::rpc::pdu::{self, Kind, Pdu, Security, Verifier};
+use ntlm_net_examples::rpc::samr::{self, SAMR};
+use ntlm_net_examples::rpc::{CONTEXT_ID, Connection, Interface, epm};
+use ntlm_net_examples::tcp::Address;
+
+/// Asks a domain controller over DCE/RPC which domains it keeps, and prints their names.
+#[derive(Parser)]
+struct Options {
+    /// The server: HOST[:PORT], where the port is the endpoint mapper's
+    #[arg(value_parser = |text: &str| Address::parse(text, 135))]
+    server: Address,
+
+    #[command(flatten)]
+    ntlm: NtlmOptions,
+
+    /// How calls are protected
+    #[arg(long, value_enum, default_value = "privacy")]
+    protection: Level,
+}
+
+/// `auth_level`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// Signed.
+    Integrity = 5,
+    /// Signed and sealed.
+    Privacy = 6,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rpc_client: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let Options { server, ntlm, protection: level } = options;
+    let protection = match level {
+        Level::Integrity => Protection::Sign,
+        Level::Privacy => Protection::Seal,
+    };
+    let client = ntlm.client(&format!("host/{}", server.host), protection)?;
+    let port = epm::port_of(SAMR, server).context("cannot ask the endpoint mapper")?;
+    let connection = Connection::open(&Address { port, ..server.clone() })?;
+    let mut server = log_in(connection, SAMR, ntlm, &client, *level).context("cannot log in")?;
+
+    // With Auth3, the first call tells whether the login succeeded.
+    let handle = server.call(samr::CONNECT, &samr::connect()).context("cannot connect to samr")?;
+    let handle = samr::connected(&handle)?;
+    let domains = server.call(samr::ENUMERATE_DOMAINS, &samr::enumerate_domains(handle))?;
+    let mut output = std::io::stdout().lock();
+    for domain in samr::domains(&domains)? {
+        writeln!(output, "{domain}")?;
+    }
+    samr::closed(&server.call(samr::CLOSE_HANDLE, &handle)?)
+}
+
+/// Logs in while the interface is bound ([MS-RPCE] 3.3.1.5.2.2): NTLM's NEGOTIATE goes into the
+/// Bind, the CHALLENGE comes in its answer. The AUTHENTICATE goes into an Auth3, which is not
+/// answered, or in SPNEGO, which has another token, into an AlterContext.
+fn log_in(
+    mut connection: Connection,
+    interface: Interface,
+    options: &NtlmOptions,
+    client: &Client,
+    level: Level,
+) -> anyhow::Result<Protected> {
+    let provider = if options.is_raw() { WINNT } else { GSS_NEGOTIATE };
+    let security = Security { provider, level: level as u8, context_id: 1 };
+    let with = |token| Verifier { security, pad_len: 0, token };
+
+    let (token, login) = options.start(client)?;
+    let answer = connection.bind(Kind::Bind, interface, Some(with(&token)))?;
+    ensure!(answer.signs_headers(), "the server does not sign headers");
+    let (token, login) = login.respond(token_of(&answer, security)?)?;
+
+    let established = if options.is_raw() {
+        // Its body has four bytes that mean nothing (2.2.2.5).
+        let call_id = connection.next_call();
+        connection.send(&Pdu::write(Kind::Auth3, call_id, &[0; 4], Some(with(&token)))?)?;
+        login.finish(&[])?
+    } else {
+        let answer = connection.bind(Kind::AlterContext, interface, Some(with(&token)))?;
+        login.finish(token_of(&answer, security)?)?
+    };
+    let session = established.session.context("without a user there is no protection")?;
+    Ok(Protected { connection, session, security, level })
+}
+
+fn token_of(answer: &Pdu, security: Security) -> anyhow::Result<&[u8]> {
+    let (verifier, _) = answer.verifier()?;
+    ensure!(verifier.security == security, "the server chose other security");
+    Ok(verifier.token)
+}
+
+/// A connection whose calls are protected.
+struct Protected {
+    connection: Connection,
+    session: Session,
+    security: Security,
+    level: Level,
+}
+
+impl Protected {
+    /// Calls an operation, and returns the stub data of the response.
+    fn call(&mut self, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let request = self.request(operation, stub)?;
+        self.connection.send(&request)?;
+        let mut stub = Vec::new();
+        loop {
+            let response = self.connection.receive()?;
+            ensure!(response.kind == Kind::Response, "the server answers {:?}", response.kind);
+            stub.extend(self.unprotect(&response)?);
+            ensure!(stub.len() <= MAX_STUB_LEN, "the response is too long");
+            if response.is_last() {
+                return Ok(stub);
+            }
+        }
+    }
+
+    /// A request: the header and the trailer are signed, the stub data and what fills it up are
+    /// also sealed, and the signature is at the end.
+    fn request(&mut self, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
+        // 2.2.2.11: the trailer is aligned; Windows fills up to 16 bytes.
+        let pad_len = stub.len().next_multiple_of(16) - stub.len();
+        let trailer = self.security.trailer(u8::try_from(pad_len)?);
+        let mut stub = [stub, &vec![0; pad_len]].concat();
+        let body = pdu::request_body(CONTEXT_ID, operation, &stub)?;
+        let call_id = self.connection.next_call();
+        let body_len = body.len() + trailer.len();
+        let header = pdu::header(Kind::Request, call_id, body_len, SIGNATURE_LEN)?;
+        let header = [header, body[..body.len() - stub.len()].to_vec()].concat();
+
+        let signature = self.session.seal_parts(&mut [
+            Part::Clear(&header),
+            self.level.part(&mut stub),
+            Part::Clear(&trailer),
+        ])?;
+        Ok([&header, &*stub, &trailer, signature.as_bytes()].concat())
+    }
+
+    /// Takes back what the server did to a fragment of its response.
+    fn unprotect(&mut self, response: &Pdu) -> anyhow::Result<Vec<u8>> {
+        let (verifier, trailer_at) = response.verifier()?;
+        ensure!(verifier.security == self.security, "the server protects in another way");
+        let signature = Signature::try_from(verifier.token)?;
+        let (header, rest) =
+            response.bytes().split_at_checked(pdu::STUB_AT).context("the response is too short")?;
+        let stub_len = trailer_at.checked_sub(pdu::STUB_AT).context("the response is too short")?;
+        let mut stub = rest.get(..stub_len).unwrap_or_default().to_vec();
+        let trailer =
+            rest.get(stub_len..rest.len().saturating_sub(SIGNATURE_LEN)).unwrap_or_default();
+
+        self.session.unseal_parts(
+            &mut [Part::Clear(header), self.level.part(&mut stub), Part::Clear(trailer)],
+            &signature,
+        )?;
+        let len = stub_len.checked_sub(verifier.pad_len.into());
+        stub.truncate(len.context("the response is filled up with more than it has")?);
+        Ok(stub)
+    }
+}
+
+impl Level {
+    const fn part(self, stub: &mut [u8]) -> Part<'_> {
+        match self {
+            Self::Integrity => Part::Clear(stub),
+            Self::Privacy => Part::Sealed(stub),
+        }
+    }
+}
+
+/// `RPC_C_AUTHN_WINNT` and `RPC_C_AUTHN_GSS_NEGOTIATE` (2.2.1.1.7).
+const WINNT: u8 = 0x0a;
+const GSS_NEGOTIATE: u8 = 0x09;
+const SIGNATURE_LEN: usize = 16;
+const MAX_STUB_LEN: usize = 0x10_0000;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use ntlm::crypto::{ExportedSessionKey, Side};
+    use ntlm::wire::NegotiateFlags;
+
+    use super::*;
+
+    const SECURITY: Security = Security { provider: WINNT, level: 6, context_id: 1 };
+
+    fn session(side: Side) -> Session {
+        let flags = NegotiateFlags::from_bits_retain(0xe208_8235);
+        Session::new(flags, &ExportedSessionKey::from([7; 16]), side)
+    }
+
+    fn client(level: Level) -> Protected {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connection = Connection::open(&Address { host: "127.0.0.1".into(), port }).unwrap();
+        let security = Security { level: level as u8, ..SECURITY };
+        Protected { connection, session: session(Side::Client), security, level }
+    }
+
+    /// What a server answers, filled up with four bytes.
+    fn response(level: Level) -> Vec<u8> {
+        let trailer = Security { level: level as u8, ..SECURITY }.trailer(4);
+        let mut stub = *b"twelve bytes\0\0\0\0";
+        let mut header = pdu::header(Kind::Response, 1, 8 + stub.len() + 8, 16).unwrap();
+        header.extend([0; 8]);
+        let mut server = session(Side::Server);
+        let parts = &mut [Part::Clear(&header), level.part(&mut stub), Part::Clear(&trailer)];
+        let signature = server.seal_parts(parts).unwrap();
+        [&header, &stub[..], &trailer, signature.as_bytes()].concat()
+    }
+
+    #[test]
+    fn a_response_is_unsealed_and_what_fills_it_up_taken_away() {
+        for level in [Level::Integrity, Level::Privacy] {
+            let bytes = response(level);
+            let is_readable = bytes.windows(12).any(|bytes| bytes == b"twelve bytes");
+            assert_eq!(is_readable, level == Level::Integrity);
+            let response = Pdu::read(&mut &*bytes).unwrap();
+            assert_eq!(client(level).unprotect(&response).unwrap(), b"twelve bytes");
+        }
+    }
+
+    #[test]
+    fn a_response_that_was_changed_anywhere_is_refused() {
+        for level in [Level::Integrity, Level::Privacy] {
+            let bytes = response(level);
+            for at in 0..bytes.len() {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1;
+                let Ok(response) = Pdu::read(&mut &*changed) else { continue };
+                assert!(client(level).unprotect(&response).is_err(), "{level:?}, byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_response_that_is_protected_less_is_refused() {
+        let response = response(Level::Integrity);
+        let response = Pdu::read(&mut &*response).unwrap();
+        assert!(client(Level::Privacy).unprotect(&response).is_err());
+        let bare = Pdu::write(Kind::Response, 1, &[0; 24], None).unwrap();
+        let bare = Pdu::read(&mut &*bare).unwrap();
+        assert!(client(Level::Integrity).unprotect(&bare).is_err());
+    }
+}

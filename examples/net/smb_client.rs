@@ -1,0 +1,188 @@
+//! Lists a directory of an SMB share, or reads a file of it.
+//!
+//! ```text
+//! cargo run --example smb_client -- --user 'EXAMPLE\alice' //files.example.com/share
+//! cargo run --example smb_client -- --user 'EXAMPLE\alice' //files.example.com/share notes.txt
+//! ```
+//!
+//! What to copy is [`log_in`]: SMB carries NTLM's messages, in SPNEGO or bare, and then signs all
+//! messages itself with the key that comes of them, in one of three ways (`src/smb/signing.rs`).
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use ntlm::Client;
+use ntlm::session::Protection;
+use ntlm_net_examples::login::NtlmOptions;
+use ntlm_net_examples::smb::{Command, Connection, Dialect, Response, Status};
+use ntlm_net_examples::tcp::Address;
+
+/// Lists a directory of an SMB share, or writes a file of it to standard output.
+///
+/// All messages are signed, and the server's signatures are checked. Encryption is left out.
+#[derive(Parser)]
+struct Options {
+    /// The share: //HOST[:PORT]/SHARE
+    #[arg(value_parser = Share::parse)]
+    share: Share,
+
+    /// What to list or read in it
+    #[arg(default_value = "")]
+    path: String,
+
+    #[command(flatten)]
+    ntlm: NtlmOptions,
+
+    /// The newest version of the protocol to speak
+    #[arg(long, value_enum, default_value = "3.1.1")]
+    newest: Dialect,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Share {
+    address: Address,
+    name: String,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("smb_client: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let Share { address, name } = &options.share;
+    // NTLM shall have a session key; SMB asks for nothing more of it.
+    let client = options.ntlm.client(&format!("cifs/{}", address.host), Protection::Sign)?;
+    let mut connection = Connection::open(address)?;
+    connection.negotiate(options.newest)?;
+    log_in(&mut connection, &options.ntlm, &client).context("cannot log in")?;
+    eprintln!("logged in, over SMB {}", value_name(connection.dialect()?));
+
+    let path = format!(r"\\{}\{name}", address.host);
+    connection.connect_to_share(&path).with_context(|| format!("cannot connect to {path}"))?;
+    connection.validate_negotiation()?;
+    show(&mut connection, &options.path)
+        .with_context(|| format!("cannot read {:?}", options.path))?;
+    connection.log_off()
+}
+
+/// Logs in with one SESSION_SETUP for each of our messages ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and
+/// starts to sign.
+fn log_in(
+    connection: &mut Connection,
+    options: &NtlmOptions,
+    client: &Client,
+) -> anyhow::Result<()> {
+    let (token, login) = options.start(client)?;
+    let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
+    ensure!(
+        response.status == Status::MORE_PROCESSING,
+        "the server does not want NTLM: {}",
+        response.status
+    );
+    let (token, login) = login.respond(SessionSetup::of(&response)?.token)?;
+
+    let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
+    response.status.expect_success()?;
+    let setup = SessionSetup::of(&response)?;
+    // Whoever stands in between could make a guest of us, since guests sign nothing.
+    let is_guest = setup.flags & (IS_GUEST | IS_NULL) != 0;
+    ensure!(login.is_anonymous() || !is_guest, "the server let us in as a guest");
+    ensure!(setup.flags & ENCRYPT_DATA == 0, "the server encrypts, which this example does not");
+    let established = login.finish(setup.token)?;
+    if established.session.is_some() {
+        connection.start_signing(&established.session_key, &response)?;
+    }
+    Ok(())
+}
+
+/// The body of a SESSION_SETUP (2.2.5).
+fn session_setup(token: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    body.extend(25u16.to_le_bytes()); // StructureSize
+    body.push(0); // Flags
+    body.push(2); // SecurityMode: we require signatures
+    body.extend(0u32.to_le_bytes()); // Capabilities
+    body.extend(0u32.to_le_bytes()); // Channel
+    body.extend((64u16 + 24).to_le_bytes()); // SecurityBufferOffset
+    body.extend(u16::try_from(token.len())?.to_le_bytes());
+    body.extend(0u64.to_le_bytes()); // PreviousSessionId
+    body.extend(token);
+    Ok(body)
+}
+
+/// What a response to it says (2.2.6).
+struct SessionSetup<'a> {
+    flags: u16,
+    token: &'a [u8],
+}
+
+impl<'a> SessionSetup<'a> {
+    fn of(response: &'a Response) -> anyhow::Result<Self> {
+        let mut fields = response.body();
+        fields.take(2)?; // StructureSize
+        let flags = fields.u16()?;
+        let (at, len) = (fields.u16()?, fields.u16()?);
+        Ok(Self { flags, token: response.buffer(at.into(), len.into())? })
+    }
+}
+
+/// Shows a directory as a list, and a file as it is.
+fn show(connection: &mut Connection, path: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    let file = connection.open_file(path)?;
+    if file.is_directory {
+        connection.list(&file, |entry| {
+            let mark = if entry.is_directory { "/" } else { "" };
+            Ok(writeln!(output, "{:>12}  {}{mark}", entry.size, entry.name)?)
+        })?;
+    } else {
+        connection.read(&file, |bytes| Ok(output.write_all(bytes)?))?;
+    }
+    output.flush()?;
+    connection.close(file)
+}
+
+impl Share {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let rest = text.strip_prefix("//").context("a share is //HOST[:PORT]/SHARE")?;
+        let (host, name) = rest.split_once('/').context("the share is missing")?;
+        let name = name.trim_end_matches('/');
+        ensure!(!name.is_empty(), "the share is missing");
+        ensure!(!name.contains('/'), "the path is an argument of its own");
+        Ok(Self { address: Address::parse(host, 445)?, name: name.to_owned() })
+    }
+}
+
+/// As `--newest` takes it.
+fn value_name(dialect: Dialect) -> String {
+    let value = clap::ValueEnum::to_possible_value(&dialect);
+    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+const IS_GUEST: u16 = 1;
+const IS_NULL: u16 = 2;
+const ENCRYPT_DATA: u16 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_a_host_and_a_name() {
+        let share = Share::parse("//files:4450/share/").unwrap();
+        assert_eq!(share.address, Address { host: "files".into(), port: 4450 });
+        assert_eq!(share.name, "share");
+        for wrong in ["files/share", "//files", "//files/", "///share", "//files/share/path"] {
+            assert!(Share::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A login as SMB, LDAP and DCE/RPC do it: NTLM's three messages, bare or in SPNEGO, and the key
+//! that comes of them.
+//!
+//! What to copy is [`AwaitChallenge`] and [`AwaitVerdict`]: the states between the messages.
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use ntlm::crypto::ExportedSessionKey;
+use ntlm::session::{Protection, Signature};
+use ntlm::wire::NegotiateFlags;
+use ntlm::{Client, Credentials, LmCompatibility, Os, Session, SessionKeys, client, inspect};
+
+use crate::credentials::LoginOptions;
+use crate::spnego::{self, Reply};
+
+/// Who logs in, and how.
+#[derive(Args)]
+pub struct NtlmOptions {
+    #[command(flatten)]
+    login: LoginOptions,
+
+    /// Send NTLM's messages as they are, without SPNEGO around them
+    #[arg(long)]
+    raw: bool,
+
+    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_level)]
+    level: LmCompatibility,
+
+    /// Tell the server this name of the machine
+    #[arg(long, value_name = "NAME")]
+    workstation: Option<String>,
+
+    /// Show every NTLM message on standard error, explained; twice: with what passwords can be
+    /// guessed from
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl NtlmOptions {
+    /// A client of this service; without a user it is anonymous. May ask for the password.
+    ///
+    /// Messages are to be protected afterwards, unless the client is anonymous: then there is no
+    /// key to do it with.
+    pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<Client> {
+        let credentials = self.login.credentials()?;
+        let protection = if credentials.is_some() { protection } else { Protection::None };
+        let mut policy = client::Policy::default();
+        policy.lm_compatibility = self.level;
+        Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
+            .with_policy(policy)
+            .with_target(target)
+            .with_workstation(self.workstation.as_deref().unwrap_or_default())
+            .with_protection(protection))
+    }
+
+    /// The first token, and what waits for the answer.
+    pub fn start(&self, client: &Client) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
+        let framing = if self.raw { Framing::Raw } else { Framing::Spnego };
+        AwaitChallenge::start(client, framing, Trace(self.verbose))
+    }
+
+    pub const fn is_raw(&self) -> bool {
+        self.raw
+    }
+}
+
+/// How NTLM's messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Raw,
+    Spnego,
+}
+
+/// A login that waits for the server's challenge.
+pub struct AwaitChallenge {
+    exchange: client::AwaitChallenge,
+    framing: Framing,
+    trace: Trace,
+}
+
+impl AwaitChallenge {
+    fn start(client: &Client, framing: Framing, trace: Trace) -> anyhow::Result<(Vec<u8>, Self)> {
+        let (negotiate, exchange) = client.initiate()?;
+        trace.show("NEGOTIATE", &negotiate);
+        let token = match framing {
+            Framing::Raw => negotiate,
+            Framing::Spnego => spnego::init(&negotiate),
+        };
+        Ok((token, Self { exchange, framing, trace }))
+    }
+
+    /// Answers the challenge.
+    pub fn respond(self, token: &[u8]) -> anyhow::Result<(Vec<u8>, AwaitVerdict)> {
+        let challenge = match self.framing {
+            Framing::Raw => token,
+            Framing::Spnego => Reply::parse(token)?.response_token,
+        };
+        self.trace.show("CHALLENGE", challenge);
+        let response = self.exchange.respond(challenge, &mut Os)?;
+        self.trace.show("AUTHENTICATE", &response.token);
+        // SMB needs the key itself, the others a session of it; SPNEGO's MIC comes of the session.
+        let session_key = ExportedSessionKey::from(*response.keys.exported_session_key());
+        let has_mic = self.framing == Framing::Spnego && can_sign_mech_list(&response.keys);
+        let mut session = match response.keys.protection() {
+            Protection::None => None,
+            _ => Some(response.keys.into_session()?),
+        };
+        let token = match (self.framing, &mut session) {
+            (Framing::Raw, _) => response.token,
+            (Framing::Spnego, Some(session)) if has_mic => {
+                let mic = session.mech_list_mic(&spnego::MECH_TYPES)?;
+                spnego::response(&response.token, Some(mic.as_bytes()))
+            }
+            (Framing::Spnego, _) => spnego::response(&response.token, None),
+        };
+        Ok((token, AwaitVerdict { session_key, session, framing: self.framing, has_mic }))
+    }
+}
+
+/// Peers exchange the MIC with extended session security only, and never without a key.
+fn can_sign_mech_list(keys: &SessionKeys) -> bool {
+    keys.protection() != Protection::None
+        && keys.flags().contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+}
+
+/// A login that waits for what the server says of it.
+pub struct AwaitVerdict {
+    session_key: ExportedSessionKey,
+    session: Option<Session>,
+    framing: Framing,
+    has_mic: bool,
+}
+
+/// What a login gives.
+pub struct Established {
+    /// `ExportedSessionKey`, for protocols that protect messages themselves.
+    pub session_key: ExportedSessionKey,
+    /// Protects messages; `None` if the client is anonymous.
+    pub session: Option<Session>,
+}
+
+impl AwaitVerdict {
+    /// Whether there will be no key to protect messages with.
+    pub const fn is_anonymous(&self) -> bool {
+        self.session.is_none()
+    }
+
+    /// Ends the login with the server's last token, if the protocol said that it succeeded.
+    pub fn finish(mut self, token: &[u8]) -> anyhow::Result<Established> {
+        match self.framing {
+            Framing::Raw => ensure!(token.is_empty(), "there is a token after the last one"),
+            Framing::Spnego => self.finish_spnego(token)?,
+        }
+        Ok(Established { session_key: self.session_key, session: self.session })
+    }
+
+    /// Checks the server's MIC: it proves that nobody changed the offer, and that the server has
+    /// the key ([MS-SPNG] 3.1.5.1).
+    fn finish_spnego(&mut self, token: &[u8]) -> anyhow::Result<()> {
+        let reply = Reply::parse(token)?;
+        ensure!(reply.state == Some(spnego::COMPLETED), "the server does not end the login");
+        if !self.has_mic {
+            return Ok(());
+        }
+        let mic = reply.mech_list_mic.context("the server's mechListMIC is missing")?;
+        let mic = Signature::try_from(mic)?;
+        let session = self.session.as_mut().context("there is no session")?;
+        Ok(session.verify_mech_list_mic(&spnego::MECH_TYPES, &mic)?)
+    }
+}
+
+/// How much is shown.
+#[derive(Clone, Copy)]
+struct Trace(u8);
+
+impl Trace {
+    fn show(self, name: &str, token: &[u8]) {
+        let table = inspect::annotate(token);
+        match self.0 {
+            0 => {}
+            1 => eprintln!("{name}\n{table}"),
+            _ => eprintln!("{name}\n{}", table.with_secrets()),
+        }
+    }
+}
+
+fn parse_level(level: &str) -> anyhow::Result<LmCompatibility> {
+    let level = level.parse().ok().and_then(|level: u8| LmCompatibility::try_from(level).ok());
+    level.context("the levels are 0 to 5")
+}
+
+#[cfg(test)]
+mod tests {
+    use ntlm::server::{Claim, Names};
+    use ntlm::{NtHash, Server};
+
+    use super::*;
+    use crate::der::{self, OCTET_STRING, SEQUENCE};
+
+    /// The client's state after its last token, and the server's session.
+    fn exchange(framing: Framing) -> (AwaitVerdict, Session, Vec<u8>) {
+        let client = Client::new(Credentials::password(r"EXAMPLE\alice", "secret"))
+            .with_protection(Protection::Sign);
+        let server = Server::new(Names::member("FILES", "EXAMPLE"));
+        let (first, login) = AwaitChallenge::start(&client, framing, Trace(0)).unwrap();
+        let negotiate =
+            if framing == Framing::Raw { first } else { first[first.len() - 40..].into() };
+        let (challenge, state) = server.challenge(&negotiate, &mut Os).unwrap();
+        let challenge = match framing {
+            Framing::Raw => challenge,
+            Framing::Spnego => spnego::response(&challenge, None),
+        };
+        let (last, responded) = login.respond(&challenge).unwrap();
+        let reply = match framing {
+            Framing::Raw => Reply { response_token: &last, ..Reply::default() },
+            Framing::Spnego => Reply::parse(&last).unwrap(),
+        };
+        let Claim::User(claim) = state.read(reply.response_token, &mut Os).unwrap() else {
+            panic!("alice is no anonymous client")
+        };
+        let accepted = claim.with_nt_hash(&NtHash::of_password("secret")).unwrap();
+        let session = accepted.keys.into_session().unwrap();
+        (responded, session, reply.mech_list_mic.unwrap_or_default().to_vec())
+    }
+
+    fn completed(mic: Option<&[u8]>) -> Vec<u8> {
+        let mut fields = der::element(der::context(0), &[&[der::ENUMERATED, 1, 0]]);
+        if let Some(mic) = mic {
+            let mic = der::element(OCTET_STRING, &[mic]);
+            fields.extend(der::element(der::context(3), &[&mic]));
+        }
+        der::element(der::context(1), &[&der::element(SEQUENCE, &[&fields])])
+    }
+
+    #[test]
+    fn both_sides_sign_the_offer_and_then_messages() {
+        let (responded, mut server, mic) = exchange(Framing::Spnego);
+        let mic = Signature::try_from(&*mic).unwrap();
+        server.verify_mech_list_mic(&spnego::MECH_TYPES, &mic).unwrap();
+        let mic = server.mech_list_mic(&spnego::MECH_TYPES).unwrap();
+        let token = completed(Some(mic.as_bytes()));
+        let mut client = responded.finish(&token).unwrap().session.unwrap();
+        let signature = client.sign(b"message").unwrap();
+        server.verify(b"message", &signature).unwrap();
+    }
+
+    #[test]
+    fn an_offer_that_the_server_does_not_sign_is_refused() {
+        assert!(exchange(Framing::Spnego).0.finish(&completed(None)).is_err());
+        assert!(exchange(Framing::Spnego).0.finish(&completed(Some(&[1; 16]))).is_err());
+        assert!(exchange(Framing::Spnego).0.finish(&[]).is_err());
+    }
+
+    #[test]
+    fn without_spnego_there_is_nothing_after_the_last_message() {
+        let (responded, mut server, _) = exchange(Framing::Raw);
+        let mut client = responded.finish(&[]).unwrap().session.unwrap();
+        let signature = client.sign(b"message").unwrap();
+        server.verify(b"message", &signature).unwrap();
+        assert!(exchange(Framing::Raw).0.finish(&[1]).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! Connections that never wait for ever.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+/// How long a peer may take for anything.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where a server is: its name and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub host: String,
+    pub port: u16,
+}
+
+impl Address {
+    /// Of `host`, `host:port`, `[::1]` or `[::1]:port`.
+    pub fn parse(text: &str, default_port: u16) -> anyhow::Result<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => {
+                (host, port.parse().with_context(|| format!("{port:?} is no port"))?)
+            }
+            _ => (text, default_port),
+        };
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        ensure!(!host.is_empty(), "the host is missing");
+        Ok(Self { host: host.to_owned(), port })
+    }
+
+    /// Connects to the first of the host's addresses that answers.
+    pub fn connect(&self) -> anyhow::Result<TcpStream> {
+        let Self { host, port } = self;
+        let addresses = (host.as_str(), *port).to_socket_addrs();
+        let stream = first(addresses.with_context(|| format!("{host} cannot be found"))?)
+            .with_context(|| format!("cannot connect to {host}, port {port}"))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+fn first(addresses: impl Iterator<Item = SocketAddr>) -> anyhow::Result<TcpStream> {
+    let mut last = Err(anyhow::anyhow!("it has no address"));
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Err(error.into()),
+        }
+    }
+    last
+}
+
+/// Reads as much onto the end, which the peer chose: memory is taken as it comes, and no more than
+/// `limit` for the whole.
+pub fn read_onto(
+    stream: &mut impl Read,
+    message: &mut Vec<u8>,
+    len: usize,
+    limit: usize,
+) -> anyhow::Result<()> {
+    let total = message.len().saturating_add(len);
+    ensure!(total <= limit, "the server sends a message of {total} bytes");
+    let read = stream.take(len as u64).read_to_end(message).context("no answer")?;
+    ensure!(read == len, "the server ended the connection");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_optional() {
+        let address = |text| Address::parse(text, 445).map(|a| (a.host, a.port)).ok();
+        assert_eq!(address("files"), Some(("files".into(), 445)));
+        assert_eq!(address("files:4450"), Some(("files".into(), 4450)));
+        assert_eq!(address("[::1]"), Some(("::1".into(), 445)));
+        assert_eq!(address("[::1]:4450"), Some(("::1".into(), 4450)));
+        assert_eq!(address("files:"), None);
+        assert_eq!(address(":445"), None);
+    }
+
+    #[test]
+    fn a_message_has_as_many_bytes_as_announced() {
+        let mut message = vec![1];
+        read_onto(&mut &[2, 3, 4][..], &mut message, 2, 3).unwrap();
+        assert_eq!(message, [1, 2, 3]);
+        assert!(read_onto(&mut &[2][..], &mut vec![], 2, 8).is_err());
+        assert!(read_onto(&mut &[2, 3][..], &mut vec![], 2, 1).is_err());
+    }
+}
