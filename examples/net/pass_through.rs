@@ -325,13 +325,17 @@ impl Winbind {
         Err(unvouched)
     }
 
-    /// Whether there is such a user, as far as winbind looks up names: it does not look up user
-    /// principal names.
+    /// Whether there may be such a user: winbind does not say that there is none, which it may only
+    /// of names that it looks up, so not of user principal names.
     fn may_know(&self, user: &str, domain: &str) -> bool {
         let name = if domain.is_empty() { user.to_owned() } else { format!("{domain}\\{user}") };
         let mut command = Command::new(&self.wbinfo);
         let found = run(command.arg(format!("--name-to-sid={name}")), WINBIND_PATIENCE);
-        user.contains('@') || found.is_ok_and(|output| output.starts_with("S-1-"))
+        // `WBC_ERR_DOMAIN_NOT_FOUND` of Samba 4.17 means the user too.
+        let is_unknown = |output: String| {
+            output.contains("WBC_ERR_DOMAIN_NOT_FOUND") || output.contains("WBC_ERR_NOT_MAPPED")
+        };
+        user.contains('@') || !found.is_ok_and(is_unknown)
     }
 }
 

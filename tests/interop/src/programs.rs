@@ -4,16 +4,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An example of the package `ntlm-http-examples`.
+/// An example of the packages `ntlm-http-examples` and `ntlm-net-examples`.
 pub fn example(name: &str) -> Command {
     let test = env::current_exe().expect("the test has a path");
     let profile = test.ancestors().nth(2).expect("it is in `deps` of a profile's directory");
     let path = profile.join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build -p ntlm-http-examples --examples`",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
     Command::new(path)
 }
 

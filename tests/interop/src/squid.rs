@@ -1,15 +1,16 @@
-//! Squid, a proxy that asks with the help of Samba's `ntlm_auth`.
+//! Squid, a proxy that asks with the help of `ntlm_auth`: Samba's, or our example.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::accounts::{Account, DOMAIN};
+use crate::helper::{our_helper, samba_configuration, write_script};
 use crate::ports::free_port;
 use crate::process::Process;
 use crate::programs::installed;
 use crate::scratch::Directory;
 
-/// A proxy that lets an account in.
+/// A proxy that lets accounts in.
 #[derive(Debug)]
 pub struct Squid {
     /// `http://127.0.0.1:PORT`
@@ -21,36 +22,41 @@ pub struct Squid {
 impl Squid {
     /// Samba's helper compares with the account's password, and needs no domain that runs.
     pub fn start(account: Account) -> Self {
-        let (port, directory) = (free_port(), Directory::new());
+        let directory = Directory::new();
+        let configuration = samba_configuration(&directory, "ntlmv2-only");
+        let ntlm_auth = installed("ntlm_auth");
+        let helper = format!(
+            "{} --configfile={} --domain={DOMAIN} --password='{}'",
+            ntlm_auth.get_program().to_string_lossy(),
+            configuration.display(),
+            account.password
+        );
+        Self::start_with(directory, &helper, "")
+    }
+
+    /// Our helper knows the users of such a file. The option is one of `auth_param ntlm children`.
+    pub fn start_with_our_helper(users: &str, option: &str) -> Self {
+        let directory = Directory::new();
+        let helper = our_helper(&directory, users);
+        Self::start_with(directory, &helper, option)
+    }
+
+    fn start_with(directory: Directory, helper: &str, option: &str) -> Self {
+        let port = free_port();
         let place = directory.path().display().to_string();
         // Squid and its helper run as a user of their own.
         make_writable(&directory);
-        directory.write(
-            "smb.conf",
-            &format!(
-                "[global]\n    workgroup = {DOMAIN}\n    netbios name = PROXY\n\
-                 \x20   ntlm auth = ntlmv2-only\n    private dir = {place}\n\
-                 \x20   lock directory = {place}\n    state directory = {place}\n\
-                 \x20   cache directory = {place}\n    pid directory = {place}\n"
-            ),
-        );
-        let ntlm_auth = installed("ntlm_auth");
-        let helper = directory.write(
+        write_script(
+            &directory,
             "helper",
-            &format!(
-                "#!/bin/sh\nexec {} --helper-protocol=squid-2.5-ntlmssp \
-                 --configfile={place}/smb.conf --domain={DOMAIN} --password='{}'\n",
-                ntlm_auth.get_program().to_string_lossy(),
-                account.password
-            ),
+            &format!("exec {helper} --helper-protocol=squid-2.5-ntlmssp"),
         );
-        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).expect("its own file");
         let configuration = directory.write(
             "squid.conf",
             &format!(
                 "http_port 127.0.0.1:{port}\nvisible_hostname localhost\n\
                  auth_param ntlm program {place}/helper\n\
-                 auth_param ntlm children 5 startup=1\n\
+                 auth_param ntlm children 5 startup=1 {option}\n\
                  acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n\
                  access_log stdio:{place}/access.log\ncache_log {place}/cache.log\n\
                  cache deny all\npid_filename none\nnetdb_filename none\ncoredump_dir {place}\n\
@@ -68,6 +74,11 @@ impl Squid {
     /// What was requested, and by whom.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("access.log")).unwrap_or_default()
+    }
+
+    /// What its helpers said on their standard error, among much else.
+    pub fn helper_log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("cache.log")).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,103 @@
+"""pyspnego's own implementation of NTLM."""
+
+import bridge
+
+
+class Context:
+    def __init__(
+        self,
+        role,
+        user=None,
+        password=None,
+        target="@",
+        protection="none",
+        bindings=None,
+        flags=None,
+        without=0,
+    ):
+        import spnego
+        from spnego._ntlm import NTLMProxy
+        from spnego.channel_bindings import GssChannelBindings
+
+        request = {
+            "none": spnego.ContextReq.none,
+            "sign": spnego.ContextReq.integrity,
+            "seal": spnego.ContextReq.integrity | spnego.ContextReq.confidentiality,
+        }[protection]
+        if bindings is not None:
+            bindings = GssChannelBindings(application_data=bytes.fromhex(bindings))
+        service, _, host = target.partition("@")
+        credential = {"username": user, "password": password} if role == "initiator" else {}
+        self.context = NTLMProxy(
+            hostname=host or None,
+            service=service or None,
+            channel_bindings=bindings,
+            context_req=request,
+            usage="initiate" if role == "initiator" else "accept",
+            **credential,
+        )
+        # What it offers besides, it takes from nowhere.
+        self.context._context_req &= ~without
+        self.is_acceptor = role == "acceptor"
+
+    def step(self, token):
+        answer = self.context.step(bridge.from_hex(token))
+        is_done = self.context.complete
+        user = self.context.client_principal if is_done and self.is_acceptor else None
+        return {"token": (answer or b"").hex(), "done": is_done, "user": user}
+
+    def key(self):
+        return bridge.result(self.context.session_key)
+
+    def seal(self, message):
+        return bridge.result(self.context.wrap(bytes.fromhex(message)).data)
+
+    def unseal(self, sealed):
+        return bridge.result(self.context.unwrap(bytes.fromhex(sealed)).data)
+
+    def sign(self, message):
+        return bridge.result(self.context.sign(bytes.fromhex(message)))
+
+    def verify(self, message, signature):
+        self.context.verify(bytes.fromhex(message), bytes.fromhex(signature))
+
+    def seal_parts(self, parts):
+        """Parts are pairs: `clear` or `sealed`, and bytes."""
+        sealed = self.context.wrap_iov([*buffers(parts), header()])
+        content = [buffer.data.hex() for buffer in sealed.buffers[:-1]]
+        return {"parts": content, "signature": sealed.buffers[-1].data.hex()}
+
+    def unseal_parts(self, parts, signature):
+        opened = self.context.unwrap_iov([*buffers(parts), header(bytes.fromhex(signature))])
+        return {"parts": [buffer.data.hex() for buffer in opened.buffers[:-1]]}
+
+    def seal_winrm(self, message):
+        sealed = self.context.wrap_winrm(bytes.fromhex(message))
+        return {"header": sealed.header.hex(), "sealed": sealed.data.hex()}
+
+    def unseal_winrm(self, header, sealed):
+        content = self.context.unwrap_winrm(bytes.fromhex(header), bytes.fromhex(sealed))
+        return bridge.result(content)
+
+
+def buffers(parts):
+    """Clear parts are signed, the sealed one is encrypted too."""
+    from spnego.iov import BufferType, IOVBuffer
+
+    kinds = {"clear": BufferType.sign_only, "sealed": BufferType.data}
+    return [IOVBuffer(kinds[kind], bytes.fromhex(content)) for kind, content in parts]
+
+
+def header(content=True):
+    from spnego.iov import BufferType, IOVBuffer
+
+    return IOVBuffer(BufferType.header, content)
+
+
+def load():
+    import spnego._ntlm  # noqa: F401
+
+    return Context
+
+
+bridge.serve("pyspnego", load)

@@ -1,0 +1,132 @@
+//! Our clients log in to the controller of a Samba domain: over SMB, LDAP and DCE/RPC, with NTLM's
+//! messages bare and in SPNEGO. What comes is signed, or signed and sealed, by both.
+
+use ntlm::NtHash;
+use ntlm_interop::domain_clients::{
+    ALICE, BASE, DOMAINS, SEARCH_FOR_ALICE, SERVER, SHARE, client, find_alice, ldap_client,
+    rpc_client, smb_client,
+};
+use ntlm_interop::hex::hex;
+use ntlm_interop::identities::Identity;
+use ntlm_interop::process::{Finished, run};
+use ntlm_interop::samba_servers::NOTES;
+
+/// Bare, and in SPNEGO.
+const FRAMINGS: [&[&str]; 2] = [&["--raw"], &[]];
+
+#[test]
+fn every_user_reads_a_file_over_smb() {
+    for identity in Identity::ALL {
+        for framing in FRAMINGS {
+            let got = smb_client(identity, framing).expect_success();
+            assert_eq!(got.stdout, NOTES, "{identity:?} {framing:?}");
+        }
+    }
+}
+
+#[test]
+fn every_user_finds_an_entry_over_ldap() {
+    for identity in Identity::ALL {
+        for framing in FRAMINGS {
+            let got = find_alice(identity, framing).expect_success();
+            assert_eq!(got.stdout, ALICE, "{identity:?} {framing:?}");
+        }
+    }
+}
+
+#[test]
+fn every_user_calls_operations_over_dce_rpc() {
+    for identity in Identity::ALL {
+        for framing in FRAMINGS {
+            for protection in ["integrity", "privacy"] {
+                let arguments = [&["--protection", protection], framing].concat();
+                let got = rpc_client(identity, &arguments).expect_success();
+                assert_eq!(got.stdout, DOMAINS, "{identity:?} {arguments:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_outside_ascii_are_found_over_ldap() {
+    let arguments = ["--base", BASE, "(sAMAccountName=σίσυφος)", "cn"];
+    let got = ldap_client(Identity::ALICE, &arguments).expect_success();
+    assert_eq!(got.stdout, "dn: CN=σίσυφος,CN=Users,DC=example,DC=com\ncn: σίσυφος\n");
+}
+
+#[test]
+fn many_entries_come_over_ldap() {
+    for framing in FRAMINGS {
+        let arguments = [&["--base", BASE, "(objectClass=*)"], framing].concat();
+        let got = ldap_client(Identity::ALICE, &arguments).expect_success();
+        let count = got.stdout.lines().filter(|line| line.starts_with("dn: ")).count();
+        assert!(count > 100, "{count}");
+    }
+}
+
+#[test]
+fn an_nt_hash_does_instead_of_a_password() {
+    let hash = hex(NtHash::of_password(Identity::ALICE.password).expose());
+    for framing in FRAMINGS {
+        let login = [&["--user", r"EXAMPLE\alice", "--nt-hash", &hash], framing].concat();
+        let run_with =
+            |name: &str, arguments: &[&str]| run(client(name).args(&login).args(arguments));
+        let got = run_with("smb_client", &[SHARE, "notes.txt"]).expect_success();
+        assert_eq!(got.stdout, NOTES);
+        let got = run_with("ldap_client", &SEARCH_FOR_ALICE).expect_success();
+        assert_eq!(got.stdout, ALICE);
+        let got = run_with("rpc_client", &[SERVER]).expect_success();
+        assert_eq!(got.stdout, DOMAINS);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused() {
+    for framing in FRAMINGS {
+        let got = smb_client(Identity::MALLORY, framing);
+        assert_refused(&got, "STATUS_LOGON_FAILURE");
+        let got = find_alice(Identity::MALLORY, framing);
+        assert_refused(&got, "invalidCredentials (49)");
+        for protection in ["integrity", "privacy"] {
+            let arguments = [&["--protection", protection], framing].concat();
+            assert_refused(&rpc_client(Identity::MALLORY, &arguments), "the server says");
+        }
+    }
+}
+
+/// Samba takes none unless it is set so.
+#[test]
+fn ntlmv1_is_refused() {
+    let framings = FRAMINGS.map(|framing| [&["--level", "2"], framing].concat());
+    for arguments in framings {
+        let got = smb_client(Identity::ALICE, &arguments);
+        assert_refused(&got, "STATUS_LOGON_FAILURE");
+        let got = find_alice(Identity::ALICE, &arguments);
+        assert_refused(&got, "invalidCredentials (49)");
+        assert_refused(&rpc_client(Identity::ALICE, &arguments), "the server says");
+    }
+}
+
+#[test]
+fn a_directory_wants_messages_to_be_protected() {
+    for framing in FRAMINGS {
+        let arguments = [&["--plain"], framing].concat();
+        let got = find_alice(Identity::ALICE, &arguments);
+        assert_refused(&got, "strongerAuthRequired (8)");
+    }
+}
+
+#[test]
+fn an_anonymous_client_has_nothing_to_protect_calls_with() {
+    for framing in FRAMINGS {
+        let got = run(client("rpc_client").arg(SERVER).args(framing));
+        assert_eq!(got.status.code(), Some(1), "{got:#?}");
+        assert!(got.stdout.is_empty(), "{got:#?}");
+    }
+}
+
+fn assert_refused(got: &Finished, reason: &str) {
+    assert_eq!(got.status.code(), Some(1), "{got:#?}");
+    assert!(got.stdout.is_empty(), "{got:#?}");
+    assert!(got.stderr.contains(reason), "{got:#?}");
+}

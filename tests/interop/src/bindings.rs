@@ -1,0 +1,62 @@
+//! Channel bindings: right, wrong and none.
+
+use ntlm::error::Denied;
+use ntlm::{Binding, ChannelBindings, Error};
+
+use crate::exchange::{self, LoggedIn, Refusal};
+use crate::hex::hex;
+use crate::identities::Identity;
+use crate::modes;
+use crate::peer::Peer;
+
+/// Our client, bound so or not, logs in to a peer's acceptor that is bound so or not.
+///
+/// # Errors
+/// Who refused, and why.
+pub fn log_in(
+    peer: &mut Peer,
+    ours: Option<&str>,
+    theirs: Option<&str>,
+) -> Result<LoggedIn, Refusal> {
+    let mut arguments = (peer.acceptor)(&modes::DEFAULT);
+    arguments["bindings"] = theirs.map(|data| hex(data.as_bytes())).into();
+    peer.bridge.begin(arguments)?;
+    let mut client = modes::DEFAULT.client(Identity::ALICE.credentials());
+    if let Some(data) = ours {
+        client = client.with_channel_bindings(of(data));
+    }
+    exchange::log_in(&mut peer.bridge, &client)
+}
+
+/// A peer's client, bound so or not, logs in to our server in each policy.
+///
+/// # Panics
+/// If our server does not do as its policy says.
+pub fn are_checked_by_us(peer: &mut Peer) {
+    for (theirs, binding, expected) in [
+        (Some("this channel"), Binding::Require, Ok(true)),
+        (Some("this channel"), Binding::WhenPresent, Ok(true)),
+        (Some("this channel"), Binding::Ignore, Ok(false)),
+        (Some("that channel"), Binding::Require, Err(())),
+        (Some("that channel"), Binding::WhenPresent, Err(())),
+        (Some("that channel"), Binding::Ignore, Ok(false)),
+        (None, Binding::Require, Err(())),
+        (None, Binding::WhenPresent, Ok(false)),
+    ] {
+        let mut arguments = (peer.initiator)(&modes::DEFAULT, Identity::ALICE);
+        arguments["bindings"] = theirs.map(|data| hex(data.as_bytes())).into();
+        peer.bridge.begin(arguments).expect("it begins");
+        let mut policy = modes::DEFAULT.server_policy();
+        policy.channel_bindings = binding;
+        let server = modes::server().with_policy(policy).with_channel_bindings(of("this channel"));
+        match (exchange::let_in(&mut peer.bridge, &server, &[Identity::ALICE]), expected) {
+            (Ok(let_in), Ok(checked)) => assert_eq!(let_in.accepted.bindings_checked, checked),
+            (Err(Refusal::Ours(Error::Denied(Denied::ChannelBindings))), Err(())) => {}
+            (result, _) => panic!("{theirs:?} {binding:?} {result:?}"),
+        }
+    }
+}
+
+fn of(data: &str) -> ChannelBindings {
+    ChannelBindings::application_data(data.as_bytes())
+}

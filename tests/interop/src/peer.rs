@@ -1,0 +1,373 @@
+//! What every pair goes through: every mode, everybody, wrong passwords and nobody, in both roles.
+
+use std::fmt::Debug;
+
+use ntlm::session::{Protection, SessionKeys};
+use ntlm::wire::NegotiateFlags as Flags;
+use ntlm::{Client, Credentials, LmCompatibility, ResponseKind, Server};
+use serde_json::Value;
+
+use crate::bridge::Bridge;
+use crate::exchange::{LetIn, LoggedIn, Refusal, let_in, log_in};
+use crate::identities::Identity;
+use crate::messages::{Abilities, converse};
+use crate::modes::{self, Mode};
+use crate::scratch::Directory;
+use crate::{spnego, spnego_exchange};
+
+/// Another implementation.
+#[derive(Debug)]
+pub struct Peer {
+    pub bridge: Bridge,
+    pub abilities: Abilities,
+    /// How its server begins in a mode.
+    pub acceptor: fn(&Mode) -> Value,
+    /// How its client begins in a mode.
+    pub initiator: fn(&Mode, Identity) -> Value,
+    /// Files that it reads.
+    pub files: Option<Directory>,
+}
+
+/// Who leaves out what a mode is without; the other offers all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitedBy {
+    Us,
+    Them,
+}
+
+/// What an exchange with a peer comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It works, with all that the mode has.
+    Works,
+    /// It works, but the peer leaves out these flags.
+    WorksWithout(Flags),
+    /// It works, but the peer insists on these flags.
+    WorksWith(Flags),
+    /// We refuse, and `Debug` of the error holds this.
+    WeRefuse(&'static str),
+    /// The peer refuses, and what it says holds this.
+    PeerRefuses(&'static str),
+    /// The two log in, but do not understand each other's messages.
+    Misunderstood(&'static str),
+}
+
+impl Peer {
+    /// Logs our client in in every mode, and lets the two talk.
+    ///
+    /// # Panics
+    /// If something comes out other than it should, with all that does.
+    #[track_caller]
+    pub fn takes_our_client(&mut self, by: LimitedBy, outcome: impl Fn(&Mode) -> Outcome) {
+        let mut surprises = Surprises::default();
+        for mode in &modes::ALL {
+            let client = by.ours(mode).client(Identity::ALICE.credentials());
+            let result = self.log_in(&by.theirs(mode), &client);
+            surprises.compare(mode, mode, outcome(mode), result.map(|(flags, _)| flags));
+        }
+        surprises.assert_none();
+    }
+
+    /// Lets its client in in every mode, and lets the two talk.
+    ///
+    /// # Panics
+    /// If something comes out other than it should, with all that does.
+    #[track_caller]
+    pub fn suits_our_server(&mut self, by: LimitedBy, outcome: impl Fn(&Mode) -> Outcome) {
+        let mut surprises = Surprises::default();
+        for mode in &modes::ALL {
+            let result = self.let_in(&by.theirs(mode), &by.ours(mode), Identity::ALICE);
+            surprises.compare(mode, mode, outcome(mode), result.map(|(flags, _)| flags));
+        }
+        surprises.assert_none();
+    }
+
+    /// Logs everybody in with our client.
+    ///
+    /// # Panics
+    /// If something comes out other than it should, with all that does; or if the peer takes
+    /// somebody for somebody else.
+    #[track_caller]
+    pub fn takes_everybody(&mut self, mode: Mode, outcome: impl Fn(Identity) -> Outcome) {
+        let mut surprises = Surprises::default();
+        for identity in Identity::ALL {
+            let result = self.log_in(&mode, &mode.client(identity.credentials()));
+            if let Ok((_, Some(user))) = &result {
+                let names = [identity.user, identity.account()];
+                let is_same = names.iter().any(|name| user.ends_with(name));
+                assert!(is_same, "{identity:?} is taken for {user}");
+            }
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(&mode, &identity, outcome(identity), flags);
+        }
+        surprises.assert_none();
+    }
+
+    /// Lets everybody in to our server.
+    ///
+    /// # Panics
+    /// If something comes out other than it should, with all that does; or if the peer sends
+    /// another name than it was given.
+    #[track_caller]
+    pub fn sends_everybody(&mut self, mode: Mode, outcome: impl Fn(Identity) -> Outcome) {
+        let mut surprises = Surprises::default();
+        for identity in Identity::ALL {
+            let result = self.let_in(&mode, &mode, identity);
+            if let Ok((_, Some(user))) = &result {
+                assert_eq!(user, identity.user);
+            }
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(&mode, &identity, outcome(identity), flags);
+        }
+        surprises.assert_none();
+    }
+
+    /// Our client knows the name, but not the password.
+    ///
+    /// # Panics
+    /// If something comes out other than it should, with all that does.
+    #[track_caller]
+    pub fn refuses_a_wrong_password(&mut self, outcome: impl Fn(&Mode) -> Outcome) {
+        let mut surprises = Surprises::default();
+        for mode in &modes::RESPONSES {
+            let result = self.log_in(mode, &mode.client(Identity::MALLORY.credentials()));
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(mode, mode, outcome(mode), flags);
+        }
+        surprises.assert_none();
+    }
+
+    /// Its client knows the name, but not the password.
+    ///
+    /// # Panics
+    /// If our server believes it.
+    #[track_caller]
+    pub fn is_refused_with_a_wrong_password(&mut self) {
+        let mut surprises = Surprises::default();
+        for mode in &modes::RESPONSES {
+            let result = self.let_in(mode, mode, Identity::MALLORY);
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(mode, mode, Outcome::WeRefuse("Denied(WrongPassword)"), flags);
+        }
+        surprises.assert_none();
+    }
+
+    /// Our client is nobody.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn take_nobody(&mut self) -> Result<LoggedIn, Refusal> {
+        let mode = modes::DEFAULT.protected_by(Protection::None);
+        self.bridge.begin((self.acceptor)(&mode))?;
+        log_in(&mut self.bridge, &mode.client(Credentials::anonymous()))
+    }
+
+    /// Its client, which begins so, is nobody, and our server takes nobody too.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn send_nobody(&mut self, begin: Value) -> Result<LetIn, Refusal> {
+        let mut policy = modes::DEFAULT.server_policy();
+        policy.allow_anonymous = true;
+        self.bridge.begin(begin)?;
+        let_in(&mut self.bridge, &modes::server().with_policy(policy), &[])
+    }
+
+    /// Our client logs in, and the two talk. Yields what was negotiated, and whom the peer names.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn log_in(
+        &mut self,
+        theirs: &Mode,
+        client: &Client,
+    ) -> Result<(Flags, Option<String>), Refusal> {
+        self.bridge.begin((self.acceptor)(theirs))?;
+        let LoggedIn { keys, user, .. } = log_in(&mut self.bridge, client)?;
+        let flags = keys.flags();
+        self.talk(keys)?;
+        Ok((flags, user))
+    }
+
+    /// Its client logs in, and the two talk. Yields what was negotiated, and the user's name.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    ///
+    /// # Panics
+    /// If it proves itself other than the mode says.
+    pub fn let_in(
+        &mut self,
+        theirs: &Mode,
+        ours: &Mode,
+        identity: Identity,
+    ) -> Result<(Flags, Option<String>), Refusal> {
+        self.let_in_to(theirs, &ours.server(), identity)
+    }
+
+    /// The same with a server of one's own.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    ///
+    /// # Panics
+    /// If it proves itself other than the mode says.
+    pub fn let_in_to(
+        &mut self,
+        theirs: &Mode,
+        server: &Server,
+        identity: Identity,
+    ) -> Result<(Flags, Option<String>), Refusal> {
+        let users = if identity == Identity::MALLORY { [Identity::ALICE] } else { [identity] };
+        self.bridge.begin((self.initiator)(theirs, identity))?;
+        let LetIn { accepted, .. } = let_in(&mut self.bridge, server, &users)?;
+        let flags = accepted.keys.flags();
+        let response = match self.abilities.sends_ntlmv2_alone {
+            true => ResponseKind::Ntlmv2,
+            false => theirs.response(flags),
+        };
+        assert_eq!(accepted.response, Some(response), "{theirs:?}");
+        self.talk(accepted.keys)?;
+        Ok((flags, accepted.user.map(|name| name.user().to_string())))
+    }
+
+    /// Logs in and lets in with session keys of LM hashes, which need LM responses and no extended
+    /// session security, and lets the two talk after that.
+    ///
+    /// # Panics
+    /// If somebody refuses, or they do not understand each other.
+    #[track_caller]
+    pub fn does_lm_keys(&mut self) {
+        for without in [Flags::empty(), Flags::NEGOTIATE_128, modes::STRENGTH] {
+            let level = LmCompatibility::SendLmAndNtlm;
+            let mode = Mode::new(level, without, Protection::Seal);
+            let mut policy = mode.client_policy();
+            policy.offer |= Flags::NEGOTIATE_LM_KEY;
+            let client = mode.client(Identity::ALICE.credentials()).with_policy(policy);
+            let (flags, _) = self.log_in(&mode, &client).expect("it believes us");
+            assert!(flags.contains(Flags::NEGOTIATE_LM_KEY));
+
+            let mut policy = mode.server_policy();
+            policy.offer |= Flags::NEGOTIATE_LM_KEY;
+            let server = modes::server().with_policy(policy);
+            let result = self.let_in_to(&mode, &server, Identity::ALICE);
+            let (flags, _) = result.expect("we believe it");
+            assert!(flags.contains(Flags::NEGOTIATE_LM_KEY));
+        }
+    }
+
+    /// Logs in and lets in inside SPNEGO, and lets the two talk after that.
+    ///
+    /// # Panics
+    /// If somebody refuses, or the peer's server takes a `mechListMIC` over another list.
+    #[track_caller]
+    pub fn does_spnego(&mut self) {
+        let client = modes::DEFAULT.client(Identity::ALICE.credentials());
+        let mut acceptor = (self.acceptor)(&modes::DEFAULT);
+        acceptor["spnego"] = true.into();
+        self.bridge.begin(acceptor.clone()).expect("it begins");
+        let session = spnego_exchange::log_in(&mut self.bridge, &client, &spnego::mech_types());
+        let mut session = session.expect("it believes us");
+        converse(&mut self.bridge, &mut session, self.abilities).expect("they understand");
+
+        self.bridge.begin(acceptor).expect("it begins");
+        let refusal = spnego_exchange::log_in(&mut self.bridge, &client, b"another list");
+        assert!(matches!(refusal, Err(Refusal::Theirs(_))), "{refusal:?}");
+
+        let mut initiator = (self.initiator)(&modes::DEFAULT, Identity::ALICE);
+        initiator["spnego"] = true.into();
+        self.bridge.begin(initiator).expect("it begins");
+        let server = modes::DEFAULT.server();
+        let session = spnego_exchange::let_in(&mut self.bridge, &server, &[Identity::ALICE]);
+        let mut session = session.expect("we believe it");
+        converse(&mut self.bridge, &mut session, self.abilities).expect("they understand");
+    }
+
+    /// Both sides have the same key, if the peer tells its own, and understand each other.
+    ///
+    /// # Errors
+    /// [`Refusal::Afterwards`] if not.
+    pub fn talk(&mut self, keys: SessionKeys) -> Result<(), Refusal> {
+        if self.abilities.tells_key {
+            let theirs = self.bridge.key().map_err(Refusal::Afterwards)?;
+            if theirs != keys.exported_session_key() {
+                return Err(Refusal::Afterwards("the session keys differ".into()));
+            }
+        }
+        let is_extended = keys.flags().contains(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        if !self.abilities.protects(is_extended) {
+            return Ok(());
+        }
+        let mut session = keys.into_session()?;
+        converse(&mut self.bridge, &mut session, self.abilities).map_err(Refusal::Afterwards)
+    }
+}
+
+impl LimitedBy {
+    fn ours(self, mode: &Mode) -> Mode {
+        match self {
+            Self::Us => *mode,
+            Self::Them => Mode { without: Flags::empty(), ..*mode },
+        }
+    }
+
+    fn theirs(self, mode: &Mode) -> Mode {
+        match self {
+            Self::Us => Mode { without: Flags::empty(), ..*mode },
+            Self::Them => *mode,
+        }
+    }
+}
+
+/// What came out other than it should.
+#[derive(Debug, Default)]
+pub struct Surprises(Vec<String>);
+
+impl Surprises {
+    /// Compares the flags of an exchange, or its refusal, with what is expected of it.
+    pub fn compare(
+        &mut self,
+        mode: &Mode,
+        what: &dyn Debug,
+        expected: Outcome,
+        result: Result<Flags, Refusal>,
+    ) {
+        let flags = mode.expected_flags();
+        let is_expected = match (expected, &result) {
+            (Outcome::Works, Ok(got)) => has_flags(*got, flags),
+            (Outcome::WorksWithout(missing), Ok(got)) => has_flags(*got, flags - missing),
+            (Outcome::WorksWith(more), Ok(got)) => {
+                has_flags(*got, with_one_character_set(flags | more))
+            }
+            (Outcome::WeRefuse(why), Err(Refusal::Ours(error))) => {
+                format!("{error:?}").contains(why)
+            }
+            (Outcome::PeerRefuses(why), Err(Refusal::Theirs(error)))
+            | (Outcome::Misunderstood(why), Err(Refusal::Afterwards(error))) => error.contains(why),
+            _ => false,
+        };
+        if !is_expected {
+            let result = result.map(|flags| flags.to_string());
+            self.0.push(format!("{what:?}: expected {expected:?}, got {result:?}"));
+        }
+    }
+
+    /// # Panics
+    /// If there are any.
+    #[track_caller]
+    pub fn assert_none(self) {
+        assert!(self.0.is_empty(), "{}", self.0.join("\n"));
+    }
+}
+
+/// UNICODE wins over OEM.
+fn with_one_character_set(flags: Flags) -> Flags {
+    let wins = flags.contains(Flags::NEGOTIATE_UNICODE);
+    flags - if wins { Flags::NEGOTIATE_OEM } else { Flags::empty() }
+}
+
+/// Whether exactly these were negotiated, of those that a policy can offer.
+fn has_flags(flags: Flags, expected: Flags) -> bool {
+    let optional = ntlm::server::Policy::default().offer | Flags::PROTECTION;
+    flags & optional == expected & optional
+}
