@@ -729,10 +729,12 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
         let accepted = claim.with_response_key(key)?;
         assert_eq!(accepted.keys.exported_session_key(), keys.exported_session_key());
         assert!(accepted.mic_checked);
-        Ok(accepted.proven_domain().unwrap().to_string())
+        // What the key was made of, only the caller knows.
+        assert_eq!(accepted.proven_domain(), None);
+        Ok(())
     };
     let wrong = Err(Error::from(Denied::WrongPassword));
-    assert_eq!(attempt(&key("ALICE", "EXAMPLE")).as_deref(), Ok("EXAMPLE"));
+    assert_eq!(attempt(&key("ALICE", "EXAMPLE")), Ok(()));
     assert_eq!(attempt(&key("alice", "")), wrong);
     assert_eq!(attempt(&key("bob", "EXAMPLE")), wrong);
     assert_eq!(attempt(&ResponseKey::from([0; 16])), wrong);

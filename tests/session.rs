@@ -355,12 +355,15 @@ fn the_mech_list_mic_comes_first_and_closes_when_wrong() {
     let signature = client.sign(b"message").unwrap();
     assert_eq!(server.verify(b"message", &signature), Err(Integrity::Closed.into()));
 
-    // What is wrong with the signature itself does no harm.
+    // What is wrong with the signature itself does no harm, and so does what is no first message.
     let (mut client, mut server) = pair(flags);
     let mic = client.mech_list_mic(b"mechanisms").unwrap();
+    assert_eq!(client.mech_list_mic(b"mechanisms"), too_late);
     for (byte, error) in [(0, Integrity::Version), (12, Integrity::Sequence)] {
         let mut changed = *mic.as_bytes();
         changed[byte] ^= 2;
+        let result = server.verify(b"mechanisms", &changed.into());
+        assert_eq!(result, Err(error.into()));
         let result = server.verify_mech_list_mic(b"mechanisms", &changed.into());
         assert_eq!(result, Err(error.into()));
     }

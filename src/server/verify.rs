@@ -110,7 +110,12 @@ impl VerifyUser {
     /// As [`with_nt_hash`](Self::with_nt_hash), for servers that keep the user's NTLMv2 key instead
     /// of the hash, which makes it cheaper: [`ResponseKey::new`] of the hash and of
     /// [`claimed_user`](Self::claimed_user) as it is, since a user who comes under another domain
-    /// has another key. Good for NTLMv2 and LMv2 responses.
+    /// has another key, also if only its case differs. Good for NTLMv2 and LMv2 responses.
+    ///
+    /// Which domain the key was made of only the caller knows, so
+    /// [`Accepted::proven_domain`] tells none. And for the time not to tell who exists, verify
+    /// unknown users with a key of no one, such as of a random hash: [`deny`](Self::deny) takes as
+    /// long as a hash does.
     ///
     /// # Errors
     /// As there; [`Refused::ResponseKind`] for responses of other kinds.
@@ -128,6 +133,7 @@ impl VerifyUser {
         let challenge = &parsed.sent.server_challenge;
         let proven = verify_with_key(key, ProvenDomain::Sent, proof, challenge)
             .ok_or(Denied::WrongPassword)?;
+        let proven = Proven { domain: None, ..proven };
         let opened = self.exchange.open(&parsed, proven, None)?;
         Ok(self.accept(opened))
     }
@@ -180,8 +186,8 @@ impl VerifyUser {
         self.exchange.accept_nobody(self.workstation)
     }
 
-    /// Refuses the client: the error to log. It takes as long as a wrong password, so that the time
-    /// does not tell who exists.
+    /// Refuses the client: the error to log. It takes as long as a wrong password does with
+    /// [`with_nt_hash`](Self::with_nt_hash), so that the time does not tell who exists.
     #[must_use]
     pub fn deny(self, reason: Denied) -> Error {
         core::hint::black_box(self.matches(&NtHash::from([0; 16])));

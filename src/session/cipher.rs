@@ -168,8 +168,8 @@ impl Cipher {
         signature: &Signature,
     ) -> Result<(), Error> {
         let sequence = self.next?;
+        admit(signature, sequence, self.keys.are_extended())?;
         let (form, stream) = self.keys.made();
-        form.admit(signature, sequence)?;
         let mut checksum = Checksum::new(form, sequence, any_sealed(parts));
         for part in &mut *parts {
             match part {
@@ -195,7 +195,7 @@ impl Cipher {
         signature: &Signature,
     ) -> Result<(), Error> {
         let (form, expected) = self.first_signature(mech_types)?;
-        form.admit(signature, 0)?;
+        admit(signature, 0, form.is_extended())?;
         self.conclude(form.is_equal(&expected, signature))
     }
 
@@ -229,6 +229,16 @@ impl Cipher {
 }
 
 impl Keys {
+    /// Whether signatures are those of extended session security.
+    fn are_extended(&self) -> bool {
+        match self {
+            Self::Unmade(Recipe::Derived(flags, ..)) => {
+                flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+            }
+            Self::Unmade(Recipe::Given(form, _)) | Self::Made(form, _) => form.is_extended(),
+        }
+    }
+
     fn made(&mut self) -> (&Form, &mut KeyStream) {
         if let Self::Unmade(recipe) = self {
             let (form, stream) = recipe.make();
@@ -266,17 +276,8 @@ impl Form {
         Ok(Self::Extended { mac_key: MacKey::from_states(&states), encrypts_checksum })
     }
 
-    /// Whether a signature can be that of the message with this number.
-    fn admit(&self, signature: &Signature, sequence: u32) -> Result<(), Error> {
-        if !signature.is_known_version() {
-            return Err(Integrity::Version.into());
-        }
-        match self {
-            Self::Extended { .. } if signature.extended().sequence != sequence => {
-                Err(Integrity::Sequence.into())
-            }
-            _ => Ok(()),
-        }
+    fn is_extended(&self) -> bool {
+        matches!(self, Self::Extended { .. })
     }
 
     fn is_equal(&self, expected: &Signature, received: &Signature) -> bool {
@@ -290,6 +291,17 @@ impl Form {
             }
         }
     }
+}
+
+/// Whether a signature can be that of the message with this number.
+fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> Result<(), Error> {
+    if !signature.is_known_version() {
+        return Err(Integrity::Version.into());
+    }
+    if is_extended && signature.extended().sequence != sequence {
+        return Err(Integrity::Sequence.into());
+    }
+    Ok(())
 }
 
 /// The checksum of one message in the making.
