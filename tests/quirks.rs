@@ -4,13 +4,17 @@
 
 mod common;
 
-use common::{Fixed, NOW, ntlmv2_without_mic, unhex, vector};
-use ntlm::crypto::{NtHash, ResponseKey};
+use common::{Fields, Fixed, NOW, data, hex, ntlmv2_without_mic, read_json, unhex, vector};
+use ntlm::crypto::{ExportedSessionKey, NtHash, ResponseKey, Side};
 use ntlm::error::Denied;
-use ntlm::server::{Claim, Names, Policy};
+use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::session::Protection;
-use ntlm::wire::{Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NtResponse, Version};
-use ntlm::{Client, Credentials, LmCompatibility, Server, client};
+use ntlm::wire::{
+    Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NegotiateFlags, NtResponse, Signature,
+    Version,
+};
+use ntlm::{Client, Credentials, Error, LmCompatibility, Server, Session, client};
+use serde_json::Value;
 
 fn alice() -> Client {
     Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
@@ -269,4 +273,73 @@ fn a_list_of_many_pairs_is_read_once() {
         panic!("not NTLMv2")
     };
     assert_eq!(response.target_info().iter().count(), 16_001, "and the target name");
+}
+
+/// Alice logs in to us as a real client did, whatever the response.
+fn quirk(id: &str) -> (Result<Accepted, Error>, Value) {
+    let quirks = read_json(&data("quirks.json"));
+    let quirk = quirks.as_array().unwrap().iter().find(|quirk| quirk["id"] == id).unwrap().clone();
+    let message = |name| unhex(quirk.text(name).unwrap());
+    let (challenge, authenticate) = (message("challenge"), message("authenticate"));
+    let mut policy = Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.require_when_protected = Default::default();
+    let server = server().with_policy(policy);
+    let handshake = server.resume(message("negotiate"), challenge.clone()).unwrap();
+    let now = Challenge::parse(&challenge).unwrap().target_info.unwrap().timestamp().unwrap();
+    let claim = handshake.read(&authenticate, &mut Fixed::at(now)).unwrap();
+    let Claim::User(claim) = claim else { panic!("it has a name") };
+    let accepted = match claim.claimed_user().user().to_string().as_str() {
+        "alice" => claim.with_nt_hash(&NtHash::of_password("correct horse")),
+        _ => Err(claim.deny(Denied::UnknownUser)),
+    };
+    (accepted, quirk)
+}
+
+/// impacket 0.13.1 keeps 56 bits that were not granted, and seals with them; Samba 4.17.12 takes
+/// extended session security for granted with NTLMv2, and seals with it. What counts is what both
+/// said ([MS-NLMP] 3.1.5.2.1 has the client choose among the server's flags): the key is the same,
+/// and the sealed messages are not, so they are refused.
+#[test]
+fn flags_that_were_not_granted_are_not_used() {
+    for (id, flag) in [
+        ("impacket-keeps-56", NegotiateFlags::NEGOTIATE_56),
+        ("samba-assumes-extended", NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY),
+    ] {
+        let (accepted, quirk) = quirk(id);
+        let sent = unhex(quirk.text("authenticate").unwrap());
+        assert!(Authenticate::parse(&sent).unwrap().flags.unwrap().contains(flag), "{id}");
+        let keys = accepted.unwrap().keys;
+        assert!(!keys.flags().contains(flag), "{id}");
+        assert_eq!(hex(keys.exported_session_key()), quirk.text("exported_session_key").unwrap());
+
+        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let sealed = unhex(quirk.text("sealed_hello").unwrap());
+        let opens = |flags| {
+            let mut message = sealed[16..].to_vec();
+            let signature = Signature::try_from(&sealed[..16]).unwrap();
+            let mut session = Session::new(flags, &key, Side::Server);
+            session.unseal(&mut message, &signature).map(|()| message)
+        };
+        assert_eq!(opens(keys.flags() | flag).unwrap(), b"hello", "{id}");
+        assert!(matches!(opens(keys.flags()), Err(Error::Integrity(_))), "{id}");
+    }
+}
+
+/// WinPR 2.11.7 makes its MIC with a key of its own where none was exchanged.
+#[test]
+fn a_mic_made_with_another_key_is_refused_without_key_exchange_too() {
+    let (denied, _) = quirk("winpr-without-key-exchange");
+    assert!(matches!(denied, Err(Error::Denied(Denied::Mic))), "{denied:?}");
+}
+
+/// WinPR 2.11.7 and GNU libntlm 1.6 send UTF-16 after a CHALLENGE in the OEM character set, the
+/// first even says so in its flags: the name is read as what was negotiated (2.2.2.5), so it is
+/// nobody's.
+#[test]
+fn names_in_another_character_set_than_the_challenges_are_unknown() {
+    for id in ["winpr-utf16-after-oem", "libntlm-utf16-after-oem"] {
+        let (denied, _) = quirk(id);
+        assert!(matches!(denied, Err(Error::Denied(Denied::UnknownUser))), "{id}: {denied:?}");
+    }
 }
