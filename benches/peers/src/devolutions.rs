@@ -29,6 +29,16 @@ impl Devolutions {
         (client, server)
     }
 
+    /// The same, and a message each way.
+    pub fn handshake_and_first_messages(&self) {
+        let (mut client, mut server) = self.handshake();
+        let (mut signature, mut message) = ([0; 16], *b"first");
+        seal(&mut client, &mut signature, &mut message);
+        unseal(&mut server, &mut signature, &mut message);
+        seal(&mut server, &mut signature, &mut message);
+        unseal(&mut client, &mut signature, &mut message);
+    }
+
     pub fn client(&self, challenge: &[u8]) {
         let mut client = Ntlm::new();
         self.initialize(&mut client, Vec::new());
@@ -84,6 +94,12 @@ pub fn seal(sender: &mut Ntlm, signature: &mut [u8; 16], message: &mut [u8]) {
     sender.encrypt_message(EncryptionFlags::empty(), &mut buffers).unwrap();
 }
 
+fn unseal(receiver: &mut Ntlm, signature: &mut [u8; 16], message: &mut [u8]) {
+    let mut buffers =
+        [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(message)];
+    receiver.decrypt_message(&mut buffers).unwrap();
+}
+
 /// Seals so many messages of a length ahead, for the other side to unseal one by one.
 pub struct Sealed {
     receiver: Ntlm,
@@ -106,9 +122,7 @@ impl Sealed {
 
     pub fn unseal(&mut self) {
         let (signature, message) = &mut self.messages[self.next];
-        let mut buffers =
-            [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(message)];
-        self.receiver.decrypt_message(&mut buffers).unwrap();
+        unseal(&mut self.receiver, signature, message);
         self.next += 1;
     }
 }

@@ -92,6 +92,7 @@ fn handshakes(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>) {
         ("ntlm", Box::new(|| drop(black_box(ours.handshake())))),
         ("ntlm, and a message each way", Box::new(|| ours.handshake_and_first_messages())),
         ("sspi", Box::new(|| drop(black_box(devolutions.handshake())))),
+        ("sspi, and a message each way", Box::new(|| devolutions.handshake_and_first_messages())),
         ("limit: the primitives alone", Box::new(|| limits::handshake(&messages))),
     ];
     if let Some(gss) = gss {
