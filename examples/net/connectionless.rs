@@ -19,6 +19,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
+use std::io::{self, Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{Parser, ValueEnum};
 use ntlm::error::Denied;
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy};
@@ -88,18 +89,26 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let is_over = AtomicBool::new(false);
     match options.role {
         Role::Server => serve(bind(options.address, options)?, options, &is_over),
-        Role::Client => converse(options.address, options),
+        Role::Client => converse(options.address, options, &is_over),
         Role::Both => {
             let socket = bind(([127, 0, 0, 1], 0).into(), options)?;
             let address = socket.address()?;
             thread::scope(|scope| {
                 let server = scope.spawn(|| serve(socket, options, &is_over));
-                let conversation = converse(address, options);
-                is_over.store(true, Ordering::Relaxed);
+                let conversation = converse(address, options, &is_over);
                 let service = server.join().unwrap_or_else(|_| bail!("the server panicked"));
-                conversation.and(service)
+                service.and(conversation)
             })
         }
+    }
+}
+
+/// Ends the other side when this one ends, also if it fails or panics.
+struct EndBoth<'a>(&'a AtomicBool);
+
+impl Drop for EndBoth<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -215,15 +224,15 @@ impl Channel {
         sequence: u32,
         signature: &Signature,
         message: &[u8],
-    ) -> Option<String> {
+    ) -> io::Result<Option<String>> {
         match self.unseal(sequence, signature, message) {
             Ok(text) => {
-                println!("{reader}: arrived sequence={sequence} {text:?}");
-                Some(text)
+                writeln!(stdout(), "{reader}: arrived sequence={sequence} {text:?}")?;
+                Ok(Some(text))
             }
             Err(reason) => {
-                println!("{reader}: refused sequence={sequence} reason={reason}");
-                None
+                writeln!(stdout(), "{reader}: refused sequence={sequence} reason={reason}")?;
+                Ok(None)
             }
         }
     }
@@ -250,12 +259,16 @@ struct Known {
     /// What that was answered with.
     welcome: Vec<u8>,
     channel: Channel,
+    /// Until when others may not have its place.
+    expires: Instant,
 }
 
 /// How many clients there may be of each kind, since addresses are easy to forge.
 const MOST_CLIENTS: usize = 1000;
 /// How long a client may take for its answer, if others want its place.
 const GREETING_LIFETIME: Duration = Duration::from_secs(10);
+/// How long a client that logged in may be silent, if others want its place.
+const KNOWN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 impl Service {
     fn new(users: Users) -> Self {
@@ -273,9 +286,10 @@ impl Service {
             Some(Datagram::Authenticate(token)) => self.let_in(from, token).map(Some),
             Some(Datagram::Sealed { sequence, signature, message }) => {
                 let Some(known) = self.known.get_mut(&from) else { return Ok(None) };
-                let text = known.channel.read("server", sequence, &signature, message);
-                let answer = text.map(|text| known.channel.seal(&format!("You said: {text}")));
-                answer.transpose()
+                let text = known.channel.read("server", sequence, &signature, message)?;
+                let Some(text) = text else { return Ok(None) };
+                known.expires = Instant::now() + KNOWN_LIFETIME;
+                known.channel.seal(&format!("You said: {text}")).map(Some)
             }
             _ => Ok(None),
         }
@@ -307,26 +321,37 @@ impl Service {
         let Some(Greeted { handshake, .. }) = self.greeted.remove(&from) else {
             return Ok(Datagram::Refused.to_bytes());
         };
-        let is_full = self.known.len() >= MOST_CLIENTS && !self.known.contains_key(&from);
-        let accepted = match is_full {
-            true => Err(Denied::LookupFailed.into()),
-            false => handshake.read(token, &mut Os).and_then(|claim| self.verify(claim)),
+        let accepted = match self.has_room_for(from) {
+            true => handshake.read(token, &mut Os).and_then(|claim| self.verify(claim)),
+            false => Err(Denied::LookupFailed.into()),
         };
         match accepted {
             Ok(Accepted { user, keys, .. }) => {
                 let user = user.map(|user| user.to_string()).unwrap_or_default();
-                println!("server: login user={user:?} from={from}");
+                writeln!(stdout(), "server: login user={user:?} from={from}")?;
                 let mut channel = Channel::new(keys.into_datagram_session()?);
                 let welcome = channel.seal(&format!("Welcome, {user}."))?;
                 let answer = welcome.clone();
-                self.known.insert(from, Known { authenticate: token.into(), welcome, channel });
+                let (authenticate, expires) = (token.into(), Instant::now() + KNOWN_LIFETIME);
+                self.known.insert(from, Known { authenticate, welcome, channel, expires });
                 Ok(answer)
             }
             Err(error) => {
-                println!("server: refused login from={from} detail={error:?}");
+                writeln!(stdout(), "server: refused login from={from} detail={error:?}")?;
                 Ok(Datagram::Refused.to_bytes())
             }
         }
+    }
+
+    /// If there are too many, those that were silent for too long are forgotten.
+    fn has_room_for(&mut self, from: SocketAddr) -> bool {
+        if self.known.contains_key(&from) {
+            return true;
+        }
+        if self.known.len() >= MOST_CLIENTS {
+            self.known.retain(|_, known| known.expires > Instant::now());
+        }
+        self.known.len() < MOST_CLIENTS
     }
 
     fn verify(&self, claim: Claim) -> Result<Accepted, Error> {
@@ -341,12 +366,13 @@ impl Service {
 }
 
 fn serve(mut socket: Lossy, options: &Options, is_over: &AtomicBool) -> anyhow::Result<()> {
+    let _end = EndBoth(is_over);
     let users = match &options.users {
         Some(file) => Users::read(file)?,
         None => Users::one("alice", "correct horse"),
     };
     let mut service = Service::new(users);
-    println!("server: listening on {}", socket.address()?);
+    writeln!(stdout(), "server: listening on {}", socket.address()?)?;
     while !is_over.load(Ordering::Relaxed) {
         let Some((bytes, from)) = socket.receive(Duration::from_millis(50))? else { continue };
         let answered = service.answer(from, bytes).and_then(|answer| match answer {
@@ -355,15 +381,15 @@ fn serve(mut socket: Lossy, options: &Options, is_over: &AtomicBool) -> anyhow::
         });
         // One client's trouble is not that of the others.
         if let Err(error) = answered {
-            println!("server: no answer to {from}: {error:#}");
+            writeln!(stdout(), "server: no answer to {from}: {error:#}")?;
         }
     }
-    println!("server: its network {socket}");
-    Ok(())
+    Ok(writeln!(stdout(), "server: its network {socket}")?)
 }
 
 /// Logs in, sends all messages, and waits for the answers that still come.
-fn converse(server: SocketAddr, options: &Options) -> anyhow::Result<()> {
+fn converse(server: SocketAddr, options: &Options, is_over: &AtomicBool) -> anyhow::Result<()> {
+    let _end = EndBoth(is_over);
     let credentials = options.login.credentials()?;
     let credentials =
         credentials.unwrap_or(Credentials::password(r"EXAMPLE\alice", "correct horse"));
@@ -371,13 +397,15 @@ fn converse(server: SocketAddr, options: &Options) -> anyhow::Result<()> {
     let mut channel = log_in(&mut socket, server, credentials)?;
     let mut answers = 0;
     for number in 0..options.messages {
+        ensure!(!is_over.load(Ordering::Relaxed), "the server is gone");
         let datagram = channel.seal(&format!("message {number}"))?;
         socket.send(&datagram, server)?;
         answers += read_all(&mut socket, server, &mut channel, Duration::from_millis(5))?;
     }
     socket.release()?;
     answers += read_all(&mut socket, server, &mut channel, Duration::from_millis(300))?;
-    println!("client: {} messages, {answers} answers; its network {socket}", options.messages);
+    let messages = options.messages;
+    writeln!(stdout(), "client: {messages} messages, {answers} answers; its network {socket}")?;
     Ok(())
 }
 
@@ -394,7 +422,7 @@ fn read_all(
             continue;
         };
         if from == server {
-            let text = channel.read("client", sequence, &signature, message);
+            let text = channel.read("client", sequence, &signature, message)?;
             answers += u32::from(text.is_some_and(|text| text.starts_with("You said")));
         }
     }
@@ -415,12 +443,13 @@ fn log_in(
     let mut channel = Channel::new(response.keys.into_datagram_session()?);
     let question = Datagram::Authenticate(&response.token);
     let is_welcome = ask(socket, server, &question, |answer| match answer {
-        Datagram::Refused => Some(false),
+        Datagram::Refused => Some(Ok(false)),
         Datagram::Sealed { sequence, signature, message } => {
-            channel.read("client", sequence, &signature, message).map(|_| true)
+            let text = channel.read("client", sequence, &signature, message).transpose()?;
+            Some(text.map(|_| true))
         }
         _ => None,
-    })?;
+    })??;
     // Anybody can forge a refusal, but no welcome.
     if is_welcome { Ok(channel) } else { bail!("access denied") }
 }
@@ -469,6 +498,14 @@ mod tests {
 
     fn challenge(service: &mut Service) -> Vec<u8> {
         service.answer(CLIENT, &Datagram::Hello.to_bytes()).unwrap().unwrap()
+    }
+
+    /// The server's answer to a login from a port, and the client's end.
+    fn log_in_from(port: u16, service: &mut Service) -> (Vec<u8>, Channel) {
+        let from = SocketAddr::new(CLIENT.ip(), port);
+        let challenge = service.answer(from, &Datagram::Hello.to_bytes()).unwrap().unwrap();
+        let (authenticate, channel) = respond(&alice("correct horse"), &challenge);
+        (service.answer(from, &authenticate).unwrap().unwrap(), channel)
     }
 
     /// The AUTHENTICATE, and the client's end.
@@ -553,5 +590,35 @@ mod tests {
             assert!(answer.is_none_or(|answer| answer.len() <= HELLO_LEN));
         }
         assert!(service.answer(CLIENT, &[0]).unwrap().is_none(), "a short hello gets nothing");
+    }
+
+    #[test]
+    fn clients_that_are_silent_make_room_for_others() {
+        let mut service = service();
+        let (_, mut channel) = log_in_from(CLIENT.port(), &mut service);
+        for port in (1000..).take(MOST_CLIENTS - 1) {
+            log_in_from(port, &mut service);
+        }
+        assert_eq!(log_in_from(1, &mut service).0, Datagram::Refused.to_bytes());
+
+        service.known.values_mut().for_each(|known| known.expires = Instant::now());
+        let datagram = channel.seal("still here").unwrap();
+        service.answer(CLIENT, &datagram).unwrap();
+        assert_ne!(log_in_from(1, &mut service).0, Datagram::Refused.to_bytes());
+        assert_eq!(service.known.len(), 2, "who spoke is not forgotten");
+        assert!(service.known.contains_key(&CLIENT));
+    }
+
+    #[test]
+    fn one_side_ends_the_other_even_if_it_panics() {
+        let is_over = AtomicBool::new(false);
+        let ended = thread::scope(|scope| {
+            let panics = || {
+                let _end = EndBoth(&is_over);
+                panic!("on purpose")
+            };
+            scope.spawn(panics).join()
+        });
+        assert!(ended.map(|()| {}).is_err() && is_over.load(Ordering::Relaxed));
     }
 }

@@ -11,7 +11,7 @@
 //! somebody changed a message on the way; it tells the session key, and reads what was signed or
 //! sealed with it. What to copy is [`Recording::verify`] and [`Listener::read`].
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::{fs, io};
@@ -22,7 +22,7 @@ use ntlm::crypto::{ExportedSessionKey, LmHash, SealingKey, Side, SigningKey};
 use ntlm::error::{Denied, Misuse};
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::session::{Protection, Receiver, Signature};
-use ntlm::wire::{Authenticate, Message, NegotiateFlags};
+use ntlm::wire::{Authenticate, Message, NegotiateFlags, SIGNATURE};
 use ntlm::{
     Ascii, Binding, DatagramSession, Error, LmCompatibility, NtHash, Os, Server, SessionKeys,
     inspect,
@@ -59,8 +59,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    match run(&Options::parse(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inspect: {error:#}");
             ExitCode::FAILURE
@@ -68,20 +70,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> anyhow::Result<()> {
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
     let tokens = tokens::find(&read_all(&options.tokens)?);
     ensure!(!tokens.is_empty(), "there is no NTLM message");
     for token in &tokens {
         let table = inspect::annotate(token);
-        println!("{}", if options.secrets { table.with_secrets() } else { table });
+        writeln!(output, "{}", if options.secrets { table.with_secrets() } else { table })?;
     }
+    ensure!(tokens.iter().any(|token| is_ntlm(token)), "there is no NTLM message");
     let Some(secret) = Secret::of(options) else {
         ensure!(options.sealed_by.is_empty(), "sealed messages need --password or --nt-hash");
         return Ok(());
     };
     let recording = Recording::of(&tokens)?;
     let accepted = recording.verify(&secret).map_err(explain)?;
-    report(&recording, &accepted)?;
+    report(&recording, &accepted, output)?;
 
     let mut listener = Listener::new(&accepted.keys);
     for pair in options.sealed_by.chunks(2) {
@@ -93,9 +100,14 @@ fn run(options: &Options) -> anyhow::Result<()> {
             _ => bail!("messages are sealed by the client or by the server, not by {side:?}"),
         };
         let plaintext = listener.read(sender, &message).map_err(explain)?;
-        println!("{side:<16}{}", show(&plaintext));
+        writeln!(output, "{side:<16}{}", show(&plaintext))?;
     }
-    Ok(())
+    Ok(output.flush()?)
+}
+
+/// Whether it is a message of a login, or the signature of another, which has version 1.
+fn is_ntlm(token: &[u8]) -> bool {
+    token.starts_with(&SIGNATURE) || (token.len() == 16 && token.starts_with(&[1, 0, 0, 0]))
 }
 
 /// All arguments one after the other, and what the files among them hold.
@@ -107,6 +119,8 @@ fn read_all(arguments: &[String]) -> anyhow::Result<Vec<u8>> {
             path if Path::new(path).is_file() => {
                 input.extend(fs::read(path).with_context(|| format!("cannot read {path}"))?);
             }
+            path if Path::new(path).is_dir() => bail!("{path} is a directory"),
+            path if looks_like_path(path) && !holds_token(path) => bail!("{path}: no such file"),
             token => input.extend(token.as_bytes()),
         }
         // Raw bytes must stay what they are.
@@ -115,6 +129,17 @@ fn read_all(arguments: &[String]) -> anyhow::Result<Vec<u8>> {
         }
     }
     Ok(input)
+}
+
+fn looks_like_path(argument: &str) -> bool {
+    argument.starts_with('.') || argument.contains(['/', '\\'])
+}
+
+/// Base64 has slashes too, in NTLM's messages and in others that come in GSS-API or SPNEGO.
+fn holds_token(argument: &str) -> bool {
+    let is_gss = |token: &[u8]| matches!(token.first(), Some(0x60 | 0xa0 | 0xa1));
+    let mut tokens = argument.split_whitespace().flat_map(|word| tokens::find(word.as_bytes()));
+    tokens.any(|token| is_ntlm(&token) || is_gss(&token))
 }
 
 /// What the password is known by.
@@ -204,18 +229,22 @@ fn explain(error: Error) -> anyhow::Error {
     anyhow::anyhow!(text)
 }
 
-fn report(recording: &Recording<'_>, accepted: &Accepted) -> anyhow::Result<()> {
+fn report(
+    recording: &Recording<'_>,
+    accepted: &Accepted,
+    output: &mut impl Write,
+) -> anyhow::Result<()> {
     // Names come from the peer: `{:?}` escapes what would move the cursor.
     let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
     let response = accepted.response.map(|kind| format!("{kind:?}, and it is right"));
     let mic = Authenticate::parse(recording.authenticate)?.mic.filter(|_| accepted.mic_checked);
     let mic = mic.map(|mic| format!("{}, and it is right", hex(&mic)));
-    println!("user            {user:?}");
-    println!("response        {}", response.unwrap_or("none: anonymous".into()));
-    println!("MIC             {}", mic.unwrap_or("none".into()));
-    println!("flags           {}", accepted.keys.flags());
-    println!("protection      {:?}", accepted.keys.protection());
-    println!("session key     {}", hex(accepted.keys.exported_session_key()));
+    writeln!(output, "user            {user:?}")?;
+    writeln!(output, "response        {}", response.unwrap_or("none: anonymous".into()))?;
+    writeln!(output, "MIC             {}", mic.unwrap_or("none".into()))?;
+    writeln!(output, "flags           {}", accepted.keys.flags())?;
+    writeln!(output, "protection      {:?}", accepted.keys.protection())?;
+    writeln!(output, "session key     {}", hex(accepted.keys.exported_session_key()))?;
     Ok(())
 }
 
@@ -399,6 +428,31 @@ mod tests {
             let message = sealed(|message| session.seal(sequence, message));
             assert_eq!(listener.read(Side::Client, &message).unwrap(), b"a message");
         }
+    }
+
+    #[test]
+    fn a_path_is_told_from_a_token() {
+        for path in ["./log", ".", "no/such/file", r"C:\log", "/tmp/file"] {
+            let error = read_all(&[path.into()]).unwrap_err().to_string();
+            assert!(error.contains("no such file") || error.contains("directory"), "{error}");
+        }
+        // A NEGOTIATE and Kerberos, with slashes in both.
+        for token in ["TlRMTVNTUAABAAAA////4g==", "Authorization: Negotiate YIIG/w==", "YIIG/w=="] {
+            assert_eq!(read_all(&[token.into()]).unwrap(), token.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_holds_no_message_is_an_error_and_is_shown() {
+        let show = |token: &str| {
+            let mut output = Vec::new();
+            let result = run(&Options::parse_from(["inspect", token]), &mut output);
+            (result.is_ok(), !output.is_empty())
+        };
+        assert_eq!(show("TlRMTVNTUAABAAAAB4IIAA=="), (true, true));
+        assert_eq!(show("01000000000000000000000000000000"), (true, true));
+        assert_eq!(show("01020304"), (false, true));
+        assert_eq!(show("what is this?"), (false, false));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What to copy is [`bind`], a SASL bind with the mechanism GSS-SPNEGO ([MS-ADTS] 5.1.1.1.1.3),
-//! and [`Connection`], which wraps what comes after it (RFC 4752, 3.3; RFC 4513, 5.2.2).
+//! and [`Connection`], which wraps what comes after it (RFC 4752, 3.3; RFC 4513, 5.2.2). Without a
+//! user there is no key, and nothing is wrapped.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -24,7 +25,8 @@ use ntlm_net_examples::tcp::{Address, read_onto};
 
 /// Searches a directory over LDAP, and prints the entries as LDIF.
 ///
-/// Messages are signed and sealed by NTLM, without TLS.
+/// Messages are signed and sealed by NTLM, without TLS; without a user nothing is, since an
+/// anonymous client has no key.
 #[derive(Parser)]
 struct Options {
     /// The server: HOST[:PORT]

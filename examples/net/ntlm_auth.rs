@@ -38,6 +38,9 @@
 //!     --username alice --domain EXAMPLE
 //! ```
 //!
+//! Not all options of Samba's program are taken; these must go from its command line:
+//! `--require-membership-of` (the file says who may log in), `--configfile` and `-d`.
+//!
 //! Refusals are told apart on standard error, which Squid puts into its `cache.log`; on standard
 //! output they look alike. What to copy is [`ServerHelper`] and [`ClientHelper`].
 
@@ -172,7 +175,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-/// A command of two letters, and what follows it.
+/// A command, and what follows it after a space.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     command: &'a str,
@@ -182,8 +185,8 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\r', '\n']);
-        let (command, rest) = text.split_at_checked(2)?;
-        Some(Self { command, argument: rest.strip_prefix(' ').unwrap_or(rest) })
+        let (command, argument) = text.split_once(' ').unwrap_or((text, ""));
+        (text.len() >= 2).then_some(Self { command, argument })
     }
 
     /// The token; empty if there is none, and if it is no base64, so that it is no message either.
@@ -597,6 +600,8 @@ mod tests {
             ("KK AAAA", "NA NT_STATUS_INVALID_PARAMETER"),
             ("KK", "BH SPNEGO request invalid prefix"),
             ("XX", "BH SPNEGO request invalid prefix"),
+            ("YRx", "BH SPNEGO request invalid prefix"),
+            ("KKAAAA", "BH SPNEGO request invalid prefix"),
             ("OK", "BH Command expected"),
             ("GK", "BH No session key"),
         ] {
@@ -605,6 +610,7 @@ mod tests {
         let mut client = client("bob", Some("correct horse"));
         assert_eq!(client.say("TT AAAA"), "NA NT_STATUS_INVALID_PARAMETER");
         assert_eq!(client.say("XX"), "BH SPNEGO request invalid prefix");
+        assert_eq!(client.say("YRx"), "BH SPNEGO request invalid prefix");
     }
 
     #[test]

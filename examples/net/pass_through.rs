@@ -317,8 +317,9 @@ impl Winbind {
             return Ok(validation);
         }
         let mut unvouched = unvouched(&output);
-        // winbind may say the same of a wrong password and of an unknown user. It takes as long
-        // with either: to the client they are alike.
+        // winbind may say the same of a wrong password and of an unknown user, and takes as long
+        // with either: to the client these two are alike. Others are not: of an account that is
+        // locked out or disabled the answer comes sooner, as from the domain itself.
         if unvouched.reason == Denied::WrongPassword && !self.may_know(user, domain) {
             unvouched.reason = Denied::UnknownUser;
         }

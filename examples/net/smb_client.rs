@@ -7,6 +7,7 @@
 //!
 //! What to copy is [`log_in`]: SMB carries NTLM's messages, in SPNEGO or bare, and then signs all
 //! messages itself with the key that comes of them, in one of three ways (`src/smb/signing.rs`).
+//! Without a user there is no key, and nothing is signed.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ use ntlm_net_examples::tcp::Address;
 
 /// Lists a directory of an SMB share, or writes a file of it to standard output.
 ///
-/// All messages are signed, and the server's signatures are checked. Encryption is left out.
+/// All messages are signed, and the server's signatures are checked; without a user nothing is,
+/// since an anonymous client has no key. Encryption is left out.
 #[derive(Parser)]
 struct Options {
     /// The share: //HOST[:PORT]/SHARE

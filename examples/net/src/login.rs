@@ -41,10 +41,10 @@ impl NtlmOptions {
     /// A client of this service; without a user it is anonymous. May ask for the password.
     ///
     /// Messages are to be protected afterwards, unless the client is anonymous: then there is no
-    /// key to do it with.
+    /// key to do it with, which is said on standard error.
     pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<Client> {
         let credentials = self.login.credentials()?;
-        let protection = if credentials.is_some() { protection } else { Protection::None };
+        let protection = if credentials.is_some() { protection } else { unprotected(protection) };
         let mut policy = client::Policy::default();
         policy.lm_compatibility = self.level;
         Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
@@ -63,6 +63,13 @@ impl NtlmOptions {
     pub const fn is_raw(&self) -> bool {
         self.raw
     }
+}
+
+fn unprotected(wanted: Protection) -> Protection {
+    if wanted != Protection::None {
+        eprintln!("without a user there is no key: nothing is signed or sealed");
+    }
+    Protection::None
 }
 
 /// How NTLM's messages travel.

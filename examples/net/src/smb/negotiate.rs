@@ -134,7 +134,7 @@ fn request(offered: &[Dialect], client_guid: [u8; 16]) -> anyhow::Result<Vec<u8>
 
 /// `SMB2_PREAUTH_INTEGRITY_CAPABILITIES` (2.2.3.1.1): there is one hash.
 fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
-    let salt: [u8; 32] = [random::<16>()?, random::<16>()?].concat().try_into().unwrap_or_default();
+    let salt = random::<32>()?;
     let mut context = Vec::new();
     context.extend(PREAUTH_INTEGRITY_CAPABILITIES.to_le_bytes());
     context.extend(38u16.to_le_bytes()); // DataLength
