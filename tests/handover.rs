@@ -188,6 +188,13 @@ fn any_changed_byte_is_refused_or_another_session() {
     let end = twice.len();
     twice[end - 3] = twice[end - 4];
     assert_eq!(Session::import(&twice).unwrap_err(), ImportError::Damaged);
+    // What protects nothing does not say that it seals.
+    for flags in [Flags::empty(), Flags::NEGOTIATE_ALWAYS_SIGN] {
+        let exported = session(flags, Side::Client).export();
+        let [start @ .., 0, channel] = exported.as_bytes() else { panic!("no protection first") };
+        let sealing = [start, &[2, *channel]].concat();
+        assert_eq!(Session::import(&sealing).unwrap_err(), ImportError::Damaged);
+    }
 }
 
 #[test]

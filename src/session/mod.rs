@@ -327,6 +327,10 @@ impl Session {
             },
             _ => return Err(ImportError::Damaged),
         };
+        let is_protected = matches!(channel, Channel::Shared(_) | Channel::Duplex { .. });
+        if is_protected != (protection != Protection::None) {
+            return Err(ImportError::Damaged);
+        }
         from.finish().map(|()| Self { protection, channel })
     }
 
