@@ -1,0 +1,19 @@
+//! Any CHALLENGE, to clients of any policy: what they answer was offered by both sides, meets all
+//! demands and proves the password; and if they refuse, it is for the peer's fault.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ntlm_fuzz::exchange::{Answer, assert_peers_fault};
+use ntlm_fuzz::knobs::ClientKnobs;
+
+fuzz_target!(|input: (ClientKnobs, bool, &[u8])| {
+    let (knobs, is_datagram, challenge) = input;
+    match Answer::to(challenge, &knobs, is_datagram) {
+        Err(error) => assert_peers_fault(error, knobs.is_misused(), knobs.lacks()),
+        Ok(answer) => {
+            answer.assert_both_offered_it();
+            answer.assert_demands_are_met();
+            answer.assert_it_proves_the_password();
+        }
+    }
+});

@@ -1,0 +1,17 @@
+//! Any NT response: its length tells what it is, and an NTLMv2 response can be written anew.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ntlm::wire::NtResponse;
+use ntlm_fuzz::codec::{assert_located, assert_pairs_agree, assert_written_anew};
+
+fuzz_target!(|bytes: &[u8]| match NtResponse::parse(bytes) {
+    Err(error) => assert_located(error, bytes),
+    Ok(NtResponse::Empty) => assert!(bytes.is_empty()),
+    Ok(NtResponse::V1(response)) => assert_eq!(response, bytes),
+    Ok(NtResponse::V2(response)) => {
+        assert_eq!([&response.proof()[..], response.blob()].concat(), bytes);
+        assert_pairs_agree(response.target_info());
+        assert_written_anew(response);
+    }
+});

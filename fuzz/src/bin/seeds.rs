@@ -1,0 +1,195 @@
+//! Writes the first corpora into `corpus/`, of the published values, transcripts, hostile messages
+//! and certificates of `tests/data`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arbitrary::Arbitrary;
+use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::server::Names;
+use ntlm::wire::{Authenticate, Challenge, Message, NegotiateFlags};
+use ntlm::{Client, Credentials, Exported, Server, Session};
+use ntlm_fuzz::environment::Fixed;
+use ntlm_fuzz::knobs::{ClientKnobs, ServerKnobs};
+use serde_json::Value;
+
+fn main() -> io::Result<()> {
+    let (messages, certificates) = (messages()?, certificates()?);
+    for message in &messages {
+        write("inspect", message)?;
+        write("text", message)?;
+        match Message::parse(message) {
+            Ok(Message::Negotiate(_)) => write_negotiate(message)?,
+            Ok(Message::Challenge(parts)) => write_challenge(message, parts)?,
+            Ok(Message::Authenticate(parts)) => write_authenticate(message, parts)?,
+            // What is hostile is for all of them.
+            Err(_) => {
+                write("negotiate", message)?;
+                write("challenge", message)?;
+                write("authenticate", message)?;
+            }
+        }
+    }
+    for certificate in &certificates {
+        write("certificate", certificate)?;
+    }
+    for export in exports() {
+        write("import", export.as_bytes())?;
+    }
+    for target in ["session", "datagram", "http_headers", "masked", "tampered"] {
+        write_streams(target, &messages)?;
+    }
+    Ok(())
+}
+
+fn write_negotiate(message: &[u8]) -> io::Result<()> {
+    write("negotiate", message)?;
+    for knobs in knobs::<ServerKnobs>() {
+        write("server_challenge", &[&knobs[..], &[0], message].concat())?;
+    }
+    Ok(())
+}
+
+fn write_challenge(message: &[u8], parts: Challenge<'_>) -> io::Result<()> {
+    write("challenge", message)?;
+    if let Some(pairs) = parts.target_info {
+        write("av_pairs", pairs.as_bytes())?;
+    }
+    for knobs in knobs::<ClientKnobs>() {
+        for is_datagram in [0, 1] {
+            write("client_respond", &[&knobs[..], &[is_datagram], message].concat())?;
+        }
+    }
+    Ok(())
+}
+
+fn write_authenticate(message: &[u8], parts: Authenticate<'_>) -> io::Result<()> {
+    write("authenticate", message)?;
+    write("ntlmv2_response", parts.nt_response.as_bytes())?;
+    for name in [parts.user, parts.domain, parts.workstation] {
+        write("text", name)?;
+    }
+    for knobs in knobs::<ServerKnobs>() {
+        for is_datagram in [0, 1] {
+            // Connectionless or not, the way to verify, and the flags of the NEGOTIATE.
+            let attempt = [&[is_datagram][..], &[0; 8], message].concat();
+            write("server_read", &[&knobs[..], &attempt].concat())?;
+        }
+    }
+    Ok(())
+}
+
+/// Targets that take lists read any bytes as one. These are cut from the messages, so that the same
+/// seeds are written each time.
+fn write_streams(target: &str, messages: &[Vec<u8>]) -> io::Result<()> {
+    let all = messages.concat();
+    let longest = 2048;
+    for (number, stream) in all.chunks(longest).take(32).enumerate() {
+        let knobs = vec![0; number * 4];
+        write(target, &[&knobs[..], stream].concat())?;
+    }
+    Ok(())
+}
+
+/// The default policy, and some in which all knobs are alike.
+fn knobs<T: for<'a> Arbitrary<'a>>() -> [Vec<u8>; 4] {
+    let (least, most) = T::size_hint(0);
+    assert_eq!(Some(least), most, "knobs have a fixed number of bytes");
+    [0, 1, 2, 3].map(|knob| vec![knob; least])
+}
+
+/// All messages of the test data, each once.
+fn messages() -> io::Result<Vec<Vec<u8>>> {
+    let mut files = vec![data("vectors.json"), data("hostile.json")];
+    for entry in fs::read_dir(data("transcripts"))? {
+        files.push(entry?.path());
+    }
+    let mut messages = Vec::new();
+    for file in files {
+        collect(&serde_json::from_slice(&fs::read(file)?)?, &mut messages);
+    }
+    messages.sort();
+    messages.dedup();
+    Ok(messages)
+}
+
+/// The strings of hexadecimal digits under the names that messages have.
+fn collect(value: &Value, messages: &mut Vec<Vec<u8>>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| collect(value, messages)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let names = ["message", "negotiate", "challenge", "authenticate", "token"];
+                let digits = value.as_str().filter(|_| names.contains(&name.as_str()));
+                match digits.and_then(unhex) {
+                    Some(message) => messages.push(message),
+                    None => collect(value, messages),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// States on their way to another process: before the last message, before the session, and of
+/// sessions of all kinds that have protected some messages or none.
+fn exports() -> Vec<Exported> {
+    let server = || Server::new(Names::member("FILES", "EXAMPLE"));
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
+    let environment = &mut Fixed::default();
+    let (negotiate, await_challenge) = client.initiate().expect("nothing is blocked");
+    let (challenge, handshake) =
+        server().challenge(&negotiate, environment).expect("it grants all");
+    let response = await_challenge.respond(&challenge, environment).expect("it takes all");
+    let mut exports = vec![handshake.export(), response.keys.export()];
+    for flags in [0xe208_8235, 0xa208_8235, 0x6200_8215, 0x0208_8215, 0x8205, 0x205] {
+        for messages in 0..3 {
+            let key = ExportedSessionKey::from([7; 16]);
+            let flags = NegotiateFlags::from_bits_retain(flags);
+            let mut session = Session::new(flags, &key, Side::Client);
+            for _ in 0..messages {
+                // Where it is not negotiated, the session stays as it was.
+                let _ = session.sign(b"message");
+            }
+            exports.push(session.export());
+        }
+    }
+    exports
+}
+
+fn certificates() -> io::Result<Vec<Vec<u8>>> {
+    let mut certificates = Vec::new();
+    for entry in fs::read_dir(data("certificates"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "der") {
+            certificates.push(fs::read(path)?);
+        }
+    }
+    certificates.sort();
+    Ok(certificates)
+}
+
+/// Writes a seed under a name that follows from its content.
+fn write(target: &str, seed: &[u8]) -> io::Result<()> {
+    use sha2::{Digest, Sha256};
+    let folder = root().join("corpus").join(target);
+    fs::create_dir_all(&folder)?;
+    let hash = Sha256::digest(seed);
+    let name: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    fs::write(folder.join(format!("seed-{name}")), seed)
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    pairs.map(byte).collect()
+}
+
+fn data(name: &str) -> PathBuf {
+    root().join("../tests/data").join(name)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,87 @@
+//! A message that parses can be written, and is the same then.
+
+use core::fmt::Debug;
+
+use ntlm::wire::{
+    Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, ClientChallenge, Error, Negotiate,
+    Ntlmv2Response,
+};
+
+/// What all three messages can do.
+pub trait Codec<'a>: Sized + Debug + PartialEq {
+    fn parse(bytes: &'a [u8]) -> Result<Self, Error>;
+    fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error>;
+    fn encoded_len(&self) -> usize;
+}
+
+macro_rules! codec {
+    ($($message:ident)*) => {$(
+        impl<'a> Codec<'a> for $message<'a> {
+            fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+                $message::parse(bytes)
+            }
+
+            fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+                $message::emit(self, out)
+            }
+
+            fn encoded_len(&self) -> usize {
+                $message::encoded_len(self)
+            }
+        }
+    )*};
+}
+
+codec! { Negotiate Challenge Authenticate }
+
+/// Writes a message behind other bytes, which stay as they are.
+pub fn emitted<'a>(message: &impl Codec<'a>) -> Vec<u8> {
+    let mut out = b"before".to_vec();
+    message.emit(&mut out).expect("what was parsed can be written");
+    assert_eq!(out.len(), 6 + message.encoded_len());
+    assert!(out.starts_with(b"before"));
+    out.split_off(6)
+}
+
+/// An error tells a byte of the message, or its end.
+pub fn assert_located(error: Error, bytes: &[u8]) {
+    assert!(error.offset() <= bytes.len(), "{error} in {} bytes", bytes.len());
+}
+
+/// The same list, built pair by pair.
+pub fn rebuilt(pairs: AvPairs<'_>) -> AvPairsBuf {
+    let mut list = AvPairsBuf::default();
+    for (id, value) in pairs {
+        list.push(id, value).expect("what was parsed can be written");
+    }
+    list
+}
+
+/// A list that parses has no pair whose meaning cannot be read, and none with a name twice.
+pub fn assert_pairs_agree(pairs: AvPairs<'_>) {
+    for (id, value) in pairs {
+        let is_once = || pairs.iter().filter(|(other, _)| *other == id).count() == 1;
+        assert!(id.name().is_none() || is_once(), "{id} is there twice");
+        let is_same = match id {
+            _ if id.is_text() => pairs.text(id).is_some_and(|text| text.to_utf16le() == value),
+            AvId::FLAGS => pairs.flags().bits().to_le_bytes() == value,
+            AvId::TIMESTAMP => {
+                pairs.timestamp().is_some_and(|time| time.ticks().to_le_bytes() == value)
+            }
+            AvId::CHANNEL_BINDINGS => pairs.channel_bindings().unwrap_or(&[0; 16]) == value,
+            AvId::SINGLE_HOST => pairs.single_host().is_some() == matches!(value.len(), 48 | 80),
+            _ => true,
+        };
+        assert!(is_same, "{id}: {value:?}");
+    }
+}
+
+/// An NTLMv2 response that is put together again from its parts says the same.
+pub fn assert_written_anew(read: Ntlmv2Response<'_>) {
+    let (time, client_challenge) = (read.time(), read.client_challenge());
+    let mut written = read.proof().to_vec();
+    ClientChallenge { time, client_challenge, target_info: read.target_info() }.emit(&mut written);
+    let again = Ntlmv2Response::parse(&written).expect("what was written parses");
+    assert_eq!((again.time(), again.client_challenge()), (time, client_challenge));
+    assert_eq!((again.target_info(), again.proof()), (read.target_info(), read.proof()));
+}

@@ -1,0 +1,29 @@
+//! What the fuzz targets share.
+//!
+//! A target says in a few lines what must hold; here is what it needs for that:
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`codec`] | a message that parses can be written, and is the same then |
+//! | [`datagram`] | both ends of a connectionless session, and any datagrams between them |
+//! | [`edit`] | what somebody in between does to a message |
+//! | [`environment`] | a clock that stands, and "random" bytes that count up |
+//! | [`exchange`] | an exchange with somebody in between |
+//! | [`handover`] | states that come from another process |
+//! | [`http`] | both sides of an HTTP connection, and what may come of them |
+//! | [`knobs`] | clients and servers with any policy |
+//! | [`mask`] | an AUTHENTICATE with any secrets |
+//! | [`model`] | which protected messages must be delivered, and which refused |
+//! | [`session`] | both ends of a session, and any operations on them |
+
+pub mod codec;
+pub mod datagram;
+pub mod edit;
+pub mod environment;
+pub mod exchange;
+pub mod handover;
+pub mod http;
+pub mod knobs;
+pub mod mask;
+pub mod model;
+pub mod session;
