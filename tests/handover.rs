@@ -249,6 +249,12 @@ fn an_exchange_is_answered_in_another_process() {
         lying[at] = 0xff;
         assert_eq!(server().import(&lying).unwrap_err(), ImportError::Damaged, "{at}");
     }
+    let longer = [bytes, b"\0"].concat();
+    assert_eq!(server().import(&longer).unwrap_err(), ImportError::Damaged);
+    let mut no_challenge = bytes.to_vec();
+    let place = bytes.windows(12).position(|place| place == b"NTLMSSP\0\x02\0\0\0").unwrap();
+    no_challenge[place] = b'X';
+    assert_eq!(server().import(&no_challenge).unwrap_err(), ImportError::Damaged);
 }
 
 #[test]

@@ -739,6 +739,16 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     assert_eq!(attempt(&key("bob", "EXAMPLE")), wrong);
     assert_eq!(attempt(&ResponseKey::from([0; 16])), wrong);
 
+    // A right proof is not all.
+    let environment = &mut Fixed::default();
+    let (mut sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
+    sent.authenticate[72] ^= 1;
+    let Claim::User(changed) = handshake.read(&sent.authenticate, environment).unwrap() else {
+        panic!("it has a name")
+    };
+    let denied = changed.with_response_key(&key("alice", "EXAMPLE")).unwrap_err();
+    assert_eq!(denied, Denied::Mic.into());
+
     let mut policy = permissive();
     policy.allow_lmv2_alone = true;
     let server = server().with_policy(policy);

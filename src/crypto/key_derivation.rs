@@ -185,15 +185,6 @@ impl SealingKey {
         Self::from(md5(&[self.expose(), &sequence.to_le_bytes()]))
     }
 
-    /// The key of 16 or 8 bytes; `None` for another length.
-    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        match (bytes.try_into(), bytes.try_into()) {
-            (Ok(full), _) => Some(Self(Bytes::Full(Secret::new(full)))),
-            (_, Ok(weakened)) => Some(Self(Bytes::Weakened(Secret::new(weakened)))),
-            _ => None,
-        }
-    }
-
     /// The 16 or 8 secret bytes. What is done with them is the caller's care.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

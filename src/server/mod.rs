@@ -165,12 +165,14 @@ impl Server {
     /// `channel_bindings`, `code_page`.
     ///
     /// # Errors
-    /// [`Error::Wire`] if `challenge` is no CHALLENGE.
+    /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows, [`Error::Wire`] if
+    /// `challenge` is no CHALLENGE.
     pub fn resume(
         &self,
         negotiate: Vec<u8>,
         challenge: Vec<u8>,
     ) -> Result<AwaitAuthenticate, Error> {
+        self.config.check_len(&negotiate)?;
         Challenge::parse(&challenge)?;
         let messages = Messages::new(&negotiate, &challenge);
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })

@@ -94,20 +94,11 @@ impl Cipher {
                 out.bytes(key.expose());
                 out.byte(side.number());
             }
-            Keys::Unmade(Recipe::Given(form, sealing_key)) => {
-                let key = sealing_key.expose();
-                // 16 or 8 bytes.
-                out.byte(if key.len() == 16 { 1 } else { 2 });
-                form.export(out);
-                out.bytes(key);
+            Keys::Unmade(recipe @ Recipe::Given(..)) => {
+                let (form, stream) = recipe.make();
+                export_made(&form, &stream, out);
             }
-            Keys::Made(form, stream) => {
-                out.byte(3);
-                form.export(out);
-                let (permutation, i, j) = stream.state();
-                out.bytes(permutation);
-                out.bytes(&[i, j]);
-            }
+            Keys::Made(form, stream) => export_made(form, stream, out),
         }
     }
 
@@ -124,13 +115,7 @@ impl Cipher {
                 ExportedSessionKey::from(from.array()?),
                 Side::from_number(from.byte()?).ok_or(ImportError::Damaged)?,
             )),
-            length @ (1 | 2) => {
-                let form = Form::import(from)?;
-                let key = from.bytes(if length == 1 { 16 } else { 8 })?;
-                let key = SealingKey::from_slice(key).ok_or(ImportError::Damaged)?;
-                Keys::Unmade(Recipe::Given(form, key))
-            }
-            3 => {
+            1 => {
                 let form = Form::import(from)?;
                 let permutation = Zeroizing::new(from.array()?);
                 let stream = KeyStream::from_state(&permutation, from.byte()?, from.byte()?);
@@ -293,6 +278,14 @@ impl Form {
     }
 }
 
+fn export_made(form: &Form, stream: &KeyStream, out: &mut Encoder) {
+    out.byte(1);
+    form.export(out);
+    let (permutation, i, j) = stream.state();
+    out.bytes(permutation);
+    out.bytes(&[i, j]);
+}
+
 /// Whether a signature can be that of the message with this number.
 fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> Result<(), Error> {
     if !signature.is_known_version() {
@@ -369,6 +362,27 @@ impl<'a> Checksum<'a> {
                 stream.apply(&mut number);
                 LegacySignature::new(checksum, number).into()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::Kind;
+
+    /// Whoever gets a direction that ended gets it with the reason.
+    #[test]
+    fn an_end_is_handed_over_as_what_it_was() {
+        for end in [Integrity::Exhausted, Integrity::Closed] {
+            let key = ExportedSessionKey::from([7; 16]);
+            let mut cipher = Cipher::derived(NegotiateFlags::PROTECTION, &key, Side::Client);
+            cipher.next = Err(end.into());
+            let mut out = Encoder::new(Kind::Session, 64);
+            cipher.export(&mut out);
+            let exported = out.finish();
+            let mut from = Decoder::new(Kind::Session, exported.as_bytes()).unwrap();
+            assert_eq!(Cipher::import(&mut from).unwrap().next, Err(end.into()));
         }
     }
 }
