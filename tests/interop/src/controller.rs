@@ -3,33 +3,61 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::process::wait_until;
 use crate::programs::{installed, interop_directory};
+
+/// How long one may take to get ready.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts it when no other runs, and waits until it is ready. It ends with its standard input, so
 /// when the test program does, however that ends.
+///
+/// A winbind that asked the domain before that answered takes it for offline for a long time: then
+/// another one is started.
 pub(crate) fn start(configuration: &Path, is_ready: impl Fn() -> bool) -> Child {
     // Winbind's socket lies there, which cannot be set.
     fs::create_dir_all("/run/samba").expect("the tests run as root");
     let output = configuration.with_extension("output");
+    for _ in 0..3 {
+        let mut samba = spawn(configuration, &output);
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let ended = samba.try_wait().expect("it can be waited for");
+            assert!(ended.is_none(), "samba ended: {:?}", fs::read_to_string(&output));
+            if CONTROLLER_PORTS.iter().all(|port| is_open(*port)) && is_ready() {
+                return samba;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        drop(samba.stdin.take());
+        samba.wait().expect("it can be waited for");
+    }
+    panic!("samba does not get ready: {:?}", fs::read_to_string(&output))
+}
+
+fn spawn(configuration: &Path, output: &Path) -> Child {
     // All its processes inherit the lock, so the last one frees it.
     let mut samba = installed("flock");
     samba.args(["--timeout", "300"]).arg(interop_directory().join("controller.lock"));
     samba.args(["sh", "-c", "echo locked; output=$1; shift; exec \"$@\" >\"$output\" 2>&1", "sh"]);
-    samba.arg(&output).arg(installed("samba").get_program());
+    samba.arg(output).arg(installed("samba").get_program());
     samba.args(["--interactive", "--no-process-group", "--configfile"]).arg(configuration);
     samba.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut samba = samba.spawn().unwrap_or_else(|error| panic!("samba: {error}"));
     let mut line = [0; "locked\n".len()];
     let locked = samba.stdout.take().expect("it is piped").read_exact(&mut line);
     assert!(locked.is_ok(), "somebody else's controller does not end");
-    wait_until(|| {
-        let ended = samba.try_wait().expect("it can be waited for");
-        assert!(ended.is_none(), "samba ended: {:?}", fs::read_to_string(&output));
-        is_ready().then_some(())
-    });
     samba
+}
+
+/// The endpoint mapper, LDAP and SMB.
+const CONTROLLER_PORTS: [u16; 3] = [135, 389, 445];
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
