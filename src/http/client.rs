@@ -284,10 +284,9 @@ impl ClientConnection {
 
 impl fmt::Debug for RequestHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = format_args!("[{} characters]", self.value.len());
         f.debug_struct("RequestHeader")
             .field("name", &self.name)
-            .field("value", &value)
+            .field("value", &format_args!("[{} characters]", self.value.len()))
             .field("body", &self.body)
             .field("connection", &self.connection)
             .finish()

@@ -112,8 +112,10 @@ impl<'a> Header<'a> {
 impl fmt::Debug for Header<'_> {
     /// Without the token, from which passwords can be guessed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = format_args!("[{} characters]", self.token.len());
-        f.debug_struct("Header").field("scheme", &self.scheme).field("token", &length).finish()
+        f.debug_struct("Header")
+            .field("scheme", &self.scheme)
+            .field("token", &format_args!("[{} characters]", self.token.len()))
+            .finish()
     }
 }
 

@@ -86,13 +86,13 @@ const KEY_EXCH: NegotiateFlags = NegotiateFlags::NEGOTIATE_KEY_EXCH;
 pub(super) const UNKNOWN: Header =
     Header { name: "NTLM message of unknown type", least: 12, parts: &[] };
 
-/// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs.
+/// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs; indented below the response.
 pub(super) const NTLMV2: &[(Range<usize>, &str)] = &[
-    (16..18, "RespType, HiRespType"),
-    (18..24, "Reserved"),
-    (24..32, "TimeStamp"),
-    (32..40, "ChallengeFromClient"),
-    (40..44, "Reserved"),
+    (16..18, "  RespType, HiRespType"),
+    (18..24, "  Reserved"),
+    (24..32, "  TimeStamp"),
+    (32..40, "  ChallengeFromClient"),
+    (40..44, "  Reserved"),
 ];
 
 impl Kind {

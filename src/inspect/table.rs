@@ -129,8 +129,11 @@ impl<'a> Table<'a, '_, '_> {
                     () if is_outside => ", outside the message",
                     () => "",
                 };
-                let name = format_args!("{name}Fields");
-                self.line(range, name, format_args!("{length} bytes at {offset}{remark}"))
+                self.line(
+                    range,
+                    format_args!("{name}Fields"),
+                    format_args!("{length} bytes at {offset}{remark}"),
+                )
             }
         }
     }
@@ -182,11 +185,10 @@ impl<'a> Table<'a, '_, '_> {
         for (part, name) in NTLMV2 {
             let part = within(part);
             let bytes = self.token.get(part.clone()).filter(|_| part.end <= range.end);
-            let indented = format_args!("  {name}");
             match bytes {
-                None => return self.missing(part, indented),
-                Some(bytes) if *name == "TimeStamp" => self.line(part, indented, Time(bytes))?,
-                Some(bytes) => self.line(part, indented, Hex(bytes))?,
+                None => return self.missing(part, name),
+                Some(bytes) if name.ends_with("TimeStamp") => self.line(part, name, Time(bytes))?,
+                Some(bytes) => self.line(part, name, Hex(bytes))?,
             }
         }
         self.av_pairs(range.start + 44..range.end)
