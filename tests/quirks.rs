@@ -4,16 +4,21 @@
 
 mod common;
 
-use common::{Fields, Fixed, NOW, data, hex, ntlmv2_without_mic, read_json, unhex, vector};
-use ntlm::crypto::{ExportedSessionKey, NtHash, ResponseKey, Side};
-use ntlm::error::Denied;
-use ntlm::server::{Accepted, Claim, Names, Policy};
+use common::{Fields, Fixed, NOW, array, data, hex, ntlmv2_without_mic, read_json, unhex, vector};
+use ntlm::crypto::{
+    ExportedSessionKey, KeyExchangeKey, LmHash, NtHash, ResponseKey, SealingKey, Side, primitives,
+};
+use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
+use ntlm::server::{Accepted, Claim, Names, Policy, VerifyUser};
 use ntlm::session::Protection;
 use ntlm::wire::{
     Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NegotiateFlags, NtResponse, Signature,
     Version,
 };
-use ntlm::{Client, Credentials, Error, LmCompatibility, Server, Session, client};
+use ntlm::{
+    Ascii, Binding, Client, Credentials, Error, LmCompatibility, ResponseKind, Server, Session,
+    Text, TextError, UserName, client,
+};
 use serde_json::Value;
 
 fn alice() -> Client {
@@ -58,6 +63,14 @@ fn short_and_odd_first_messages_get_a_challenge() {
         "4558414d504c45",
     ));
     assert!(server.challenge(&libntlm, &mut Fixed::default()).is_ok());
+    // Heimdal puts UTF-16 there, Cyrus SASL, curl, wget and browsers leave the version out.
+    for quirk in all_recorded() {
+        let Some(negotiate) = quirk.bytes("negotiate").filter(|bytes| !bytes.is_empty()) else {
+            continue;
+        };
+        let result = server.challenge(&negotiate, &mut Fixed::default());
+        assert!(result.is_ok(), "{}: {result:?}", quirk["id"]);
+    }
 }
 
 /// Very old servers end before `TargetInfo` or `Version`; exim says neither flag nor list.
@@ -144,26 +157,29 @@ fn single_host_data_of_any_length_means_nothing() {
     }
 }
 
-/// Many clients leave room for a MIC that they do not send (Samba and pyspnego with NTLMv1).
+/// Many clients leave room for a MIC that they do not send (Samba and pyspnego with NTLMv1). What
+/// stands there counts if the proof says that it is one (3.2.5.1.2).
 #[test]
-fn a_zero_mic_that_nobody_announced_is_not_looked_at() {
-    let environment = &mut Fixed::default();
-    let (negotiate, _) = alice().initiate().unwrap();
-    let server = server();
-    let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-    let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
-    let mut pairs = AvPairsBuf::default();
-    for (id, value) in info {
-        pairs.push(id, value).unwrap();
+fn a_mic_that_nobody_announced_is_not_looked_at() {
+    for mic in [[0; 16], [7; 16]] {
+        let environment = &mut Fixed::default();
+        let (negotiate, _) = alice().initiate().unwrap();
+        let server = server();
+        let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
+        let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
+        let mut pairs = AvPairsBuf::default();
+        for (id, value) in info {
+            pairs.push(id, value).unwrap();
+        }
+        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
+        let mut message = Authenticate::parse(&bytes).unwrap();
+        message.version = Some(Default::default());
+        message.mic = Some(mic);
+        let mut with_room = Vec::new();
+        message.emit(&mut with_room).unwrap();
+        let claim = handshake.read(&with_room, environment).unwrap();
+        assert!(!common::accept(claim, "secret").unwrap().mic_checked);
     }
-    let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
-    let mut message = Authenticate::parse(&bytes).unwrap();
-    message.version = Some(Default::default());
-    message.mic = Some([0; 16]);
-    let mut with_room = Vec::new();
-    message.emit(&mut with_room).unwrap();
-    let claim = handshake.read(&with_room, environment).unwrap();
-    assert!(!common::accept(claim, "secret").unwrap().mic_checked);
 }
 
 /// An AUTHENTICATE with a right response and, at 64 (without a version) or 72, a right MIC.
@@ -275,61 +291,114 @@ fn a_list_of_many_pairs_is_read_once() {
     assert_eq!(response.target_info().iter().count(), 16_001, "and the target name");
 }
 
-/// Alice logs in to us as a real client did, whatever the response.
-fn quirk(id: &str) -> (Result<Accepted, Error>, Value) {
-    let quirks = read_json(&data("quirks.json"));
-    let quirk = quirks.as_array().unwrap().iter().find(|quirk| quirk["id"] == id).unwrap().clone();
-    let message = |name| unhex(quirk.text(name).unwrap());
-    let (challenge, authenticate) = (message("challenge"), message("authenticate"));
+/// What was recorded when real peers met us.
+fn all_recorded() -> Vec<Value> {
+    read_json(&data("quirks.json")).as_array().unwrap().clone()
+}
+
+fn recorded(id: &str) -> Value {
+    let mut quirks = all_recorded().into_iter();
+    quirks.find(|quirk| quirk["id"] == id).unwrap_or_else(|| panic!("nothing of {id}"))
+}
+
+/// The message of a client that was recorded.
+fn sent(quirk: &Value) -> Vec<u8> {
+    quirk.bytes("authenticate").unwrap()
+}
+
+/// A policy that lets in who knows the password, whatever the response.
+fn permissive() -> Policy {
     let mut policy = Policy::default();
     policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     policy.require_when_protected = Default::default();
+    policy
+}
+
+/// A real client comes again as it did, with or without a NEGOTIATE.
+fn claim(quirk: &Value, policy: Policy) -> Result<VerifyUser, Error> {
+    let challenge = quirk.bytes("challenge").unwrap();
+    let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
+    let environment = &mut Fixed::at(info.timestamp().unwrap());
     let server = server().with_policy(policy);
-    let handshake = server.resume(message("negotiate"), challenge.clone()).unwrap();
-    let now = Challenge::parse(&challenge).unwrap().target_info.unwrap().timestamp().unwrap();
-    let claim = handshake.read(&authenticate, &mut Fixed::at(now)).unwrap();
-    let Claim::User(claim) = claim else { panic!("it has a name") };
-    let accepted = match claim.claimed_user().user().to_string().as_str() {
-        "alice" => claim.with_nt_hash(&NtHash::of_password("correct horse")),
+    let handshake = server.resume(quirk.bytes("negotiate").unwrap(), challenge.clone())?;
+    match handshake.read(&sent(quirk), environment)? {
+        Claim::User(claim) => Ok(claim),
+        claim => panic!("it has a name: {claim:?}"),
+    }
+}
+
+/// Alice logs in as a real client did; nobody else is known.
+fn log_in(quirk: &Value) -> Result<Accepted, Error> {
+    let claim = claim(quirk, permissive())?;
+    match claim.claimed_user().user().to_string().as_str() {
+        "alice" => claim.with_nt_hash(&NtHash::of_password(PASSWORD)),
         _ => Err(claim.deny(Denied::UnknownUser)),
-    };
-    (accepted, quirk)
+    }
+}
+
+const PASSWORD: &str = "correct horse";
+const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+const SEAL: NegotiateFlags = NegotiateFlags::NEGOTIATE_SEAL;
+
+/// The session of one side, with these flags and the recorded key.
+fn session(quirk: &Value, flags: NegotiateFlags, side: Side) -> Session {
+    let key = ExportedSessionKey::from(array::<16>(quirk, "exported_session_key"));
+    Session::new(flags, &key, side)
+}
+
+/// Reads a signature and what stands behind it.
+fn unseal(session: &mut Session, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut message = sealed[16..].to_vec();
+    session.unseal(&mut message, &Signature::try_from(&sealed[..16]).unwrap()).map(|()| message)
 }
 
 /// impacket 0.13.1 keeps 56 bits that were not granted, and seals with them; Samba 4.17.12 takes
-/// extended session security for granted with NTLMv2, and seals with it. What counts is what both
-/// said ([MS-NLMP] 3.1.5.2.1 has the client choose among the server's flags): the key is the same,
-/// and the sealed messages are not, so they are refused.
+/// extended session security for granted with NTLMv2, and seals with it; WinPR 2.11.7 seals with
+/// 128 bits and extended session security, whatever was negotiated. What counts is what both said
+/// ([MS-NLMP] 3.1.5.2.1 has the client choose among the server's flags): the key is the same, and
+/// the sealed messages are not, so they are refused.
 #[test]
 fn flags_that_were_not_granted_are_not_used() {
     for (id, flag) in [
         ("impacket-keeps-56", NegotiateFlags::NEGOTIATE_56),
-        ("samba-assumes-extended", NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY),
+        ("samba-assumes-extended", EXTENDED),
+        ("winpr-assumes-128", NegotiateFlags::NEGOTIATE_128),
+        ("winpr-assumes-extended", EXTENDED),
     ] {
-        let (accepted, quirk) = quirk(id);
-        let sent = unhex(quirk.text("authenticate").unwrap());
-        assert!(Authenticate::parse(&sent).unwrap().flags.unwrap().contains(flag), "{id}");
-        let keys = accepted.unwrap().keys;
+        let quirk = recorded(id);
+        let message = sent(&quirk);
+        assert!(Authenticate::parse(&message).unwrap().flags.unwrap().contains(flag), "{id}");
+        let keys = log_in(&quirk).unwrap().keys;
         assert!(!keys.flags().contains(flag), "{id}");
         assert_eq!(hex(keys.exported_session_key()), quirk.text("exported_session_key").unwrap());
 
-        let key = ExportedSessionKey::from(*keys.exported_session_key());
-        let sealed = unhex(quirk.text("sealed_hello").unwrap());
-        let opens = |flags| {
-            let mut message = sealed[16..].to_vec();
-            let signature = Signature::try_from(&sealed[..16]).unwrap();
-            let mut session = Session::new(flags, &key, Side::Server);
-            session.unseal(&mut message, &signature).map(|()| message)
-        };
+        let sealed = quirk.bytes("sealed_hello").unwrap();
+        let opens = |flags| unseal(&mut session(&quirk, flags, Side::Server), &sealed);
         assert_eq!(opens(keys.flags() | flag).unwrap(), b"hello", "{id}");
         assert!(matches!(opens(keys.flags()), Err(Error::Integrity(_))), "{id}");
     }
 }
 
-/// WinPR 2.11.7 makes its MIC with a key of its own where none was exchanged.
+/// WinPR 2.11.7 as a server encrypts the checksum as if the session key had been exchanged
+/// (3.4.4.2), though neither side said so.
+#[test]
+fn checksums_are_encrypted_only_where_keys_were_exchanged() {
+    let quirk = recorded("winpr-assumes-key-exchange");
+    // Both ends agree on these.
+    let keys = log_in(&quirk).unwrap().keys;
+    assert_eq!(*keys.exported_session_key(), array(&quirk, "exported_session_key"));
+    let flags = keys.flags();
+    let sealed = quirk.bytes("sealed_hello").unwrap();
+    let opens = |flags| unseal(&mut session(&quirk, flags, Side::Client), &sealed);
+    assert!(matches!(opens(flags), Err(Error::Integrity(_))), "{flags}");
+    assert_eq!(opens(flags | NegotiateFlags::NEGOTIATE_KEY_EXCH).unwrap(), b"hello");
+}
+
+/// WinPR 2.11.7 makes its MIC with a key of its own where none was exchanged; it is made with the
+/// exported session key (3.1.5.1.2).
 #[test]
 fn a_mic_made_with_another_key_is_refused_without_key_exchange_too() {
-    let (denied, _) = quirk("winpr-without-key-exchange");
+    let denied = log_in(&recorded("winpr-without-key-exchange"));
     assert!(matches!(denied, Err(Error::Denied(Denied::Mic))), "{denied:?}");
 }
 
@@ -339,7 +408,471 @@ fn a_mic_made_with_another_key_is_refused_without_key_exchange_too() {
 #[test]
 fn names_in_another_character_set_than_the_challenges_are_unknown() {
     for id in ["winpr-utf16-after-oem", "libntlm-utf16-after-oem"] {
-        let (denied, _) = quirk(id);
+        let quirk = recorded(id);
+        let claimed = claim(&quirk, permissive()).unwrap();
+        assert_eq!(claimed.claimed_user().user().to_string(), "a\0l\0i\0c\0e\0", "{id}");
+        let denied = log_in(&quirk);
         assert!(matches!(denied, Err(Error::Denied(Denied::UnknownUser))), "{id}: {denied:?}");
     }
+}
+
+/// wget 1.21.3 does the same the right way (2.2.2.5): its flags say UNICODE, and its names are
+/// those of the CHALLENGE's OEM character set.
+#[test]
+fn names_in_the_challenges_character_set_are_read_whatever_the_client_says() {
+    let quirk = recorded("wget-oem");
+    let message = sent(&quirk);
+    let says = Authenticate::parse(&message).unwrap().flags.unwrap();
+    assert!(says.contains(NegotiateFlags::NEGOTIATE_UNICODE));
+    let accepted = log_in(&quirk).unwrap();
+    assert_eq!(accepted.user, Some(UserName::new("alice", "EXAMPLE")));
+    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv1));
+}
+
+/// gss-ntlmssp 1.2.0, pyspnego 0.12.4, impacket 0.13.1 and ntlm-auth 1.5.0 take `GROSS` for the
+/// upper case of `groß`. Windows and Samba upper-case each character on its own (3.3.2), so that
+/// `ß` stays, and refuse these clients as we do.
+#[test]
+fn the_upper_case_of_a_sharp_s_is_no_double_s() {
+    assert_eq!(Text::from("groß").to_uppercase(), Text::from("GROß"));
+    for id in ["gss-ntlmssp-gross", "pyspnego-gross", "impacket-gross", "ntlm-auth-gross"] {
+        let quirk = recorded(id);
+        let claim = claim(&quirk, permissive()).unwrap();
+        assert_eq!(claim.claimed_user(), &UserName::new("groß", "EXAMPLE"), "{id}");
+        let nt_hash = NtHash::of_password(PASSWORD);
+        let denied = claim.with_nt_hash(&nt_hash);
+        assert_eq!(denied.unwrap_err(), Denied::WrongPassword.into(), "{id}");
+
+        let (challenge, message) = (quirk.bytes("challenge").unwrap(), sent(&quirk));
+        let server_challenge = Challenge::parse(&challenge).unwrap().server_challenge;
+        let NtResponse::V2(response) = Authenticate::parse(&message).unwrap().nt_response else {
+            panic!("{id}: not NTLMv2")
+        };
+        let proof = |user: &str| {
+            let key = ResponseKey::new(&nt_hash, &user.into(), &"EXAMPLE".into());
+            key.ntlmv2_proof(&server_challenge, response.blob())
+        };
+        assert_eq!(proof("GROSS"), *response.proof(), "{id}");
+        assert_ne!(proof("groß"), *response.proof(), "{id}");
+    }
+}
+
+/// Where nothing is protected, the clients of Samba 4.17.12 and ntlm-auth 1.5.0 exchange a key all
+/// the same; pyspnego 0.12.4 says so, but sends one byte of zero (3.1.5.1.2 has none); and
+/// gss-ntlmssp 1.2.0 does not say so, but sends 16 of them. Each has the key that we have then.
+#[test]
+fn a_key_exchange_that_protects_nothing_yields_the_clients_key() {
+    for (id, says_so, length) in [
+        ("samba-unprotected", true, 16),
+        ("ntlm-auth-unprotected", true, 16),
+        ("pyspnego-unprotected", true, 1),
+        ("gss-ntlmssp-unprotected", false, 16),
+    ] {
+        let quirk = recorded(id);
+        // The length in the descriptor of EncryptedRandomSessionKey.
+        assert_eq!(sent(&quirk)[52..54], [length, 0], "{id}");
+        let keys = log_in(&quirk).unwrap().keys;
+        assert_eq!(keys.flags().contains(NegotiateFlags::NEGOTIATE_KEY_EXCH), says_so, "{id}");
+        assert_eq!(keys.protection(), Protection::None, "{id}");
+        let theirs = quirk.text("exported_session_key").unwrap();
+        assert_eq!(hex(keys.exported_session_key()), theirs, "{id}");
+    }
+}
+
+/// gss-ntlmssp 1.2.0 signs datagrams as 3.4 has it: the key of a message is made of the sealing key
+/// and the message's number. But it encrypts a message before it makes that key, with what is left
+/// of the stream before: at first the sealing key's own, then that of the last message, of which
+/// the checksum took 8 bytes. So its signatures are understood, and what it seals is not.
+#[test]
+fn datagrams_that_are_encrypted_before_their_key_is_made_are_refused() {
+    let quirk = recorded("gss-ntlmssp-datagrams");
+    let keys = log_in(&quirk).unwrap().keys;
+    let (flags, key) = (keys.flags(), array::<16>(&quirk, "exported_session_key"));
+    assert_eq!(*keys.exported_session_key(), key);
+    let session = keys.into_datagram_session().unwrap();
+    let sealing_key = SealingKey::derive(flags, &ExportedSessionKey::from(key), Side::Client);
+    let stream =
+        |key: &SealingKey| primitives::rc4k(key.expose().try_into().unwrap(), &[0; 16]).to_vec();
+    let mut left = stream(&sealing_key);
+    let mut sealed_ones = 0;
+    for datagram in quirk["datagrams"].as_array().unwrap() {
+        let sequence = u32::try_from(datagram["sequence"].as_u64().unwrap()).unwrap();
+        let text = datagram.bytes("plaintext").unwrap();
+        let key_of_message = sealing_key.for_message(sequence);
+        if let Some(signature) = datagram.bytes("signature") {
+            let signature = Signature::try_from(&signature[..]).unwrap();
+            assert_eq!(session.verify(sequence, &text, &signature), Ok(()), "{datagram}");
+        } else {
+            sealed_ones += 1;
+            let sealed = datagram.bytes("sealed").unwrap();
+            let (signature, ciphertext) = sealed.split_at(16);
+            let signature = Signature::try_from(signature).unwrap();
+            let refused = session.unseal(sequence, &mut ciphertext.to_vec(), &signature);
+            assert_eq!(refused, Err(Integrity::Checksum.into()), "{datagram}");
+            let decrypted: Vec<_> = left.iter().zip(ciphertext).map(|(a, b)| a ^ b).collect();
+            assert_eq!(decrypted, text, "{datagram}");
+            // Its checksum is that of the text, encrypted with the key of the message.
+            assert_eq!(session.verify(sequence, &text, &signature), Ok(()), "{datagram}");
+        }
+        left = stream(&key_of_message).split_off(8);
+    }
+    assert!(sealed_ones > 1);
+}
+
+/// Samba 4.17.12 seals over LDAP where SIGN alone was negotiated, and reads what is sealed; and
+/// gss-ntlmssp 1.2.0 and pyspnego 0.12.4 seal there in what they call "wrap". A session of what was
+/// negotiated does not read that (3.4.3), one with SEAL added does.
+#[test]
+fn what_is_sealed_where_signing_was_negotiated_is_read_with_seal_added() {
+    let ldap = recorded("samba-ldap-signed");
+    let keys = log_in(&ldap).unwrap().keys;
+    assert_eq!(*keys.exported_session_key(), array(&ldap, "exported_session_key"));
+    assert_eq!(keys.protection(), Protection::Sign);
+    let flags = keys.flags();
+    let answer = ldap.bytes("sealed_answer").unwrap();
+    let refused = unseal(&mut session(&ldap, flags, Side::Client), &answer);
+    assert_eq!(refused, Err(Misuse::NotNegotiated.into()));
+    let answer = unseal(&mut session(&ldap, flags | SEAL, Side::Client), &answer).unwrap();
+    assert!(answer.windows(17).any(|part| part == b"DC=example,DC=com"));
+    // What it took: a search for that.
+    let request = ldap.bytes("sealed_request").unwrap();
+    let request = unseal(&mut session(&ldap, flags | SEAL, Side::Server), &request).unwrap();
+    assert!(request.windows(20).any(|part| part == b"defaultNamingContext"));
+
+    for id in ["gss-ntlmssp-wraps-signed", "pyspnego-wraps-signed"] {
+        let quirk = recorded(id);
+        let keys = log_in(&quirk).unwrap().keys;
+        let (flags, key) = (keys.flags(), ExportedSessionKey::from(*keys.exported_session_key()));
+        let wrapped = quirk.bytes("wrapped_hello").unwrap();
+        let opens = |flags| unseal(&mut Session::new(flags, &key, Side::Server), &wrapped);
+        assert_eq!(opens(flags), Err(Misuse::NotNegotiated.into()), "{id}");
+        assert_eq!(opens(flags | SEAL).unwrap(), b"hello", "{id}");
+    }
+}
+
+/// Everywhere else Samba 4.17.12 puts the signature in front of the message as it is (3.4.2).
+#[test]
+fn what_is_wrapped_in_clear_where_signing_was_negotiated_is_verified() {
+    let quirk = recorded("samba-wraps-signed");
+    let wrapped = quirk.bytes("wrapped_hello").unwrap();
+    let (signature, message) = wrapped.split_at(16);
+    assert_eq!(message, b"hello");
+    let mut session = log_in(&quirk).unwrap().keys.into_session().unwrap();
+    session.verify(message, &Signature::try_from(signature).unwrap()).unwrap();
+}
+
+/// Samba 4.17.12 with `send_nt_response=no` sends an NT response all the same, and a right one. But
+/// it encrypts the session key with one made of the LM hash, as if REQUEST_NON_NT_SESSION_KEY had
+/// been negotiated (3.4.5.1), which its own server does not know either: it is let in, and the two
+/// have different keys.
+#[test]
+fn a_key_made_of_the_lm_hash_without_saying_so_is_another() {
+    let quirk = recorded("samba-without-nt-response");
+    let message = sent(&quirk);
+    let message = Authenticate::parse(&message).unwrap();
+    let accepted = log_in(&quirk).unwrap();
+    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv1));
+    let theirs = array::<16>(&quirk, "exported_session_key");
+    assert_ne!(*accepted.keys.exported_session_key(), theirs);
+    let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&lm_hash.expose()[..8]);
+    let encrypted = message.encrypted_random_session_key.try_into().unwrap();
+    assert_eq!(*KeyExchangeKey::from(key).decrypt(encrypted).expose(), theirs);
+}
+
+/// Samba 4.17.12 with `allow_lm_key=yes` agrees on LM_KEY and the session key, but seals with
+/// another key than 3.4.5.3 makes of it.
+#[test]
+fn what_is_sealed_with_another_lm_key_is_refused() {
+    let quirk = recorded("samba-lm-key");
+    let claim = claim(&quirk, permissive()).unwrap();
+    let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
+    let keys = claim.with_hashes(&NtHash::of_password(PASSWORD), lm_hash.as_ref()).unwrap().keys;
+    assert!(keys.flags().contains(NegotiateFlags::NEGOTIATE_LM_KEY));
+    assert_eq!(*keys.exported_session_key(), array(&quirk, "exported_session_key"));
+    let sealed = quirk.bytes("sealed_hello").unwrap();
+    let refused = unseal(&mut keys.into_session().unwrap(), &sealed);
+    assert_eq!(refused, Err(Integrity::Checksum.into()));
+}
+
+/// The server of gss-ntlmssp 1.2.0 lets these two in: it does not compare an NTLMv1 response with
+/// extended session security (3.3.1). Its key in the second exchange is not the client's.
+#[test]
+fn a_wrong_password_is_refused_where_a_peer_does_not_look() {
+    let right = recorded("gss-ntlmssp-right-password");
+    let accepted = log_in(&right).unwrap();
+    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+    let theirs = array(&right, "exported_session_key");
+    assert_eq!(*accepted.keys.exported_session_key(), theirs);
+
+    let wrong = recorded("gss-ntlmssp-wrong-password");
+    assert_eq!(log_in(&wrong).unwrap_err(), Denied::WrongPassword.into());
+    // It was a response, but of another password.
+    let claim = claim(&wrong, permissive()).unwrap();
+    let keys = claim.with_nt_hash(&NtHash::of_password("battery staple")).unwrap().keys;
+    assert_ne!(*keys.exported_session_key(), array(&wrong, "exported_session_key"));
+}
+
+/// Without extended session security there is one key stream and one counter for both directions
+/// (3.4). ntlm-auth 1.5.0 has one of each for either: what it says after our first message is not
+/// understood.
+#[test]
+fn a_second_key_stream_without_extended_session_security_is_not_understood() {
+    let quirk = recorded("ntlm-auth-two-key-streams");
+    let keys = || log_in(&quirk).unwrap().keys;
+    assert!(!keys().flags().contains(EXTENDED));
+    let (hello, again) =
+        (quirk.bytes("sealed_hello").unwrap(), quirk.bytes("sealed_again").unwrap());
+    let mut session = keys().into_session().unwrap();
+    assert_eq!(unseal(&mut session, &hello).unwrap(), b"hello");
+    session.seal(&mut b"answer".to_vec()).unwrap();
+    assert_eq!(unseal(&mut session, &again), Err(Integrity::Checksum.into()));
+    // Had we said nothing, it would go on.
+    let mut session = keys().into_session().unwrap();
+    assert_eq!(unseal(&mut session, &hello).unwrap(), b"hello");
+    assert_eq!(unseal(&mut session, &again).unwrap(), b"again");
+}
+
+/// Heimdal 7.8 logs in, but its signatures are not those of 3.4.4.2, and stand behind what it
+/// seals.
+#[test]
+fn signatures_of_another_making_are_refused() {
+    let quirk = recorded("heimdal-protects");
+    let accepted = log_in(&quirk).unwrap();
+    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+    let signature = quirk.bytes("signature_of_hello").unwrap();
+    let signature = Signature::try_from(&signature[..]).unwrap();
+    let mut session = accepted.keys.into_session().unwrap();
+    assert_eq!(session.verify(b"hello", &signature), Err(Integrity::Checksum.into()));
+    let sealed = quirk.bytes("sealed_hello").unwrap();
+    let (message, signature) = sealed.split_at(5);
+    assert_eq!(signature[..4], [1, 0, 0, 0]);
+    let mut session = log_in(&quirk).unwrap().keys.into_session().unwrap();
+    let signature = Signature::try_from(signature).unwrap();
+    let refused = session.unseal(&mut message.to_vec(), &signature);
+    assert_eq!(refused, Err(Integrity::Checksum.into()));
+}
+
+/// GNU libntlm 1.6 and Cyrus SASL 2.1.28 make a UTF-16 code unit (2.2.1.3) of each byte that they
+/// get: in UTF-8, that is another name, and another password.
+#[test]
+fn names_made_of_bytes_are_other_names() {
+    for id in ["libntlm-jurgen", "cyrus-jurgen"] {
+        let claim = claim(&recorded(id), permissive()).unwrap();
+        let bytes: String = "jürgen".bytes().map(char::from).collect();
+        assert_eq!(claim.claimed_user().user().to_string(), bytes, "{id}");
+        let password = "Pässwörd€1";
+        assert!(!claim.matches(&NtHash::of_password(password)), "{id}");
+        assert!(claim.matches(&NtHash::of_utf16(password.bytes().map(u16::from))), "{id}");
+    }
+}
+
+/// A code page in which each byte is the character of its number.
+const LATIN_1: [char; 128] = {
+    let mut characters = ['\0'; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        characters[byte as usize] = (byte | 0x80) as char;
+        byte += 1_u8;
+    }
+    characters
+};
+
+/// curl 7.88.1 calls the bytes of UTF-8 the OEM character set (2.2.2.5, B), and axios-ntlm 1.4.6
+/// those of Latin-1: not ASCII, so refused unless the policy has a code page. With Latin-1,
+/// axios-ntlm's are right. curl's are not in any, since it makes a character of each byte of the
+/// password too.
+#[test]
+fn names_in_bytes_of_their_own_are_no_text_without_their_code_page() {
+    for (id, bytes) in [("curl-jurgen", "jürgen".as_bytes()), ("axios-ntlm-jurgen", b"j\xfcrgen")]
+    {
+        let quirk = recorded(id);
+        let message = sent(&quirk);
+        assert_eq!(Authenticate::parse(&message).unwrap().user, bytes, "{id}");
+        let refused = claim(&quirk, permissive()).unwrap_err();
+        assert_eq!(refused, Unexpected::Text(TextError::NotInCodePage).into(), "{id}");
+    }
+    let with_latin_1 = |id| {
+        let mut policy = permissive();
+        policy.code_page = &LATIN_1;
+        claim(&recorded(id), policy).unwrap()
+    };
+    let password = "Pässwörd€1";
+    let axios = with_latin_1("axios-ntlm-jurgen");
+    assert_eq!(axios.claimed_user(), &UserName::new("jürgen", "EXAMPLE"));
+    axios.with_nt_hash(&NtHash::of_password(password)).unwrap();
+    let curl = with_latin_1("curl-jurgen");
+    assert!(!curl.matches(&NtHash::of_password(password)));
+    curl.with_nt_hash(&NtHash::of_utf16(password.bytes().map(u16::from))).unwrap();
+}
+
+/// cntlm 0.92.3 with `Auth NT` sends zeros for a response. With `Auth LM` it sends an LM response
+/// alone (3.3.1), which proves nothing to who has no LM hash.
+#[test]
+fn zeros_are_no_response_and_an_lm_response_needs_its_hash() {
+    let nt_hash = NtHash::of_password(PASSWORD);
+    let zeros = recorded("cntlm-nt");
+    let message = sent(&zeros);
+    assert_eq!(Authenticate::parse(&message).unwrap().nt_response, NtResponse::V1(&[0; 24]));
+    assert_eq!(log_in(&zeros).unwrap_err(), Denied::WrongPassword.into());
+
+    let lm = || claim(&recorded("cntlm-lm"), permissive()).unwrap();
+    assert_eq!(lm().with_nt_hash(&nt_hash).unwrap_err(), Denied::WrongPassword.into());
+    let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
+    let accepted = lm().with_hashes(&nt_hash, lm_hash.as_ref()).unwrap();
+    assert_eq!(accepted.response, Some(ResponseKind::Lm));
+}
+
+/// With `ntlm_v2`, Cyrus SASL 2.1.28 sends LMv2 alone (3.3.2): accepted where the policy says so.
+#[test]
+fn lmv2_alone_is_accepted_where_it_is_allowed() {
+    let quirk = recorded("cyrus-lmv2-alone");
+    let refused = claim(&quirk, Policy::default()).unwrap_err();
+    assert_eq!(refused, Refused::ResponseKind.into());
+    let mut policy = Policy::default();
+    policy.allow_lmv2_alone = true;
+    let accepted = claim(&quirk, policy).unwrap().with_nt_hash(&NtHash::of_password(PASSWORD));
+    assert_eq!(accepted.unwrap().response, Some(ResponseKind::Lmv2));
+}
+
+/// Firefox 153 has an LMv2 response beside a time (3.1.5.1.2 has none there), no MIC and, driven by
+/// WebDriver, no domain.
+#[test]
+fn a_browser_without_domain_and_mic_is_who_it_says() {
+    let quirk = recorded("firefox");
+    let message = sent(&quirk);
+    let message = Authenticate::parse(&message).unwrap();
+    assert!(message.mic.is_none());
+    assert_ne!(message.lm_response.as_v2().unwrap().response, &[0; 16]);
+    let accepted = log_in(&quirk).unwrap();
+    assert_eq!(accepted.user, Some(UserName::new("alice", "")));
+    assert_eq!(accepted.proven_domain(), Some(Text::default()));
+    assert!(!accepted.mic_checked);
+}
+
+/// curl 7.88.1, GNU libntlm 1.6, axios-ntlm 1.4.6 and cntlm 0.92.3 say that they tell a version,
+/// and have something else in its place; Chromium 156 does not say so, and leaves room for one
+/// before its MIC. Where the first field stands decides (2.2.1.3).
+#[test]
+fn a_version_is_read_where_there_is_room_whatever_the_flags_say() {
+    for (id, says_so, has_version) in [
+        ("curl-jurgen", true, false),
+        ("libntlm-jurgen", true, false),
+        ("axios-ntlm-jurgen", true, false),
+        ("cntlm-nt", true, false),
+        ("chromium", false, true),
+    ] {
+        let message = sent(&recorded(id));
+        let message = Authenticate::parse(&message).unwrap();
+        let flags = message.flags.unwrap();
+        assert_eq!(flags.contains(NegotiateFlags::NEGOTIATE_VERSION), says_so, "{id}");
+        assert_eq!(message.version.is_some(), has_version, "{id}");
+        assert_eq!(message.mic_offset(), has_version.then_some(72), "{id}");
+    }
+    let accepted = log_in(&recorded("chromium")).unwrap();
+    assert!(accepted.mic_checked);
+    // The port is part of its target's name.
+    assert!(accepted.target_name.unwrap().to_string().starts_with("HTTP/127.0.0.1:"));
+}
+
+/// Chromium 156 without TLS, Samba 4.17.12 and WinPR 2.11.7 send zeros if they have no bindings:
+/// that is none (2.2.2.1).
+#[test]
+fn bindings_of_zeros_bind_to_nothing() {
+    for id in ["chromium", "samba-unprotected", "winpr-assumes-128"] {
+        let quirk = recorded(id);
+        let message = sent(&quirk);
+        let NtResponse::V2(response) = Authenticate::parse(&message).unwrap().nt_response else {
+            panic!("{id}: not NTLMv2")
+        };
+        let bindings = response.target_info().get(AvId::CHANNEL_BINDINGS);
+        assert_eq!(bindings, Some(&[0; 16][..]), "{id}");
+        assert!(!log_in(&quirk).unwrap().bindings_checked, "{id}");
+        let mut policy = permissive();
+        policy.channel_bindings = Binding::Require;
+        let denied = claim(&quirk, policy).unwrap().with_nt_hash(&NtHash::of_password(PASSWORD));
+        assert_eq!(denied.unwrap_err(), Denied::ChannelBindings.into(), "{id}");
+    }
+}
+
+/// Behind the list of a response, WinPR 2.11.7 has eight zeros more than others, and Samba 4.17.12,
+/// impacket 0.13.1 and Firefox 153 have none at all: the proof is over what was received (3.3.2).
+#[test]
+fn what_stands_behind_a_list_is_proven_whatever_its_length() {
+    for (id, length) in [
+        ("winpr-assumes-128", 12),
+        ("pyspnego-unprotected", 4),
+        ("samba-unprotected", 0),
+        ("impacket-keeps-56", 0),
+        ("firefox", 0),
+    ] {
+        let quirk = recorded(id);
+        let message = sent(&quirk);
+        let NtResponse::V2(response) = Authenticate::parse(&message).unwrap().nt_response else {
+            panic!("{id}: not NTLMv2")
+        };
+        assert_eq!(response.target_info().trailing(), vec![0; length], "{id}");
+        assert_eq!(log_in(&quirk).unwrap().response, Some(ResponseKind::Ntlmv2), "{id}");
+    }
+}
+
+/// Our client that asks for this protection, of this level.
+fn client_of(level: LmCompatibility, protection: Protection) -> Client {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = level;
+    policy.require_when_protected = Default::default();
+    alice().with_policy(policy).with_protection(protection)
+}
+
+fn answer(client: &Client, quirk: &Value) -> Result<client::Response, Error> {
+    let (_, handshake) = client.initiate().unwrap();
+    handshake.respond(&quirk.bytes("challenge").unwrap(), &mut Fixed::default())
+}
+
+/// Cyrus SASL 2.1.28 grants all protection that it is asked for, of which it has none, and names
+/// nobody: NTLMv2 needs the names to protect anything (3.1.5.1.2), NTLMv1 does not.
+#[test]
+fn a_server_without_names_gets_no_protected_ntlmv2() {
+    let quirk = recorded("cyrus-server");
+    let challenge = quirk.bytes("challenge").unwrap();
+    let challenge = Challenge::parse(&challenge).unwrap();
+    assert!(challenge.flags.contains(NegotiateFlags::PROTECTION));
+    assert!(challenge.target_info.is_none_or(|info| info.iter().count() == 0));
+    let v2 = |protection| answer(&client_of(LmCompatibility::SendNtlmv2, protection), &quirk);
+    assert_eq!(v2(Protection::Seal).unwrap_err(), Unexpected::NetbiosNames.into());
+    assert_eq!(v2(Protection::None).unwrap().keys.protection(), Protection::None);
+    let v1 = answer(&client_of(LmCompatibility::SendNtlm, Protection::Seal), &quirk);
+    assert_eq!(v1.unwrap().keys.protection(), Protection::Seal);
+}
+
+/// Exim 4.96 has one CHALLENGE for all: UNICODE, NTLMv1, nothing protected, and an empty name with
+/// an offset of its own. Whoever wants more must refuse it (3.1.5.1.2).
+#[test]
+fn a_challenge_that_does_not_listen_is_refused_where_it_matters() {
+    let quirk = recorded("exim-server");
+    let v1 = |protection| client_of(LmCompatibility::SendNtlm, protection);
+    assert!(answer(&v1(Protection::None), &quirk).is_ok());
+    let refused = answer(&v1(Protection::Seal), &quirk).unwrap_err();
+    assert_eq!(refused, Refused::MissingFlags(NegotiateFlags::PROTECTION).into());
+    let mut policy = client::Policy::default();
+    policy.offer -= NegotiateFlags::NEGOTIATE_UNICODE;
+    let refused = answer(&alice().with_policy(policy), &quirk).unwrap_err();
+    assert_eq!(refused, Unexpected::CharacterSet.into());
+}
+
+/// WinPR 2.11.7 grants both character sets (2.2.2.5); its own names are UTF-16, and so are ours
+/// then.
+#[test]
+fn unicode_counts_where_a_server_grants_both_character_sets() {
+    let quirk = recorded("winpr-server");
+    let challenge = quirk.bytes("challenge").unwrap();
+    let challenge = Challenge::parse(&challenge).unwrap();
+    let both = NegotiateFlags::NEGOTIATE_UNICODE | NegotiateFlags::NEGOTIATE_OEM;
+    assert!(challenge.flags.contains(both));
+    assert_eq!(challenge.target_name, b"V\0M\0");
+    let token = answer(&alice().with_protection(Protection::Seal), &quirk).unwrap().token;
+    let message = Authenticate::parse(&token).unwrap();
+    assert_eq!(message.flags.unwrap() & both, NegotiateFlags::NEGOTIATE_UNICODE);
+    assert_eq!(message.user, b"a\0l\0i\0c\0e\0");
 }
