@@ -20,10 +20,10 @@ use ntlm::session::{Protection, Session, Signature};
 use ntlm_net_examples::bytes::printable;
 use ntlm_net_examples::der;
 use ntlm_net_examples::ldap::{Entry, Filter, Reply, ResultCode, Search, bind_request};
-use ntlm_net_examples::login::NtlmOptions;
+use ntlm_net_examples::login::{Framing, NtlmOptions};
 use ntlm_net_examples::tcp::{Address, read_onto};
 
-/// Searches a directory over LDAP, and prints the entries as LDIF.
+/// Searches a directory over LDAP, and prints the entries much as LDIF.
 ///
 /// Messages are signed and sealed by NTLM, without TLS; without a user nothing is, since an
 /// anonymous client has no key.
@@ -50,6 +50,10 @@ struct Options {
 
     #[command(flatten)]
     ntlm: NtlmOptions,
+
+    /// Send NTLM's messages as they are, without SPNEGO around them
+    #[arg(long)]
+    raw: bool,
 
     /// Do not protect messages; directories can refuse that, and Samba's does
     #[arg(long)]
@@ -81,14 +85,15 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let target = format!("ldap/{}", options.server.host);
     let client = options.ntlm.client(&target, protection)?;
     let mut connection = Connection::open(&options.server)?;
-    bind(&mut connection, &options.ntlm, &client).context("cannot log in")?;
+    bind(&mut connection, options, &client).context("cannot log in")?;
     search(&mut connection, options).context("cannot search")
 }
 
 /// Logs in with one bind request for each of our messages (RFC 4513, 5.2.1), and starts to protect
 /// what follows.
-fn bind(connection: &mut Connection, options: &NtlmOptions, client: &Client) -> anyhow::Result<()> {
-    let (token, login) = options.start(client)?;
+fn bind(connection: &mut Connection, options: &Options, client: &Client) -> anyhow::Result<()> {
+    let framing = if options.raw { Framing::Raw } else { Framing::Spnego };
+    let (token, login) = options.ntlm.start(client, framing)?;
     connection.send(&bind_request(connection.message_id, &token))?;
     let reply = connection.receive()?;
     let (result, token) = reply.bind_response()?;
@@ -100,6 +105,8 @@ fn bind(connection: &mut Connection, options: &NtlmOptions, client: &Client) -> 
     let (result, token) = reply.bind_response()?;
     ensure!(result.code == ResultCode::SUCCESS, "the server says {result}");
     connection.session = login.finish(token)?.session;
+    // What somebody in between had put behind the answer would pass for protected.
+    ensure!(connection.received.is_empty(), "the server sends something that is not protected");
     Ok(())
 }
 
@@ -201,7 +208,7 @@ fn search(connection: &mut Connection, options: &Options) -> anyhow::Result<()> 
     }
 }
 
-/// As LDIF (RFC 2849), but for bytes that are no text.
+/// Much as LDIF (RFC 2849), but for people: text outside ASCII stays text, other bytes are counted.
 fn print(output: &mut impl Write, entry: &Entry) -> anyhow::Result<()> {
     writeln!(output, "dn: {}", printable(&entry.name))?;
     for (attribute, values) in &entry.attributes {

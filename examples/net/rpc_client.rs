@@ -1,11 +1,13 @@
-//! Asks a domain controller over DCE/RPC which domains it keeps, signed and sealed.
+//! Asks the endpoint mapper of a server which interfaces of DCE/RPC it has and where, signed and
+//! sealed: NTLM with packet privacy.
 //!
 //! ```text
 //! cargo run --example rpc_client -- --user 'EXAMPLE\alice' dc.example.com
 //! ```
 //!
-//! What to copy is [`log_in`], which puts NTLM's messages where a security provider's belong, and
-//! [`Protected`], which seals the stub data of a request and signs all of it ([MS-RPCE] 3.3.1.5.2).
+//! What to copy is [`log_in`], which puts NTLM's messages where a security provider's belong, in
+//! Bind, its answer and Auth3, and [`Protected`], which seals the stub data of a request and signs
+//! all of it ([MS-RPCE] 3.3.1.5.2).
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,21 +16,27 @@ use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use ntlm::Client;
 use ntlm::session::{Part, Protection, Session, Signature};
-use ntlm_net_examples::login::NtlmOptions;
+use ntlm_net_examples::login::{Framing, NtlmOptions};
+use ntlm_net_examples::rpc::epm::{self, EPM};
 use ntlm_net_examples::rpc::pdu::{self, Kind, Pdu, Security, Verifier};
-use ntlm_net_examples::rpc::samr::{self, SAMR};
-use ntlm_net_examples::rpc::{CONTEXT_ID, Connection, Interface, epm};
+use ntlm_net_examples::rpc::{CONTEXT_ID, Connection, Interface};
 use ntlm_net_examples::tcp::Address;
 
-/// Asks a domain controller over DCE/RPC which domains it keeps, and prints their names.
+/// Asks the endpoint mapper of a server which interfaces of DCE/RPC it has, and prints where each
+/// of them is.
 #[derive(Parser)]
 struct Options {
-    /// The server: HOST[:PORT], where the port is the endpoint mapper's
+    /// The server: HOST[:PORT]
     #[arg(value_parser = |text: &str| Address::parse(text, 135))]
     server: Address,
 
     #[command(flatten)]
     ntlm: NtlmOptions,
+
+    /// Log in with SPNEGO around NTLM's messages: its last token goes into an AlterContext, which
+    /// is answered, in the place of an Auth3, which is not
+    #[arg(long)]
+    spnego: bool,
 
     /// How calls are protected
     #[arg(long, value_enum, default_value = "privacy")]
@@ -56,54 +64,64 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
-    let Options { server, ntlm, protection: level } = options;
+    let Options { server, ntlm, protection: level, .. } = options;
     let protection = match level {
         Level::Integrity => Protection::Sign,
         Level::Privacy => Protection::Seal,
     };
     let client = ntlm.client(&format!("host/{}", server.host), protection)?;
-    let port = epm::port_of(SAMR, server).context("cannot ask the endpoint mapper")?;
-    let connection = Connection::open(&Address { port, ..server.clone() })?;
-    let mut server = log_in(connection, SAMR, ntlm, &client, *level).context("cannot log in")?;
+    let connection = Connection::open(server)?;
+    let mut mapper = log_in(connection, EPM, options, &client).context("cannot log in")?;
 
-    // With Auth3, the first call tells whether the login succeeded.
-    let handle = server.call(samr::CONNECT, &samr::connect()).context("cannot connect to samr")?;
-    let handle = samr::connected(&handle)?;
-    let domains = server.call(samr::ENUMERATE_DOMAINS, &samr::enumerate_domains(handle))?;
     let mut output = std::io::stdout().lock();
-    for domain in samr::domains(&domains)? {
-        writeln!(output, "{domain}")?;
+    let mut position = epm::BEGINNING;
+    loop {
+        // After an Auth3, it is the first call that tells whether the login succeeded.
+        let found = mapper.call(epm::LOOKUP, &epm::lookup(position)).context("cannot look up")?;
+        let found = epm::found(&found)?;
+        for entry in &found.entries {
+            writeln!(output, "{entry}")?;
+        }
+        match found.next {
+            Some(next) => position = next,
+            None => return Ok(output.flush()?),
+        }
     }
-    samr::closed(&server.call(samr::CLOSE_HANDLE, &handle)?)
 }
 
 /// Logs in while the interface is bound ([MS-RPCE] 3.3.1.5.2.2): NTLM's NEGOTIATE goes into the
-/// Bind, the CHALLENGE comes in its answer. The AUTHENTICATE goes into an Auth3, which is not
-/// answered, or in SPNEGO, which has another token, into an AlterContext.
+/// Bind, the CHALLENGE comes in its answer, and the AUTHENTICATE goes into an Auth3, which is not
+/// answered. In SPNEGO, where another token has to come, it goes into an AlterContext.
 fn log_in(
     mut connection: Connection,
     interface: Interface,
-    options: &NtlmOptions,
+    options: &Options,
     client: &Client,
-    level: Level,
 ) -> anyhow::Result<Protected> {
-    let provider = if options.is_raw() { WINNT } else { GSS_NEGOTIATE };
+    let level = options.protection;
+    let (provider, framing) = match options.spnego {
+        false => (WINNT, Framing::Raw),
+        true => (GSS_NEGOTIATE, Framing::Spnego),
+    };
     let security = Security { provider, level: level as u8, context_id: 1 };
     let with = |token| Verifier { security, pad_len: 0, token };
 
-    let (token, login) = options.start(client)?;
+    let (token, login) = options.ntlm.start(client, framing)?;
     let answer = connection.bind(Kind::Bind, interface, Some(with(&token)))?;
     ensure!(answer.signs_headers(), "the server does not sign headers");
     let (token, login) = login.respond(token_of(&answer, security)?)?;
 
-    let established = if options.is_raw() {
-        // Its body has four bytes that mean nothing (2.2.2.5).
-        let call_id = connection.next_call();
-        connection.send(&Pdu::write(Kind::Auth3, call_id, &[0; 4], Some(with(&token)))?)?;
-        login.finish(&[])?
-    } else {
-        let answer = connection.bind(Kind::AlterContext, interface, Some(with(&token)))?;
-        login.finish(token_of(&answer, security)?)?
+    let established = match framing {
+        Framing::Raw => {
+            // Its body has four bytes that mean nothing (2.2.2.5).
+            let call_id = connection.next_call();
+            connection.send(&Pdu::write(Kind::Auth3, call_id, &[0; 4], Some(with(&token)))?)?;
+            login.finish(&[])?
+        }
+        Framing::Spnego => {
+            let answer = connection.bind(Kind::AlterContext, interface, Some(with(&token)))?;
+            login.finish(token_of(&answer, security)?)?
+        }
     };
     let session = established.session.context("without a user there is no protection")?;
     Ok(Protected { connection, session, security, level })

@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use ntlm::Client;
 use ntlm::session::Protection;
-use ntlm_net_examples::login::NtlmOptions;
+use ntlm_net_examples::login::{Framing, NtlmOptions};
 use ntlm_net_examples::smb::{Command, Connection, Dialect, Response, Status};
 use ntlm_net_examples::tcp::Address;
 
@@ -36,6 +36,10 @@ struct Options {
 
     #[command(flatten)]
     ntlm: NtlmOptions,
+
+    /// Send NTLM's messages as they are, without SPNEGO around them
+    #[arg(long)]
+    raw: bool,
 
     /// The newest version of the protocol to speak
     #[arg(long, value_enum, default_value = "3.1.1")]
@@ -65,7 +69,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let client = options.ntlm.client(&format!("cifs/{}", address.host), Protection::Sign)?;
     let mut connection = Connection::open(address)?;
     connection.negotiate(options.newest)?;
-    log_in(&mut connection, &options.ntlm, &client).context("cannot log in")?;
+    log_in(&mut connection, options, &client).context("cannot log in")?;
     eprintln!("logged in, over SMB {}", value_name(connection.dialect()?));
 
     let path = format!(r"\\{}\{name}", address.host);
@@ -78,12 +82,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Logs in with one SESSION_SETUP for each of our messages ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and
 /// starts to sign.
-fn log_in(
-    connection: &mut Connection,
-    options: &NtlmOptions,
-    client: &Client,
-) -> anyhow::Result<()> {
-    let (token, login) = options.start(client)?;
+fn log_in(connection: &mut Connection, options: &Options, client: &Client) -> anyhow::Result<()> {
+    let framing = if options.raw { Framing::Raw } else { Framing::Spnego };
+    let (token, login) = options.ntlm.start(client, framing)?;
     let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
     ensure!(
         response.status == Status::MORE_PROCESSING,

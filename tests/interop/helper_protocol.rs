@@ -64,6 +64,43 @@ fn squid_does_not_share_helpers_of_ntlm() {
     assert!(got.stdout.contains("NTLM"), "{got:#?}");
 }
 
+/// The second one knows the password too, and is not in the group.
+#[test]
+fn squid_runs_our_helper_with_the_command_line_of_sambas() {
+    let users = ALICE.nt_hash_line().replace('\n', ":EXAMPLE\\Proxy Users,Domain Users\n")
+        + &JURGEN.nt_hash_line().replace('\n', ":Domain Users\n");
+    // Squid takes quotes for such only where a word begins, and one backslash of two away.
+    let group = r#""--require-membership-of=EXAMPLE\\Proxy Users""#;
+    let options = format!("--diagnostics --domain=EXAMPLE -d 3 --offline-logon {group}");
+    let squid = Squid::start_with_sambas_command_line(&users, &options);
+    let server = HttpServer::start(&[]);
+    let user = JURGEN.with_password();
+    for scheme in ["--proxy-ntlm", "--proxy-basic"] {
+        let got = through_squid_with(&squid, scheme, ALICE, &[&server.url]);
+        assert!(got.stdout.contains("NTLM"), "{scheme}: {got:#?} {}", squid.helper_log());
+        let wrong = through_squid_with(&squid, scheme, WRONG, &["--fail", &server.url]);
+        assert!(wrong.stderr.contains("407"), "{scheme}: {wrong:#?}");
+    }
+    let page = format!("{}/page.txt", server.url);
+    let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
+    assert!(!got.status.success(), "{got:#?}");
+    wait_until(|| squid.helper_log().contains("Denied(AccountRestriction)").then_some(()));
+    assert!(squid.helper_log().contains("ntlm_auth: without effect: --diagnostics"));
+}
+
+#[test]
+fn squid_lets_nobody_in_if_nobody_is_in_the_group() {
+    let options = "--domain EXAMPLE --require-membership-of S-1-5-21-1-2-3-513";
+    let squid = Squid::start_with_sambas_command_line(&users(), options);
+    let server = HttpServer::start(&[]);
+    for scheme in ["--proxy-ntlm", "--proxy-basic"] {
+        let got = through_squid_with(&squid, scheme, ALICE, &["--fail", &server.url]);
+        assert!(got.stderr.contains("407"), "{scheme}: {got:#?}");
+    }
+    let log = squid.helper_log();
+    assert!(log.contains(r#"says of nobody: in "S-1-5-21-1-2-3-513""#), "{log}");
+}
+
 #[test]
 fn curl_logs_in_to_dovecot() {
     let dovecot = Dovecot::start(&users());
@@ -221,10 +258,19 @@ fn assert_same_key(client: &mut Helper, server: &mut Helper) {
 }
 
 fn through_squid(squid: &Squid, account: Account, arguments: &[&str]) -> Finished {
+    through_squid_with(squid, "--proxy-ntlm", account, arguments)
+}
+
+fn through_squid_with(
+    squid: &Squid,
+    scheme: &str,
+    account: Account,
+    arguments: &[&str],
+) -> Finished {
     let user = account.with_password();
     let mut command = installed("curl");
     command.args(["--silent", "--show-error", "--max-time", "30", "--proxy", &squid.url]);
-    run(command.args(["--proxy-ntlm", "--proxy-user", &user]).args(arguments))
+    run(command.args([scheme, "--proxy-user", &user]).args(arguments))
 }
 
 fn over_imap(dovecot: &Dovecot, account: Account) -> Finished {

@@ -101,6 +101,42 @@ fn what_gss_ntlmssp_and_we_seal_is_read() {
     ]));
 }
 
+/// A message of Samba's client, as people paste such.
+#[test]
+fn what_was_pasted_is_understood() {
+    let mut client = Helper::samba_client("alice", Some(ALICE.password), &[]);
+    let mut server = Helper::samba_server(ALICE.password, "ntlmv2-only");
+    let challenge = server.ask(&client.ask("YR"));
+    let authenticate = client.ask(&challenge);
+    let expected = run(&mut inspect(&[&authenticate])).expect_success().stdout;
+    assert!(expected.starts_with("AUTHENTICATE_MESSAGE"), "{expected}");
+
+    let token = authenticate.trim_start_matches("AF ");
+    for pasted in [
+        format!("it says \"Authorization: NTLM {token}\" then"),
+        format!("`NTLM {}`", token.trim_end_matches('=')),
+        piped(token, "fold -w 64"),
+        piped(token, "fold -w 76 | sed 's/^/    /'"),
+        piped(token, "base64 -d | od -A x -t x1"),
+        piped(token, "base64 -d | od -A n -t x1"),
+        piped(token, "base64 -d | od -A n -t x1 | tr ' ' :"),
+        piped(token, "base64 -d | od -A n -v -t x1 | tr -d ' '"),
+    ] {
+        let shown = run(&mut inspect(&[&pasted])).expect_success();
+        assert_eq!(shown.stdout, expected, "{pasted}");
+        assert_eq!(shown.stderr, "", "{pasted}");
+    }
+    let shown = run(&mut inspect(&[&format!("NTLM {}...", &token[..61])])).expect_success();
+    assert!(shown.stdout.starts_with("AUTHENTICATE_MESSAGE, 45 bytes"), "{shown:#?}");
+    assert!(shown.stderr.contains("it is abbreviated"), "{shown:#?}");
+}
+
+/// What a command makes of a text.
+fn piped(text: &str, command: &str) -> String {
+    let script = format!(r#"printf %s "$0" | {command}"#);
+    run(Command::new("sh").arg("-c").arg(script).arg(text)).expect_success().stdout
+}
+
 #[test]
 fn standard_input_is_read_and_nonsense_is_refused() {
     let mut command = Command::new("sh");

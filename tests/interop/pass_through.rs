@@ -1,6 +1,7 @@
 //! Our example `pass_through`, which lets clients in whom winbind of a Samba domain vouches for.
 
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
 use ntlm_interop::balancers::Balancer;
@@ -76,6 +77,18 @@ fn refusals_are_told_apart_in_the_log_and_alike_to_the_client() {
     assert!(others.iter().all(|other| other == first), "{answers:?}");
 }
 
+/// That the domain is quicker with an account that is locked out does not show.
+#[test]
+fn no_refusal_is_told_sooner_than_the_others() {
+    let mut service = Service::start(&["--refuse-after", "1"]);
+    for (user, password) in [("alice", WRONG), ("nobody", WRONG), ("disabled", ALICE.password)] {
+        let start = Instant::now();
+        let got = service.log_in(&Account { user, password }.with_password(), &[]);
+        assert!(got.stderr.contains("access denied"), "{got:#?}");
+        assert!(start.elapsed() > Duration::from_secs(1), "{user}: {:?}", start.elapsed());
+    }
+}
+
 /// What the policy does not allow is not passed on either: then the domain says nothing.
 #[test]
 fn a_weaker_response_than_allowed_does_not_get_to_the_domain() {
@@ -140,6 +153,10 @@ impl Service {
     fn start_alone(arguments: &[&str]) -> Self {
         let mut command = example("pass_through");
         command.args(["server", "--listen", "127.0.0.1:0"]).args(arguments);
+        // Most tests need not wait.
+        if !arguments.contains(&"--refuse-after") {
+            command.args(["--refuse-after", "0"]);
+        }
         let mut process = Process::start(&mut command);
         let address = process.wait_for("listening on ");
         Self { address, process, clients: 0 }

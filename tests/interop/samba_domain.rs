@@ -3,7 +3,7 @@
 
 use ntlm::NtHash;
 use ntlm_interop::domain_clients::{
-    ALICE, BASE, DOMAINS, SEARCH_FOR_ALICE, SERVER, SHARE, client, find_alice, ldap_client,
+    ALICE, BASE, SAMR, SEARCH_FOR_ALICE, SERVER, SHARE, client, find_alice, ldap_client,
     rpc_client, smb_client,
 };
 use ntlm_interop::hex::hex;
@@ -13,6 +13,8 @@ use ntlm_interop::samba_servers::NOTES;
 
 /// Bare, and in SPNEGO.
 const FRAMINGS: [&[&str]; 2] = [&["--raw"], &[]];
+/// The same of `rpc_client`: with an Auth3, and with an AlterContext.
+const RPC_FRAMINGS: [&[&str]; 2] = [&[], &["--spnego"]];
 
 #[test]
 fn every_user_reads_a_file_over_smb() {
@@ -35,13 +37,13 @@ fn every_user_finds_an_entry_over_ldap() {
 }
 
 #[test]
-fn every_user_calls_operations_over_dce_rpc() {
+fn every_user_looks_endpoints_up_over_dce_rpc() {
     for identity in Identity::ALL {
-        for framing in FRAMINGS {
+        for framing in RPC_FRAMINGS {
             for protection in ["integrity", "privacy"] {
                 let arguments = [&["--protection", protection], framing].concat();
                 let got = rpc_client(identity, &arguments).expect_success();
-                assert_eq!(got.stdout, DOMAINS, "{identity:?} {arguments:?}");
+                assert!(names_samr(&got), "{identity:?} {arguments:?} {got:#?}");
             }
         }
     }
@@ -75,8 +77,12 @@ fn an_nt_hash_does_instead_of_a_password() {
         assert_eq!(got.stdout, NOTES);
         let got = run_with("ldap_client", &SEARCH_FOR_ALICE).expect_success();
         assert_eq!(got.stdout, ALICE);
-        let got = run_with("rpc_client", &[SERVER]).expect_success();
-        assert_eq!(got.stdout, DOMAINS);
+    }
+    for framing in RPC_FRAMINGS {
+        let mut command = client("rpc_client");
+        command.args(["--user", r"EXAMPLE\alice", "--nt-hash", &hash, SERVER]).args(framing);
+        let got = run(&mut command).expect_success();
+        assert!(names_samr(&got), "{got:#?}");
     }
 }
 
@@ -87,6 +93,8 @@ fn a_wrong_password_is_refused() {
         assert_refused(&got, "STATUS_LOGON_FAILURE");
         let got = find_alice(Identity::MALLORY, framing);
         assert_refused(&got, "invalidCredentials (49)");
+    }
+    for framing in RPC_FRAMINGS {
         for protection in ["integrity", "privacy"] {
             let arguments = [&["--protection", protection], framing].concat();
             assert_refused(&rpc_client(Identity::MALLORY, &arguments), "the server says");
@@ -103,6 +111,9 @@ fn ntlmv1_is_refused() {
         assert_refused(&got, "STATUS_LOGON_FAILURE");
         let got = find_alice(Identity::ALICE, &arguments);
         assert_refused(&got, "invalidCredentials (49)");
+    }
+    for framing in RPC_FRAMINGS {
+        let arguments = [&["--level", "2"], framing].concat();
         assert_refused(&rpc_client(Identity::ALICE, &arguments), "the server says");
     }
 }
@@ -118,11 +129,15 @@ fn a_directory_wants_messages_to_be_protected() {
 
 #[test]
 fn an_anonymous_client_has_nothing_to_protect_calls_with() {
-    for framing in FRAMINGS {
+    for framing in RPC_FRAMINGS {
         let got = run(client("rpc_client").arg(SERVER).args(framing));
         assert_eq!(got.status.code(), Some(1), "{got:#?}");
         assert!(got.stdout.is_empty(), "{got:#?}");
     }
+}
+
+fn names_samr(got: &Finished) -> bool {
+    got.stdout.lines().any(|line| line.starts_with(SAMR))
 }
 
 fn assert_refused(got: &Finished, reason: &str) {

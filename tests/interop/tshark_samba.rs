@@ -14,31 +14,37 @@ use ntlm_interop::samba_servers::DomainController;
 fn tshark_reads_our_sealed_calls_if_it_has_the_password() {
     let _alone = alone();
     let password = Identity::ALICE.password;
-    let mut capture = Capture::start("tcp portrange 49152-49200");
-    let got = rpc_client(Identity::ALICE, &["--raw", "--protection", "privacy"]);
+    let mut capture = Capture::start("tcp port 135");
+    let got = rpc_client(Identity::ALICE, &["--protection", "privacy"]);
     assert!(got.status.success(), "{got:#?}");
-    capture.wait_for("dcerpc.pkt_type == 2 && dcerpc.opnum == 1");
+    capture.wait_for(RPC_ENDS);
     capture.stop();
 
-    let answer = "dcerpc.pkt_type == 2 && dcerpc.opnum == 6";
-    let names = |password| capture.fields(answer, "samr.samr_SamEntry.name", password);
-    assert_eq!(names(Some(password)), ["EXAMPLE,BUILTIN"]);
+    // The AUTHENTICATE came in an Auth3.
+    let user = capture.fields("dcerpc.pkt_type == 16", "ntlmssp.auth.username", None);
+    assert_eq!(user, ["alice"]);
+    let answer = "dcerpc.pkt_type == 2 && dcerpc.opnum == 2";
+    let names = |password| capture.fields(answer, "epm.annotation", password);
+    let names_samr = |names: Vec<String>| names.join(",").split(',').any(|name| name == "samr");
+    assert!(names_samr(names(Some(password))));
     assert!(names(None).is_empty());
-    assert!(names(Some(Identity::MALLORY.password)) != ["EXAMPLE,BUILTIN"]);
+    assert!(!names_samr(names(Some(Identity::MALLORY.password))));
     assert_eq!(capture.malformed(Some(password)), "");
 }
 
 #[test]
 fn tshark_understands_all_that_we_send() {
     let _alone = alone();
-    let filter = "tcp port 135 or tcp port 389 or tcp port 445 or tcp portrange 49152-49200";
-    for framing in [&["--raw"][..], &[]] {
-        let mut capture = Capture::start(filter);
-        for run in [smb_client, find_alice, rpc_client] {
-            let got = run(Identity::ALICE, framing);
+    for (framing, rpc_framing) in [(&["--raw"][..], &[][..]), (&[], &["--spnego"])] {
+        let mut capture = Capture::start("tcp port 135 or tcp port 389 or tcp port 445");
+        for got in [
+            smb_client(Identity::ALICE, framing),
+            find_alice(Identity::ALICE, framing),
+            rpc_client(Identity::ALICE, rpc_framing),
+        ] {
             assert!(got.status.success(), "{got:#?}");
         }
-        capture.wait_for("dcerpc.pkt_type == 2 && dcerpc.opnum == 1");
+        capture.wait_for(RPC_ENDS);
         capture.stop();
         for protocol in ["smb2", "ldap", "dcerpc"] {
             let authenticate = format!("{protocol} && ntlmssp.messagetype == 3");
@@ -48,6 +54,9 @@ fn tshark_understands_all_that_we_send() {
         assert_eq!(capture.malformed(None), "", "{framing:?}");
     }
 }
+
+/// Our client has all that it wants.
+const RPC_ENDS: &str = "tcp.dstport == 135 && tcp.flags.fin == 1";
 
 /// What others do at the same time would be captured too.
 fn alone() -> MutexGuard<'static, ()> {

@@ -29,6 +29,20 @@ pub fn unbase64(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
+/// As many bytes as there are in base64 that may have been cut off anywhere, and has no padding;
+/// none if it is something else.
+pub fn unbase64_cut(text: &str) -> Vec<u8> {
+    const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    // One character is no byte yet.
+    let len = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
+    text.get(..len).and_then(|text| TOLERANT.decode(text).ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +55,16 @@ mod tests {
         }
         assert_eq!(unhex("0aFF"), Some(vec![0x0a, 0xff]));
         assert_eq!(unbase64("TlRMTVNTUAA"), Some(b"NTLMSSP\0".to_vec()));
+    }
+
+    #[test]
+    fn base64_is_read_wherever_it_was_cut_off() {
+        let bytes = b"NTLMSSP\0\xff\xff\xff";
+        let text = base64(bytes);
+        for len in 0..=15 {
+            assert_eq!(unbase64_cut(&text[..len]), bytes[..len * 6 / 8], "{len}");
+        }
+        assert!(unbase64_cut("?").is_empty() && unbase64_cut("TlR?TVNT").is_empty());
     }
 
     #[test]

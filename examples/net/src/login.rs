@@ -11,6 +11,7 @@ use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Os, Session, SessionKeys, client, inspect};
 
 use crate::credentials::LoginOptions;
+use crate::level;
 use crate::spnego::{self, Reply};
 
 /// Who logs in, and how.
@@ -19,12 +20,8 @@ pub struct NtlmOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// Send NTLM's messages as they are, without SPNEGO around them
-    #[arg(long)]
-    raw: bool,
-
     /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2
-    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_level)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = level::parse)]
     level: LmCompatibility,
 
     /// Tell the server this name of the machine
@@ -55,13 +52,12 @@ impl NtlmOptions {
     }
 
     /// The first token, and what waits for the answer.
-    pub fn start(&self, client: &Client) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
-        let framing = if self.raw { Framing::Raw } else { Framing::Spnego };
+    pub fn start(
+        &self,
+        client: &Client,
+        framing: Framing,
+    ) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
         AwaitChallenge::start(client, framing, Trace(self.verbose))
-    }
-
-    pub const fn is_raw(&self) -> bool {
-        self.raw
     }
 }
 
@@ -74,8 +70,10 @@ fn unprotected(wanted: Protection) -> Protection {
 
 /// How NTLM's messages travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
+pub enum Framing {
+    /// As they are.
     Raw,
+    /// In SPNEGO, which then has a token more, the server's.
     Spnego,
 }
 
@@ -190,11 +188,6 @@ impl Trace {
             _ => eprintln!("{name}\n{}", table.with_secrets()),
         }
     }
-}
-
-fn parse_level(level: &str) -> anyhow::Result<LmCompatibility> {
-    let level = level.parse().ok().and_then(|level: u8| LmCompatibility::try_from(level).ok());
-    level.context("the levels are 0 to 5")
 }
 
 #[cfg(test)]

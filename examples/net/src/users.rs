@@ -1,4 +1,4 @@
-//! Users in a small file of NT hashes.
+//! Users in a small file of NT hashes, and the groups that they are in.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,8 +8,8 @@ use ntlm::{NtHash, UserName};
 
 use crate::credentials::parse_nt_hash;
 
-/// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits. Empty lines
-/// and lines that start with `#` are passed over.
+/// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits, or
+/// `DOMAIN\user:NT hash:group,group`. Empty lines and lines that start with `#` are passed over.
 ///
 /// NT hashes are as good as passwords: keep the file as such.
 #[derive(Debug, Default)]
@@ -25,13 +25,25 @@ pub struct User {
     /// domain where the file has none: better work on with this one.
     pub name: UserName,
     pub hash: NtHash,
+    /// Names, `DOMAIN\group`, and SIDs.
+    groups: Vec<UserName>,
+}
+
+impl User {
+    /// Whether the file says so. As with users, a group without a domain in the file is meant by
+    /// that name in any domain.
+    pub fn is_in(&self, group: &UserName) -> bool {
+        let anywhere = UserName::new(group.user().clone(), "");
+        self.groups.iter().any(|g| g.eq_ignore_case(group) || g.eq_ignore_case(&anywhere))
+    }
 }
 
 impl Users {
     /// One user with a password, for trying things out.
     pub fn one(name: &str, password: &str) -> Self {
         let mut users = Self::default();
-        users.insert(UserName::from(name), NtHash::of_password(password));
+        let name = UserName::from(name);
+        users.insert(User { name, hash: NtHash::of_password(password), groups: Vec::new() });
         users
     }
 
@@ -49,8 +61,13 @@ impl Users {
         self.users.get(&key).or_else(|| self.users.get(&anywhere))
     }
 
-    fn insert(&mut self, name: UserName, hash: NtHash) {
-        self.users.insert(name.to_uppercase(), User { name, hash });
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &User> {
+        self.users.values()
+    }
+
+    fn insert(&mut self, user: User) {
+        self.users.insert(user.name.to_uppercase(), user);
     }
 }
 
@@ -63,15 +80,26 @@ impl std::str::FromStr for Users {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let user = line.rsplit_once(':').and_then(|(name, hash)| {
-                Some((UserName::from(name.trim()), parse_nt_hash(hash.trim()).ok()?))
-            });
-            let wrong = || format!("line {}: not DOMAIN\\user:32 hexadecimal digits", number + 1);
-            let (name, hash) = user.with_context(wrong)?;
-            users.insert(name, hash);
+            let wrong = || {
+                let form = "DOMAIN\\user:32 hexadecimal digits, or the same and :group,group";
+                format!("line {}: not {form}", number + 1)
+            };
+            users.insert(user(line).with_context(wrong)?);
         }
         Ok(users)
     }
+}
+
+/// No name holds a colon, and no group's a comma.
+fn user(line: &str) -> Option<User> {
+    let (name, rest) = line.split_once(':')?;
+    let (hash, groups) = rest.split_once(':').unwrap_or((rest, ""));
+    let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+    Some(User {
+        name: UserName::from(name.trim()),
+        hash: parse_nt_hash(hash.trim()).ok()?,
+        groups: groups.map(UserName::from).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -91,6 +119,23 @@ mod tests {
         assert!(find("alice").is_none());
         assert!(find("OTHER\\alice").is_none());
         assert_eq!(find("ANY\\Bob").unwrap().name.to_string(), "bob");
+    }
+
+    #[test]
+    fn groups_stand_after_the_hash() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        let text = format!("alice:{hash}: LAB\\Domain Users, Proxy,S-1-5-32-545\nbob:{hash}\n");
+        let users: Users = text.parse().unwrap();
+        let is_in = |user: &str, group: &str| {
+            users.find(&UserName::from(user)).unwrap().is_in(&UserName::from(group))
+        };
+        for group in ["lab\\domain users", "LAB\\proxy", "OTHER\\Proxy", "Proxy", "s-1-5-32-545"] {
+            assert!(is_in("alice", group), "{group}");
+            assert!(!is_in("bob", group), "{group}");
+        }
+        for group in ["OTHER\\Domain Users", "Domain Users", "Prox", "", "S-1-5-32-54"] {
+            assert!(!is_in("alice", group), "{group}");
+        }
     }
 
     #[test]

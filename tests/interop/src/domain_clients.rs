@@ -18,15 +18,15 @@ pub const BASE: &str = "DC=example,DC=com";
 pub const SEARCH_FOR_ALICE: [&str; 5] = [SERVER, "--base", BASE, "(sAMAccountName=alice)", "cn"];
 /// What `ldap_client` prints of it.
 pub const ALICE: &str = "dn: CN=alice,CN=Users,DC=example,DC=com\ncn: alice\n";
-/// What `rpc_client` prints.
-pub const DOMAINS: &str = "EXAMPLE\nBUILTIN";
+/// How the lines begin that `rpc_client` prints of `samr`, over TCP.
+pub const SAMR: &str = "12345778-1234-abcd-ef00-0123456789ac 1.0 ncacn_ip_tcp:";
 
 /// Reads `notes.txt`.
 pub fn smb_client(identity: Identity, arguments: &[&str]) -> Finished {
     run(log_in("smb_client", identity).args([SHARE, "notes.txt"]).args(arguments))
 }
 
-/// Asks which domains there are.
+/// Asks which interfaces there are.
 pub fn rpc_client(identity: Identity, arguments: &[&str]) -> Finished {
     run(log_in("rpc_client", identity).arg(SERVER).args(arguments))
 }

@@ -34,6 +34,21 @@ impl Squid {
         Self::start_with(directory, &helper, "")
     }
 
+    /// Our helper stands in the configuration as Samba's does, with these options of Samba's and no
+    /// others, for the schemes NTLM and Basic.
+    pub fn start_with_sambas_command_line(users: &str, options: &str) -> Self {
+        let directory = Directory::new();
+        let place = directory.path().display().to_string();
+        our_helper(&directory, users);
+        let schemes = format!(
+            "auth_param ntlm program {place}/ntlm_auth --helper-protocol=squid-2.5-ntlmssp {options}\n\
+             auth_param ntlm children 5 startup=1\n\
+             auth_param basic program {place}/ntlm_auth --helper-protocol=squid-2.5-basic {options}\n\
+             auth_param basic children 5 startup=1\n"
+        );
+        Self::start_with_schemes(directory, &schemes)
+    }
+
     /// Our helper knows the users of such a file. The option is one of `auth_param ntlm children`.
     pub fn start_with_our_helper(users: &str, option: &str) -> Self {
         let directory = Directory::new();
@@ -42,21 +57,25 @@ impl Squid {
     }
 
     fn start_with(directory: Directory, helper: &str, option: &str) -> Self {
+        let command = format!("exec {helper} --helper-protocol=squid-2.5-ntlmssp");
+        let helper = write_script(&directory, "helper", &command);
+        let schemes = format!(
+            "auth_param ntlm program {}\nauth_param ntlm children 5 startup=1 {option}\n",
+            helper.display()
+        );
+        Self::start_with_schemes(directory, &schemes)
+    }
+
+    fn start_with_schemes(directory: Directory, schemes: &str) -> Self {
         let port = free_port();
         let place = directory.path().display().to_string();
         // Squid and its helper run as a user of their own.
         make_writable(&directory);
-        write_script(
-            &directory,
-            "helper",
-            &format!("exec {helper} --helper-protocol=squid-2.5-ntlmssp"),
-        );
         let configuration = directory.write(
             "squid.conf",
             &format!(
                 "http_port 127.0.0.1:{port}\nvisible_hostname localhost\n\
-                 auth_param ntlm program {place}/helper\n\
-                 auth_param ntlm children 5 startup=1 {option}\n\
+                 {schemes}\
                  acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n\
                  access_log stdio:{place}/access.log\ncache_log {place}/cache.log\n\
                  cache deny all\npid_filename none\nnetdb_filename none\ncoredump_dir {place}\n\
@@ -66,6 +85,8 @@ impl Squid {
         let mut squid = installed("squid");
         // Those that run at once have each a name, and by it a memory, of their own.
         squid.args(["-N", "-d", "0", "-n", &format!("ntlm{port}"), "-f"]).arg(configuration);
+        // Where our helper looks for its users if it is not told.
+        squid.env("NTLM_USERS", directory.path().join("users"));
         let mut process = Process::start(&mut squid);
         process.wait_for_port(port);
         Self { url: format!("http://127.0.0.1:{port}"), _process: process, directory }

@@ -1,99 +1,251 @@
-//! The endpoint mapper: on which port an interface is ([C706] appendix O).
+//! The endpoint mapper: which interfaces a server has, and where ([C706] appendix O).
 
-use anyhow::{Context, ensure};
+use std::fmt;
+use std::net::Ipv4Addr;
 
-use super::pdu::Kind;
-use super::{Connection, Interface, NDR};
-use crate::bytes::Reader;
-use crate::tcp::Address;
+use anyhow::ensure;
 
-/// Asks the endpoint mapper of a host for the TCP port of an interface (`ept_map`).
-pub fn port_of(interface: Interface, mapper: &Address) -> anyhow::Result<u16> {
-    let mut connection = Connection::open(mapper)?;
-    connection.bind(Kind::Bind, EPM, None)?;
-    let tower = tower(interface);
-    let len = u32::try_from(tower.len())?.to_le_bytes();
-    let mut stub = Vec::new();
-    stub.extend(1u32.to_le_bytes()); // object, a pointer,
-    stub.extend([0; 16]); // to none
-    stub.extend(2u32.to_le_bytes()); // map_tower, a pointer,
-    stub.extend([len, len].concat()); // to as many bytes
-    stub.extend(&tower);
-    stub.resize(stub.len().next_multiple_of(4), 0);
-    stub.extend([0; 20]); // entry_handle
-    stub.extend(1u32.to_le_bytes()); // max_towers
-    first_port(&connection.call(EPT_MAP, &stub)?)
-}
+use super::Interface;
+use crate::bytes::{Reader, printable};
 
-/// The port in the first tower of an answer.
-fn first_port(stub: &[u8]) -> anyhow::Result<u16> {
-    let mut fields = Reader::new(stub);
-    fields.take(20)?; // entry_handle
-    ensure!(fields.u32()? > 0, "the endpoint mapper does not know the interface");
-    fields.take(3 * 4)?; // counts of the array
-    fields.take(4)?; // a pointer, since only one tower was asked for
-    fields.take(2 * 4)?; // the length of the tower, two times
-    let mut floors = fields.u16()?;
-    while floors > 0 {
-        let len = fields.u16()?;
-        let protocol = fields.take(len.into())?;
-        let len = fields.u16()?;
-        let data = fields.take(len.into())?;
-        if protocol == [TCP] {
-            return Ok(u16::from_be_bytes(data.try_into()?));
-        }
-        floors -= 1;
-    }
-    None.context("the endpoint mapper tells no port")
-}
-
-/// What is known and asked for: the interface, how it is encoded, and how it is reached.
-fn tower(interface: Interface) -> Vec<u8> {
-    let syntax = |syntax: Interface| {
-        let name = [&[0x0d], syntax.uuid.as_slice(), &syntax.major.to_le_bytes()].concat();
-        floor(&name, &syntax.minor.to_le_bytes())
-    };
-    let floors = [
-        syntax(interface),
-        syntax(NDR),
-        floor(&[CONNECTION_ORIENTED], &[0; 2]),
-        floor(&[TCP], &[0; 2]),
-        floor(&[IP], &[0; 4]),
-    ];
-    [&5u16.to_le_bytes()[..], &floors.concat()].concat()
-}
-
-/// Both halves are short.
-fn floor(protocol: &[u8], data: &[u8]) -> Vec<u8> {
-    let len = |half: &[u8]| [half.len() as u8, 0];
-    [&len(protocol)[..], protocol, &len(data), data].concat()
-}
-
-/// e1af8308-5d1f-11c9-91a4-08002b14a0fa
-const EPM: Interface = Interface {
+/// `ept`: e1af8308-5d1f-11c9-91a4-08002b14a0fa
+pub const EPM: Interface = Interface {
     uuid: [8, 0x83, 0xaf, 0xe1, 0x1f, 0x5d, 0xc9, 0x11, 0x91, 0xa4, 8, 0, 0x2b, 0x14, 0xa0, 0xfa],
     major: 3,
     minor: 0,
 };
-const EPT_MAP: u16 = 3;
-const CONNECTION_ORIENTED: u8 = 0x0b;
+
+/// `ept_lookup`
+pub const LOOKUP: u16 = 2;
+
+/// Where a lookup goes on: `ept_lookup_handle_t`.
+pub type Position = [u8; 20];
+
+pub const BEGINNING: Position = [0; 20];
+
+/// Asks for the next entries, of all that there are.
+pub fn lookup(from: Position) -> Vec<u8> {
+    let mut stub = Vec::new();
+    stub.extend(0u32.to_le_bytes()); // inquiry_type: all
+    stub.extend(0u32.to_le_bytes()); // object, a pointer to none
+    stub.extend(0u32.to_le_bytes()); // interface_id, a pointer to none
+    stub.extend(1u32.to_le_bytes()); // vers_option: all
+    stub.extend(from); // entry_handle
+    stub.extend(MOST_ENTRIES.to_le_bytes()); // max_ents
+    stub
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub struct Found {
+    pub entries: Vec<Entry>,
+    /// Where the rest begins, if there may be more.
+    pub next: Option<Position>,
+}
+
+/// An interface at one place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// UUID and version.
+    interface: String,
+    /// As a string binding: `ncacn_ip_tcp:127.0.0.1[49152]`.
+    binding: String,
+    annotation: String,
+}
+
+/// Reads the answer to a lookup.
+pub fn found(stub: &[u8]) -> anyhow::Result<Found> {
+    let mut fields = Reader::new(stub);
+    let next: Position = fields.array()?;
+    fields.take(4)?; // num_ents
+    fields.take(2 * 4)?; // what there is room for, and where it begins
+    let count = fields.u32()?;
+    ensure!(count <= MOST_ENTRIES, "the endpoint mapper tells more than it was asked for");
+
+    let mut annotations = Vec::new();
+    for _ in 0..count {
+        fields.take(16)?; // object
+        let has_tower = fields.u32()? != 0;
+        fields.take(4)?; // where the annotation begins
+        let len = usize::try_from(fields.u32()?)?;
+        let annotation = String::from_utf8_lossy(fields.take(len)?).into_owned();
+        fields.align(4);
+        annotations.push((has_tower, annotation));
+    }
+    let mut entries = Vec::new();
+    // What pointers point to comes after all that has them.
+    for (has_tower, annotation) in annotations {
+        if !has_tower {
+            continue;
+        }
+        fields.take(4)?; // the length once more
+        let len = usize::try_from(fields.u32()?)?;
+        let tower = fields.take(len)?;
+        fields.align(4);
+        entries.push(entry(tower, annotation.trim_end_matches('\0'))?);
+    }
+    let status = fields.u32()?;
+    ensure!(status == 0 || status == NO_MORE_ENTRIES, "the endpoint mapper says {status:#010x}");
+    let is_over = status == NO_MORE_ENTRIES || entries.is_empty() || next == BEGINNING;
+    Ok(Found { entries, next: (!is_over).then_some(next) })
+}
+
+/// A tower has floors: the interface, how it is encoded, and how it is reached, layer by layer.
+fn entry(tower: &[u8], annotation: &str) -> anyhow::Result<Entry> {
+    let mut fields = Reader::new(tower);
+    let mut floors = Vec::new();
+    for _ in 0..fields.u16()? {
+        let len = fields.u16()?;
+        let protocol = fields.take(len.into())?;
+        let len = fields.u16()?;
+        floors.push((protocol, fields.take(len.into())?));
+    }
+    let [(name, minor), _, transport @ ..] = &floors[..] else {
+        anyhow::bail!("an entry of the endpoint mapper names no interface")
+    };
+    Ok(Entry {
+        interface: interface(name, minor)?,
+        binding: binding(transport),
+        annotation: printable(annotation),
+    })
+}
+
+fn interface(name: &[u8], minor: &[u8]) -> anyhow::Result<String> {
+    let (mut name, mut minor) = (Reader::new(name), Reader::new(minor));
+    name.take(1)?; // that it is a UUID
+    let (first, second, third) = (name.u32()?, name.u16()?, name.u16()?);
+    let rest = u64::from_be_bytes(name.array()?);
+    let (fourth, fifth) = (rest >> 48, rest & 0xffff_ffff_ffff);
+    let (major, minor) = (name.u16()?, minor.u16()?);
+    Ok(format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{fifth:012x} {major}.{minor}"))
+}
+
+/// How an interface is reached (appendix I). What is not known here is shown by its numbers.
+fn binding(transport: &[(&[u8], &[u8])]) -> String {
+    let text = |data: &[u8]| printable(String::from_utf8_lossy(data).trim_end_matches('\0'));
+    match transport {
+        [_, ([TCP], [high, low]), ([IP], address), ..] => {
+            let port = u16::from_be_bytes([*high, *low]);
+            let address = <[u8; 4]>::try_from(*address).map(Ipv4Addr::from);
+            let address = address.map(|address| address.to_string()).unwrap_or_default();
+            format!("ncacn_ip_tcp:{address}[{port}]")
+        }
+        [_, ([HTTP], [high, low]), ..] => {
+            format!("ncacn_http:[{}]", u16::from_be_bytes([*high, *low]))
+        }
+        [_, ([SMB], pipe), ([NETBIOS], host), ..] => {
+            format!("ncacn_np:{}[{}]", text(host), text(pipe))
+        }
+        [_, ([NAMED_PIPE], name), ..] => format!("ncalrpc:[{}]", text(name)),
+        _ => {
+            let protocols = transport.iter().flat_map(|(protocol, _)| protocol.iter());
+            format!("protocols {:02x?}", Vec::from_iter(protocols))
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.interface, self.binding)?;
+        match self.annotation.as_str() {
+            "" => Ok(()),
+            annotation => write!(f, " {annotation}"),
+        }
+    }
+}
+
+/// In one answer.
+const MOST_ENTRIES: u32 = 500;
+/// `EPT_S_NOT_REGISTERED`
+const NO_MORE_ENTRIES: u32 = 0x16c9_a0d6;
 const TCP: u8 = 0x07;
 const IP: u8 = 0x09;
+const SMB: u8 = 0x0f;
+const NAMED_PIPE: u8 = 0x10;
+const NETBIOS: u8 = 0x11;
+const HTTP: u8 = 0x1f;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn floor(protocol: &[u8], data: &[u8]) -> Vec<u8> {
+        let len = |half: &[u8]| [half.len() as u8, 0];
+        [&len(protocol)[..], protocol, &len(data), data].concat()
+    }
+
+    /// The endpoint mapper's own, at two layers of a transport.
+    fn tower(below: (u8, &[u8]), above: (u8, &[u8])) -> Vec<u8> {
+        let floors = [
+            floor(&[&[0x0d], &EPM.uuid[..], &[3, 0]].concat(), &[0, 0]),
+            floor(&[&[0x0d], &[0; 16][..], &[2, 0]].concat(), &[0, 0]),
+            floor(&[0x0b], &[0, 0]),
+            floor(&[below.0], below.1),
+            floor(&[above.0], above.1),
+        ];
+        [&[5, 0], &floors.concat()[..]].concat()
+    }
+
+    /// One entry, which is annotated.
+    fn answer(tower: &[u8]) -> Vec<u8> {
+        let mut stub = [&[7; 20][..], &1u32.to_le_bytes(), &500u32.to_le_bytes()].concat();
+        stub.extend([0u32, 1].map(u32::to_le_bytes).concat());
+        stub.extend([0; 16]);
+        stub.extend([3u32, 0, 6].map(u32::to_le_bytes).concat());
+        stub.extend(b"Named\0\0\0");
+        stub.extend([tower.len() as u32; 2].map(u32::to_le_bytes).concat());
+        stub.extend(tower);
+        stub.resize(stub.len().next_multiple_of(4), 0);
+        stub.extend(0u32.to_le_bytes());
+        stub
+    }
+
     #[test]
-    fn the_port_is_in_the_first_tower() {
-        let mut stub = [&[0; 20][..], &[1, 0, 0, 0], &[0; 12], &[3, 0, 0, 0], &[0; 8]].concat();
-        let mut answered = tower(EPM);
-        let port = answered.windows(5).position(|bytes| bytes == [TCP, 2, 0, 0, 0]).unwrap() + 3;
-        answered[port..port + 2].copy_from_slice(&[0xc0, 0x01]);
-        stub.extend(answered);
-        assert_eq!(first_port(&stub).unwrap(), 0xc001);
-        assert!(first_port(&stub[..60]).is_err());
-        stub[20] = 0;
-        assert!(first_port(&stub).is_err());
+    fn entries_are_read_and_what_comes_next() {
+        let stub = answer(&tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1])));
+        let found = found(&stub).unwrap();
+        let shown: Vec<_> = found.entries.iter().map(ToString::to_string).collect();
+        let expected =
+            "e1af8308-5d1f-11c9-91a4-08002b14a0fa 3.0 ncacn_ip_tcp:127.0.0.1[49153] Named";
+        assert_eq!(shown, [expected]);
+        assert_eq!(found.next, Some([7; 20]));
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_short_is_refused() {
+        let stub = answer(&tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1])));
+        for end in 0..stub.len() {
+            assert!(found(&stub[..end]).is_err(), "{end} bytes");
+        }
+        let mut many = stub.clone();
+        many[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(found(&many).is_err());
+    }
+
+    #[test]
+    fn the_end_is_said_by_a_status_or_by_the_handle() {
+        let tower = tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1]));
+        let mut stub = answer(&tower);
+        stub[..20].fill(0);
+        assert_eq!(found(&stub).unwrap().next, None);
+        let mut stub = answer(&tower);
+        let status = stub.len() - 4;
+        stub[status..].copy_from_slice(&NO_MORE_ENTRIES.to_le_bytes());
+        assert_eq!(found(&stub).unwrap().next, None);
+        stub[status..].copy_from_slice(&5u32.to_le_bytes());
+        assert!(found(&stub).is_err());
+    }
+
+    #[test]
+    fn places_are_shown_as_string_bindings() {
+        for (below, above, expected) in [
+            ((TCP, &[0, 135][..]), (IP, &[10, 0, 0, 1][..]), "ncacn_ip_tcp:10.0.0.1[135]"),
+            ((SMB, b"\\pipe\\x\0"), (NETBIOS, b"\\\\PC\0"), r"ncacn_np:\\PC[\pipe\x]"),
+            ((NAMED_PIPE, b"EPM\x1b\0"), (0, &[]), "ncalrpc:[EPM\u{fffd}]"),
+            ((HTTP, &[2, 0x51]), (IP, &[0; 4]), "ncacn_http:[593]"),
+            ((0x20, &[]), (0x21, &[]), "protocols [0b, 20, 21]"),
+        ] {
+            assert_eq!(entry(&tower(below, above), "").unwrap().binding, expected);
+        }
     }
 }

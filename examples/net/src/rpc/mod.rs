@@ -2,14 +2,12 @@
 
 pub mod epm;
 pub mod pdu;
-pub mod samr;
 
 use std::io::Write;
 use std::net::TcpStream;
 
 use anyhow::{bail, ensure};
 
-use crate::bytes::{Reader, printable_utf16le};
 use crate::tcp::Address;
 use pdu::{Kind, Pdu, Verifier};
 
@@ -95,17 +93,6 @@ impl Connection {
         self.call_id += 1;
         self.call_id
     }
-
-    /// Calls an operation without protection.
-    fn call(&mut self, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let request = pdu::request_body(CONTEXT_ID, operation, stub)?;
-        let call_id = self.next_call();
-        self.send(&Pdu::write(Kind::Request, call_id, &request, None)?)?;
-        let response = self.receive()?;
-        ensure!(response.kind == Kind::Response, "the server answers {:?}", response.kind);
-        ensure!(response.is_last(), "the response has several parts");
-        Ok(response.bytes().get(pdu::STUB_AT..).unwrap_or_default().to_vec())
-    }
 }
 
 /// Whether the interface is there (12.6.4.4).
@@ -119,15 +106,6 @@ fn check_binding(answer: &Pdu) -> anyhow::Result<()> {
     let (result, reason) = (fields.u16()?, fields.u16()?);
     ensure!(result == 0, "the server does not have the interface ({result}, {reason})");
     Ok(())
-}
-
-/// Reads a name: `RPC_UNICODE_STRING`'s buffer, with its counts ([MS-DTYP] 2.3.10).
-fn read_text(stub: &mut Reader<'_>) -> anyhow::Result<String> {
-    stub.take(8)?; // the counts of what there is room for, and where it begins
-    let units = usize::try_from(stub.u32()?)?;
-    let text = printable_utf16le(stub.take(units.saturating_mul(2))?);
-    stub.align(4);
-    Ok(text)
 }
 
 /// The only context that is asked for.

@@ -1,0 +1,188 @@
+//! `ntlmssp-client-1`, the client's side: NEGOTIATE out; CHALLENGE in, AUTHENTICATE out.
+
+use std::mem;
+
+use ntlm::client::{Policy, Response};
+use ntlm::session::Protection;
+use ntlm::wire::{Negotiate, NegotiateFlags};
+use ntlm::{Client, Credentials, Error, Os, SessionKeys, UserName};
+
+use super::line::Line;
+use super::{flags, refuse, session_key};
+use crate::encoding::base64;
+
+/// One login after the other.
+pub struct ClientHelper {
+    /// Without the password, which may come late.
+    template: Template,
+    password: Option<String>,
+    protection: Protection,
+    state: State,
+}
+
+/// All that is known of a client from the beginning.
+pub struct Template {
+    pub user: UserName,
+    pub policy: Policy,
+    pub workstation: String,
+    /// The service that is asked for, `HTTP/www.example.com`.
+    pub target: Option<String>,
+}
+
+enum State {
+    Start,
+    /// A CHALLENGE comes next.
+    Negotiated(NegotiateFlags),
+    /// A password comes next, and then this CHALLENGE is answered.
+    NeedsPassword(Vec<u8>),
+    Responded(SessionKeys),
+}
+
+impl ClientHelper {
+    pub const fn new(template: Template, password: Option<String>) -> Self {
+        Self { template, password, protection: Protection::None, state: State::Start }
+    }
+
+    pub fn answer(&mut self, line: Line<'_>) -> String {
+        match line.command {
+            "YR" => self.begin(),
+            "TT" | "KK" if !line.argument.is_empty() => self.receive(line.token()),
+            "PW" if !line.argument.is_empty() => self.learn_password(&line.token()),
+            "SF" if !line.argument.is_empty() => {
+                self.protection = protection(line.argument);
+                "OK".into()
+            }
+            "GK" => session_key(match &self.state {
+                State::Responded(keys) => Some(keys),
+                _ => None,
+            }),
+            "GF" => flags(match &self.state {
+                State::Start | State::NeedsPassword(_) => None,
+                State::Negotiated(flags) => Some(*flags),
+                State::Responded(keys) => Some(keys.flags()),
+            }),
+            "OK" => "BH Command expected".into(),
+            _ => "BH SPNEGO request invalid prefix".into(),
+        }
+    }
+
+    /// Nothing of it depends on the password.
+    fn begin(&mut self) -> String {
+        let begun = self.client("").initiate().and_then(|(token, _)| {
+            let flags = Negotiate::parse(&token)?.flags;
+            Ok((token, flags))
+        });
+        match begun {
+            Ok((token, flags)) => {
+                self.state = State::Negotiated(flags);
+                format!("YR {}", base64(&token))
+            }
+            Err(error) => refuse(error, None),
+        }
+    }
+
+    fn receive(&mut self, challenge: Vec<u8>) -> String {
+        let State::Negotiated(_) = mem::replace(&mut self.state, State::Start) else {
+            return "NA NT_STATUS_INVALID_PARAMETER".into();
+        };
+        match &self.password {
+            Some(password) => self.respond(&challenge, &password.clone()),
+            None => {
+                self.state = State::NeedsPassword(challenge);
+                "PW".into()
+            }
+        }
+    }
+
+    fn respond(&mut self, challenge: &[u8], password: &str) -> String {
+        match self.authenticate(challenge, password) {
+            Ok(Response { token, keys, .. }) => {
+                self.state = State::Responded(keys);
+                format!("AF {}", base64(&token))
+            }
+            Err(error) => refuse(error, None),
+        }
+    }
+
+    fn authenticate(&self, challenge: &[u8], password: &str) -> Result<Response, Error> {
+        // Makes the same NEGOTIATE as before, which the MIC covers.
+        let (_, handshake) = self.client(password).initiate()?;
+        handshake.respond(challenge, &mut Os)
+    }
+
+    /// A password that was asked for is good for this login, as with Samba; another for all that
+    /// follow.
+    fn learn_password(&mut self, password: &[u8]) -> String {
+        let Ok(password) = std::str::from_utf8(password) else { return "BH Query invalid".into() };
+        match mem::replace(&mut self.state, State::Start) {
+            // Two lines at once.
+            State::NeedsPassword(challenge) => {
+                format!("OK\n{}", self.respond(&challenge, password))
+            }
+            state => {
+                self.state = state;
+                self.password = Some(password.into());
+                "OK".into()
+            }
+        }
+    }
+
+    fn client(&self, password: &str) -> Client {
+        let Template { user, policy, workstation, target } = &self.template;
+        let client = Client::new(Credentials::password(user.clone(), password))
+            .with_policy(policy.clone())
+            .with_workstation(workstation.as_str())
+            .with_protection(self.protection);
+        match target {
+            Some(target) => client.with_target(target.as_str()),
+            None => client,
+        }
+    }
+}
+
+/// What `SF` asks for: `NTLMSSP_FEATURE_SIGN` and the like. To Samba, whoever asks for the session
+/// key asks to sign.
+fn protection(features: &str) -> Protection {
+    if features.contains("NTLMSSP_FEATURE_SEAL") {
+        Protection::Seal
+    } else if features.contains("NTLMSSP_FEATURE_SIGN")
+        || features.contains("NTLMSSP_FEATURE_SESSION_KEY")
+    {
+        Protection::Sign
+    } else {
+        Protection::None
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    impl ClientHelper {
+        pub(in crate::helper) fn say(&mut self, line: &str) -> String {
+            self.answer(Line::parse(line.as_bytes()).unwrap())
+        }
+    }
+
+    pub(in crate::helper) fn client(user: &str, password: Option<&str>) -> ClientHelper {
+        let template = Template {
+            user: UserName::from(user),
+            policy: Policy::default(),
+            workstation: "LAPTOP".into(),
+            target: None,
+        };
+        ClientHelper::new(template, password.map(Into::into))
+    }
+
+    #[test]
+    fn nonsense_is_answered_as_samba_does() {
+        let mut client = client("bob", Some("correct horse"));
+        for (line, answer) in [
+            ("TT AAAA", "NA NT_STATUS_INVALID_PARAMETER"),
+            ("XX", "BH SPNEGO request invalid prefix"),
+            ("YRx", "BH SPNEGO request invalid prefix"),
+        ] {
+            assert_eq!(client.say(line), answer, "{line}");
+        }
+    }
+}

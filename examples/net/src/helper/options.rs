@@ -1,0 +1,328 @@
+//! The command line of `ntlm_auth`, as people have it in their `squid.conf`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use clap::{ArgAction, Args, Parser};
+use ntlm::{LmCompatibility, UserName};
+
+use super::admission::{Admission, parse_group};
+use super::smb_conf::Settings;
+use crate::level;
+use crate::users::Users;
+
+/// Speaks NTLM on standard input and output, as Samba's `ntlm_auth` does.
+#[derive(Parser)]
+// As Samba's: of an option that comes twice, the last one counts.
+#[command(
+    name = "ntlm_auth",
+    args_override_self = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+#[command(version = "of the Rust crate ntlm, in the place of Samba's")]
+pub struct Options {
+    /// Which part to play: squid-2.5-ntlmssp and squid-2.5-basic are a server's, ntlmssp-client-1
+    /// is a client's
+    #[arg(long, value_name = "PROTOCOL", value_parser = parse_protocol)]
+    helper_protocol: Option<Protocol>,
+
+    /// As a server: who may log in, lines `DOMAIN\user:NT hash` or `DOMAIN\user:NT hash:group,group`
+    #[arg(long, value_name = "FILE", env = "NTLM_USERS", default_value = "/etc/ntlm_auth.users")]
+    pub users: PathBuf,
+
+    /// As a server: let only those in who are in this group, DOMAIN\NAME or a SID; may be repeated,
+    /// and then all of them are needed
+    #[arg(long, value_name = "GROUP", allow_hyphen_values = true, action = ArgAction::Append)]
+    require_membership_of: Vec<String>,
+
+    /// As a client: the user
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub username: Option<String>,
+
+    /// As a client: the user's domain; as a server: its own, which it tells to clients
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    domain: Option<String>,
+
+    /// As a client: the password, which the command PW can tell too; better than here, where
+    /// everybody can see it, it is in the variable NTLM_PASSWORD
+    #[arg(long, allow_hyphen_values = true)]
+    password: Option<String>,
+
+    /// The name of this machine, which is told to the other side
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    workstation: Option<String>,
+
+    /// As a client: the service that is asked for, such as HTTP; together with --target-hostname
+    #[arg(long, value_name = "NAME")]
+    target_service: Option<String>,
+
+    /// As a client: the host that is asked; together with --target-service
+    #[arg(long, value_name = "NAME")]
+    target_hostname: Option<String>,
+
+    /// The LAN Manager authentication level, 0 to 5: below 3, a client's responses are weaker than
+    /// NTLMv2; below 5, a server takes weaker ones. Default: 3 for clients, 5 for servers
+    #[arg(long, value_name = "N", value_parser = level::parse)]
+    pub level: Option<LmCompatibility>,
+
+    /// A file of Samba's settings, of which `workgroup`, `netbios name`, `ntlm auth` and
+    /// `winbind separator` are looked at
+    #[arg(short = 's', long, value_name = "FILE")]
+    configfile: Option<PathBuf>,
+
+    /// One of these settings
+    #[arg(long, value_name = "NAME=VALUE", action = ArgAction::Append)]
+    option: Vec<String>,
+
+    /// From 5 on, NTLM's messages are explained on standard error
+    #[arg(short, long, value_name = "N", default_value = "1", allow_hyphen_values = true)]
+    debuglevel: String,
+
+    #[command(flatten)]
+    ignored: Ignored,
+
+    /// Print help
+    #[arg(short = '?', short_alias = 'h', long, alias = "usage", action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Print what this is
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// What Samba's program takes, and makes no difference to a helper, or to one without winbind. None
+/// of them keeps anybody out.
+#[derive(Args)]
+#[command(next_help_heading = "Taken, and without effect")]
+struct Ignored {
+    #[arg(long)]
+    diagnostics: bool,
+    #[arg(long)]
+    request_lm_key: bool,
+    #[arg(long)]
+    request_nt_key: bool,
+    #[arg(long, value_name = "HEX")]
+    challenge: Option<String>,
+    #[arg(long, value_name = "HEX")]
+    lm_response: Option<String>,
+    #[arg(long, value_name = "HEX")]
+    nt_response: Option<String>,
+    #[arg(long)]
+    use_cached_creds: bool,
+    #[arg(long)]
+    allow_mschapv2: bool,
+    #[arg(long)]
+    offline_logon: bool,
+    #[arg(long, value_name = "FILE")]
+    pam_winbind_conf: Option<String>,
+    #[arg(short, long, value_name = "FILE")]
+    log_basename: Option<String>,
+    #[arg(long)]
+    debug_stdout: bool,
+}
+
+/// The part that the helper plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Server,
+    Basic,
+    Client,
+}
+
+fn parse_protocol(text: &str) -> Result<Protocol, &'static str> {
+    match text {
+        "squid-2.5-ntlmssp" => Ok(Protocol::Server),
+        "squid-2.5-basic" => Ok(Protocol::Basic),
+        "ntlmssp-client-1" => Ok(Protocol::Client),
+        "gss-spnego" | "gss-spnego-client" => {
+            Err("SPNEGO is left out: offer NTLM, and squid-2.5-ntlmssp or ntlmssp-client-1 for it")
+        }
+        "ntlm-server-1" | "ntlm-change-password-1" => {
+            Err("MS-CHAP and new passwords are left out: that takes Samba's program")
+        }
+        _ => Err("there are squid-2.5-ntlmssp, squid-2.5-basic and ntlmssp-client-1"),
+    }
+}
+
+impl Options {
+    /// The part to play, for which all that is said can be done.
+    pub fn protocol(&self) -> anyhow::Result<Protocol> {
+        let missing = "--helper-protocol is missing: single questions are not answered here";
+        let protocol = self.helper_protocol.context(missing)?;
+        match protocol {
+            Protocol::Client => ensure!(
+                self.require_membership_of.is_empty(),
+                "--require-membership-of is for servers: a client keeps nobody out"
+            ),
+            Protocol::Server | Protocol::Basic => ensure!(
+                self.password.is_none(),
+                "--password is for clients: it would let in everybody who knows it, under any name"
+            ),
+        }
+        Ok(protocol)
+    }
+
+    /// What Samba's settings say, and what the command line says instead.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings::default();
+        if let Some(file) = &self.configfile {
+            settings.read(file)?;
+        }
+        for option in &self.option {
+            if !settings.set(option)? {
+                eprintln!("ntlm_auth: without effect: --option={option}");
+            }
+        }
+        settings.workgroup = self.domain.clone().or(settings.workgroup);
+        settings.netbios_name = self.workstation.clone().or(settings.netbios_name);
+        settings.level = self.level.or(settings.level);
+        Ok(settings)
+    }
+
+    /// Who may log in. A group that nobody is in keeps everybody out, which is said.
+    pub fn admission(&self, settings: &Settings) -> anyhow::Result<Admission> {
+        let domain = settings.workgroup.as_deref().unwrap_or_default();
+        let separator = settings.separator();
+        let groups = self.require_membership_of.iter();
+        let groups = groups.map(|group| parse_group(group, separator, domain));
+        let groups: Vec<UserName> =
+            groups.collect::<Result<_, _>>().context("--require-membership-of")?;
+        let admission = Admission::new(Users::read(&self.users)?, groups);
+        for group in admission.deserted_groups() {
+            eprintln!(
+                "ntlm_auth: {} says of nobody: in {:?}",
+                self.users.display(),
+                group.to_string()
+            );
+        }
+        Ok(admission)
+    }
+
+    /// A client's password, if it is known yet.
+    pub fn password(&self) -> anyhow::Result<Option<String>> {
+        match (&self.password, std::env::var("NTLM_PASSWORD")) {
+            (Some(password), _) => Ok(Some(password.clone())),
+            (None, Ok(password)) => Ok(Some(password)),
+            (None, Err(std::env::VarError::NotPresent)) => Ok(None),
+            (None, Err(std::env::VarError::NotUnicode(_))) => bail!("NTLM_PASSWORD is not UTF-8"),
+        }
+    }
+
+    /// `HTTP/www.example.com`
+    pub fn target(&self) -> Option<String> {
+        let (service, host) = self.target_service.as_ref().zip(self.target_hostname.as_ref())?;
+        Some(format!("{service}/{host}"))
+    }
+
+    /// Whether NTLM's messages shall be explained. Samba also takes levels of its parts, `3 auth:5`.
+    pub fn is_verbose(&self) -> bool {
+        let level = self.debuglevel.split([' ', ',']).next();
+        level.and_then(|level| level.parse().ok()).is_some_and(|level: i32| level >= 5)
+    }
+
+    /// Names what was said and makes no difference.
+    pub fn without_effect(&self, protocol: Protocol) -> Vec<&'static str> {
+        let ignored = &self.ignored;
+        let is_client = protocol == Protocol::Client;
+        let half = self.target_service.is_some() != self.target_hostname.is_some();
+        let all = [
+            ("--diagnostics", ignored.diagnostics),
+            ("--request-lm-key", ignored.request_lm_key),
+            ("--request-nt-key", ignored.request_nt_key),
+            ("--challenge", ignored.challenge.is_some()),
+            ("--lm-response", ignored.lm_response.is_some()),
+            ("--nt-response", ignored.nt_response.is_some()),
+            ("--use-cached-creds", ignored.use_cached_creds),
+            ("--allow-mschapv2", ignored.allow_mschapv2),
+            ("--offline-logon", ignored.offline_logon),
+            ("--pam-winbind-conf", ignored.pam_winbind_conf.is_some()),
+            ("--log-basename", ignored.log_basename.is_some()),
+            ("--debug-stdout", ignored.debug_stdout),
+            ("--username", self.username.is_some() && !is_client),
+            ("--target-service", self.target_service.is_some() && (half || !is_client)),
+            ("--target-hostname", self.target_hostname.is_some() && (half || !is_client)),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(std::iter::once("ntlm_auth").chain(line.split_whitespace()))
+    }
+
+    /// As found in `squid.conf` and in Dovecot.
+    #[test]
+    fn command_lines_that_people_have_are_taken() {
+        for (line, protocol) in [
+            ("--helper-protocol=squid-2.5-ntlmssp", Protocol::Server),
+            ("--helper-protocol squid-2.5-ntlmssp", Protocol::Server),
+            ("--diagnostics --helper-protocol=squid-2.5-ntlmssp --domain=LAB", Protocol::Server),
+            ("--helper-protocol=squid-2.5-ntlmssp --domain LAB -d 3", Protocol::Server),
+            ("-d10 --helper-protocol=squid-2.5-ntlmssp -s /etc/smb.conf", Protocol::Server),
+            ("--helper-protocol=squid-2.5-ntlmssp --debuglevel=3,auth:5", Protocol::Server),
+            (r"--helper-protocol=squid-2.5-basic --require-membership-of=LAB\p", Protocol::Basic),
+            ("--helper-protocol=ntlmssp-client-1 --use-cached-creds", Protocol::Client),
+            ("--helper-protocol=ntlmssp-client-1 --username u --password -x", Protocol::Client),
+            (
+                "--helper-protocol=squid-2.5-basic --helper-protocol=ntlmssp-client-1",
+                Protocol::Client,
+            ),
+        ] {
+            let options = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(options.protocol().unwrap(), protocol, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for protocol in ["gss-spnego", "ntlm-server-1", "squid-2.4-basic", "what"] {
+            assert!(parse(&format!("--helper-protocol={protocol}")).is_err(), "{protocol}");
+        }
+        assert!(parse("--helper-protocol=squid-2.5-ntlmssp --unknown").is_err());
+        for line in [
+            "--request-nt-key --username=u --challenge=00",
+            "--helper-protocol=ntlmssp-client-1 --require-membership-of=g",
+            "--helper-protocol=squid-2.5-ntlmssp --password=x",
+            "--helper-protocol=squid-2.5-basic --password=x",
+        ] {
+            assert!(parse(line).unwrap().protocol().is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_group_is_passed_over() {
+        let line = "--require-membership-of=a --require-membership-of b";
+        assert_eq!(parse(line).unwrap().require_membership_of, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_named() {
+        let line = "--diagnostics --username=u --target-service=HTTP";
+        let named = |protocol| parse(line).unwrap().without_effect(protocol);
+        assert_eq!(named(Protocol::Client), ["--diagnostics", "--target-service"]);
+        assert_eq!(named(Protocol::Server), ["--diagnostics", "--username", "--target-service"]);
+    }
+
+    #[test]
+    fn the_command_line_goes_before_settings() {
+        let line = "--option=workgroup=ONE --option=winbind_separator --domain TWO";
+        assert!(parse(line).unwrap().settings().is_err(), "no setting");
+        let line = "--option=workgroup=ONE --option=netbiosname=PC --domain TWO --level 3";
+        let settings = parse(line).unwrap().settings().unwrap();
+        assert_eq!(settings.workgroup.as_deref(), Some("TWO"));
+        assert_eq!(settings.netbios_name.as_deref(), Some("PC"));
+        assert_eq!(settings.level, Some(LmCompatibility::SendNtlmv2));
+    }
+
+    #[test]
+    fn levels_of_debugging_may_be_many() {
+        for (level, is_verbose) in [("1", false), ("5", true), ("10", true), ("3,auth:9", false)] {
+            assert_eq!(parse(&format!("-d{level}")).unwrap().is_verbose(), is_verbose, "{level}");
+        }
+    }
+}

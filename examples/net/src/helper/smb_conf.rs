@@ -1,0 +1,117 @@
+//! What Samba's settings, of `smb.conf` and `--option`, say to a helper without winbind.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use ntlm::LmCompatibility;
+
+/// The settings that are looked at; others are passed over, and may be named on standard error.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `workgroup`: our domain.
+    pub workgroup: Option<String>,
+    /// `netbios name`: our machine.
+    pub netbios_name: Option<String>,
+    /// `ntlm auth`: which responses a server takes.
+    pub level: Option<LmCompatibility>,
+    /// `winbind separator`: what stands between the names of a domain and of a user.
+    pub separator: Option<char>,
+}
+
+impl Settings {
+    /// Reads the section `global` of a file.
+    pub fn read(&mut self, path: &Path) -> anyhow::Result<()> {
+        let place = || path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(place)?;
+        self.read_text(&text).with_context(place)
+    }
+
+    /// Winbind's, unless another is set.
+    pub fn separator(&self) -> char {
+        self.separator.unwrap_or('\\')
+    }
+
+    fn read_text(&mut self, text: &str) -> anyhow::Result<()> {
+        let mut is_global = false;
+        for line in text.lines().map(str::trim) {
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                is_global = section.trim().eq_ignore_ascii_case("global");
+            } else if is_global {
+                // One that no helper needs, or that is not for this one: files are full of them.
+                self.set(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes `name = value`, and says whether it is one that is looked at.
+    pub fn set(&mut self, setting: &str) -> anyhow::Result<bool> {
+        let (name, value) = setting.split_once('=').context("a setting is name = value")?;
+        // As Samba compares them.
+        let name = name.to_ascii_lowercase().replace(char::is_whitespace, "");
+        let value = value.trim().trim_matches('"');
+        match name.as_str() {
+            "workgroup" => self.workgroup = Some(literal(value)?),
+            "netbiosname" => self.netbios_name = Some(literal(value)?),
+            "ntlmauth" => self.level = Some(level(value)?),
+            "winbindseparator" => self.separator = value.chars().next(),
+            // It could hold one of the others, such as that nobody may log in.
+            "include" => bail!("{setting:?}: files in files are not read here"),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn literal(value: &str) -> anyhow::Result<String> {
+    match value.contains('%') {
+        true => bail!("{value:?}: variables are not replaced here"),
+        false => Ok(value.to_owned()),
+    }
+}
+
+/// What a value of `ntlm auth` means for a server that knows no MS-CHAP (smb.conf(5)).
+fn level(value: &str) -> anyhow::Result<LmCompatibility> {
+    match value.to_ascii_lowercase().as_str() {
+        "ntlmv2-only" | "mschapv2-and-ntlmv2-only" | "no" | "false" | "0" | "off" => {
+            Ok(LmCompatibility::RefuseLmAndNtlm)
+        }
+        "ntlmv1-permitted" | "yes" | "true" | "1" | "on" => Ok(LmCompatibility::RefuseLm),
+        "disabled" => bail!("ntlm auth = disabled: nobody may log in with NTLM"),
+        _ => bail!("ntlm auth = {value:?} is unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_global_section_is_read() {
+        let mut settings = Settings::default();
+        let text = "# a comment\n[global]\n\tworkgroup = EXAMPLE\n  NetBIOS Name=PROXY\n; no\n\
+                    ntlm auth = ntlmv1-permitted\nwinbind separator = +\nsecurity = ads\n\
+                    [share]\nworkgroup = OTHER\nno setting";
+        settings.read_text(text).unwrap();
+        let expected = Settings {
+            workgroup: Some("EXAMPLE".into()),
+            netbios_name: Some("PROXY".into()),
+            level: Some(LmCompatibility::RefuseLm),
+            separator: Some('+'),
+        };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn what_may_keep_somebody_out_is_not_passed_over() {
+        for setting in ["ntlm auth = disabled", "ntlm auth = 7", "include = /etc/more", "nothing"] {
+            assert!(Settings::default().set(setting).is_err(), "{setting}");
+        }
+        assert!(Settings::default().set("netbios name = %h").is_err());
+        assert!(!Settings::default().set("log level = 3").unwrap());
+        assert!(Settings::default().set("ntlm auth=no").unwrap());
+    }
+}

@@ -1,0 +1,266 @@
+//! A server that lets in whom a domain vouches for.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use ntlm::error::Denied;
+use ntlm::server::{Accepted, Claim};
+use ntlm::{Error, Os, Server, UserName};
+
+use crate::frames::{Frames, seal, unseal};
+use crate::winbind::{Domain, Unvouched};
+
+/// What all connections share, none of which changes.
+pub struct Service<D, P> {
+    pub server: Server,
+    pub domain: D,
+    /// How long a client waits for a refusal.
+    pub refuse_after: Duration,
+    /// Waits, but in tests.
+    pub pause: P,
+}
+
+impl<D: Domain, P: Fn(Duration)> Service<D, P> {
+    /// Lets a client in, and says back what it says.
+    pub fn converse(&self, stream: TcpStream) -> anyhow::Result<()> {
+        let from = stream.peer_addr()?;
+        let mut frames = Frames::new(stream)?;
+        let Accepted { user, keys, .. } = match self.let_in(&mut frames)? {
+            Ok(accepted) => {
+                log_login(from, &accepted);
+                frames.send(&[VERDICT_ACCEPTED])?;
+                accepted
+            }
+            Err(refusal) => {
+                println!("refused from={from} {refusal}");
+                // The same whatever it was, at the same time.
+                (self.pause)(until_told(self.refuse_after, frames.received().elapsed()));
+                return frames.send(&[VERDICT_REFUSED]);
+            }
+        };
+        let mut session = keys.into_session()?;
+        let message = unseal(&mut session, frames.receive()?)?;
+        let user = user.map(|user| user.to_string()).unwrap_or_default();
+        let answer = format!("{user} said: {}", String::from_utf8_lossy(&message));
+        frames.send(&seal(&mut session, answer.as_bytes())?)
+    }
+
+    /// The three messages; the outer result is about the connection, the inner one about the
+    /// client.
+    fn let_in(&self, frames: &mut Frames) -> anyhow::Result<Result<Accepted, Refusal>> {
+        let negotiate = frames.receive()?;
+        let (challenge, handshake) = match self.server.challenge(&negotiate, &mut Os) {
+            Ok(challenged) => challenged,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        frames.send(&challenge)?;
+        let authenticate = frames.receive()?;
+        Ok(handshake
+            .read(&authenticate, &mut Os)
+            .map_err(Refusal::from)
+            .and_then(|claim| self.verify(claim)))
+    }
+
+    fn verify(&self, claim: Claim) -> Result<Accepted, Refusal> {
+        let Claim::User(claim) = claim else {
+            // The policy does not let them get here.
+            return Err(Error::from(Denied::UnknownUser).into());
+        };
+        let user = claim.claimed_user().clone();
+        let refusal = |error: Error, status: &str| Refusal {
+            user: Some(user.clone()),
+            status: status.into(),
+            error,
+        };
+        let logon = claim.network_logon().map_err(|error| refusal(error, ""))?;
+        match self.domain.ask(&logon) {
+            Ok(validation) => {
+                claim.with_validation(&validation).map_err(|error| refusal(error, "NT_STATUS_OK"))
+            }
+            Err(Unvouched { reason, status }) => Err(refusal(claim.deny(reason), &status)),
+        }
+    }
+}
+
+/// How long to wait, so that it comes to a whole number of spans: how much of one went by does not
+/// show.
+fn until_told(span: Duration, elapsed: Duration) -> Duration {
+    let gone = elapsed.as_nanos().checked_rem(span.as_nanos());
+    let gone = gone.and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
+    gone.map_or(Duration::ZERO, |gone| span.saturating_sub(Duration::from_nanos(gone)))
+}
+
+/// A client that is not let in, for the log.
+struct Refusal {
+    user: Option<UserName>,
+    /// What the domain said.
+    status: String,
+    error: Error,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { user: None, status: String::new(), error }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, status, error } = self;
+        // Names come from the client: `{:?}` escapes what would break a log.
+        let user = user.as_ref().map(ToString::to_string).unwrap_or_default();
+        write!(f, "user={user:?} detail={error:?} status={status:?}")
+    }
+}
+
+fn log_login(from: SocketAddr, accepted: &Accepted) {
+    let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
+    let response = accepted.response.map_or("none".into(), |kind| format!("{kind:?}"));
+    let mic = if accepted.mic_checked { "yes" } else { "no" };
+    println!("login user={user:?} from={from} response={response} mic={mic}");
+}
+
+/// What the server says to the AUTHENTICATE. No token is one byte long.
+pub const VERDICT_ACCEPTED: u8 = 0;
+pub const VERDICT_REFUSED: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use ntlm::server::{Names, NetworkLogon, Validation};
+    use ntlm::session::Protection;
+    use ntlm::{Client, Credentials, LmCompatibility, client};
+
+    use super::*;
+
+    /// A domain that says the same of everybody.
+    struct Says(Result<Validation, Denied>);
+
+    impl Domain for Says {
+        fn ask(&self, _: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
+            let said = self.0.clone();
+            said.map_err(|reason| Unvouched { reason, status: String::new() })
+        }
+    }
+
+    /// What a client sees.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Event {
+        /// Time goes by.
+        Paused(Duration),
+        /// The server's last word.
+        Told(u8),
+    }
+
+    /// Far more than a test takes.
+    const SPAN: Duration = Duration::from_secs(1000);
+
+    /// What happens to a client that answers what it gets so, and begins as if it had got nothing.
+    fn events(domain: Says, mut answer: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<Event> {
+        let (sender, events) = channel();
+        let paused = sender.clone();
+        let service = Service {
+            server: Server::new(Names::member("SERVER", "EXAMPLE")),
+            domain,
+            refuse_after: SPAN,
+            pause: move |time| paused.send(Event::Paused(time)).unwrap(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut frames =
+            Frames::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap()).unwrap();
+        let server = thread::spawn(move || service.converse(listener.accept().unwrap().0));
+        let mut received = Vec::new();
+        while received.len() != 1 {
+            frames.send(&answer(&received)).unwrap();
+            received = frames.receive().unwrap();
+        }
+        sender.send(Event::Told(received[0])).unwrap();
+        drop((sender, frames));
+        // It may miss the message that an accepted client would send.
+        drop(server.join().unwrap());
+        events.iter().collect()
+    }
+
+    /// The messages of a client that does all as it should.
+    fn messages(client: Client) -> impl FnMut(&[u8]) -> Vec<u8> {
+        let mut state = None;
+        move |challenge: &[u8]| match state.take() {
+            None => {
+                let (negotiate, next) = client.initiate().unwrap();
+                state = Some(next);
+                negotiate
+            }
+            Some(next) => next.respond(challenge, &mut Os).unwrap().token,
+        }
+    }
+
+    fn alice() -> Client {
+        Client::new(Credentials::password(r"EXAMPLE\alice", "correct horse"))
+            .with_protection(Protection::Seal)
+    }
+
+    fn alice_of_level(level: LmCompatibility) -> Client {
+        let mut policy = client::Policy::default();
+        policy.lm_compatibility = level;
+        alice().with_policy(policy)
+    }
+
+    #[track_caller]
+    fn assert_told_in_time(events: &[Event]) {
+        let [Event::Paused(pause), Event::Told(VERDICT_REFUSED)] = events else {
+            panic!("{events:?}")
+        };
+        assert!(*pause > SPAN / 2 && *pause <= SPAN, "{pause:?}");
+    }
+
+    #[test]
+    fn whatever_the_domain_says_a_refusal_is_told_at_the_same_time() {
+        for reason in [
+            Denied::WrongPassword,
+            Denied::UnknownUser,
+            Denied::AccountRestriction,
+            Denied::NtlmBlocked,
+            Denied::DomainController,
+            Denied::LookupFailed,
+        ] {
+            assert_told_in_time(&events(Says(Err(reason)), messages(alice())));
+        }
+        // It vouches for somebody with another key: the MIC is wrong.
+        let vouches = Says(Ok(Validation::new([7; 16])));
+        assert_told_in_time(&events(vouches, messages(alice())));
+    }
+
+    #[test]
+    fn what_does_not_get_to_the_domain_is_refused_at_the_same_time_too() {
+        let domain = || Says(Err(Denied::WrongPassword));
+        assert_told_in_time(&events(domain(), |_| b"what is this?".to_vec()));
+        let mut genuine = messages(alice());
+        let cut_short = |received: &[u8]| {
+            let token = genuine(received);
+            if received.is_empty() { token } else { token[..40].into() }
+        };
+        assert_told_in_time(&events(domain(), cut_short));
+        let weak = alice_of_level(LmCompatibility::SendNtlm);
+        assert_told_in_time(&events(domain(), messages(weak)));
+        let unprotected = alice().with_protection(Protection::None);
+        assert_told_in_time(&events(domain(), messages(unprotected)));
+        let anonymous = Client::new(Credentials::anonymous());
+        assert_told_in_time(&events(domain(), messages(anonymous)));
+    }
+
+    #[test]
+    fn how_much_of_a_span_went_by_does_not_show() {
+        let span = Duration::from_secs(2);
+        for milliseconds in [0, 1, 1999, 2000, 2001, 5000, 60_000] {
+            let elapsed = Duration::from_millis(milliseconds);
+            let told = elapsed + until_told(span, elapsed);
+            assert_eq!(told.as_millis() % 2000, 0, "{elapsed:?}");
+            assert!(told > elapsed && told <= elapsed + span, "{elapsed:?}");
+        }
+        assert_eq!(until_told(Duration::ZERO, span), Duration::ZERO);
+    }
+}

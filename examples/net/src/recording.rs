@@ -1,0 +1,146 @@
+//! An exchange that somebody recorded, and the password that may be right.
+
+use anyhow::{Context, bail};
+use ntlm::crypto::LmHash;
+use ntlm::error::Denied;
+use ntlm::server::{Accepted, Claim, Names, Policy};
+use ntlm::wire::{Message, NegotiateFlags};
+use ntlm::{Ascii, Binding, Error, LmCompatibility, NtHash, Os, Server};
+
+/// What the password is known by.
+pub struct Secret {
+    nt_hash: NtHash,
+    lm_hash: Option<LmHash>,
+}
+
+impl Secret {
+    pub fn of_password(password: &str) -> Self {
+        let nt_hash = NtHash::of_password(password);
+        Self { nt_hash, lm_hash: LmHash::of_password(password, &Ascii) }
+    }
+
+    /// LM responses cannot be checked with it.
+    pub const fn of_nt_hash(nt_hash: NtHash) -> Self {
+        Self { nt_hash, lm_hash: None }
+    }
+}
+
+/// The messages of one exchange.
+pub struct Recording<'a> {
+    /// Empty if the exchange is connectionless.
+    negotiate: &'a [u8],
+    challenge: &'a [u8],
+    pub authenticate: &'a [u8],
+}
+
+impl<'a> Recording<'a> {
+    /// The last message of each kind.
+    pub fn of(tokens: &'a [Vec<u8>]) -> anyhow::Result<Self> {
+        let last = |is_it: fn(&Message<'_>) -> bool| {
+            let found = tokens.iter().rfind(|token| Message::parse(token).is_ok_and(|m| is_it(&m)));
+            found.map(Vec::as_slice)
+        };
+        let challenge = last(|m| matches!(m, Message::Challenge(_)));
+        let challenge = challenge
+            .context("the CHALLENGE is missing, without which an exchange cannot be checked")?;
+        let authenticate = last(|m| matches!(m, Message::Authenticate(_)));
+        let authenticate = authenticate
+            .context("the AUTHENTICATE is missing, without which an exchange cannot be checked")?;
+        let negotiate = last(|m| matches!(m, Message::Negotiate(_)));
+        let is_connectionless = matches!(Message::parse(challenge), Ok(Message::Challenge(message))
+            if message.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM));
+        let negotiate = match negotiate {
+            _ if is_connectionless => &[],
+            None => bail!("the NEGOTIATE is missing, without which an exchange cannot be checked"),
+            Some(negotiate) => negotiate,
+        };
+        Ok(Self { negotiate, challenge, authenticate })
+    }
+
+    /// Lets a server that is as tolerant as can be go on where the recorded one was.
+    pub fn verify(&self, secret: &Secret) -> Result<Accepted, Error> {
+        let mut policy = Policy::default();
+        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.allow_lmv2_alone = true;
+        policy.allow_anonymous = true;
+        policy.require_when_protected = NegotiateFlags::empty();
+        policy.channel_bindings = Binding::Ignore;
+        policy.max_time_difference = None;
+        policy.max_challenge_age = None;
+        // The CHALLENGE tells the name; this one goes nowhere.
+        let server = Server::new(Names::standalone("RECORDING")).with_policy(policy);
+        let handshake = server.resume(self.negotiate.into(), self.challenge.into())?;
+        match handshake.read(self.authenticate, &mut Os)? {
+            Claim::User(claim) => claim.with_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
+            Claim::Anonymous(claim) => claim.accept(),
+        }
+    }
+}
+
+/// This once, the difference matters: who looks at a recording is no peer.
+pub fn explain(error: Error) -> anyhow::Error {
+    let text = match error {
+        Error::Denied(Denied::WrongPassword) => {
+            "the password is wrong, or the messages are not of one exchange"
+        }
+        Error::Denied(Denied::Mic) => {
+            "the password is right and the MIC is not: a message was changed on the way"
+        }
+        Error::Denied(Denied::MicMissing) => {
+            "the password is right, and the MIC that the response announces was taken away"
+        }
+        Error::Denied(Denied::TargetInfo) => {
+            "the password is right, but the response was made for another server's challenge"
+        }
+        _ => return anyhow::anyhow!("{error} ({error:?})"),
+    };
+    anyhow::anyhow!(text)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use ntlm::session::Protection;
+    use ntlm::{Client, Credentials, SessionKeys};
+
+    use super::*;
+
+    pub(crate) fn alice(protection: Protection) -> Client {
+        Client::new(Credentials::password(r"EXAMPLE\alice", "correct horse"))
+            .with_protection(protection)
+    }
+
+    /// The tokens, and the keys of both sides.
+    pub(crate) fn exchange(client: &Client) -> (Vec<Vec<u8>>, SessionKeys, SessionKeys) {
+        let server = Server::new(Names::member("FILES", "EXAMPLE"));
+        let (negotiate, await_challenge) = client.initiate().unwrap();
+        let (challenge, handshake) = server.challenge(&negotiate, &mut Os).unwrap();
+        let response = await_challenge.respond(&challenge, &mut Os).unwrap();
+        let Claim::User(claim) = handshake.read(&response.token, &mut Os).unwrap() else {
+            panic!("alice is somebody")
+        };
+        let accepted = claim.with_nt_hash(&NtHash::of_password("correct horse")).unwrap();
+        (vec![negotiate, challenge, response.token], response.keys, accepted.keys)
+    }
+
+    #[test]
+    fn a_wrong_password_is_told_from_a_changed_message() {
+        let (mut tokens, ..) = exchange(&alice(Protection::None));
+        let verify = |tokens: &[Vec<u8>], password| {
+            Recording::of(tokens).unwrap().verify(&Secret::of_password(password)).unwrap_err()
+        };
+        assert_eq!(verify(&tokens, "wrong"), Denied::WrongPassword.into());
+        // The offer of extended session security.
+        tokens[0][14] ^= 0x08;
+        assert_eq!(verify(&tokens, "correct horse"), Denied::Mic.into());
+    }
+
+    #[test]
+    fn an_exchange_takes_three_messages() {
+        let (tokens, ..) = exchange(&alice(Protection::None));
+        for missing in 0..3 {
+            let mut tokens = tokens.clone();
+            tokens.remove(missing);
+            assert!(Recording::of(&tokens).is_err());
+        }
+    }
+}
