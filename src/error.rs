@@ -200,6 +200,14 @@ pub enum Misuse {
     /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
     #[error("the server has no NetBIOS name")]
     NoServerName,
+    /// The policy demands channel bindings, and the application gave this side none to send, or to
+    /// compare with.
+    #[error("the policy demands channel bindings, and this side was given none")]
+    NoChannelBindings,
+    /// The policy demands a target name, and the application gave this side none to send, or to
+    /// compare with.
+    #[error("the policy demands a target name, and this side was given none")]
+    NoTargetName,
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@
 //! names that are right if they are there, on its own names and time in the response, and lets
 //! neither anonymous clients nor guests in. Both demand 128 bits and extended session security
 //! where messages are protected. Everything else is a field of [`client::Policy`] or
-//! [`server::Policy`].
+//! [`server::Policy`]; [`client::Policy::strict`] and [`server::Policy::strict`] demand all that can
+//! be demanded.
 //!
 //! # Errors, panics, features
 //!
@@ -101,6 +102,7 @@
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 #[cfg(feature = "std")]

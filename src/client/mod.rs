@@ -19,7 +19,7 @@ pub use policy::Policy;
 use crate::channel_bindings::ChannelBindings;
 use crate::credentials::Credentials;
 use crate::environment::Environment;
-use crate::error::{Error, Refused};
+use crate::error::{Error, Misuse, Refused};
 use crate::handshake::flags::{Mode, ask};
 use crate::secret::Counted;
 use crate::session::{Protection, SessionKeys};
@@ -113,9 +113,10 @@ impl Client {
     /// Makes the first message, the NEGOTIATE.
     ///
     /// # Errors
-    /// [`Refused::Blocked`] if the policy blocks NTLM to this target.
+    /// [`Refused::Blocked`] if the policy blocks NTLM to this target; [`Misuse::NoTargetName`] or
+    /// [`Misuse::NoChannelBindings`] if it demands what the application did not give.
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
-        self.config.check_blocked()?;
+        self.config.check()?;
         let flags = self.config.asked(Mode::Connection);
         // Always 40 bytes: gss-ntlmssp refuses the form without Version. No names (3.1.5.1.1).
         let version = Some(self.config.version_for(flags));
@@ -129,13 +130,13 @@ impl Client {
     /// Answers the CHALLENGE of a connectionless exchange, in which it is the first message.
     ///
     /// # Errors
-    /// As [`AwaitChallenge::respond`], and [`Refused::Blocked`].
+    /// As [`AwaitChallenge::respond`] and [`initiate`](Self::initiate).
     pub fn respond_datagram(
         &self,
         challenge: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<Response, Error> {
-        self.config.check_blocked()?;
+        self.config.check()?;
         respond::respond(&self.config, Mode::Datagram, &[], challenge, environment)
     }
 
@@ -146,9 +147,16 @@ impl Client {
 }
 
 impl Config {
-    fn check_blocked(&self) -> Result<(), Error> {
+    /// Fails where the exchange must not begin.
+    fn check(&self) -> Result<(), Error> {
         if self.policy.blocks(self.target.as_ref()) {
             return Err(Refused::Blocked.into());
+        }
+        if self.policy.require_target && self.target.as_ref().is_none_or(Text::is_empty) {
+            return Err(Misuse::NoTargetName.into());
+        }
+        if self.policy.require_channel_bindings && self.bindings.is_none() {
+            return Err(Misuse::NoChannelBindings.into());
         }
         Ok(())
     }

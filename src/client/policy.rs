@@ -48,6 +48,14 @@ pub struct Policy {
     /// Without it, whoever stands in between can take the server's `TargetInfo` away, and with it
     /// the channel bindings and the target name that the response would carry.
     pub require_mic: bool,
+    /// Whether the application must name a [target](crate::Client::with_target): otherwise the
+    /// exchange does not begin ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)).
+    /// Default: no.
+    pub require_target: bool,
+    /// Whether the application must give [bindings](crate::Client::with_channel_bindings):
+    /// otherwise the exchange does not begin
+    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)). Default: no.
+    pub require_channel_bindings: bool,
     /// The version to tell, `None` to tell none. Default: that of Windows Server 2022.
     pub version: Option<Version>,
     /// The OEM code page, for servers without UNICODE, and for LM hashes. Default: ASCII.
@@ -69,6 +77,8 @@ impl Default for Policy {
             require: NegotiateFlags::empty(),
             require_when_protected: DEFAULT_STRENGTH,
             require_mic: false,
+            require_target: false,
+            require_channel_bindings: false,
             version: Some(Version::new(10, 0, 20_348)),
             code_page: &Ascii,
             max_message_len: 65_536,
@@ -79,6 +89,59 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// All that a client can demand. It works with Windows since Vista, Samba and others of their
+    /// kind, if the application gives what belongs to it:
+    ///
+    /// ```
+    /// use ntlm::session::Protection;
+    /// use ntlm::{ChannelBindings, Client, Credentials, client};
+    ///
+    /// # let certificate_hash = [7; 32];
+    /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
+    ///     .with_policy(client::Policy::strict())
+    ///     .with_target("ldap/files.example.com")
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash))
+    ///     .with_protection(Protection::Seal);
+    /// ```
+    ///
+    /// What differs from the default:
+    /// - There must be a [MIC](Self::require_mic). Servers that do not tell the time, those before
+    ///   Windows Vista, are refused with [`Refused::NoMic`], and so are anonymous credentials.
+    /// - UNICODE and EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected,
+    ///   and KEY_EXCH too if something will: with it, what signatures show is encrypted. A server
+    ///   that does not grant them is refused with [`Refused::MissingFlags`].
+    /// - The weaker choices OEM and 56 are not offered at all.
+    ///
+    /// As by default, only NTLMv2 is sent, and the [protection](crate::Client::with_protection)
+    /// that is asked for must be granted, with 128 bits. Ask for it wherever the application
+    /// protocol can carry it: no MIC proves to the client who the server is.
+    ///
+    /// A client that was given no [target](Self::require_target), or no
+    /// [bindings](Self::require_channel_bindings), does not begin: [`Misuse::NoTargetName`],
+    /// [`Misuse::NoChannelBindings`]. Outside TLS, where there are none, set
+    /// `require_channel_bindings` to `false` and ask for [`Protection::Seal`].
+    ///
+    /// [`Misuse::NoTargetName`]: crate::error::Misuse::NoTargetName
+    /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings
+    /// [`Protection::Seal`]: crate::session::Protection::Seal
+    /// [`Refused::NoMic`]: crate::error::Refused::NoMic
+    /// [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
+    #[must_use]
+    pub fn strict() -> Self {
+        let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
+        Self {
+            lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
+            offer,
+            require: NegotiateFlags::NEGOTIATE_UNICODE
+                | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+            require_when_protected: offer,
+            require_mic: true,
+            require_target: true,
+            require_channel_bindings: true,
+            ..Self::default()
+        }
+    }
+
     /// The flags that this policy offers.
     pub(super) fn offered(&self) -> NegotiateFlags {
         if self.lm_compatibility.offers_extended_session_security() {
@@ -115,6 +178,16 @@ fn host_of(target: &Text) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is not offered cannot be had, so that nothing weaker is left.
+    #[test]
+    fn a_strict_policy_demands_all_that_it_offers() {
+        let policy = Policy::strict();
+        let strength = NegotiateFlags::NEGOTIATE_128 | NegotiateFlags::NEGOTIATE_KEY_EXCH;
+        assert_eq!(policy.require | policy.require_when_protected, policy.offered());
+        assert_eq!(policy.offered() - policy.require, strength);
+        assert!(policy.require_mic && policy.lm_compatibility.sends_ntlmv2());
+    }
 
     #[test]
     fn exceptions_name_the_target_or_its_host() {

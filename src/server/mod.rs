@@ -56,6 +56,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
 use crate::handshake::flags::{answer, demand, offer_datagram};
+use crate::policy::Binding;
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{AvId, AvPairsBuf, Challenge, EOL, Negotiate, NegotiateFlags};
 
@@ -123,14 +124,15 @@ impl Server {
     /// - [`Error::Unexpected`]: it offers no character set that the policy grants.
     /// - [`Error::Refused`]: it lacks flags that the policy requires, is too long, or leaves no
     ///   character set that the server's name fits; or NTLM is blocked.
-    /// - [`Error::Misuse`]: the server has no NetBIOS name.
+    /// - [`Error::Misuse`]: the server has no NetBIOS name, or was not given what
+    ///   [`Policy::require_own_identity`] demands.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn challenge(
         &self,
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_blocked()?;
+        self.config.check()?;
         self.config.check_len(negotiate)?;
         let message = Negotiate::parse(negotiate)?;
         let policy = &self.config.policy;
@@ -147,7 +149,7 @@ impl Server {
         &self,
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_blocked()?;
+        self.config.check()?;
         let flags = offer_datagram(self.config.policy.offer)?;
         self.emit(flags, &[], environment)
     }
@@ -249,8 +251,22 @@ impl Server {
 }
 
 impl Config {
-    fn check_blocked(&self) -> Result<(), Error> {
-        if self.policy.blocked { Err(Refused::Blocked.into()) } else { Ok(()) }
+    /// Fails where no exchange must begin, or go on.
+    fn check(&self) -> Result<(), Error> {
+        let Self { policy, bindings, target_names, .. } = self;
+        if policy.blocked {
+            return Err(Refused::Blocked.into());
+        }
+        if !policy.require_own_identity {
+            return Ok(());
+        }
+        if policy.channel_bindings == Binding::Require && bindings.is_none() {
+            return Err(Misuse::NoChannelBindings.into());
+        }
+        if policy.target_name == Binding::Require && target_names.is_empty() {
+            return Err(Misuse::NoTargetName.into());
+        }
+        Ok(())
     }
 
     /// Messages are kept until the exchange is over, so they must not be of any length.
@@ -314,7 +330,7 @@ impl AwaitAuthenticate {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
-        self.config.check_blocked()?;
+        self.config.check()?;
         self.config.check_len(authenticate)?;
         Exchange::read(self, authenticate, environment.now()?)
     }

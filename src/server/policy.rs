@@ -59,11 +59,21 @@ pub struct Policy {
     /// is allowed. All-zero bindings count as none. [`Binding::Require`] without
     /// [bindings of the server](crate::Server::with_channel_bindings) demands any that are not
     /// zero (`ApplicationRequiresCBT`).
+    ///
+    /// To require them goes with [`require_mic`](Self::require_mic), and so it does for
+    /// [`target_name`](Self::target_name): a client without a MIC that repeats what the CHALLENGE
+    /// says, such as curl, repeats also what somebody put there on the way.
     pub channel_bindings: Binding,
     /// Whether the client must have asked for one of
     /// [this server's names](crate::Server::with_target_names). Default:
     /// [`Binding::WhenPresent`], which without such names says nothing.
     pub target_name: Binding,
+    /// Whether this server must have been given what it is to compare with, where clients are
+    /// required to send it: its [bindings](Self::channel_bindings), its
+    /// [names](Self::target_name). Otherwise no exchange begins
+    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings),
+    /// [`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)). Default: no.
+    pub require_own_identity: bool,
     /// Whether an NTLMv2 client must repeat what the server said in its `TargetInfo`: its names
     /// and its time. So a response that was made for another server is refused (CVE-2015-0005,
     /// CVE-2019-1019). Default: yes; all implementations seen do so.
@@ -98,6 +108,7 @@ impl Default for Policy {
             require_mic: false,
             channel_bindings: Binding::WhenPresent,
             target_name: Binding::WhenPresent,
+            require_own_identity: false,
             require_target_info: true,
             max_time_difference: max_lifetime,
             max_challenge_age: max_lifetime,
@@ -110,6 +121,87 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// All that a server can demand, for services inside TLS whose clients are current: Windows
+    /// since Vista with extended protection, and others of that kind. The application gives what
+    /// clients are compared with:
+    ///
+    /// ```
+    /// use ntlm::wire::NegotiateFlags;
+    /// use ntlm::{ChannelBindings, Server, server};
+    ///
+    /// # let certificate_hash = [7; 32];
+    /// let mut policy = server::Policy::strict();
+    /// // For protocols that seal messages, such as LDAP.
+    /// policy.require |= NegotiateFlags::PROTECTION;
+    /// let server = Server::new(server::Names::member("FILES", "EXAMPLE"))
+    ///     .with_policy(policy)
+    ///     .with_target_names(["ldap/files.example.com", "ldap/files"])
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
+    /// ```
+    ///
+    /// What differs from the default, and whom it locks out:
+    /// - There must be a [MIC](Self::require_mic) ([`Denied::MicMissing`] otherwise): curl, Firefox
+    ///   and impacket send none.
+    /// - There must be the [channel bindings](Self::channel_bindings) of this server
+    ///   ([`Denied::ChannelBindings`]): clients without TLS, behind a proxy that ends TLS, or that
+    ///   know no bindings.
+    /// - The client must have asked for one of this server's [names](Self::target_name)
+    ///   ([`Denied::TargetName`]): clients that know the server by an alias or an address that is
+    ///   not among them, and clients that name none.
+    /// - The server must have been [given](Self::require_own_identity) both: otherwise no exchange
+    ///   begins, with [`Misuse::NoChannelBindings`] or [`Misuse::NoTargetName`].
+    /// - The [time](Self::max_time_difference) in the response, and the
+    ///   [age](Self::max_challenge_age) of the challenge, may be five minutes off
+    ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]): clients that do not repeat the server's
+    ///   time, and whose clock goes wrong. An answer takes one round trip, so that an honest one
+    ///   is never so late; five minutes is also what Kerberos allows to clocks.
+    /// - UNICODE and EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected,
+    ///   and KEY_EXCH too if something will: with it, what signatures show is encrypted
+    ///   ([`Refused::MissingFlags`]). The weaker choices OEM and 56 are not granted; clients that
+    ///   know nothing else than OEM get [`Unexpected::CharacterSet`].
+    ///
+    /// As by default, there are no anonymous clients, no guests, and no responses but NTLMv2, which
+    /// must repeat what this server said.
+    ///
+    /// What a client asks to have signed or sealed, nobody can take away on the way, since the MIC
+    /// covers it. But only the application knows whether its protocol protects messages at all, so
+    /// that [`require`](Self::require) does not hold SIGN and SEAL: add them, as above, where it
+    /// does. Outside TLS that is what stands against relaying in the place of bindings: set
+    /// `channel_bindings` to [`Binding::WhenPresent`] there.
+    ///
+    /// [`Denied::MicMissing`]: crate::error::Denied::MicMissing
+    /// [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
+    /// [`Denied::TargetName`]: crate::error::Denied::TargetName
+    /// [`Denied::Time`]: crate::error::Denied::Time
+    /// [`Denied::ChallengeExpired`]: crate::error::Denied::ChallengeExpired
+    /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings
+    /// [`Misuse::NoTargetName`]: crate::error::Misuse::NoTargetName
+    /// [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
+    /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
+    #[must_use]
+    pub fn strict() -> Self {
+        let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
+        let five_minutes = Some(Duration::from_secs(5 * 60));
+        Self {
+            lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
+            allow_lmv2_alone: false,
+            allow_anonymous: false,
+            allow_guest: false,
+            offer,
+            require: NegotiateFlags::NEGOTIATE_UNICODE
+                | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+            require_when_protected: offer,
+            require_mic: true,
+            channel_bindings: Binding::Require,
+            target_name: Binding::Require,
+            require_own_identity: true,
+            require_target_info: true,
+            max_time_difference: five_minutes,
+            max_challenge_age: five_minutes,
+            ..Self::default()
+        }
+    }
+
     /// Whether a kind of response may prove a password.
     pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
         let carries_what_is_required = kind == ResponseKind::Ntlmv2
@@ -119,5 +211,43 @@ impl Policy {
         self.lm_compatibility.accepts(kind)
             && (kind != ResponseKind::Lmv2 || self.allow_lmv2_alone)
             && carries_what_is_required
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_strict_policy_demands_all_that_it_grants() {
+        let policy = Policy::strict();
+        let strength = NegotiateFlags::NEGOTIATE_128 | NegotiateFlags::NEGOTIATE_KEY_EXCH;
+        assert_eq!(policy.require | policy.require_when_protected, policy.offer);
+        assert_eq!(policy.offer - policy.require, strength);
+    }
+
+    #[test]
+    fn a_strict_policy_waits_no_longer_than_five_minutes() {
+        let five_minutes = Some(Duration::from_secs(300));
+        let policy = Policy::strict();
+        assert_eq!(policy.max_time_difference, five_minutes);
+        assert_eq!(policy.max_challenge_age, five_minutes);
+    }
+
+    #[test]
+    fn a_strict_policy_takes_ntlmv2_alone_and_nobody_who_proves_nothing() {
+        let policy = Policy::strict();
+        let kinds = [
+            ResponseKind::Lm,
+            ResponseKind::Lmv2,
+            ResponseKind::Ntlmv1,
+            ResponseKind::Ntlm2Session,
+            ResponseKind::Ntlmv2,
+        ];
+        let accepted: Vec<_> = kinds.into_iter().filter(|kind| policy.accepts(*kind)).collect();
+        assert_eq!(accepted, [ResponseKind::Ntlmv2]);
+        assert!(!policy.allow_anonymous && !policy.allow_guest && !policy.allow_lmv2_alone);
     }
 }

@@ -1,0 +1,276 @@
+//! Exchanges that somebody stands in: which there are, and how one runs.
+
+use core::time::Duration;
+use std::sync::LazyLock;
+
+use ntlm::client::Policy as ClientPolicy;
+use ntlm::crypto::LmHash;
+use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy};
+use ntlm::session::Protection;
+use ntlm::wire::NegotiateFlags as Flags;
+use ntlm::{
+    Ascii, ChannelBindings, Client, Credentials, FileTime, LmCompatibility, NtHash, Server,
+};
+
+use crate::common::{Fixed, NOW};
+use crate::foreign;
+use crate::outcome::{By, End, Keys, Stopped};
+
+/// How the client proves itself, and who speaks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// NTLMv2 with a MIC.
+    Ntlmv2,
+    /// The same, connectionless.
+    Datagram,
+    /// NTLMv2 of a client that answers a timestamp without a MIC, as curl, Firefox and impacket do.
+    WithoutMic,
+    /// NTLMv1 with extended session security.
+    Ntlm2Session,
+    /// The same, connectionless.
+    Ntlm2SessionDatagram,
+    /// NTLMv1 without extended session security, and with an LM response.
+    Ntlmv1,
+    /// An LMv2 response alone, as Cyrus SASL's client sends it.
+    Lmv2Alone,
+    Anonymous,
+}
+
+/// The policies of both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// The server's is the default, and so is the client's as far as the mode allows.
+    Default,
+    /// Both are strict, as far as the mode allows.
+    Strict,
+    /// The server's is the default but for what lets the mode in.
+    Allowing,
+}
+
+/// One kind of exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) mode: Mode,
+    pub(crate) level: Level,
+    pub(crate) protection: Protection,
+    /// What is not negotiated although the policies would.
+    pub(crate) without: Flags,
+}
+
+impl Setting {
+    /// A mode with each protection that it can have, and without what it can be without.
+    pub(crate) fn all(mode: Mode, level: Level) -> Vec<Self> {
+        let setting = |protection, without| Self { mode, level, protection, without };
+        let mut all = vec![setting(Protection::None, Flags::empty())];
+        if !matches!(mode, Mode::Lmv2Alone | Mode::Anonymous) {
+            all.push(setting(Protection::Sign, Flags::empty()));
+            all.push(setting(Protection::Seal, Flags::empty()));
+        }
+        if (mode, level) == (Mode::Ntlmv2, Level::Default) {
+            all.push(setting(Protection::Seal, Flags::NEGOTIATE_UNICODE));
+            all.push(setting(Protection::Seal, Flags::NEGOTIATE_KEY_EXCH));
+        }
+        all
+    }
+
+    pub(crate) fn is_datagram(&self) -> bool {
+        matches!(self.mode, Mode::Datagram | Mode::Ntlm2SessionDatagram)
+    }
+
+    /// Runs an exchange; `change` gets the number of each message and the message on its way.
+    pub(crate) fn run(&self, world: World, change: &Change<'_>) -> Result<End, Stopped> {
+        if self.is_datagram() {
+            return self.run_datagram(world, change);
+        }
+        let (ours, theirs) = &mut world.environments();
+        let client = match self.mode {
+            Mode::WithoutMic | Mode::Lmv2Alone => None,
+            _ => Some(self.client(world.given).initiate().map_err(Stopped::by(By::Client))?),
+        };
+        let (mut negotiate, await_challenge) = match client {
+            Some((negotiate, await_challenge)) => (negotiate, Some(await_challenge)),
+            None => (foreign::negotiate(self.protection), None),
+        };
+        change(1, &mut negotiate);
+        let server = self.server(world.given);
+        let (mut challenge, handshake) =
+            server.challenge(&negotiate, theirs).map_err(Stopped::by(By::Server))?;
+        change(2, &mut challenge);
+        let answered = match await_challenge {
+            Some(client) => client
+                .respond(&challenge, ours)
+                .map(|response| (response.token, Keys::of(&response.keys))),
+            None => foreign::respond(self.mode, &challenge, world.given),
+        };
+        let (mut authenticate, keys) = answered.map_err(Stopped::by(By::Client))?;
+        change(3, &mut authenticate);
+        Ok(End::new(keys, &world.finish(handshake, &authenticate)?))
+    }
+
+    fn run_datagram(&self, world: World, change: &Change<'_>) -> Result<End, Stopped> {
+        let (ours, theirs) = &mut world.environments();
+        let (mut challenge, handshake) =
+            self.server(world.given).challenge_datagram(theirs).map_err(Stopped::by(By::Server))?;
+        change(2, &mut challenge);
+        let mut response = self
+            .client(world.given)
+            .respond_datagram(&challenge, ours)
+            .map_err(Stopped::by(By::Client))?;
+        change(3, &mut response.token);
+        let accepted = world.finish(handshake, &response.token)?;
+        Ok(End::new(Keys::of(&response.keys), &accepted))
+    }
+
+    fn client(&self, given: Given) -> Client {
+        let credentials = match self.mode {
+            Mode::Anonymous => Credentials::anonymous(),
+            _ => Credentials::password("EXAMPLE\\alice", "secret"),
+        };
+        let mut client = Client::new(credentials)
+            .with_policy(self.client_policy(given))
+            .with_workstation("LAPTOP")
+            .with_protection(self.protection);
+        if let Some(target) = given.target {
+            client = client.with_target(target);
+        }
+        if let Some(channel) = given.channel {
+            client = client.with_channel_bindings(channel.bindings());
+        }
+        client
+    }
+
+    /// A client that was given nothing is none of ours here if it is strict, but one that does
+    /// not mind: the server must.
+    fn client_policy(&self, given: Given) -> ClientPolicy {
+        let mut policy = match (self.mode, self.level) {
+            (Mode::Ntlmv2 | Mode::Datagram, Level::Strict) => ClientPolicy::strict(),
+            _ => ClientPolicy::default(),
+        };
+        policy.require_target &= given.target.is_some();
+        policy.require_channel_bindings &= given.channel.is_some();
+        match self.mode {
+            Mode::Ntlm2Session | Mode::Ntlm2SessionDatagram => {
+                policy.lm_compatibility = LmCompatibility::SendNtlm;
+            }
+            Mode::Ntlmv1 => {
+                policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+                policy.require_when_protected = Flags::empty();
+            }
+            _ => {}
+        }
+        policy
+    }
+
+    pub(crate) fn server(&self, given: Given) -> Server {
+        let server = Server::new(Names::member("FILES", "EXAMPLE"))
+            .with_policy(self.server_policy())
+            .with_target_names([Given::TARGET, "HTTP/files"]);
+        match given.servers_channel {
+            Some(channel) => server.with_channel_bindings(channel.bindings()),
+            None => server,
+        }
+    }
+
+    fn server_policy(&self) -> Policy {
+        let mut policy = match self.level {
+            Level::Strict => Policy::strict(),
+            Level::Default | Level::Allowing => Policy::default(),
+        };
+        policy.offer -= self.without;
+        if self.level != Level::Allowing {
+            return policy;
+        }
+        match self.mode {
+            Mode::Ntlm2Session | Mode::Ntlm2SessionDatagram => {
+                policy.lm_compatibility = LmCompatibility::RefuseLm;
+            }
+            Mode::Ntlmv1 => {
+                policy.lm_compatibility = LmCompatibility::RefuseLm;
+                policy.require_when_protected = Flags::empty();
+            }
+            Mode::Lmv2Alone => policy.allow_lmv2_alone = true,
+            Mode::Anonymous => policy.allow_anonymous = true,
+            Mode::Ntlmv2 | Mode::Datagram | Mode::WithoutMic => {}
+        }
+        policy
+    }
+}
+
+/// What somebody in between does to each message, by its number.
+pub(crate) type Change<'a> = dyn Fn(usize, &mut Vec<u8>) + 'a;
+
+/// What an exchange depends on besides its setting.
+#[derive(Clone, Copy)]
+pub(crate) struct World {
+    pub(crate) given: Given,
+    /// Where the "random" numbers begin.
+    pub(crate) randomness: u8,
+    /// How late the last message comes.
+    pub(crate) delay: Duration,
+}
+
+impl World {
+    pub(crate) const HONEST: Self =
+        Self { given: Given::RIGHT, randomness: 1, delay: Duration::ZERO };
+
+    fn environments(self) -> (Fixed, Fixed) {
+        let starting = |next| Fixed { now: NOW, next };
+        (starting(self.randomness), starting(self.randomness + 100))
+    }
+
+    /// The server's verdict on the last message. It knows the same password of everybody.
+    pub(crate) fn finish(
+        self,
+        handshake: AwaitAuthenticate,
+        authenticate: &[u8],
+    ) -> Result<Accepted, Stopped> {
+        let delay = u64::try_from(self.delay.as_nanos() / 100).unwrap();
+        let environment = &mut Fixed::at(FileTime::from_ticks(NOW.ticks() + delay));
+        let (nt_hash, lm_hash) = &*HASHES;
+        let accepted = match handshake.read(authenticate, environment) {
+            Ok(Claim::User(claim)) => claim.with_hashes(nt_hash, lm_hash.as_ref()),
+            Ok(Claim::Anonymous(claim)) => claim.accept(),
+            Err(error) => Err(error),
+        };
+        accepted.map_err(Stopped::by(By::Server))
+    }
+}
+
+/// Of the password; made once, since there are many exchanges.
+static HASHES: LazyLock<(NtHash, Option<LmHash>)> =
+    LazyLock::new(|| (NtHash::of_password("secret"), LmHash::of_password("secret", &Ascii)));
+
+/// What the applications gave to both sides.
+#[derive(Clone, Copy)]
+pub(crate) struct Given {
+    pub(crate) target: Option<&'static str>,
+    pub(crate) channel: Option<Channel>,
+    pub(crate) servers_channel: Option<Channel>,
+}
+
+impl Given {
+    pub(crate) const TARGET: &str = "HTTP/files.example.com";
+
+    pub(crate) const RIGHT: Self = Self {
+        target: Some(Self::TARGET),
+        channel: Some(Channel::OfTheServer),
+        servers_channel: Some(Channel::OfTheServer),
+    };
+}
+
+/// A TLS channel.
+#[derive(Clone, Copy)]
+pub(crate) enum Channel {
+    OfTheServer,
+    /// That of whoever stands in between.
+    Another,
+}
+
+impl Channel {
+    pub(crate) fn bindings(self) -> ChannelBindings {
+        ChannelBindings::tls_server_end_point(match self {
+            Self::OfTheServer => b"the server's certificate",
+            Self::Another => b"another certificate",
+        })
+    }
+}

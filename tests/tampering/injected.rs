@@ -1,0 +1,78 @@
+//! What the CHALLENGE tells somebody who repeats it: bindings and target names are worth something
+//! only with a MIC.
+
+use ntlm::client::Policy as ClientPolicy;
+use ntlm::server::{Accepted, Names, Policy};
+use ntlm::session::Protection;
+use ntlm::wire::{Authenticate, AvFlags, AvId, NtResponse};
+use ntlm::{Binding, Client, Credentials, Server, Text};
+
+use crate::common::Fixed;
+use crate::exchange::{Channel, Given, Mode, World};
+use crate::messages::{self, Pairs};
+use crate::{foreign, outcome::Stopped};
+
+const NOTHING: Given = Given { target: None, channel: None, servers_channel: None };
+
+/// What it tells is not secret: the server's certificate and its name.
+fn inject(mut pairs: Pairs) -> Pairs {
+    let bindings = Channel::OfTheServer.bindings();
+    pairs.push((AvId::CHANNEL_BINDINGS, bindings.md5().to_vec()));
+    pairs.push((AvId::TARGET_NAME, Text::from(Given::TARGET).to_utf16le()));
+    pairs
+}
+
+fn server(policy: Policy) -> Server {
+    Server::new(Names::member("FILES", "EXAMPLE"))
+        .with_policy(policy)
+        .with_channel_bindings(Channel::OfTheServer.bindings())
+        .with_target_names([Given::TARGET])
+}
+
+/// Relays a client that knows neither bindings nor targets, and repeats the server's `TargetInfo`
+/// as it came, as curl does.
+fn relay_one_that_repeats(policy: Policy) -> Result<Accepted, Stopped> {
+    let negotiate = foreign::negotiate(Protection::None);
+    let (mut challenge, handshake) =
+        server(policy).challenge(&negotiate, &mut Fixed::default()).unwrap();
+    messages::change_target_info(&mut challenge, inject);
+    let (authenticate, _) = foreign::respond(Mode::WithoutMic, &challenge, NOTHING).unwrap();
+    World::HONEST.finish(handshake, &authenticate)
+}
+
+#[test]
+fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
+    let mut policy = Policy::default();
+    policy.channel_bindings = Binding::Require;
+    policy.target_name = Binding::Require;
+    assert!(relay_one_that_repeats(policy.clone()).unwrap().bindings_checked, "by their rules");
+    policy.require_mic = true;
+    assert_eq!(relay_one_that_repeats(policy).unwrap_err().reason, "MicMissing");
+    assert_eq!(relay_one_that_repeats(Policy::strict()).unwrap_err().reason, "MicMissing");
+}
+
+/// Ours says what it means itself, and the MIC shows that the CHALLENGE was changed.
+#[test]
+fn our_client_does_not_repeat_them() {
+    let mut strict = ClientPolicy::strict();
+    (strict.require_target, strict.require_channel_bindings) = (false, false);
+    for policy in [ClientPolicy::default(), strict] {
+        let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
+        let (negotiate, await_challenge) = client.with_policy(policy).initiate().unwrap();
+        let (mut challenge, handshake) =
+            server(Policy::strict()).challenge(&negotiate, &mut Fixed::default()).unwrap();
+        messages::change_target_info(&mut challenge, |pairs| {
+            let untrusted = AvFlags::UNTRUSTED_SPN.bits().to_le_bytes().to_vec();
+            [inject(pairs), vec![(AvId::FLAGS, untrusted)]].concat()
+        });
+        let response = await_challenge.respond(&challenge, &mut Fixed::default()).unwrap();
+        let message = Authenticate::parse(&response.token).unwrap();
+        let NtResponse::V2(proven) = message.nt_response else { panic!("it is NTLMv2") };
+        let pairs = proven.target_info();
+        assert_eq!(pairs.channel_bindings(), None);
+        assert_eq!(pairs.text(AvId::TARGET_NAME), Some(Text::default()));
+        assert_eq!(pairs.flags(), AvFlags::MIC_PRESENT);
+        let refused = World::HONEST.finish(handshake, &response.token).unwrap_err();
+        assert_eq!(refused.reason, "Mic");
+    }
+}

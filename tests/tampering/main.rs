@@ -1,0 +1,196 @@
+//! Somebody stands between client and server: what comes of all that can be done there, in each
+//! mode and under each policy.
+//!
+//! It is a table in SECURITY.md. The cells are computed here, by doing what their rows say, and
+//! compared with the text. To write it anew:
+//!
+//! ```console
+//! $ NTLM_WRITE_TABLE=1 cargo test --test tampering
+//! ```
+//!
+//! A cell that becomes weaker than it was is a hole, unless a note says why it must be so. What
+//! must hold of the table as a whole is in the tests below, whatever it says in its cells.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod attack;
+#[path = "../common/mod.rs"]
+mod common;
+mod exchange;
+mod flags;
+mod flips;
+mod foreign;
+mod injected;
+mod markdown;
+mod messages;
+mod notes;
+mod order;
+mod outcome;
+mod parts;
+mod relays;
+mod session;
+mod table;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use ntlm::error::Misuse;
+use ntlm::session::Protection;
+use ntlm::{Client, Credentials, Server, client, server};
+
+use attack::{Attack, How};
+use common::Fixed;
+use exchange::{Channel, Given, Level, Mode};
+use table::{COLUMNS, SESSIONS, column};
+
+const BEGIN: &str = "<!-- Written by tests/tampering. -->\n";
+const END: &str = "<!-- Up to here. -->\n";
+
+#[test]
+fn the_table_in_security_md_is_what_happens() {
+    let computed = markdown::render();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
+    let (written, after) = rest.split_once(END).expect("where the table ends");
+    if env::var_os("NTLM_WRITE_TABLE").is_some() {
+        fs::write(&path, [before, BEGIN, &computed, END, after].concat()).unwrap();
+        return;
+    }
+    let difference = difference(written, &computed);
+    assert!(
+        difference.is_empty(),
+        "SECURITY.md (-) is not what happens (+):\n{difference}If that is as it should be: \
+         NTLM_WRITE_TABLE=1 cargo test --test tampering"
+    );
+}
+
+/// The lines that only one of the texts has.
+fn difference(written: &str, computed: &str) -> String {
+    let only = |mark: char, one: &str, other: &str| -> Vec<String> {
+        let others: BTreeSet<&str> = other.lines().collect();
+        let lines = one.lines().filter(|line| !others.contains(line));
+        lines.map(|line| format!("{mark} {line}\n")).collect()
+    };
+    let lines = [only('-', written, computed), only('+', computed, written)].concat();
+    if lines.is_empty() && written != computed {
+        "another order of lines\n".into()
+    } else {
+        lines.concat()
+    }
+}
+
+#[test]
+fn no_attack_lets_in_what_a_policy_refuses() {
+    let refused = COLUMNS.iter().filter(|column| !column.refusals.is_empty());
+    let mut count = 0;
+    for column in refused {
+        for (attack, cell) in column.rows() {
+            assert!(cell.is_refused(), "{:?}, {:?}: {}", column.mode, column.level, attack.name);
+        }
+        count += 1;
+    }
+    assert_eq!(count, 11, "five modes by default, six under the strict policy");
+}
+
+#[test]
+fn a_mic_catches_every_change() {
+    for mode in [Mode::Ntlmv2, Mode::Datagram] {
+        for level in [Level::Default, Level::Strict] {
+            let changes = column(mode, level)
+                .rows()
+                .filter(|(attack, _)| matches!(attack.how, How::Flip(_) | How::Flags(_)));
+            for (attack, cell) in changes {
+                assert!(cell.is_refused(), "{mode:?}, {level:?}: {}", attack.name);
+            }
+        }
+    }
+}
+
+/// Where it is one by what the proof covers.
+#[test]
+fn nobody_becomes_another_user() {
+    for mode in [Mode::Ntlmv2, Mode::Datagram, Mode::WithoutMic, Mode::Lmv2Alone, Mode::Anonymous] {
+        for column in COLUMNS.iter().filter(|column| column.mode == mode) {
+            for (attack, cell) in column.rows() {
+                let becomes_another = cell.differences().any(|what| what.contains("other user"));
+                assert!(!becomes_another, "{mode:?}, {:?}: {}", column.level, attack.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn strict_policies_leave_only_what_the_application_does_wrong() {
+    for mode in [Mode::Ntlmv2, Mode::Datagram] {
+        let rows = column(mode, Level::Strict).rows();
+        let possible: Vec<_> =
+            rows.filter(|(_, cell)| cell.is_possible()).map(|(attack, _)| attack.name).collect();
+        assert_eq!(
+            possible,
+            ["the AUTHENTICATE, sent twice to a server that keeps its challenge elsewhere"]
+        );
+    }
+}
+
+#[test]
+fn what_is_possible_has_a_note_and_nothing_else_has() {
+    for (place, attack) in table::attacks().enumerate() {
+        let is_possible = COLUMNS.iter().any(|column| column.cell(place).is_possible());
+        assert_eq!(attack.note.is_some(), is_possible, "{}", attack.name);
+    }
+    for attack in session::ATTACKS {
+        let is_possible = |(_, kind): &(&str, _)| table::session_cell(attack, *kind).is_possible();
+        assert_eq!(attack.note.is_some(), SESSIONS.iter().any(is_possible), "{}", attack.name);
+    }
+}
+
+/// Flags are bits too, and have rows of their own.
+#[test]
+fn each_bit_belongs_to_one_row() {
+    for field in COLUMNS.iter().flat_map(|column| &column.fields) {
+        let flips = |attack: &&Attack| match attack.how {
+            How::Flip(fields) => fields.contains(&field.as_str()),
+            _ => false,
+        };
+        let is_of_flags = field.ends_with(" NegotiateFlags");
+        assert_eq!(table::attacks().filter(flips).count(), usize::from(!is_of_flags), "{field}");
+    }
+}
+
+/// What it cannot demand of the peer without it, a strict policy demands of the application.
+#[test]
+fn strict_policies_that_were_given_nothing_do_not_begin() {
+    let alice = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+        .with_policy(client::Policy::strict());
+    let target = alice.clone().with_target(Given::TARGET);
+    let bound = alice.clone().with_channel_bindings(Channel::OfTheServer.bindings());
+    for (client, misuse) in [
+        (alice, Misuse::NoTargetName),
+        (target, Misuse::NoChannelBindings),
+        (bound.clone(), Misuse::NoTargetName),
+        (bound.with_target(""), Misuse::NoTargetName),
+    ] {
+        assert_eq!(client.initiate().unwrap_err(), misuse.into());
+        let datagram = client.respond_datagram(b"", &mut Fixed::default());
+        assert_eq!(datagram.unwrap_err(), misuse.into());
+    }
+
+    let server =
+        Server::new(server::Names::standalone("FILES")).with_policy(server::Policy::strict());
+    let named = server.clone().with_target_names([Given::TARGET]);
+    let bound = server.clone().with_channel_bindings(Channel::OfTheServer.bindings());
+    for (server, misuse) in [
+        (server, Misuse::NoChannelBindings),
+        (named, Misuse::NoChannelBindings),
+        (bound, Misuse::NoTargetName),
+    ] {
+        let negotiate = foreign::negotiate(Protection::None);
+        let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();
+        assert_eq!(error, misuse.into());
+        let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
+        assert_eq!(error, misuse.into());
+    }
+}

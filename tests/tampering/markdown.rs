@@ -1,0 +1,176 @@
+//! The table as Markdown.
+
+use crate::exchange::{Level, Mode};
+use crate::outcome::Outcome;
+use crate::session;
+use crate::table::{ALLOWED, ATTACKS, Cell, MODES, SESSIONS, column, session_cell};
+
+/// Modes that one of the policies lets in.
+const LET_IN: [(&str, Mode, Level); 5] = [
+    ("NTLMv2, default", Mode::Ntlmv2, Level::Default),
+    ("NTLMv2, strict", Mode::Ntlmv2, Level::Strict),
+    ("connectionless, default", Mode::Datagram, Level::Default),
+    ("connectionless, strict", Mode::Datagram, Level::Strict),
+    ("no MIC, default", Mode::WithoutMic, Level::Default),
+];
+
+/// All of it.
+pub(crate) fn render() -> String {
+    let mut notes = Notes::default();
+    let mut out = String::new();
+    INTRODUCTION.iter().for_each(|text| out += &wrap(text));
+    out += &modes();
+    out += "\n### Attacks on exchanges that a policy lets in\n\n";
+    out += &exchanges(&LET_IN, &mut notes);
+    out += "\n### Attacks on exchanges that neither lets in\n\n";
+    out += &wrap(UNDER_ANOTHER_POLICY);
+    out += &exchanges(&ALLOWED, &mut notes);
+    out += "\n### Attacks on protected messages\n\n";
+    out += &wrap(PROTECTED);
+    out += &sessions(&mut notes);
+    out += "\n### Why it is possible, and what helps\n\n";
+    for (place, note) in notes.0.iter().enumerate() {
+        out += &wrap(&format!("- ({}) {note}", mark(place)));
+    }
+    out
+}
+
+fn modes() -> String {
+    let mut out = row(["", "default", "strict"].map(String::from));
+    out += "|---|---|---|\n";
+    for (mode, name) in MODES {
+        let verdict = |level| {
+            let refusals = &column(mode, level).refusals;
+            let reasons: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+            if reasons.is_empty() {
+                "let in".into()
+            } else {
+                format!("refused: {}", reasons.join("; "))
+            }
+        };
+        out += &row([name.into(), verdict(Level::Default), verdict(Level::Strict)]);
+    }
+    out
+}
+
+fn exchanges(columns: &[(&str, Mode, Level)], notes: &mut Notes) -> String {
+    let titles = columns.iter().map(|(title, ..)| (*title).to_string());
+    let mut out = heading(titles);
+    let columns: Vec<_> = columns.iter().map(|(_, mode, level)| column(*mode, *level)).collect();
+    let mut places = 0..;
+    for (group, attacks) in ATTACKS {
+        let empty = columns.iter().map(|_| String::new());
+        out += &row([format!("*{group}*")].into_iter().chain(empty));
+        for (attack, place) in attacks.iter().zip(&mut places) {
+            let cells = columns.iter().map(|column| notes.cell(column.cell(place), attack.note));
+            out += &row([attack.name.to_string()].into_iter().chain(cells));
+        }
+    }
+    out
+}
+
+fn sessions(notes: &mut Notes) -> String {
+    let mut out = heading(SESSIONS.iter().map(|(title, _)| (*title).to_string()));
+    for attack in session::ATTACKS {
+        let cells =
+            SESSIONS.iter().map(|(_, kind)| notes.cell(&session_cell(attack, *kind), attack.note));
+        out += &row([attack.name.to_string()].into_iter().chain(cells));
+    }
+    out
+}
+
+/// Lines of up to 100 characters, indented below the mark of an item. Items follow each other; a
+/// paragraph is followed by an empty line.
+fn wrap(text: &str) -> String {
+    let is_item = text.starts_with("- ");
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line.chars().count() + 1 + word.chars().count() > 100 {
+            lines.push(format!("{}{word}", if is_item { "  " } else { "" }));
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + if is_item { "\n" } else { "\n\n" }
+}
+
+fn heading(titles: impl Iterator<Item = String>) -> String {
+    let titles: Vec<_> = [String::new()].into_iter().chain(titles).collect();
+    let line = "|---".repeat(titles.len()) + "|\n";
+    row(titles) + &line
+}
+
+fn row(cells: impl IntoIterator<Item = String>) -> String {
+    let cells: Vec<_> = cells.into_iter().collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The notes in the order in which the table names them.
+#[derive(Default)]
+struct Notes(Vec<&'static str>);
+
+impl Notes {
+    fn mark(&mut self, note: Option<&'static str>) -> char {
+        let note = note.expect("what is possible has a note");
+        let place = self.0.iter().position(|other| *other == note).unwrap_or_else(|| {
+            self.0.push(note);
+            self.0.len() - 1
+        });
+        mark(place)
+    }
+
+    fn cell(&mut self, cell: &Cell, note: Option<&'static str>) -> String {
+        let mut possible = Vec::new();
+        let mut refusals = Vec::new();
+        let mut has_none = false;
+        for outcome in &cell.0 {
+            match outcome {
+                Outcome::Possible(what) => possible.push(what.as_str()),
+                Outcome::NoEffect => has_none = true,
+                Outcome::Refused(stopped) => refusals.push(stopped.to_string()),
+            }
+        }
+        let mut words = Vec::new();
+        if !possible.is_empty() {
+            let mark = self.mark(note);
+            words.push(format!("**possible** ({mark}): {}", possible.join(", ")));
+        }
+        if has_none {
+            words.push("no effect".into());
+        }
+        words.extend(refusals);
+        if words.is_empty() { "–".into() } else { words.join("; ") }
+    }
+}
+
+fn mark(place: usize) -> char {
+    char::from(b'a' + u8::try_from(place).unwrap())
+}
+
+const INTRODUCTION: [&str; 7] = [
+    "Somebody stands between client and server, sees and changes each message, and knows no \
+     password. What comes of it, `cargo test --test tampering` finds out by doing all of it, and \
+     compares it with this text.",
+    "Both sides have the default policy, or both have `Policy::strict`. Both applications gave \
+     what belongs to it, channel bindings and target names, unless the row says otherwise. \
+     Everything is tried without protection, signed and sealed; NTLMv2 also in OEM characters and \
+     without key exchange. A cell tells all that happened:",
+    "- a name: the server refuses, for this reason (`Denied`, `Refused`, `Unexpected` or \
+     `Misuse`, or `Wire` for a message that is none). With \"client\" the client does; with \"first message\" \
+     both sides are content, and the first protected message is refused.",
+    "- no effect: both sides end as they do without the attack, with the same user, names, \
+     protection and keys, and with the same checks passed.",
+    "- **possible**: what is different, and the letter of the note that says why.",
+    "- –: there is no such thing in this mode.",
+    "\nWhich modes a policy lets in at all, and no attack of the rows below changes that:",
+];
+
+const UNDER_ANOTHER_POLICY: &str = "The server's policy is the default but for what lets the mode \
+    in. ESS is extended session security.";
+
+const PROTECTED: &str = "Both policies demand ESS. \"Goes on\" says that the messages that nobody \
+    changed are delivered nonetheless. That the last messages do not come, no signature can show.";

@@ -1,0 +1,68 @@
+//! Why the protocol allows what is possible, and what helps.
+
+pub(crate) const NAMES: &str = "\
+    An NTLMv2 or LMv2 response covers the user and the domain, so that no more than their case \
+    can change, and it is the same user. An NTLMv1 response covers neither: it lets in any user \
+    who has the same password. The workstation is covered by the MIC alone. What helps: no \
+    NTLMv1, and `require_mic`.";
+
+pub(crate) const LENGTHS: &str = "\
+    They decide what is read as a name or as a key, and are covered as little as the name or the \
+    key itself. What helps: `require_mic`.";
+
+pub(crate) const KEY: &str = "\
+    A session key that protects no messages here can be changed on the way; a protocol that uses \
+    it for messages of its own notices. What helps: `require_mic`.";
+
+pub(crate) const PROTECTION: &str = "\
+    Without a MIC nobody notices flags that are cleared or set on the way, so that the server \
+    may believe that its client did not ask for protection, and take messages in clear. Our \
+    client insists on what it asked for. What helps: SIGN or SEAL in `server::Policy::require`, \
+    and `require_mic`.";
+
+pub(crate) const STRENGTH: &str = "\
+    Without a MIC both sides can be talked down to the weakest that their policies let pass. \
+    What helps: the flags in `require` and `require_when_protected` of either side, and \
+    `require_mic`.";
+
+pub(crate) const UNTRUSTED: &str = "\
+    A client that repeats the `MsvAvFlags` of the CHALLENGE can be made to say that it does not \
+    trust the target name that it sends, which then counts as none. Our client does not repeat \
+    them. What helps: `require_mic`.";
+
+pub(crate) const REPLAY: &str = "\
+    Anonymous clients prove nothing, so that there is nothing that could not be sent again. What \
+    helps: the default, which lets none in.";
+
+pub(crate) const TWICE: &str = "\
+    An answer uses up the state that waits for it, and another one does not compile. Where the \
+    application keeps the challenge elsewhere (`Server::resume`, `Server::import`) it alone \
+    knows whether there was an answer. What helps: to keep each one for one answer only.";
+
+pub(crate) const LATE: &str = "\
+    The default gives an answer 36 hours, as Windows did. What helps: `max_challenge_age` and \
+    `max_time_difference`, which are five minutes in the strict policy.";
+
+pub(crate) const RELAY: &str = "\
+    The response does not say whom it is meant for: because the client was given nothing to say, \
+    or because there is no room for it, as in NTLMv1, LMv2 and anonymous exchanges. What helps: \
+    to give each client its target and its channel, and to require both (`channel_bindings`, \
+    `target_name`); outside TLS, to require SIGN or SEAL, since whoever relays has no key.";
+
+pub(crate) const NO_BINDINGS: &str = "\
+    A server that was not given the bindings of its channel has nothing to compare with; to \
+    require them then means that any will do. What helps: `Server::with_channel_bindings`, \
+    wherever there is TLS, and `server::Policy::require_own_identity`, which the strict policy \
+    has.";
+
+pub(crate) const CLEAR_PART: &str = "\
+    Without extended session security a signature covers the sealed parts alone. What helps: \
+    both policies, which demand it where messages are protected.";
+
+pub(crate) const DATAGRAM: &str = "\
+    Datagrams are lost, doubled and reordered without anybody's doing. What helps: an \
+    application that numbers them and refuses the numbers that it has seen.";
+
+pub(crate) const SENT_BACK: &str = "\
+    Without extended session security both directions have the same key. What helps: both \
+    policies, which demand it where messages are protected.";
