@@ -194,6 +194,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_first_backslash_splits_a_name() {
+        for (name, user, domain) in [
+            ("EXAMPLE\\alice", "alice", "EXAMPLE"),
+            ("alice@example.com", "alice@example.com", ""),
+            ("A\\b\\c", "b\\c", "A"),
+        ] {
+            assert_eq!(UserName::from(name), UserName::new(user, domain));
+            assert_eq!(UserName::from(String::from(name)), UserName::new(user, domain));
+        }
+    }
+
+    #[test]
     fn names_are_the_same_in_any_case_and_no_other() {
         let alice = UserName::new("alice", "EXAMPLE");
         for (user, domain, same) in [

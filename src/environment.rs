@@ -156,6 +156,8 @@ mod tests {
         let show = |days: u64| FileTime::from_ticks(days * 86_400 * TICKS_PER_SECOND).to_string();
         for (days, date) in [
             (0, "1601-01-01"),
+            (31, "1601-02-01"),
+            (59, "1601-03-01"),
             (1154, "1604-02-29"),
             (1460, "1604-12-31"),
             (36_523, "1700-12-31"),

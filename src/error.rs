@@ -65,6 +65,10 @@ pub enum Unexpected {
     /// The flags choose no character set, or one that was not offered ([MS-NLMP] 2.2.2.5, A, B).
     #[error("the flags choose no character set that was offered")]
     CharacterSet,
+    /// Names and NT response share bytes, which no client's do: to hash the same bytes again and
+    /// again costs more than to send them.
+    #[error("fields of the message share bytes")]
+    SharedBytes,
     /// A name is not text in the negotiated character set.
     #[error("a name is no text: {0}")]
     Text(TextError),

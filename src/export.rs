@@ -73,7 +73,7 @@ impl Encoder {
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
+        self.bytes(&[byte]);
     }
 
     pub(crate) fn u32(&mut self, number: u32) {
@@ -81,6 +81,7 @@ impl Encoder {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        debug_assert!(self.0.capacity() - self.0.len() >= bytes.len(), "there is no room for all");
         self.0.extend_from_slice(bytes);
     }
 

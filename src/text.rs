@@ -3,6 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Debug, Write};
+use core::mem;
+
+use zeroize::Zeroizing;
 
 use crate::upcase::uppercase;
 
@@ -90,7 +93,12 @@ impl CodePage for [char; 128] {
             let high = self.iter().position(|&c| c == character && c != '\u{fffd}')?;
             u8::try_from(high + 0x80).ok()
         };
-        text.chars().map(byte).collect()
+        // With room for all, and wiped if there is none: the text may be a password.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+        for character in text.chars() {
+            bytes.push(byte(character)?);
+        }
+        Some(mem::take(&mut bytes))
     }
 }
 
@@ -350,6 +358,14 @@ mod tests {
         }
         assert!(Text::from("HTTP/Srv").eq_ignore_case(&Text::from("http/sRV")));
         assert!(!Text::from("ß").eq_ignore_case(&Text::from("SS")));
+    }
+
+    #[test]
+    fn a_field_holds_65_535_bytes() {
+        let mut text = "x".repeat(65_535);
+        assert_eq!(Text::from(&*text).encode(CharacterSet::Oem, &Ascii).unwrap().len(), 65_535);
+        text.push('x');
+        assert_eq!(Text::from(&*text).encode(CharacterSet::Oem, &Ascii), Err(TextError::TooLong));
     }
 
     #[test]

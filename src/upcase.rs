@@ -5,7 +5,8 @@
 //! Table" that [MS-UCODEREF] refers to, and the final sigma (U+03C2 to U+03A3), which that table
 //! leaves out but Windows NT's own table has and every implementation seen maps.
 
-/// The upper case of a code unit; itself if it has none. Surrogates have none.
+/// The upper case of a code unit; itself if it has none. Surrogates have none, nor has `ß`, of
+/// which gss-ntlmssp, pyspnego, impacket and ntlm-auth make `SS`.
 pub(crate) fn uppercase(unit: u16) -> u16 {
     let after = RANGES.partition_point(|range| range.0 <= unit);
     let Some(&(first, last, step, upper)) = after.checked_sub(1).and_then(|i| RANGES.get(i)) else {

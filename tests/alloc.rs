@@ -53,6 +53,33 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
     assert!(accepted.mic_checked);
 }
 
+/// The longest answer: everything that the client says itself is said, and nothing is left of what
+/// the server said but its names. Text that grows would leave copies of itself behind.
+#[test]
+fn an_answer_is_put_together_in_one_place() {
+    let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]);
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+        .with_target("HTTP/files.example.com")
+        .with_channel_bindings(bindings)
+        .with_workstation("LAPTOP");
+    let server = Server::new(Names::standalone("FILES"));
+    let (negotiate, await_challenge) = client.initiate().unwrap();
+    let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
+    let (count, _) =
+        allocations(|| await_challenge.respond(&challenge, &mut Fixed::default()).unwrap());
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn text_is_converted_in_one_place() {
+    let name = "a name of some length that is all ASCII";
+    let text = ntlm::Text::from(name);
+    let (count, bytes) = allocations(|| text.to_utf16le());
+    assert_eq!((count, bytes.len()), (1, 2 * name.len()));
+    assert_eq!(allocations(|| ntlm::Text::from_utf16le(&bytes).unwrap()).0, 1);
+    assert_eq!(allocations(|| text.to_uppercase()).0, 1);
+}
+
 /// So that a busy server can keep a million of them.
 #[test]
 fn what_a_connection_holds_is_small() {

@@ -380,6 +380,17 @@ fn what_was_asked_for_must_be_granted() {
 }
 
 #[test]
+fn what_is_required_twice_is_required() {
+    let mut policy = Policy::default();
+    policy.require = Flags::NEGOTIATE_SIGN;
+    policy.require_when_protected = Flags::empty();
+    let client = alice().with_policy(policy).with_protection(Protection::Sign);
+    let dropped = challenge(SERVER - Flags::NEGOTIATE_SIGN, Some(&server_info()));
+    let error = respond(&client, &dropped).unwrap_err();
+    assert_eq!(error, Refused::MissingFlags(Flags::NEGOTIATE_SIGN).into());
+}
+
+#[test]
 fn what_was_not_offered_is_not_used() {
     let all = Flags::all() - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let mut policy = with_level(LmCompatibility::SendNtlm);

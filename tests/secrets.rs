@@ -7,31 +7,101 @@ mod common;
 use core::fmt::Debug;
 
 use common::{Fixed, exchange, hex};
-use ntlm::crypto::{LmHash, ResponseKey};
+use ntlm::crypto::{
+    ExportedSessionKey, LmHash, LmSessionKey, ResponseKey, SealingKey, Side, SigningKey,
+};
+use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
 use ntlm::server::{Claim, Names, Policy, Validation};
-use ntlm::session::{Part, Protection};
-use ntlm::wire::{Authenticate, Message};
-use ntlm::{Ascii, Client, Credentials, LmCompatibility, NtHash, Server, UserName, client};
+use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
+use ntlm::wire::{Authenticate, Message, NegotiateFlags};
+use ntlm::{
+    Ascii, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash, Server, Session,
+    UserName, client,
+};
+
+const PASSWORD: &str = "secret words";
 
 /// What must not be seen: the password, the hashes, the keys and the responses of one exchange.
 struct Secrets(Vec<Vec<u8>>);
 
 impl Secrets {
-    fn absent_from(&self, what: &str, value: &impl Debug) {
+    /// Fails if the value shows six bytes of a secret in any way that is thought of.
+    fn absent_from(&self, what: &str, value: &dyn Debug) {
         for shown in [format!("{value:?}"), format!("{value:#?}")] {
             assert!(!shown.is_empty(), "{what} shows something");
-            for secret in &self.0 {
-                let list = format!("{secret:?}");
-                let list = list.trim_matches(['[', ']']);
-                let pretty: String = secret.iter().map(|byte| format!("{byte},")).collect();
-                let shown: String = shown.split_whitespace().collect();
-                assert!(!shown.contains(&hex(secret)), "{what}: {shown}");
-                assert!(!shown.contains(&list.replace(' ', "")), "{what}: {shown}");
-                assert!(!shown.contains(&pretty), "{what}: {shown}");
-            }
-            assert!(!shown.contains("secret words"), "{what}: {shown}");
+            self.absent_from_text(what, &shown);
         }
     }
+
+    fn absent_from_text(&self, what: &str, shown: &str) {
+        let lower = shown.to_lowercase();
+        assert!(!lower.contains(PASSWORD), "{what}: {shown}");
+        let compact: String = shown.split_whitespace().collect();
+        for window in self.0.iter().flat_map(|secret| secret.windows(WINDOW)) {
+            for form in forms(window) {
+                assert!(!compact.contains(&form), "{what} shows {form}: {shown}");
+            }
+        }
+    }
+}
+
+const WINDOW: usize = 6;
+
+/// Hexadecimal digits of both cases, lists of numbers, what `b"..."` shows, and base64.
+fn forms(bytes: &[u8]) -> impl Iterator<Item = String> {
+    let list = |separated: String| separated.split_whitespace().collect::<String>();
+    let inner = |shown: String| list(shown.trim_matches(['[', ']']).into());
+    [
+        hex(bytes),
+        hex(bytes).to_uppercase(),
+        inner(format!("{bytes:?}")),
+        inner(format!("{bytes:02x?}")),
+        inner(format!("{bytes:02X?}")),
+        inner(format!("{bytes:#04x?}")),
+        list(bytes.escape_ascii().to_string()),
+    ]
+    .into_iter()
+    .chain(base64(bytes))
+    // Spaces alone are in every text.
+    .filter(|form| form.len() >= WINDOW)
+}
+
+#[cfg(feature = "http")]
+fn base64(bytes: &[u8]) -> Option<String> {
+    let header = ntlm::http::format(ntlm::http::Scheme::Ntlm, bytes);
+    header.strip_prefix("NTLM ").map(Into::into)
+}
+
+#[cfg(not(feature = "http"))]
+fn base64(_: &[u8]) -> Option<String> {
+    None
+}
+
+/// So that the tests can fail.
+#[test]
+fn secrets_are_seen_in_every_form() {
+    let secret = *b"\x07\xbdxyz\\\xf0\xff\x10";
+    let is_seen = |shown: &str| {
+        let secrets = Secrets(vec![secret.into()]);
+        std::panic::catch_unwind(|| secrets.absent_from_text("it", shown)).is_err()
+    };
+    for shown in [
+        format!("Key({})", hex(&secret)),
+        format!("Key({secret:?})"),
+        format!("Key({secret:#?})"),
+        format!("Key({secret:02x?})"),
+        format!("Key({:?})", &secret[2..8]),
+        format!("Key(b\"{}\")", secret.escape_ascii()),
+        "Key(Secret Words)".into(),
+    ] {
+        assert!(is_seen(&shown), "{shown}");
+    }
+    #[cfg(feature = "http")]
+    for start in 0..3 {
+        let token = [&[1; 2][..start.min(2)], &secret, &[1; 9]].concat();
+        assert!(is_seen(&ntlm::http::format(ntlm::http::Scheme::Ntlm, &token)), "{start}");
+    }
+    assert!(!is_seen("Key([16 secret bytes])"));
 }
 
 #[test]
@@ -42,10 +112,9 @@ fn no_public_type_prints_a_secret() {
 }
 
 fn one_exchange(level: LmCompatibility) {
-    let password = "secret words";
-    let nt_hash = NtHash::of_password(password);
-    let lm_hash = LmHash::of_password(password, &Ascii).unwrap();
-    let credentials = Credentials::password("EXAMPLE\\alice", password);
+    let nt_hash = NtHash::of_password(PASSWORD);
+    let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
+    let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
     let with_hash = Credentials::nt_hash(UserName::from("alice"), nt_hash.clone());
     let mut policy = client::Policy::default();
     policy.lm_compatibility = level;
@@ -64,6 +133,7 @@ fn one_exchange(level: LmCompatibility) {
     let response_key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let exported = *response.keys.exported_session_key();
     let nt_response = &message.nt_response.as_bytes()[..16];
+    let keys = Derived::of(response.keys.flags(), &exported);
     let secrets = Secrets(vec![
         nt_hash.expose().to_vec(),
         lm_hash.expose().to_vec(),
@@ -72,6 +142,10 @@ fn one_exchange(level: LmCompatibility) {
         exported.to_vec(),
         nt_response.to_vec(),
         message.encrypted_random_session_key.to_vec(),
+        PASSWORD.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        PASSWORD.to_uppercase().into(),
+        keys.sealing.expose().to_vec(),
+        keys.signing.as_ref().map_or_else(Vec::new, |key| key.expose().to_vec()),
     ]);
 
     secrets.absent_from("Credentials", &credentials);
@@ -80,14 +154,19 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("NtHash", &nt_hash);
     secrets.absent_from("LmHash", &lm_hash);
     secrets.absent_from("ResponseKey", &response_key);
+    secrets.absent_from("SessionBaseKey", &nt_hash.session_base_key());
+    let key_exchange_key = nt_hash.session_base_key().ntlmv2_key_exchange_key();
+    secrets.absent_from("KeyExchangeKey", &key_exchange_key);
+    secrets.absent_from("LmSessionKey", &LmSessionKey::from(&lm_hash));
+    secrets.absent_from("ExportedSessionKey", &ExportedSessionKey::from(exported));
+    secrets.absent_from("keys of a direction", &keys);
+    keys.show_sessions(&secrets);
     secrets.absent_from("Authenticate", &message);
     secrets.absent_from("Message", &Message::parse(&response.token).unwrap());
     secrets.absent_from("NtResponse", &message.nt_response);
     secrets.absent_from("LmResponse", &message.lm_response);
     let table = ntlm::inspect::annotate(&response.token);
-    for secret in &secrets.0 {
-        assert!(!table.to_string().contains(&hex(secret)), "{table}");
-    }
+    secrets.absent_from_text("the table", &table.to_string());
     if level < LmCompatibility::SendNtlmv2 {
         let responses = [message.nt_response.as_bytes(), message.lm_response.as_bytes()];
         assert!(!responses.iter().any(|response| table.to_string().contains(&hex(response))));
@@ -102,11 +181,102 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("NetworkLogon", &claim.network_logon().unwrap());
     let accepted = claim.with_hashes(&nt_hash, Some(&lm_hash)).unwrap();
     secrets.absent_from("Accepted", &accepted);
+    let handed_over = accepted.keys.export();
+    secrets.absent_from("Exported", &handed_over);
+    secrets.absent_from("SessionKeys", &SessionKeys::import(handed_over.as_bytes()).unwrap());
     let mut session = response.keys.into_session().unwrap();
     let mut parts = [Part::Clear(&exported), Part::Sealed(&mut [7; 20])];
     secrets.absent_from("Part", &parts);
     session.seal_parts(&mut parts).unwrap();
     secrets.absent_from("Session", &session);
+    let handed_over = session.export();
+    secrets.absent_from("Exported", &handed_over);
+    let session = Session::import(handed_over.as_bytes()).unwrap();
+    secrets.absent_from("Session", &session);
+    secrets.absent_from("halves", &session.split());
+    #[cfg(feature = "http")]
+    over_http(&secrets, &client, &server, &nt_hash, &lm_hash);
+}
+
+/// The keys of a direction.
+#[derive(Debug)]
+struct Derived {
+    flags: NegotiateFlags,
+    key: ExportedSessionKey,
+    signing: Option<SigningKey>,
+    sealing: SealingKey,
+}
+
+impl Derived {
+    fn of(flags: NegotiateFlags, exported: &[u8; 16]) -> Self {
+        let key = ExportedSessionKey::from(*exported);
+        let signing = SigningKey::derive(flags, &key, Side::Client);
+        let sealing = SealingKey::derive(flags, &key, Side::Client);
+        Self { flags, key, signing, sealing }
+    }
+
+    fn show_sessions(&self, secrets: &Secrets) {
+        let (flags, key, sealing) = (self.flags, self.signing.as_ref(), || self.sealing.clone());
+        secrets.absent_from("Sender", &Sender::with_keys(flags, key, sealing(), 0));
+        secrets.absent_from("Receiver", &Receiver::with_keys(flags, key, sealing(), 0));
+        let datagrams = DatagramSession::new(flags, &self.key, Side::Client);
+        secrets.absent_from("DatagramSession", &datagrams);
+    }
+}
+
+/// Each state of both connections, and what they say.
+#[cfg(feature = "http")]
+fn over_http(
+    secrets: &Secrets,
+    client: &Client,
+    server: &Server,
+    nt_hash: &NtHash,
+    lm_hash: &LmHash,
+) {
+    use ntlm::http::{ClientConnection, Header, Next, Scheme, ServerConnection, Step, Version};
+
+    const H1: Version = Version::Http11;
+    let environment = &mut Fixed::default();
+    let mut client = ClientConnection::new(client.clone());
+    let mut server = ServerConnection::new(server.clone());
+    let first = client.start(Scheme::Ntlm).unwrap();
+    secrets.absent_from("a client that asked", &(&client, &first));
+    let reply = match server.on_request(H1, [(first.name, &first.value)], environment) {
+        Step::Continue(reply) => reply,
+        step => panic!("{step:?}"),
+    };
+    secrets.absent_from("a server that waits", &(&server, &reply));
+    let headers = reply.values.iter().map(|value| (reply.name, value));
+    let next = client.on_response(401, H1, headers, environment).unwrap();
+    secrets.absent_from("a client that waits", &(&client, &next));
+    let Next::Send(last) = next else { panic!("{next:?}") };
+    secrets.absent_from("Header", &Header::credentials(&last.value));
+    let step = server.on_request(H1, [(last.name, &last.value)], environment);
+    secrets.absent_from("LookUp", &step);
+    let Step::LookUp(user) = step else { panic!("{step:?}") };
+    let verified = user.verify(|claim| claim.with_hashes(nt_hash, Some(lm_hash)));
+    secrets.absent_from("Accepted", &verified);
+    secrets.absent_from("a server that knows", &server);
+    let next = client.on_response(200, H1, [("", ""); 0], environment).unwrap();
+    assert_eq!(next, Next::Authenticated);
+    secrets.absent_from("a client that is known", &client);
+    let refused = server.on_request(H1, [(last.name, &last.value)], environment);
+    secrets.absent_from("Refusal", &refused);
+}
+
+/// What fails for a secret does not tell it: errors hold nothing but names, numbers and places.
+#[test]
+fn no_error_holds_a_secret() {
+    fn holds_nothing<T: Copy + 'static>(_: &T) {}
+    holds_nothing(&Error::from(Denied::WrongPassword));
+    holds_nothing(&Unexpected::NoResponse);
+    holds_nothing(&Refused::NoLmHash);
+    holds_nothing(&Integrity::Checksum);
+    holds_nothing(&Misuse::WrongMode);
+    holds_nothing(&ntlm::ImportError::Damaged);
+    holds_nothing(&ntlm::EnvironmentError::Clock);
+    holds_nothing(&ntlm::TextError::TooLong);
+    assert!(size_of::<Error>() <= 24, "no room for a key: {} bytes", size_of::<Error>());
 }
 
 #[test]

@@ -114,6 +114,11 @@ fn offset_of(message: &[u8], descriptor: usize) -> usize {
     u32::from_le_bytes(offset).try_into().unwrap()
 }
 
+/// How long a field is.
+fn length_of(message: &[u8], descriptor: usize) -> u16 {
+    u16::from_le_bytes([message[descriptor], message[descriptor + 1]])
+}
+
 /// A message with these bytes at its end, as the payload of that field.
 fn with_payload(message: &[u8], descriptor: usize, payload: &[u8]) -> Vec<u8> {
     let (length, offset) = (payload.len().try_into().unwrap(), message.len().try_into().unwrap());
@@ -745,8 +750,16 @@ fn cve_2020_13396_overlapping_fields() {
     assert!(counted.bytes_max < 4096, "{}", counted.bytes_max);
     // The MIC is that of the bytes on the wire.
     let handshake = server().resume(negotiate, overlapping).unwrap();
-    assert!(verdict(handshake, &response.unwrap().token).unwrap().mic_checked);
+    let token_of_it = response.unwrap().token;
+    assert!(verdict(handshake, &token_of_it).unwrap().mic_checked);
     assert_eq!(receive(&token("H-214")), Ok(()));
+    // A server would have to hash the same bytes for each name.
+    let (at, length) = (offset_of(&token_of_it, NT), length_of(&token_of_it, NT) / 2 * 2);
+    let names = [DOMAIN, USER, WORKSTATION];
+    let shared = names.into_iter().fold(token_of_it, |message, name| {
+        with_field(&message, name, length, at.try_into().unwrap())
+    });
+    assert_eq!(receive(&shared), Err(Unexpected::SharedBytes.into()));
 }
 
 /// FreeRDP's hardening of 2026: short signatures, a copy of the type 1, short flags and times, a

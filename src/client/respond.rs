@@ -220,8 +220,8 @@ impl Config {
         let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
         let target = self.target.as_ref().map_or(0, Text::max_utf16le_len);
         let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
-        // Proof and fixed part, MsvAvFlags, bindings, target name, MsvAvEOL, Z(4).
-        pairs + target + names.iter().sum::<usize>() + 44 + 8 + 20 + 4 + 4 + 4
+        // Proof and fixed part 44, MsvAvFlags 8, bindings 20, target name 4, MsvAvEOL 4, Z(4).
+        84 + pairs + target + names.iter().sum::<usize>()
     }
 }
 

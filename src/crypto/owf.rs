@@ -55,8 +55,12 @@ impl LmHash {
         // Of more than 14 units only 15 are looked at, which are too many in any code page.
         let mut upper = Zeroizing::new(Vec::with_capacity(15));
         upper.extend(password.into_iter().take(15).map(uppercase));
-        let upper = Zeroizing::new(String::from_utf16(&upper).ok()?);
-        let oem = Zeroizing::new(code_page.encode(&upper)?);
+        // With room for all, since text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(3 * upper.len()));
+        for character in char::decode_utf16(upper.iter().copied()) {
+            text.push(character.ok()?);
+        }
+        let oem = Zeroizing::new(code_page.encode(&text)?);
         let mut padded = Zeroizing::new([0; 14]);
         padded.get_mut(..oem.len())?.copy_from_slice(&oem);
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = *padded;

@@ -104,7 +104,7 @@ pub(crate) fn settle_client(
 }
 
 /// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
-/// not choose. Flags follow the AUTHENTICATE where it drops some, as Samba and Heimdal do with 56;
+/// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the AUTHENTICATE where it drops some, as Samba and Heimdal do with 56;
 /// but the character set is the CHALLENGE's (wget).
 pub(crate) fn settle_server(
     challenge: Flags,
@@ -129,7 +129,7 @@ pub(crate) fn demand(flags: Flags, always: Flags, when_protected: Flags) -> Resu
     if missing.is_empty() { Ok(()) } else { Err(Refused::MissingFlags(missing)) }
 }
 
-/// Drops what another flag excludes, and fails without a character set.
+/// Drops what another flag excludes, and fails without a character set. WinPR grants both sets.
 fn narrow(mut flags: Flags) -> Result<Flags, Unexpected> {
     if flags.contains(Flags::NEGOTIATE_UNICODE) {
         flags -= Flags::NEGOTIATE_OEM;

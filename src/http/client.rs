@@ -55,6 +55,7 @@ pub struct ClientConnection {
     state: State,
 }
 
+/// Keys are wiped where they are, and not moved on from there, which would leave a copy.
 #[derive(Debug)]
 enum State {
     /// Nothing was sent yet, or it came to nothing.
@@ -187,17 +188,16 @@ impl ClientConnection {
             return Ok(self.on_answer(status));
         }
         let response = Received::new(version, headers, self.asker, self.asker.offer_header());
-        match mem::replace(&mut self.state, State::Initial) {
-            // Some servers ask again for each request: start over.
-            State::Initial | State::Authenticated(_) => self.on_offer(version, &response),
-            State::AwaitChallenge(handshake, scheme) => {
-                self.on_challenge(handshake, scheme, &response, environment)
-            }
-            State::AwaitVerdict(_) | State::Rejected => {
-                self.state = State::Rejected;
-                Ok(Next::Rejected)
-            }
+        if let Some((handshake, scheme)) = self.take_handshake() {
+            return self.on_challenge(handshake, scheme, &response, environment);
         }
+        if matches!(self.state, State::AwaitVerdict(_) | State::Rejected) {
+            self.state = State::Rejected;
+            return Ok(Next::Rejected);
+        }
+        // Some servers ask again for each request: start over.
+        self.state = State::Initial;
+        self.on_offer(version, &response)
     }
 
     /// Whether the server believed the client, so that further requests on this connection are this
@@ -210,8 +210,18 @@ impl ClientConnection {
     /// What the client shares with the server that believed it, once: WinRM seals its messages
     /// with it. `None` before [`Next::Authenticated`] and after the first call.
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
-        match &mut self.state {
-            State::Authenticated(keys) => keys.take(),
+        let State::Authenticated(keys) = &mut self.state else { return None };
+        let copy = keys.as_ref().map(SessionKeys::copy);
+        *keys = None;
+        copy
+    }
+
+    fn take_handshake(&mut self) -> Option<(AwaitChallenge, Scheme)> {
+        if !matches!(self.state, State::AwaitChallenge(..)) {
+            return None;
+        }
+        match mem::replace(&mut self.state, State::Initial) {
+            State::AwaitChallenge(handshake, scheme) => Some((handshake, scheme)),
             _ => None,
         }
     }
@@ -224,19 +234,13 @@ impl ClientConnection {
         }
         // A proxy that asks did not pass our token on, so that the server must be asked anew.
         let is_passed_on = status != Asker::Proxy.status();
-        let keys = match mem::replace(&mut self.state, State::Initial) {
-            State::AwaitVerdict(keys) if is_passed_on => Some(keys),
-            State::Authenticated(keys) => keys,
-            State::Rejected => {
-                self.state = State::Rejected;
-                return Next::Answered;
-            }
-            State::Initial | State::AwaitChallenge(..) | State::AwaitVerdict(_) => {
-                return Next::Answered;
-            }
+        self.state = match &self.state {
+            State::AwaitVerdict(keys) if is_passed_on => State::Authenticated(Some(keys.copy())),
+            State::Authenticated(_) => return Next::Authenticated,
+            State::Rejected => return Next::Answered,
+            State::Initial | State::AwaitChallenge(..) | State::AwaitVerdict(_) => State::Initial,
         };
-        self.state = State::Authenticated(keys);
-        Next::Authenticated
+        if self.is_authenticated() { Next::Authenticated } else { Next::Answered }
     }
 
     fn on_offer<V: AsRef<[u8]>>(

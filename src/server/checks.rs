@@ -38,7 +38,8 @@ impl Exchange {
     }
 
     /// `MsvAvFlags` decides whether there is a MIC, since the proof covers it. That a MIC is
-    /// missing, or room for one, says nothing: an attacker can take both away (CVE-2019-1040).
+    /// missing, or room for one, says nothing: an attacker can take both away (CVE-2019-1040), and
+    /// Samba and pyspnego leave room for one that they do not send.
     fn check_mic(
         &self,
         key: &ExportedSessionKey,

@@ -68,6 +68,7 @@ impl Exchange {
         let policy = &config.policy;
         let sent = Challenge::parse(messages.challenge())?;
         let received = Authenticate::parse(authenticate)?;
+        check_shared_bytes(authenticate, &received)?;
         let flags = settle_server(sent.flags, received.flags)?;
         check_age(policy, &sent, now)?;
         demand(flags, policy.require, policy.require_when_protected)?;
@@ -137,6 +138,14 @@ impl fmt::Debug for Exchange {
             .field("now", &self.now)
             .finish_non_exhaustive()
     }
+}
+
+/// Otherwise a message could make more work than an honest one of its length.
+fn check_shared_bytes(bytes: &[u8], message: &Authenticate<'_>) -> Result<(), Unexpected> {
+    let Authenticate { user, domain, workstation, nt_response, .. } = message;
+    let fields = [user, domain, workstation, nt_response.as_bytes()];
+    let sum: usize = fields.into_iter().map(<[u8]>::len).sum();
+    if sum > bytes.len() { Err(Unexpected::SharedBytes) } else { Ok(()) }
 }
 
 /// 3.2.5.1.2. The flag J says nothing, as Windows has it.

@@ -19,7 +19,7 @@ pub(super) enum SentProof<'a> {
         client_challenge: &'a [u8; 8],
     },
     Ntlmv1(&'a [u8; 24]),
-    /// No NT response: LMv2 or LM, which look alike.
+    /// No NT response: LMv2, as of Cyrus SASL, or LM, as of cntlm, which look alike.
     LmField {
         lm: &'a [u8; 24],
         lmv2: Lmv2Response<'a>,

@@ -36,14 +36,16 @@
 //! | application protocol | what to call |
 //! |---|---|
 //! | LDAP, GSSAPI `wrap` | [`Session::seal`], [`Session::unseal`]: signature, then ciphertext |
-//! | GSSAPI `get_mic`; `wrap` where only signing was negotiated | [`Session::sign`], [`Session::verify`], and the message in clear |
+//! | GSSAPI `get_mic` | [`Session::sign`], [`Session::verify`] |
 //! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
 //! | SPNEGO | [`Session::mech_list_mic`] before all else |
 //! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
 //! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
 //!
-//! Samba seals over LDAP even where SIGN alone was negotiated: a session for it is made by
-//! [`Session::new`] with `NEGOTIATE_SEAL` added to [`SessionKeys::flags`].
+//! Where SIGN alone was negotiated, `wrap` means different things: in Samba the signature and the
+//! message in clear ([`Session::sign`]), but over LDAP it seals, and gss-ntlmssp and pyspnego seal
+//! everywhere. A session for that is made by [`Session::new`] with `NEGOTIATE_SEAL` added to
+//! [`SessionKeys::flags`].
 
 mod cipher;
 mod datagram;
@@ -125,6 +127,12 @@ impl SessionKeys {
         side: Side,
     ) -> Self {
         Self { flags, key, side, is_secret: false }
+    }
+
+    /// Another copy, for who then drops this one where it is: what is moved away is not wiped.
+    #[cfg(feature = "http")]
+    pub(crate) fn copy(&self) -> Self {
+        Self { key: self.key.clone(), ..*self }
     }
 
     /// What was negotiated.

@@ -87,7 +87,8 @@ impl<'a> Authenticate<'a> {
     }
 
     /// Reads what the oldest messages do not have. The header ends at `end`, or where the session key
-    /// starts.
+    /// starts, whatever the flags say: curl, axios-ntlm, cntlm and libntlm announce a version and
+    /// send none; Chromium has room for one and does not say so.
     #[inline]
     fn read_tail(
         &mut self,
@@ -98,6 +99,7 @@ impl<'a> Authenticate<'a> {
         let key = reader.field()?;
         let flags = reader.flags()?;
         let is_exchanged = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        // gss-ntlmssp sends 16 zeros where no key is exchanged.
         let key = Some(key).filter(|_| is_exchanged);
         if let Some(key) = key {
             self.encrypted_random_session_key = key.slice(message)?;

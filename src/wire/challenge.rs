@@ -47,6 +47,7 @@ impl<'a> Challenge<'a> {
         let has_info = flags.contains(NegotiateFlags::NEGOTIATE_TARGET_INFO);
         let info = has_info.then(|| Reader::at(message, TARGET_INFO).field()).transpose()?;
         let fields = [Some(name), info].into_iter().flatten();
+        // Exim ends before TargetInfo, Cyrus SASL before Version.
         let has_version = header_end(message, LEAST, fields) >= VERSION + 8;
         Ok(Self {
             target_name: target_name(name, message, flags)?,

@@ -1,0 +1,200 @@
+//! An allocator that looks at each block before it frees it, and a watch that says what was there.
+//!
+//! A block is read as a debugger would read it: by the kernel, through `/proc/self/mem`. So nothing
+//! is assumed of bytes that were never written, such as padding.
+
+#![allow(unsafe_code, reason = "an allocator cannot be written without")]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::{Cell, RefCell};
+use std::alloc::System;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+struct Watched;
+
+/// Blocks begin as zeros, so that nothing is found that was there before. `realloc` stays as the trait
+/// has it: a new block, a copy, and the old block is freed; so what a growing vector leaves is seen.
+///
+/// SAFETY: all blocks are the system's, which gets them back unchanged; they are only read.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the same promises.
+        let block = unsafe { System.alloc_zeroed(layout) };
+        with_watch(|watch| watch.on_alloc(Block { start: block.addr(), len: layout.size() }));
+        block
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        with_watch(|watch| watch.on_free(Block { start: block.addr(), len: layout.size() }));
+        // SAFETY: the caller keeps the same promises.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+thread_local! {
+    /// What this thread looks for. Another thread's blocks are not looked at.
+    static WATCH: Cell<Option<&'static Watch>> = const { Cell::new(None) };
+}
+
+/// Nothing that is done here may allocate.
+fn with_watch(look: impl FnOnce(&Watch)) {
+    if let Ok(Some(watch)) = WATCH.try_with(Cell::get) {
+        look(watch);
+    }
+}
+
+/// From when it is made until it is dropped, this thread's memory is watched for some secrets.
+pub(crate) struct Memory(&'static Watch);
+
+struct Watch {
+    memory: File,
+    /// Every eight bytes of every secret, and whose they are; in order, to be found.
+    fragments: Vec<(u64, &'static str)>,
+    /// The blocks in use that were allocated under watch.
+    blocks: RefCell<Vec<Block>>,
+    /// What blocks held that were freed.
+    found: RefCell<Vec<LeftBehind>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Block {
+    start: usize,
+    len: usize,
+}
+
+const FRAGMENT_LEN: usize = 8;
+/// So that the list of fragments is not taken for the secrets.
+const MASK: u64 = 0xa5c3_7e19_d2f0_486b;
+
+impl Memory {
+    /// Looks for these secrets, each of at least eight bytes, and for any eight bytes of them.
+    pub(crate) fn watch(secrets: Vec<(&'static str, Vec<u8>)>) -> Self {
+        let fragments: BTreeSet<_> =
+            secrets.iter().flat_map(|(name, secret)| fragments(name, secret)).collect();
+        for (name, _) in &secrets {
+            assert!(fragments.iter().any(|(_, other)| other == name), "{name}: nothing to see");
+        }
+        drop(secrets);
+        // It is kept for ever, so that an allocator can have it.
+        let watch: &Watch = Box::leak(Box::new(Watch {
+            memory: File::open("/proc/self/mem").expect("the kernel shows it"),
+            fragments: fragments.into_iter().collect(),
+            blocks: RefCell::new(Vec::with_capacity(4096)),
+            found: RefCell::new(Vec::with_capacity(256)),
+        }));
+        WATCH.set(Some(watch));
+        Self(watch)
+    }
+
+    /// Whether a block in use holds some of this secret.
+    pub(crate) fn holds(&self, secret: &str) -> bool {
+        let blocks = self.0.blocks.borrow();
+        blocks.iter().any(|block| self.0.count(*block, secret) > 0)
+    }
+
+    /// How many fragments of a secret are where this is.
+    pub(crate) fn count_in<T>(&self, object: &T, secret: &str) -> usize {
+        self.0.count(Block { start: place_of(object), len: size_of::<T>() }, secret)
+    }
+
+    /// What was in blocks that were freed, since it was asked last.
+    pub(crate) fn left_behind(&self) -> Vec<LeftBehind> {
+        self.0.found.replace(Vec::with_capacity(256))
+    }
+}
+
+/// Some of a secret in a block that was freed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeftBehind {
+    pub(crate) secret: &'static str,
+    pub(crate) fragments: usize,
+    /// Where the block began.
+    pub(crate) place: usize,
+}
+
+/// Where something is.
+pub(crate) fn place_of<T>(object: &T) -> usize {
+    core::ptr::from_ref(object).addr()
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        WATCH.set(None);
+    }
+}
+
+impl Watch {
+    fn on_alloc(&self, block: Block) {
+        if let Ok(mut blocks) = self.blocks.try_borrow_mut() {
+            if blocks.len() < blocks.capacity() {
+                blocks.push(block);
+            }
+        }
+    }
+
+    fn on_free(&self, block: Block) {
+        if let Ok(mut blocks) = self.blocks.try_borrow_mut() {
+            if let Some(place) = blocks.iter().rposition(|other| *other == block) {
+                blocks.swap_remove(place);
+            }
+        }
+        if let Ok(mut found) = self.found.try_borrow_mut() {
+            let start = found.len();
+            self.search(block, |secret| {
+                let this = &mut found[start..];
+                if let Some(known) = this.iter_mut().find(|other| other.secret == secret) {
+                    known.fragments += 1;
+                } else if found.len() < found.capacity() {
+                    found.push(LeftBehind { secret, fragments: 1, place: block.start });
+                }
+            });
+        }
+    }
+
+    fn count(&self, block: Block, secret: &str) -> usize {
+        let mut count = 0;
+        self.search(block, |name| count += usize::from(name == secret));
+        count
+    }
+
+    /// Reads a block piece by piece, and calls `found` for each fragment in it.
+    fn search(&self, block: Block, mut found: impl FnMut(&'static str)) {
+        let mut piece = [0; 1024];
+        let mut at = 0;
+        while at + FRAGMENT_LEN <= block.len {
+            let len = piece.len().min(block.len - at);
+            let bytes = &mut piece[..len];
+            let address = u64::try_from(block.start + at).unwrap_or_default();
+            if self.memory.read_exact_at(bytes, address).is_err() {
+                found("a block that cannot be read");
+                return;
+            }
+            for window in bytes.windows(FRAGMENT_LEN) {
+                let fragment = masked(window);
+                let start = self.fragments.partition_point(|(other, _)| *other < fragment);
+                let rest = self.fragments.get(start..).unwrap_or_default();
+                for (_, name) in rest.iter().take_while(|(other, _)| *other == fragment) {
+                    found(name);
+                }
+            }
+            // A fragment may lie across two pieces.
+            at += len - FRAGMENT_LEN + 1;
+        }
+    }
+}
+
+/// All fragments of a secret but those that may be anywhere, such as zeros.
+fn fragments(name: &'static str, secret: &[u8]) -> impl Iterator<Item = (u64, &'static str)> {
+    let is_telling = |window: &&[u8]| window.iter().collect::<BTreeSet<_>>().len() >= 4;
+    secret.windows(FRAGMENT_LEN).filter(is_telling).map(move |window| (masked(window), name))
+}
+
+fn masked(window: &[u8]) -> u64 {
+    let bytes = window.first_chunk::<FRAGMENT_LEN>().copied().unwrap_or_default();
+    u64::from_le_bytes(bytes) ^ MASK
+}

@@ -1,0 +1,642 @@
+//! What was freed holds no secret.
+//!
+//! Each test watches for the secrets of one exchange: the password in all its forms, the hashes,
+//! all keys, and the states of the ciphers. The allocator of this program looks at each block when it
+//! is freed, before it is: at what the library allocates inside, and, since a test puts what it
+//! looks at into a box, at the object itself. It finds any eight bytes of a secret, so that parts of
+//! one count too. And each test first finds the secret while it is in use, so that it looks for
+//! the right thing.
+//!
+//! This cannot show what is left on the stack or in registers: what the compiler copies there on
+//! the way, nobody wipes. Nor what is moved: that leaves a copy where it was, so that whoever boxes a
+//! session and moves it out of the box frees a block with its keys in it. Nor secrets that the
+//! operating system writes to disk.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+mod memory;
+
+use core::hint::black_box;
+
+use memory::{Memory, place_of};
+use ntlm::crypto::{
+    ExportedSessionKey, KeyExchangeKey, LmHash, LmSessionKey, ResponseKey, SealingKey,
+    SessionBaseKey, Side, SigningKey,
+};
+use ntlm::error::Denied;
+use ntlm::server::{AwaitAuthenticate, Claim, Names, Validation, VerifyUser};
+use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
+use ntlm::wire::{Authenticate, Challenge, NegotiateFlags as Flags, NtResponse};
+use ntlm::{
+    Ascii, Client, CodePage, Credentials, DatagramSession, Environment, EnvironmentError, FileTime,
+    LmCompatibility, NtHash, Server, Session, UserName, client, server,
+};
+
+/// With an LM hash, and not ASCII alone, so that it grows when it is written in UTF-8.
+const PASSWORD: &str = "Kürzer gehts!?";
+
+/// Some bytes of Windows-1252.
+static CODE_PAGE: [char; 128] = {
+    let mut table = ['\u{fffd}'; 128];
+    table[0xdc - 0x80] = 'Ü';
+    table[0xfc - 0x80] = 'ü';
+    table
+};
+
+/// Time that stands, and numbers of which no eight come elsewhere.
+#[derive(Default)]
+struct Scattered(u64);
+
+impl Environment for Scattered {
+    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+        Ok(common::NOW)
+    }
+
+    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
+        for byte in buffer {
+            self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            *byte = self.0.to_be_bytes()[0];
+        }
+        Ok(())
+    }
+}
+
+/// A way to log in and to protect messages.
+#[derive(Clone, Copy, Debug)]
+struct Mode {
+    level: LmCompatibility,
+    without: Flags,
+    with: Flags,
+}
+
+impl Mode {
+    const DEFAULT: Self = Self::new(LmCompatibility::SendNtlmv2, Flags::empty(), Flags::empty());
+    const LM_KEY: Self =
+        Self::new(LmCompatibility::SendLmAndNtlm, Flags::empty(), Flags::NEGOTIATE_LM_KEY);
+    /// NTLMv2 with all, and without one after the other; then NTLM2 session, NTLM and LM.
+    const ALL: [Self; 7] = [
+        Self::DEFAULT,
+        Self::new(LmCompatibility::SendNtlmv2, Flags::NEGOTIATE_KEY_EXCH, Flags::empty()),
+        Self::new(LmCompatibility::SendNtlmv2, Flags::NEGOTIATE_128, Flags::empty()),
+        Self::new(
+            LmCompatibility::SendNtlmv2,
+            Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+            Flags::empty(),
+        ),
+        Self::new(LmCompatibility::SendNtlm, Flags::empty(), Flags::empty()),
+        Self::new(LmCompatibility::SendLmAndNtlm, Flags::empty(), Flags::empty()),
+        Self::LM_KEY,
+    ];
+
+    const fn new(level: LmCompatibility, without: Flags, with: Flags) -> Self {
+        Self { level, without, with }
+    }
+
+    fn client(&self) -> Client {
+        let mut policy = client::Policy::default();
+        policy.lm_compatibility = self.level;
+        policy.offer = (policy.offer | self.with) - self.without;
+        policy.require_when_protected = Flags::empty();
+        policy.code_page = &CODE_PAGE;
+        Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
+            .with_policy(policy)
+            .with_protection(Protection::Seal)
+            .with_workstation("LAPTOP")
+    }
+
+    fn server(&self) -> Server {
+        let mut policy = server::Policy::default();
+        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.offer |= self.with;
+        policy.require_when_protected = Flags::empty();
+        Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+    }
+
+    /// The exchange up to the last message. It is the same each time.
+    fn exchange(&self) -> Exchange {
+        let environment = &mut Scattered::default();
+        let (negotiate, await_challenge) = self.client().initiate().unwrap();
+        let (challenge, handshake) = self.server().challenge(&negotiate, environment).unwrap();
+        let response = await_challenge.respond(&challenge, environment).unwrap();
+        let (authenticate, keys) = (response.token, response.keys);
+        Exchange { challenge, authenticate, keys, handshake }
+    }
+
+    fn watch(&self) -> Memory {
+        Memory::watch(self.secrets())
+    }
+
+    /// All that must not be left of an exchange, by names that the tests use.
+    fn secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let Exchange { challenge, authenticate, keys, .. } = self.exchange();
+        let challenge = Challenge::parse(&challenge).unwrap();
+        let (base, kex) = base_keys(keys.flags(), &challenge, &authenticate);
+        let (flags, key) = (keys.flags(), ExportedSessionKey::from(*keys.exported_session_key()));
+        let upper = PASSWORD.replace('ü', "Ü").to_ascii_uppercase();
+        let mut secrets = vec![
+            ("password", PASSWORD.into()),
+            ("password", upper.as_bytes().into()),
+            ("password", utf16(PASSWORD)),
+            ("password", utf16(&upper)),
+            ("password", CODE_PAGE.encode(&upper).unwrap()),
+            ("NT hash", nt_hash().expose().into()),
+            ("LM hash", lm_hash().expose().into()),
+            ("response key", response_key().expose().into()),
+            ("session base key", base.expose().into()),
+            ("key exchange key", kex.expose().into()),
+            ("exported session key", key.expose().into()),
+        ];
+        for side in [Side::Client, Side::Server] {
+            let sealing_key = SealingKey::derive(flags, &key, side);
+            secrets.push(("RC4 state", rc4_state(sealing_key.expose())));
+            secrets.push(("RC4 state", rc4_state(sealing_key.for_message(7).expose())));
+            secrets.push(("sealing key", sealing_key.expose().into()));
+            secrets.push(("sealing key", sealing_key.for_message(7).expose().into()));
+            if let Some(signing_key) = SigningKey::derive(flags, &key, side) {
+                secrets.push(("signing key", signing_key.expose().into()));
+                let [inner, outer] = signing_states(flags, &key, side);
+                secrets.extend([("inner state", inner), ("outer state", outer)]);
+            }
+        }
+        secrets
+    }
+}
+
+struct Exchange {
+    challenge: Vec<u8>,
+    authenticate: Vec<u8>,
+    keys: SessionKeys,
+    handshake: AwaitAuthenticate,
+}
+
+impl Exchange {
+    fn claim(self) -> VerifyUser {
+        let environment = &mut Scattered::default();
+        match self.handshake.read(&self.authenticate, environment).unwrap() {
+            Claim::User(claim) => claim,
+            claim => panic!("{claim:?}"),
+        }
+    }
+}
+
+fn nt_hash() -> NtHash {
+    NtHash::of_password(PASSWORD)
+}
+
+fn lm_hash() -> LmHash {
+    LmHash::of_password(PASSWORD, &CODE_PAGE).unwrap()
+}
+
+fn response_key() -> ResponseKey {
+    ResponseKey::new(&nt_hash(), &"alice".into(), &"EXAMPLE".into())
+}
+
+fn base_keys(
+    flags: Flags,
+    challenge: &Challenge<'_>,
+    authenticate: &[u8],
+) -> (SessionBaseKey, KeyExchangeKey) {
+    let message = Authenticate::parse(authenticate).unwrap();
+    if let NtResponse::V2(response) = message.nt_response {
+        let base = response_key().session_base_key(response.proof());
+        let kex = base.ntlmv2_key_exchange_key();
+        return (base, kex);
+    }
+    let base = nt_hash().session_base_key();
+    let (lm_response, lm_key) = (message.lm_response.as_bytes(), LmSessionKey::from(&lm_hash()));
+    let challenge = &challenge.server_challenge;
+    let kex = base.ntlmv1_key_exchange_key(flags, challenge, lm_response, Some(&lm_key));
+    (base, kex.unwrap())
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// The permutation of RC4 before the first byte.
+fn rc4_state(key: &[u8]) -> Vec<u8> {
+    let mut permutation: Vec<u8> = (0..=255).collect();
+    let mut j = 0;
+    for i in 0..256 {
+        j = (j + usize::from(permutation[i]) + usize::from(key[i % key.len()])) % 256;
+        permutation.swap(i, j);
+    }
+    permutation
+}
+
+/// What stands for the signing key in a session that has signed: where its export has it, after the
+/// header, two kinds, the sequence number and two more kinds.
+fn signing_states(flags: Flags, key: &ExportedSessionKey, side: Side) -> [Vec<u8>; 2] {
+    let mut session = Session::new(flags, key, side);
+    session.sign(b"").unwrap();
+    let exported = session.export();
+    [exported.as_bytes()[15..31].into(), exported.as_bytes()[31..47].into()]
+}
+
+/// Makes something in a box and drops it. It holds these secrets, and leaves none.
+///
+/// A value of several variants has bytes that mean nothing while it is a smaller one, and to move it
+/// is to carry along what lay on the stack there. Such copies are not the library's. So in the box
+/// itself, each secret must become less than it was; anywhere else nothing may be left.
+#[track_caller]
+fn assert_wiped<T>(memory: &Memory, what: &str, secrets: &[&str], make: impl FnOnce() -> T) {
+    let object = Box::new(make());
+    assert_nothing_left(memory, what);
+    for secret in secrets {
+        assert!(memory.holds(secret), "{what}: where is the {secret}?");
+    }
+    let place = place_of(&*object);
+    let inside: Vec<_> =
+        secrets.iter().map(|secret| (*secret, memory.count_in(&*object, secret))).collect();
+    drop(black_box(object));
+    for left in memory.left_behind() {
+        let was = inside.iter().find(|(secret, _)| *secret == left.secret);
+        let is_less = was.is_none_or(|(_, count)| left.fragments < *count);
+        assert!(left.place == place && is_less, "{what} leaves {left:?} of {inside:?}");
+    }
+}
+
+#[track_caller]
+fn assert_nothing_left(memory: &Memory, what: &str) {
+    let left = memory.left_behind();
+    assert!(left.is_empty(), "{what} leaves {left:?}");
+}
+
+/// So that the tests can fail.
+#[test]
+fn what_is_not_wiped_is_found() {
+    let memory = Memory::watch(vec![("secret", b"correct horse".into())]);
+    let is_found = || memory.left_behind().iter().any(|left| left.secret == "secret");
+    let boxed = Box::new(black_box(*b"xxcorrect horsexx"));
+    assert!(memory.holds("secret"));
+    drop(black_box(boxed));
+    assert!(is_found());
+
+    // Also a part, in what a vector leaves when it grows, and across what is read at a time.
+    let mut grown = Vec::with_capacity(10);
+    grown.extend_from_slice(black_box(b"zzcorrect "));
+    grown.resize(11, 0);
+    assert!(is_found());
+    let mut long = vec![0; 3000];
+    long[1019..1032].copy_from_slice(b"correct horse");
+    drop(black_box(long));
+    assert!(is_found());
+
+    drop(black_box(Box::new(*b"seven of correct")));
+    assert!(!is_found());
+}
+
+#[test]
+fn credentials_and_clients_leave_nothing() {
+    let units: Vec<u16> = PASSWORD.encode_utf16().collect();
+    let alice = || UserName::new("alice", "EXAMPLE");
+    let memory = Mode::DEFAULT.watch();
+    let password = || Credentials::password(alice(), PASSWORD);
+    let hash = || Credentials::nt_hash(alice(), nt_hash());
+    assert_wiped(&memory, "a password", &["password"], password);
+    let utf16 = || Credentials::password_utf16(alice(), &units);
+    assert_wiped(&memory, "a password in UTF-16", &["password"], utf16);
+    assert_wiped(&memory, "a hash", &["NT hash"], hash);
+    assert_wiped(&memory, "clones", &["password"], || password().clone());
+    // Each setter changes a copy, if there is another client.
+    for (secret, credentials) in
+        [("password", &password as &dyn Fn() -> Credentials), ("NT hash", &hash)]
+    {
+        let client = || Client::new(credentials());
+        assert_wiped(&memory, "a client", &[secret], client);
+        assert_wiped(&memory, "two clients", &[secret], || {
+            let first = client();
+            (first.clone().with_target("ldap/files"), first)
+        });
+        assert_wiped(&memory, "a client that waits", &[secret], || client().initiate().unwrap());
+    }
+}
+
+#[test]
+fn keys_leave_nothing() {
+    let mode = Mode::DEFAULT;
+    let Exchange { keys, challenge, authenticate, .. } = mode.exchange();
+    let challenge = Challenge::parse(&challenge).unwrap();
+    let memory = mode.watch();
+    let exported = || ExportedSessionKey::from(*keys.exported_session_key());
+    let (flags, side) = (keys.flags(), Side::Server);
+    let base_keys = || base_keys(flags, &challenge, &authenticate);
+    let sealing = || SealingKey::derive(flags, &exported(), side);
+    assert_wiped(&memory, "NtHash", &["NT hash"], nt_hash);
+    assert_wiped(&memory, "LmHash", &["LM hash"], lm_hash);
+    assert_wiped(&memory, "LmSessionKey", &["LM hash"], || LmSessionKey::from(&lm_hash()));
+    assert_wiped(&memory, "ResponseKey", &["response key"], response_key);
+    assert_wiped(&memory, "SessionBaseKey", &["session base key"], || base_keys().0);
+    assert_wiped(&memory, "KeyExchangeKey", &["key exchange key"], || base_keys().1);
+    assert_wiped(&memory, "ExportedSessionKey", &["exported session key"], exported);
+    assert_wiped(&memory, "SealingKey", &["sealing key"], sealing);
+    assert_wiped(&memory, "SealingKey of a datagram", &["sealing key"], || {
+        sealing().for_message(7)
+    });
+    assert_wiped(&memory, "SigningKey", &["signing key"], || {
+        SigningKey::derive(flags, &exported(), side)
+    });
+    assert_wiped(&memory, "Validation", &["session base key", "LM hash"], || {
+        let lm_key = *lm_hash().expose().first_chunk().unwrap();
+        Validation::new(*base_keys().0.expose()).with_lm_session_key(lm_key)
+    });
+}
+
+/// It has 8 bytes.
+#[test]
+fn weakened_keys_leave_nothing() {
+    let mode = Mode::LM_KEY;
+    let keys = mode.exchange().keys;
+    let memory = mode.watch();
+    assert_wiped(&memory, "SealingKey", &["sealing key"], || {
+        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        SealingKey::derive(keys.flags(), &key, Side::Client)
+    });
+}
+
+/// The password goes through a code page, which may lack a character of it.
+#[test]
+fn lm_hashes_leave_nothing_of_the_password() {
+    let memory = Mode::DEFAULT.watch();
+    let tables: [(&dyn CodePage, bool); 3] =
+        [(&CODE_PAGE, true), (&Ascii, false), (&['\u{fffd}'; 128], false)];
+    for (code_page, has_hash) in tables {
+        let hash = LmHash::of_password(PASSWORD, code_page);
+        assert_eq!(hash.is_some(), has_hash);
+        let late = LmHash::of_password("Kürzer gehts ☃", code_page);
+        assert!(late.is_none());
+        let long = LmHash::of_password("Kürzer gehts nimmer!?", code_page);
+        assert!(long.is_none());
+        let ill_formed = PASSWORD.encode_utf16().take(12).chain([0xd800]);
+        assert!(LmHash::of_utf16(ill_formed, code_page).is_none());
+        assert_nothing_left(&memory, "an LM hash");
+    }
+}
+
+/// All that is allocated on the way, and what each state holds.
+#[test]
+fn exchanges_leave_nothing() {
+    for mode in &Mode::ALL {
+        let memory = mode.watch();
+        let claim = || mode.exchange().claim();
+        assert_wiped(&memory, "Response", &["exported session key"], || mode.exchange().keys);
+        assert_wiped(&memory, "AwaitAuthenticate", &[], || mode.exchange().handshake);
+        assert_wiped(&memory, "VerifyUser", &[], claim);
+        let lm_hash = lm_hash();
+        assert_wiped(&memory, "Accepted", &["exported session key"], || {
+            claim().with_hashes(&nt_hash(), Some(&lm_hash)).unwrap()
+        });
+        assert_wiped(&memory, "a wrong password", &[], || {
+            claim().with_nt_hash(&NtHash::of_password("another")).unwrap_err()
+        });
+        assert_wiped(&memory, "no user", &[], || claim().deny(Denied::UnknownUser));
+        assert_wiped(&memory, "an export of keys", &["exported session key"], || {
+            mode.exchange().keys.export()
+        });
+        assert_wiped(&memory, "keys from an export", &["exported session key"], || {
+            SessionKeys::import(mode.exchange().keys.export().as_bytes()).unwrap()
+        });
+    }
+}
+
+#[test]
+fn other_ways_to_be_accepted_leave_nothing() {
+    let mode = Mode::DEFAULT;
+    let Exchange { keys, challenge, authenticate, .. } = mode.exchange();
+    let (base_key, _) =
+        base_keys(keys.flags(), &Challenge::parse(&challenge).unwrap(), &authenticate);
+    let memory = mode.watch();
+    let claim = || mode.exchange().claim();
+    assert_wiped(&memory, "with a response key", &["exported session key"], || {
+        claim().with_response_key(&response_key()).unwrap()
+    });
+    assert_wiped(&memory, "by a domain controller", &["exported session key"], || {
+        claim().with_validation(&Validation::new(*base_key.expose())).unwrap()
+    });
+}
+
+/// What a direction holds with keys of its own, before its first message and after it.
+const SIGNING_AND_SEALING: &[&str] = &["inner state", "outer state", "sealing key"];
+const IN_USE: &[&str] = &["inner state", "outer state", "RC4 state"];
+
+#[test]
+fn sessions_leave_nothing() {
+    for mode in &Mode::ALL {
+        let memory = mode.watch();
+        let session = || mode.exchange().keys.into_session().unwrap();
+        let used = || {
+            let mut session = session();
+            session.sign(b"").unwrap();
+            // Without extended session security this is the wrong key stream.
+            _ = session.verify(b"", &ntlm::session::Signature::DUMMY);
+            session
+        };
+        let is_extended = session().split().is_ok();
+        let in_use: &[&str] = if is_extended { IN_USE } else { &["RC4 state"] };
+        assert_wiped(&memory, "a new session", &["exported session key"], session);
+        assert_wiped(&memory, "a session", in_use, used);
+        assert_wiped(&memory, "an export", in_use, || used().export());
+        assert_wiped(&memory, "an import", in_use, || {
+            Session::import(used().export().as_bytes()).unwrap()
+        });
+        assert_wiped(&memory, "a damaged import", &[], || {
+            let exported = used().export();
+            let cut = &exported.as_bytes()[..exported.as_bytes().len() - 1];
+            Session::import(cut).unwrap_err()
+        });
+        if is_extended {
+            assert_wiped(&memory, "halves", &["exported session key"], || session().split());
+            assert_wiped(
+                &memory,
+                "a session with a mechListMIC",
+                &["exported session key"],
+                || {
+                    let mut session = session();
+                    session.mech_list_mic(b"").unwrap();
+                    session
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn halves_with_keys_of_their_own_leave_nothing() {
+    let mode = Mode::DEFAULT;
+    let keys = mode.exchange().keys;
+    let memory = mode.watch();
+    let (flags, side) = (keys.flags(), Side::Client);
+    let keys = || {
+        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        (SigningKey::derive(flags, &key, side), SealingKey::derive(flags, &key, side))
+    };
+    let sender = || {
+        let (signing_key, sealing_key) = keys();
+        Sender::with_keys(flags, signing_key.as_ref(), sealing_key, 3)
+    };
+    let receiver = || {
+        let (signing_key, sealing_key) = keys();
+        Receiver::with_keys(flags, signing_key.as_ref(), sealing_key, 3)
+    };
+    assert_wiped(&memory, "a new sender", SIGNING_AND_SEALING, sender);
+    assert_wiped(&memory, "a new receiver", SIGNING_AND_SEALING, receiver);
+    assert_wiped(&memory, "a sender", IN_USE, || {
+        let mut sender = sender();
+        sender.sign(b"").unwrap();
+        sender
+    });
+    assert_wiped(&memory, "a receiver", IN_USE, || {
+        let (mut sender, mut receiver) = (sender(), receiver());
+        let signature = sender.sign(b"").unwrap();
+        receiver.verify(b"", &signature).unwrap();
+        receiver
+    });
+}
+
+#[test]
+fn datagrams_leave_nothing() {
+    let mode = Mode::DEFAULT;
+    let keys = mode.exchange().keys;
+    let memory = mode.watch();
+    assert_wiped(&memory, "a datagram session", SIGNING_AND_SEALING, || {
+        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let session = |side| DatagramSession::new(keys.flags(), &key, side);
+        let (client, server) = (session(Side::Client), session(Side::Server));
+        let mut message = *b"message";
+        let signature = client.seal(7, &mut message).unwrap();
+        server.unseal(7, &mut message, &signature).unwrap();
+        server
+    });
+}
+
+/// Longer than three blocks of MD5.
+const PLAIN: &[u8; 199] = b"attack at dawn, from the woods beyond the river; when the bells ring, the \
+    gate will be open for as long as it takes to say a prayer. Burn this, and speak to nobody of it. \
+    Bring the horses!!!!!!!!!!!!";
+
+/// The buffer is the caller's, and holds nothing once the message is refused.
+#[test]
+fn a_message_that_was_changed_leaves_nothing_of_its_text() {
+    for mode in &Mode::ALL {
+        let keys = mode.exchange().keys;
+        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let session = |side| Session::new(keys.flags(), &key, side);
+        let mut sealed = *PLAIN;
+        let signature = session(Side::Client).seal(&mut sealed).unwrap();
+        let memory = Memory::watch(vec![("text", PLAIN.into())]);
+
+        let mut message = Box::new(sealed);
+        session(Side::Server).unseal(&mut *message, &signature).unwrap();
+        assert!(memory.holds("text"));
+        drop(message);
+        assert!(!memory.left_behind().is_empty(), "what is delivered is the caller's");
+
+        for place in [0, 70, 198] {
+            let mut message = Box::new(sealed);
+            message[place] ^= 1;
+            session(Side::Server).unseal(&mut *message, &signature).unwrap_err();
+            assert!(!memory.holds("text"), "{mode:?}");
+            drop(black_box(message));
+            assert_nothing_left(&memory, "a changed message");
+        }
+        let mut message = Box::new(sealed);
+        message[198] ^= 1;
+        let (first, second) = message.split_at_mut(70);
+        let mut parts = [Part::Sealed(first), Part::Clear(b"header"), Part::Sealed(second)];
+        session(Side::Server).unseal_parts(&mut parts, &signature).unwrap_err();
+        drop(black_box(message));
+        assert_nothing_left(&memory, "a changed message");
+    }
+}
+
+#[test]
+fn a_datagram_that_was_changed_leaves_nothing_of_its_text() {
+    let key = ExportedSessionKey::from([0x39; 16]);
+    let session = |side| DatagramSession::new(Flags::from_bits_retain(0xe208_8275), &key, side);
+    let mut sealed = *PLAIN;
+    let signature = session(Side::Client).seal(7, &mut sealed).unwrap();
+    let memory = Memory::watch(vec![("text", PLAIN.into())]);
+    let mut message = Box::new(sealed);
+    message[198] ^= 1;
+    session(Side::Server).unseal(7, &mut *message, &signature).unwrap_err();
+    drop(black_box(message));
+    assert_nothing_left(&memory, "a changed datagram");
+}
+
+#[cfg(feature = "http")]
+mod over_http {
+    use super::*;
+    use ntlm::http::{ClientConnection, Next, Scheme, ServerConnection, Step, Version};
+
+    const H1: Version = Version::Http11;
+    const KEY: &[&str] = &["exported session key"];
+
+    const NO_HEADERS: [(&str, &str); 0] = [];
+
+    /// The client has sent its last token, and the server believes it.
+    fn connections() -> (ClientConnection, ServerConnection) {
+        let environment = &mut Scattered::default();
+        let mut client = ClientConnection::new(Mode::DEFAULT.client());
+        let mut server = ServerConnection::new(Mode::DEFAULT.server());
+        let first = client.start(Scheme::Ntlm).unwrap();
+        let reply = match server.on_request(H1, [(first.name, first.value)], environment) {
+            Step::Continue(reply) => reply,
+            step => panic!("{step:?}"),
+        };
+        let headers = reply.values.iter().map(|value| (reply.name, value.as_str()));
+        let last = match client.on_response(reply.status, H1, headers, environment).unwrap() {
+            Next::Send(last) => last,
+            next => panic!("{next:?}"),
+        };
+        match server.on_request(H1, [(last.name, last.value)], environment) {
+            Step::LookUp(user) => _ = user.verify(|claim| claim.with_nt_hash(&nt_hash())).unwrap(),
+            step => panic!("{step:?}"),
+        }
+        (client, server)
+    }
+
+    fn answered(status: u16) -> ClientConnection {
+        let mut client = connections().0;
+        _ = client.on_response(status, H1, NO_HEADERS, &mut Scattered::default()).unwrap();
+        client
+    }
+
+    #[test]
+    fn connections_leave_nothing() {
+        let memory = Mode::DEFAULT.watch();
+        assert_wiped(&memory, "a client that waits", KEY, || connections().0);
+        assert_wiped(&memory, "an authenticated client", KEY, || answered(200));
+        assert_wiped(&memory, "a rejected client", &[], || answered(401));
+        assert_wiped(&memory, "a server", KEY, || connections().1);
+    }
+
+    /// A state that changes where it is must not leave a copy there of the state before.
+    #[test]
+    fn connections_leave_nothing_when_they_go_on() {
+        let memory = Mode::DEFAULT.watch();
+        let environment = &mut Scattered::default();
+        let mut client = Box::new(answered(200));
+        assert!(memory.holds(KEY[0]));
+        let keys = client.take_keys().unwrap();
+        drop(black_box(client));
+        assert_nothing_left(&memory, "a client whose keys were taken");
+        drop(keys);
+
+        for (status, version) in [(401, H1), (407, H1), (302, H1), (200, Version::Http2)] {
+            let mut client = Box::new(connections().0);
+            _ = client.on_response(status, version, NO_HEADERS, environment);
+            _ = client.on_response(401, H1, NO_HEADERS, environment);
+            _ = client.start(Scheme::Ntlm);
+            drop(black_box(client));
+            assert_nothing_left(&memory, "a client that went on");
+        }
+
+        let mut server = Box::new(connections().1);
+        assert!(memory.holds(KEY[0]));
+        _ = server.on_request(Version::Http2, NO_HEADERS, environment);
+        drop(black_box(server));
+        assert_nothing_left(&memory, "a server that went on");
+    }
+}
