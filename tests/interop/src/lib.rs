@@ -22,6 +22,7 @@ pub mod helper;
 pub mod hex;
 pub mod http;
 pub mod identities;
+pub mod instructions;
 pub mod log;
 pub mod messages;
 pub mod modes;
