@@ -58,6 +58,7 @@ NTLMSSP_NEGOTIATE_56
     has("394..402 MsvAvFlags 0x2 MIC_PRESENT");
     has("454..474 MsvAvChannelBindings 6586e99d81c2fc984e47172fd4dd0310");
     has("540..544 MsvAvEOL end of the list");
+    has("382..394 MsvAvTimestamp 2012-12-19 17:10:36.5364091");
     has("544..552 8 bytes after the list");
 }
 
@@ -85,6 +86,41 @@ fn each_form_of_header_is_shown_as_it_is() {
     let token = common::read_json(&pyspnego).bytes("authenticate").unwrap();
     let mic = format!("64..80 MIC {}", "00".repeat(16));
     assert!(lines(&token).contains(&mic), "{:#?}", lines(&token));
+    assert!(!lines(&token).iter().any(|line| line.contains(" Version ")), "{:#?}", lines(&token));
+}
+
+/// A message that ends with its name: the flags that say so are found in so short a one.
+#[test]
+fn a_short_negotiate_shows_its_name() {
+    let mut token = vector("davenport-type1-min");
+    token.resize(32, 0);
+    token[12..16].copy_from_slice(&0x1002_u32.to_le_bytes()); // OEM, a domain is supplied
+    token[16..24].copy_from_slice(&[1, 0, 1, 0, 32, 0, 0, 0]);
+    token.push(b'D');
+    let table = lines(&token);
+    assert!(table.contains(&"32..33 DomainName \"D\"".to_owned()), "{table:#?}");
+}
+
+#[test]
+fn what_is_missing_is_said_with_its_place() {
+    let challenge = vector("nlmp-4.2.4.3-challenge");
+    let table = lines(&challenge[..52]);
+    assert!(table.contains(&"48..56 Version missing".to_owned()), "{table:#?}");
+    // A list of pairs without its end, and one with nothing behind it.
+    let end = challenge.len();
+    let whole = lines(&challenge);
+    assert!(whole.contains(&format!("{}..{end} MsvAvEOL end of the list", end - 4)), "{whole:#?}");
+    assert!(!whole.iter().any(|line| line.contains("after the list")), "{whole:#?}");
+    let mut unended = challenge[..end - 4].to_vec();
+    let length = unended[40] - 4;
+    (unended[40], unended[42]) = (length, length);
+    let table = lines(&unended);
+    assert!(table.contains(&format!("{}..{end} AV pair missing", end - 4)), "{table:#?}");
+}
+
+#[test]
+fn sixteen_bytes_of_another_version_are_no_signature() {
+    assert_eq!(lines(&[2; 16])[0], "no NTLM message, 16 bytes");
 }
 
 /// An offset into the header, or of a field that does not count, hides nothing: the table shows the

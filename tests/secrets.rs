@@ -296,3 +296,28 @@ fn the_table_of_a_token_masks_what_passwords_can_be_guessed_from() {
         assert!(table.with_secrets().to_string().contains(&hex(secret)));
     }
 }
+
+#[test]
+fn what_is_printed_says_what_it_is() {
+    let (negotiate, await_challenge) = Client::new(Credentials::anonymous()).initiate().unwrap();
+    assert!(format!("{await_challenge:?}").starts_with("AwaitChallenge {"));
+    assert_eq!(
+        format!("{:?}", ntlm::inspect::annotate(&negotiate)),
+        format!("Annotated([{} bytes])", negotiate.len())
+    );
+    let parts = [Part::Clear(b"header"), Part::Sealed(&mut [7; 20])];
+    assert_eq!(format!("{parts:?}"), "[Clear([6 bytes]), Sealed([20 bytes])]");
+
+    let server = Server::new(Names::standalone("FILES"));
+    let (_, handshake) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
+    assert!(format!("{handshake:?}").contains("[[40 bytes], ["), "{handshake:?}");
+
+    let client =
+        Client::new(Credentials::password("alice", "secret")).with_protection(Protection::Sign);
+    let (exchange, _) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+    let keys = exchange.client_keys;
+    let mut session = keys.into_session().unwrap();
+    session.sign(b"message").unwrap();
+    let shown = format!("{session:?}");
+    assert!(shown.contains("mac_key: MacKey") && shown.contains("KeyStream"), "{shown}");
+}

@@ -2,8 +2,6 @@
 //!
 //! All of them are broken or too short by today's measure. Use them for nothing else.
 
-use core::fmt;
-
 use des::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use hmac::{Hmac, Mac};
 use md4::Md4;
@@ -185,12 +183,6 @@ impl HmacMd5 {
     }
 }
 
-impl fmt::Debug for HmacMd5 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HmacMd5")
-    }
-}
-
 /// An RC4 state. It is not `Clone`: two copies would encrypt two messages with the same stream.
 pub(crate) struct KeyStream(Rc4);
 
@@ -208,12 +200,6 @@ impl KeyStream {
     /// Encrypts or decrypts in place with the next bytes of the stream.
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
         self.0.apply_keystream(data);
-    }
-}
-
-impl fmt::Debug for KeyStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyStream")
     }
 }
 

@@ -176,6 +176,11 @@ mod tests {
     }
 
     #[test]
+    fn schemes_are_called_what_they_are_called() {
+        assert_eq!(format!("{} {}", Scheme::Ntlm, Scheme::Negotiate), "NTLM Negotiate");
+    }
+
+    #[test]
     fn offers_are_found_in_any_case_and_spacing() {
         use Scheme::{Negotiate, Ntlm};
         assert_eq!(offers("NTLM"), [(Ntlm, &b""[..])]);

@@ -351,6 +351,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_pair_holds_65_535_bytes() {
+        let mut list = AvPairsBuf::default();
+        let value = vec![7; 65_536];
+        assert!(list.push(AvId(0x1234), &value[1..]).is_ok());
+        let error = list.push(AvId(0x1235), &value).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FieldTooLong);
+    }
+
     fn refused(bytes: &[u8]) -> (ErrorKind, usize) {
         let error = AvPairs::parse(bytes).unwrap_err();
         (error.kind(), error.offset())
