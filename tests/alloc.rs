@@ -78,6 +78,8 @@ fn text_is_converted_in_one_place() {
     assert_eq!((count, bytes.len()), (1, 2 * name.len()));
     assert_eq!(allocations(|| ntlm::Text::from_utf16le(&bytes).unwrap()).0, 1);
     assert_eq!(allocations(|| text.to_uppercase()).0, 1);
+    let ill_formed = ntlm::Text::from_utf16(&[0xd800; 40]);
+    assert_eq!(allocations(|| ill_formed.to_utf16le()).0, 1);
 }
 
 /// So that a busy server can keep a million of them.

@@ -443,6 +443,20 @@ fn http_1_0_must_ask_to_be_kept_alive() {
 }
 
 #[test]
+fn headers_are_printed_without_their_tokens() {
+    let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap();
+    let shown = format!("{negotiate:?}");
+    let length = format!("value: [{} characters]", negotiate.value.len());
+    assert!(shown.contains(&length) && !shown.contains("TlRMTVNTUAAB"), "{shown}");
+    let headers = [(negotiate.name, &*negotiate.value)];
+    let mut server = server();
+    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    let Step::Continue(reply) = step else { panic!("{step:?}") };
+    let shown = format!("{reply:?}");
+    assert!(shown.contains("schemes: [\"NTLM\"]") && !shown.contains("TlRM"), "{shown}");
+}
+
+#[test]
 fn http_2_is_sent_to_http_1_1() {
     let mut server = server();
     assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);

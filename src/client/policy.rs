@@ -130,7 +130,6 @@ impl Policy {
     pub fn strict() -> Self {
         let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
         Self {
-            lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
             offer,
             require: NegotiateFlags::NEGOTIATE_UNICODE
                 | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,

@@ -104,8 +104,9 @@ pub(crate) fn settle_client(
 }
 
 /// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
-/// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the AUTHENTICATE where it drops some, as Samba and Heimdal do with 56;
-/// but the character set is the CHALLENGE's (wget).
+/// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the
+/// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56; but the character set is the
+/// CHALLENGE's (wget).
 pub(crate) fn settle_server(
     challenge: Flags,
     authenticate: Option<Flags>,

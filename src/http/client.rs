@@ -12,8 +12,8 @@ use crate::session::SessionKeys;
 /// The client's side of the exchange on one connection.
 ///
 /// Make one for each connection (a [`Client`] is cheap to clone), and show it each response that
-/// comes on it; it says what to do [next](Next). Requests to a server through a proxy that wants NTLM too need one for each:
-/// first the [proxy's](Self::for_proxy), then the server's.
+/// comes on it; it says what to do [next](Next). Requests to a server through a proxy that wants
+/// NTLM too need one for each: first the [proxy's](Self::for_proxy), then the server's.
 ///
 /// ```
 /// # use ntlm::{Client, Credentials, Os};

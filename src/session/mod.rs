@@ -445,7 +445,8 @@ impl Session {
     /// The `mechListMIC` of SPNEGO (RFC 4178): signs the list of mechanisms, before all other
     /// messages. It consumes the first sequence number, but not the key stream, which starts with
     /// the next message; gss-ntlmssp, Samba and Windows do so, and exchange it with extended
-    /// session security only.
+    /// session security only. (Samba's server waits for one without it too, where the AUTHENTICATE
+    /// has a MIC, and refuses the login.)
     ///
     /// # Errors
     /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or
