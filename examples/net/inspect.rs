@@ -51,8 +51,9 @@ struct Options {
     #[arg(long, env = "NTLM_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 
-    /// Check the exchange with the NT hash of the password (32 hexadecimal digits)
-    #[arg(long, value_name = "HEX", value_parser = parse_nt_hash, conflicts_with = "password")]
+    /// Check the exchange with the NT hash of the password (32 hexadecimal digits), whatever
+    /// password there may be besides
+    #[arg(long, value_name = "HEX", value_parser = parse_nt_hash)]
     nt_hash: Option<NtHash>,
 
     /// Read a signed or sealed message of that side, signature first, in hexadecimal; may be

@@ -12,6 +12,9 @@
 //! NT hashes are as good as passwords: only the user that Squid or Dovecot runs as should be able
 //! to read the file. It is read when the helper starts; `squid -k reconfigure` starts all anew.
 //!
+//! A client that logs in with a user principal name, `alice@example.com`, is let in by a line of
+//! that name, and by no other: here is no domain that knows whose name it is.
+//!
 //! In `squid.conf`, nothing changes but the program's place:
 //!
 //! ```text
@@ -77,6 +80,7 @@ use ntlm_net_examples::helper::line::{Line, converse};
 use ntlm_net_examples::helper::options::{Options, Protocol};
 use ntlm_net_examples::helper::server::ServerHelper;
 use ntlm_net_examples::helper::smb_conf::Settings;
+use ntlm_net_examples::level;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -121,9 +125,8 @@ fn server_helper(options: &Options, settings: &Settings) -> anyhow::Result<Serve
         Some(domain) => Names::member(machine, domain.as_str()),
         None => Names::standalone(machine),
     };
-    let mut policy = server::Policy::default();
-    policy.lm_compatibility = settings.level.unwrap_or(policy.lm_compatibility);
-    let server = Server::new(names).with_policy(policy);
+    let level = settings.level.unwrap_or(server::Policy::default().lm_compatibility);
+    let server = Server::new(names).with_policy(level::server_policy(level));
     Ok(ServerHelper::new(server, options.admission(settings)?, settings.separator()))
 }
 
@@ -134,11 +137,10 @@ fn basic_helper(options: &Options, settings: &Settings) -> anyhow::Result<BasicH
 
 fn client_helper(options: &Options, settings: Settings) -> anyhow::Result<ClientHelper> {
     let user = options.username.as_deref().context("a client needs --username")?;
-    let mut policy = client::Policy::default();
-    policy.lm_compatibility = options.level.unwrap_or(policy.lm_compatibility);
+    let level = options.level.unwrap_or(client::Policy::default().lm_compatibility);
     let template = Template {
         user: UserName::new(user, settings.workgroup.unwrap_or_default()),
-        policy,
+        policy: level::client_policy(level),
         workstation: settings.netbios_name.unwrap_or_default(),
         target: options.target(),
     };

@@ -8,7 +8,8 @@
 //!
 //! The machine must be a member of the domain, or its controller: `wbinfo --ping-dc` says so. The
 //! server must be allowed to use winbind's privileged pipe: as root, or in the group
-//! `winbindd_priv`.
+//! `winbindd_priv`. If it is not, or winbind does not run, everybody is refused, and the log says
+//! `detail=Denied(LookupFailed) status="Reading winbind reply failed! (0xc0000001)"`.
 //!
 //! # One server becomes many
 //!
@@ -71,12 +72,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, Parser, Subcommand};
-use ntlm::server::{Names, Policy};
+use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
-use ntlm::{Client, Credentials, LmCompatibility, Os, Server, client};
+use ntlm::{Client, LmCompatibility, Os, Server};
 use ntlm_net_examples::credentials::LoginOptions;
 use ntlm_net_examples::frames::{Frames, seal, unseal};
 use ntlm_net_examples::level;
@@ -138,7 +139,8 @@ struct ClientOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2
+    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2, at 0
+    /// signatures too
     #[arg(long, value_name = "N", default_value = "3", value_parser = level::parse)]
     level: LmCompatibility,
 
@@ -167,14 +169,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &ServerOptions) -> anyhow::Result<()> {
-    let mut policy = Policy::default();
-    policy.lm_compatibility = options.level;
+    let mut policy = level::server_policy(options.level);
     // Whoever clears the flag on the way gets nothing in clear.
     policy.require = NegotiateFlags::NEGOTIATE_SEAL;
-    // So that NTLMv1 clients without extended session security get in where the level lets them.
-    if options.level < LmCompatibility::RefuseLmAndNtlm {
-        policy.require_when_protected = NegotiateFlags::NEGOTIATE_128;
-    }
     let names = Names::member(options.name.as_str(), options.domain.as_str());
     let service = Arc::new(Service {
         server: Server::new(names).with_policy(policy),
@@ -192,6 +189,8 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
         };
         let service = Arc::clone(&service);
         if Arc::strong_count(&service) > MOST_CONNECTIONS {
+            let from = stream.peer_addr().map(|from| from.to_string()).unwrap_or_default();
+            println!("closed from={from} reason=\"there are {MOST_CONNECTIONS} others\"");
             continue;
         }
         // A thread for each connection, and in it all of its state.
@@ -205,13 +204,12 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
 }
 
 fn log_in(options: &ClientOptions) -> anyhow::Result<()> {
-    let credentials = options.login.credentials()?.unwrap_or_else(Credentials::anonymous);
-    let mut policy = client::Policy::default();
-    policy.lm_compatibility = options.level;
-    if !options.level.offers_extended_session_security() {
-        policy.require_when_protected = NegotiateFlags::NEGOTIATE_128;
-    }
-    let client = Client::new(credentials).with_policy(policy).with_protection(Protection::Seal);
+    let credentials = options.login.credentials()?;
+    let credentials =
+        credentials.context("--user is missing: an anonymous client has no key to seal with")?;
+    let client = Client::new(credentials)
+        .with_policy(level::client_policy(options.level))
+        .with_protection(Protection::Seal);
     let mut frames = Frames::new(TcpStream::connect(options.server)?)?;
     let (negotiate, await_challenge) = client.initiate()?;
     frames.send(&negotiate)?;

@@ -16,6 +16,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use ntlm::Client;
 use ntlm::session::{Part, Protection, Session, Signature};
+use ntlm::wire::NegotiateFlags;
 use ntlm_net_examples::login::{Framing, NtlmOptions};
 use ntlm_net_examples::rpc::epm::{self, EPM};
 use ntlm_net_examples::rpc::pdu::{self, Kind, Pdu, Security, Verifier};
@@ -124,7 +125,11 @@ fn log_in(
         }
     };
     let session = established.session.context("without a user there is no protection")?;
-    Ok(Protected { connection, session, security, level })
+    let covers = match established.flags.contains(EXTENDED) {
+        true => Covers::All,
+        false => Covers::Stub,
+    };
+    Ok(Protected { connection, session, security, level, covers })
 }
 
 fn token_of(answer: &Pdu, security: Security) -> anyhow::Result<&[u8]> {
@@ -139,6 +144,15 @@ struct Protected {
     session: Session,
     security: Security,
     level: Level,
+    covers: Covers,
+}
+
+/// What signatures cover: header, stub data and trailer; or without extended session security, the
+/// stub data alone, as with Samba, also if that is not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Covers {
+    All,
+    Stub,
 }
 
 impl Protected {
@@ -171,11 +185,8 @@ impl Protected {
         let header = pdu::header(Kind::Request, call_id, body_len, SIGNATURE_LEN)?;
         let header = [header, body[..body.len() - stub.len()].to_vec()].concat();
 
-        let signature = self.session.seal_parts(&mut [
-            Part::Clear(&header),
-            self.level.part(&mut stub),
-            Part::Clear(&trailer),
-        ])?;
+        let mut parts = self.covers.parts(&header, self.level.part(&mut stub), &trailer);
+        let signature = self.session.seal_parts(&mut parts)?;
         Ok([&header, &*stub, &trailer, signature.as_bytes()].concat())
     }
 
@@ -191,10 +202,8 @@ impl Protected {
         let trailer =
             rest.get(stub_len..rest.len().saturating_sub(SIGNATURE_LEN)).unwrap_or_default();
 
-        self.session.unseal_parts(
-            &mut [Part::Clear(header), self.level.part(&mut stub), Part::Clear(trailer)],
-            &signature,
-        )?;
+        let mut parts = self.covers.parts(header, self.level.part(&mut stub), trailer);
+        self.session.unseal_parts(&mut parts, &signature)?;
         let len = stub_len.checked_sub(verifier.pad_len.into());
         stub.truncate(len.context("the response is filled up with more than it has")?);
         Ok(stub)
@@ -210,6 +219,16 @@ impl Level {
     }
 }
 
+impl Covers {
+    fn parts<'a>(self, header: &'a [u8], stub: Part<'a>, trailer: &'a [u8]) -> Vec<Part<'a>> {
+        match self {
+            Self::All => vec![Part::Clear(header), stub, Part::Clear(trailer)],
+            Self::Stub => vec![stub],
+        }
+    }
+}
+
+const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 /// `RPC_C_AUTHN_WINNT` and `RPC_C_AUTHN_GSS_NEGOTIATE` (2.2.1.1.7).
 const WINNT: u8 = 0x0a;
 const GSS_NEGOTIATE: u8 = 0x09;
@@ -221,7 +240,6 @@ mod tests {
     use std::net::TcpListener;
 
     use ntlm::crypto::{ExportedSessionKey, Side};
-    use ntlm::wire::NegotiateFlags;
 
     use super::*;
 
@@ -237,7 +255,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let connection = Connection::open(&Address { host: "127.0.0.1".into(), port }).unwrap();
         let security = Security { level: level as u8, ..SECURITY };
-        Protected { connection, session: session(Side::Client), security, level }
+        let (session, covers) = (session(Side::Client), Covers::All);
+        Protected { connection, session, security, level, covers }
     }
 
     /// What a server answers, filled up with four bytes.

@@ -44,6 +44,27 @@ fn its_client_logs_in_in_every_mode() {
     });
 }
 
+/// So the messages of the modes are none of these. One that we sealed it reads.
+#[test]
+fn it_signs_and_seals_no_messages_of_no_bytes() {
+    for session in [Peer::session_of_our_client, Peer::session_of_its_client] {
+        let mut gss = gss_ntlmssp();
+        let mut ours = session(&mut gss, &modes::DEFAULT);
+        let signature = ours.sign(b"").expect("signing was negotiated");
+        for refusal in [
+            gss.bridge.sign(b"").map(drop),
+            gss.bridge.seal(b"").map(drop),
+            gss.bridge.verify(b"", signature.as_bytes()),
+        ] {
+            let refusal = refusal.expect_err("there is nothing in it");
+            assert!(refusal.contains("required input parameter could not be read"), "{refusal}");
+        }
+        let mut ours = session(&mut gss, &modes::DEFAULT);
+        let signature = ours.seal(&mut []).expect("sealing was negotiated");
+        assert_eq!(gss.bridge.unseal(signature.as_bytes()).expect("it is ours"), b"");
+    }
+}
+
 #[test]
 fn everybody_logs_in_to_it() {
     gss_ntlmssp().takes_everybody(modes::DEFAULT, |identity| match identity {
@@ -148,14 +169,18 @@ fn levels_say_which_responses_are_sent_and_taken() {
 #[test]
 fn its_server_compares_channel_bindings() {
     let mut gss = gss_ntlmssp();
-    for (ours, theirs, is_let_in) in [
-        (Some("this channel"), Some("this channel"), true),
-        (Some("that channel"), Some("this channel"), false),
-        (Some("this channel"), None, true),
-        (None, Some("this channel"), true),
+    for (ours, theirs, refusal) in [
+        (Some("this channel"), Some("this channel"), None),
+        (Some("that channel"), Some("this channel"), Some("Permission denied")),
+        (Some("this channel"), None, None),
+        (None, Some("this channel"), None),
     ] {
         let result = bindings::log_in(&mut gss, ours, theirs);
-        assert_eq!(result.is_ok(), is_let_in, "{ours:?} {theirs:?} {result:?}");
+        match (result, refusal) {
+            (Ok(_), None) => {}
+            (Err(Refusal::Theirs(why)), Some(refusal)) if why.contains(refusal) => {}
+            (result, _) => panic!("{ours:?} {theirs:?} {result:?}"),
+        }
     }
 }
 

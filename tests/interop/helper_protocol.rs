@@ -12,6 +12,7 @@ use ntlm_interop::squid::Squid;
 
 const WRONG: Account = Account { password: "battery staple", ..ALICE };
 const UNKNOWN: Account = Account { user: "nobody", ..ALICE };
+const REFUSAL: &str = "NA NT_STATUS_LOGON_FAILURE";
 
 fn users() -> String {
     ALICE.nt_hash_line() + &JURGEN.nt_hash_line()
@@ -98,7 +99,7 @@ fn squid_lets_nobody_in_if_nobody_is_in_the_group() {
         assert!(got.stderr.contains("407"), "{scheme}: {got:#?}");
     }
     let log = squid.helper_log();
-    assert!(log.contains(r#"says of nobody: in "S-1-5-21-1-2-3-513""#), "{log}");
+    assert!(log.contains("users is in the group S-1-5-21-1-2-3-513"), "{log}");
 }
 
 #[test]
@@ -128,17 +129,40 @@ fn sambas_client_logs_in_to_our_server() {
         (Some("NTLMSSP_FEATURE_SIGN NTLMSSP_FEATURE_SEAL"), &[]),
         (None, &["--option=client ntlmv2 auth=no"]),
         (Some("NTLMSSP_FEATURE_SEAL"), &["--option=client ntlmv2 auth=no"]),
+        (None, &NTLMV1_WITHOUT_ESS),
+        (Some("NTLMSSP_FEATURE_SEAL"), &NTLMV1_WITHOUT_ESS),
     ] {
-        let mut server = Helper::our_server(&users(), &["--level", "4"]);
-        let mut client = Helper::samba_client("ALICE", Some(ALICE.password), settings);
-        if let Some(features) = features {
-            assert_eq!(client.ask(&format!("SF {features}")), "OK");
-            assert_eq!(server.ask(&format!("SF {features}")), "OK");
+        for level in ["0", "3", "4"] {
+            let mut server = Helper::our_server(&users(), &["--level", level]);
+            let mut client = Helper::samba_client("ALICE", Some(ALICE.password), settings);
+            ask_for(features, &mut client, &mut server);
+            let context = format!("{features:?} {settings:?} {level}");
+            assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\alice", "{context}");
+            assert_same_key(&mut client, &mut server);
         }
-        assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\alice", "{features:?}");
-        assert_same_key(&mut client, &mut server);
     }
 }
+
+/// So the level of our server says, and its policy, where messages are protected.
+#[test]
+fn sambas_client_is_refused_without_extended_session_security_at_level_5() {
+    for features in [None, Some("NTLMSSP_FEATURE_SEAL")] {
+        let mut server = Helper::our_server(&users(), &[]);
+        let mut client = Helper::samba_client("alice", Some(ALICE.password), &NTLMV1_WITHOUT_ESS);
+        ask_for(features, &mut client, &mut server);
+        let negotiate = client.ask("YR");
+        let answer = server.ask(&negotiate);
+        let refused = match features {
+            None => server.ask(&client.ask(&answer).replace("AF ", "KK ")),
+            Some(_) => answer,
+        };
+        assert_eq!(refused, REFUSAL, "{features:?}");
+    }
+}
+
+/// What makes Samba's client send the oldest response.
+const NTLMV1_WITHOUT_ESS: [&str; 2] =
+    ["--option=client ntlmv2 auth=no", "--option=ntlmssp_client:ntlm2=no"];
 
 #[test]
 fn our_client_logs_in_to_sambas_server() {
@@ -149,15 +173,46 @@ fn our_client_logs_in_to_sambas_server() {
         (None, &["--target-service", "HTTP", "--target-hostname", "www.example.com"]),
         (None, &["--level", "2"]),
         (Some("NTLMSSP_FEATURE_SEAL"), &["--level", "1"]),
+        (None, &["--level", "0"]),
+        (Some("NTLMSSP_FEATURE_SESSION_KEY"), &["--level", "0"]),
+        (Some("NTLMSSP_FEATURE_SEAL"), &["--level", "0"]),
     ] {
         let mut server = Helper::samba_server(ALICE.password, "ntlmv1-permitted");
         let mut client = Helper::our_client(ALICE.user, Some(ALICE.password), arguments);
-        if let Some(features) = features {
-            assert_eq!(client.ask(&format!("SF {features}")), "OK");
-            assert_eq!(server.ask(&format!("SF {features}")), "OK");
-        }
+        ask_for(features, &mut client, &mut server);
         assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\alice", "{features:?}");
         assert_same_key(&mut client, &mut server);
+    }
+}
+
+/// Level 0 does without, all others do not where messages are protected.
+#[test]
+fn our_client_wants_extended_session_security_of_sambas_server_unless_its_level_is_0() {
+    let settings = ["--option=ntlmssp_server:ntlm2=no"];
+    for level in ["0", "1", "2", "3"] {
+        for features in [None, Some("NTLMSSP_FEATURE_SEAL")] {
+            let mut server =
+                Helper::samba_server_with(ALICE.password, "ntlmv1-permitted", &settings);
+            let mut client =
+                Helper::our_client(ALICE.user, Some(ALICE.password), &["--level", level]);
+            ask_for(features, &mut client, &mut server);
+            if level == "0" || features.is_none() {
+                assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\alice", "{level}");
+                continue;
+            }
+            let challenge = server.ask(&client.ask("YR"));
+            assert_eq!(client.ask(&challenge), REFUSAL, "{level}");
+        }
+    }
+}
+
+/// Whoever tries Samba's program in this way should not think that it checks more.
+#[test]
+fn sambas_server_with_a_password_takes_ntlmv1_whatever_is_set_and_any_name() {
+    for level in ["0", "1", "2"] {
+        let mut server = Helper::samba_server(ALICE.password, "ntlmv2-only");
+        let mut client = Helper::our_client("anybody", Some(ALICE.password), &["--level", level]);
+        assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\anybody", "{level}");
     }
 }
 
@@ -165,16 +220,15 @@ fn our_client_logs_in_to_sambas_server() {
 fn each_server_refuses_the_others_client_with_the_same_words() {
     let mut ours = Helper::our_server(&users(), &[]);
     let mut sambas = Helper::samba_server(ALICE.password, "ntlmv2-only");
-    let refusal = "NA NT_STATUS_LOGON_FAILURE";
     let mut client = Helper::samba_client("alice", Some(WRONG.password), &[]);
-    assert_eq!(log_in(&mut client, &mut ours), refusal);
+    assert_eq!(log_in(&mut client, &mut ours), REFUSAL);
     let mut client = Helper::samba_client("nobody", Some(ALICE.password), &[]);
-    assert_eq!(log_in(&mut client, &mut ours), refusal);
+    assert_eq!(log_in(&mut client, &mut ours), REFUSAL);
     let mut client = Helper::our_client("alice", Some(WRONG.password), &[]);
-    assert_eq!(log_in(&mut client, &mut sambas), refusal);
+    assert_eq!(log_in(&mut client, &mut sambas), REFUSAL);
     let old = ["--option=client ntlmv2 auth=no"];
     let mut client = Helper::samba_client("alice", Some(ALICE.password), &old);
-    assert_eq!(log_in(&mut client, &mut ours), refusal);
+    assert_eq!(log_in(&mut client, &mut ours), REFUSAL);
     // The helpers go on.
     let mut client = Helper::our_client("alice", Some(ALICE.password), &[]);
     assert_eq!(log_in(&mut client, &mut ours), r"AF EXAMPLE\alice");
@@ -245,6 +299,14 @@ fn the_name_in_the_answer_is_that_of_the_file() {
     let mut client =
         Helper::our_client("alice", Some(ALICE.password), &["--domain", "EVIL\nAF admin"]);
     assert_eq!(log_in(&mut client, &mut server), "AF alice");
+}
+
+/// Tells both what the session shall do.
+fn ask_for(features: Option<&str>, client: &mut Helper, server: &mut Helper) {
+    if let Some(features) = features {
+        assert_eq!(client.ask(&format!("SF {features}")), "OK");
+        assert_eq!(server.ask(&format!("SF {features}")), "OK");
+    }
 }
 
 fn assert_same_key(client: &mut Helper, server: &mut Helper) {

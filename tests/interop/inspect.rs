@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ntlm::http::{Header, Scheme};
 use ntlm::session::Protection;
-use ntlm::{Client, Credentials, Os};
+use ntlm::{Client, Credentials, NtHash, Os};
 use ntlm_interop::accounts::ALICE;
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::helper::Helper;
@@ -33,6 +33,9 @@ fn the_log_of_curl_is_shown_and_verified() {
     assert_eq!(line(&verified, "user"), r#""EXAMPLE\\alice""#);
     assert_eq!(line(&verified, "response"), "Ntlmv2, and it is right");
     assert_eq!(line(&verified, "MIC"), "none");
+    let hash = hex(NtHash::of_password(ALICE.password).expose());
+    let by_hash = with_password("battery staple", &["--nt-hash", &hash, &file]);
+    assert_eq!(by_hash.expect_success().stdout, verified, "the hash counts");
     let refused = with_password("battery staple", &[&file]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stderr.contains("the password is wrong"), "{refused:#?}");

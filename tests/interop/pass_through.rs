@@ -1,6 +1,7 @@
 //! Our example `pass_through`, which lets clients in whom winbind of a Samba domain vouches for.
 
-use std::process::ExitStatus;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
@@ -8,6 +9,7 @@ use ntlm_interop::balancers::Balancer;
 use ntlm_interop::log::Line;
 use ntlm_interop::process::{Finished, Process, run, wait_until};
 use ntlm_interop::programs::example;
+use ntlm_interop::scratch::Directory;
 use ntlm_interop::winbind::Winbind;
 
 const WRONG: &str = "battery staple";
@@ -96,6 +98,7 @@ fn a_weaker_response_than_allowed_does_not_get_to_the_domain() {
     let got = service.log_in(&ALICE.with_password(), &["--level", "1"]);
     assert!(!got.status.success());
     let refusal = service.last_line();
+    assert_eq!(refusal.field("user"), r"EXAMPLE\alice");
     assert_eq!(refusal.field("detail"), "Refused(ResponseKind)");
     assert_eq!(refusal.field("status"), "");
 }
@@ -114,9 +117,36 @@ fn names_that_look_like_options_are_names() {
 #[test]
 fn nobody_is_let_in_without_winbind() {
     let mut service = Service::start_alone(&["--ntlm-auth", "/does/not/exist"]);
-    let got = service.log_in(&ALICE.with_password(), &[]);
-    assert!(got.stderr.contains("access denied"), "{got:#?}");
-    assert_eq!(service.last_line().field("detail"), "Denied(LookupFailed)");
+    assert!(service.cannot_ask().contains("/does/not/exist"));
+    // To Samba's programs it does not run then.
+    let mut command = example("pass_through");
+    command.env("_NO_WINBINDD", "1");
+    let mut service = Service::start_with(command, &[]);
+    assert_eq!(service.cannot_ask(), NO_WINBIND);
+}
+
+/// Others than root, and than its group, may not use winbind's privileged pipe.
+#[test]
+fn nobody_is_let_in_if_winbind_is_out_of_bounds() {
+    Winbind::shared();
+    let directory = Directory::new();
+    let program = directory.copy(example("pass_through").get_program());
+    let mut command = Command::new(program);
+    command.uid(NOBODY).gid(NOBODY);
+    let mut service = Service::start_with(command, &[]);
+    assert_eq!(service.cannot_ask(), NO_WINBIND);
+}
+
+/// `nobody` and `nogroup`.
+const NOBODY: u32 = 65_534;
+/// What Samba's `ntlm_auth` says if it cannot ask, whatever the reason is.
+const NO_WINBIND: &str = "Reading winbind reply failed! (0xc0000001)";
+
+#[test]
+fn a_client_without_a_user_does_not_begin() {
+    let got = run(example("pass_through").args(["client", "127.0.0.1:1"]));
+    assert_eq!(got.status.code(), Some(1), "{got:#?}");
+    assert!(got.stderr.contains("--user is missing"), "{got:#?}");
 }
 
 #[test]
@@ -151,7 +181,10 @@ impl Service {
     }
 
     fn start_alone(arguments: &[&str]) -> Self {
-        let mut command = example("pass_through");
+        Self::start_with(example("pass_through"), arguments)
+    }
+
+    fn start_with(mut command: Command, arguments: &[&str]) -> Self {
         command.args(["server", "--listen", "127.0.0.1:0"]).args(arguments);
         // Most tests need not wait.
         if !arguments.contains(&"--refuse-after") {
@@ -165,6 +198,15 @@ impl Service {
     fn log_in(&mut self, user: &str, arguments: &[&str]) -> Finished {
         self.clients += 1;
         log_in_at(&self.address, user, arguments)
+    }
+
+    /// Asserts that it has nobody to ask, and returns why not.
+    fn cannot_ask(&mut self) -> String {
+        let got = self.log_in(&ALICE.with_password(), &[]);
+        assert!(got.stderr.contains("access denied"), "{got:#?}");
+        let refusal = self.last_line();
+        assert_eq!(refusal.field("detail"), "Denied(LookupFailed)", "{refusal:?}");
+        refusal.field("status").to_owned()
     }
 
     /// What it said of the last client.

@@ -1,10 +1,12 @@
 //! pyspnego: both roles, and its ways to seal a message in parts.
 
+use ntlm::Error;
+use ntlm::error::Integrity;
 use ntlm::session::{Part, Protection, Session, Signature};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm_interop::bindings;
 use ntlm_interop::bridge::Bridge;
-use ntlm_interop::exchange::{Refusal, log_in};
+use ntlm_interop::exchange::Refusal;
 use ntlm_interop::hex::{hex, unhex};
 use ntlm_interop::identities::{self, Identity};
 use ntlm_interop::messages::{Abilities, seal, unseal};
@@ -16,6 +18,16 @@ use serde_json::{Value, json};
 
 const KEY_EXCH: Flags = Flags::NEGOTIATE_KEY_EXCH;
 
+/// Each kind of response, and the same without key exchange.
+const RESPONSES: [Mode; 6] = [
+    modes::RESPONSES[0],
+    modes::RESPONSES[1],
+    modes::RESPONSES[2],
+    modes::RESPONSES[0].without(KEY_EXCH),
+    modes::RESPONSES[1].without(KEY_EXCH),
+    modes::RESPONSES[2].without(KEY_EXCH),
+];
+
 #[test]
 fn our_client_logs_in_in_every_mode() {
     // Its server grants all that is asked for.
@@ -24,7 +36,7 @@ fn our_client_logs_in_in_every_mode() {
 
 #[test]
 fn its_client_logs_in_in_every_mode() {
-    // It leaves this set also where nothing is protected, and sends no key then.
+    // It leaves this set also where nothing is protected, and sends a byte of zero for a key.
     let outcome = |mode: &Mode| match mode.protection {
         Protection::None => Outcome::WorksWith(KEY_EXCH),
         _ => Outcome::Works,
@@ -72,15 +84,19 @@ fn nobody_is_refused_by_it() {
 #[test]
 fn its_server_compares_channel_bindings() {
     let mut pyspnego = pyspnego();
-    for (ours, theirs, is_let_in) in [
-        (Some("this channel"), Some("this channel"), true),
-        (Some("that channel"), Some("this channel"), false),
-        (Some("this channel"), None, true),
+    for (ours, theirs, refusal) in [
+        (Some("this channel"), Some("this channel"), None),
+        (Some("that channel"), Some("this channel"), Some("bindings do not match")),
+        (Some("this channel"), None, None),
         // Unlike gss-ntlmssp.
-        (None, Some("this channel"), false),
+        (None, Some("this channel"), Some("not present in initiator response")),
     ] {
         let result = bindings::log_in(&mut pyspnego, ours, theirs);
-        assert_eq!(result.is_ok(), is_let_in, "{ours:?} {theirs:?} {result:?}");
+        match (result, refusal) {
+            (Ok(_), None) => {}
+            (Err(Refusal::Theirs(why)), Some(refusal)) if why.contains(refusal) => {}
+            (result, _) => panic!("{ours:?} {theirs:?} {result:?}"),
+        }
     }
 }
 
@@ -92,72 +108,108 @@ fn its_client_sends_channel_bindings() {
 /// DCE/RPC signs header and trailer, and encrypts what is between.
 #[test]
 fn parts_sealed_by_either_are_understood() {
-    for mode in [modes::DEFAULT, modes::DEFAULT.without(Flags::NEGOTIATE_KEY_EXCH)] {
-        let mut pyspnego = pyspnego();
-        let mut session = session_of_our_client(&mut pyspnego, &mode);
-        for number in 0..5_u8 {
-            let (header, trailer) = ([number; 24], [number; 8]);
-            let stub = vec![number; usize::from(number) * 77 + 1];
-
-            let mut sealed = stub.clone();
-            let signature = session
-                .seal_parts(&mut [
-                    Part::Clear(&header),
-                    Part::Sealed(&mut sealed),
-                    Part::Clear(&trailer),
-                ])
-                .expect("sealing was negotiated");
-            let parts = parts(&header, &sealed, &trailer);
-            let signature = hex(signature.as_bytes());
-            let arguments = json!({ "parts": parts, "signature": signature });
-            let opened = pyspnego.bridge.ask("unseal_parts", arguments).expect("it is ours");
-            assert_eq!(opened["parts"], json!([hex(&header), hex(&stub), hex(&trailer)]));
-
-            let arguments = json!({ "parts": self::parts(&header, &stub, &trailer) });
-            let theirs = pyspnego.bridge.ask("seal_parts", arguments).expect("it seals");
-            let mut sealed = bytes(&theirs["parts"][1]);
-            assert_ne!(sealed, stub);
-            let signature = Signature::try_from(&bytes(&theirs["signature"])[..]).expect("16");
-            session
-                .unseal_parts(
-                    &mut [Part::Clear(&header), Part::Sealed(&mut sealed), Part::Clear(&trailer)],
-                    &signature,
-                )
-                .expect("it is theirs");
-            assert_eq!(sealed, stub);
+    for mode in RESPONSES {
+        for session in [Peer::session_of_our_client, Peer::session_of_its_client] {
+            let mut pyspnego = pyspnego();
+            let mut session = session(&mut pyspnego, &mode);
+            for number in 0..5_u8 {
+                let stub = vec![number; usize::from(number) * 77 + 1];
+                let message = Message { stub, ..if mode.is_extended() { RPC } else { RPC_BARE } };
+                seal_for_peer(&mut pyspnego, &mut session, &message).expect("it is ours");
+                unseal_from_peer(&mut pyspnego, &mut session, &message).expect("it is theirs");
+            }
         }
+    }
+}
+
+/// Without extended session security it signs header and trailer too, as Windows does not.
+#[test]
+fn parts_in_clear_are_not_understood_without_extended_session_security() {
+    let mode = modes::RESPONSES[2];
+    assert!(!mode.is_extended());
+    for session in [Peer::session_of_our_client, Peer::session_of_its_client] {
+        let (mut pyspnego, message) = (pyspnego(), Message { stub: vec![7; 77], ..RPC });
+        let mut ours = session(&mut pyspnego, &mode);
+        let refusal = seal_for_peer(&mut pyspnego, &mut ours, &message).expect_err("it is ours");
+        assert!(refusal.contains("BadMICError"), "{refusal}");
+        let mut ours = session(&mut pyspnego, &mode);
+        let refusal = unseal_from_peer(&mut pyspnego, &mut ours, &message);
+        assert_eq!(refusal, Err(Integrity::Checksum.into()));
     }
 }
 
 /// Also without extended session security, where only the sealed part is signed.
 #[test]
 fn messages_of_winrm_sealed_by_either_are_understood() {
-    for mode in modes::RESPONSES {
-        let mut pyspnego = pyspnego();
-        let mut session = session_of_our_client(&mut pyspnego, &mode);
-        for message in [&b"<s:Envelope/>"[..], &[0x20; 20_000]] {
-            let ours = seal(&mut session, message);
-            let (signature, sealed) = ours.split_at(16);
-            let arguments = json!({ "header": hex(signature), "sealed": hex(sealed) });
-            let opened = pyspnego.bridge.bytes("unseal_winrm", arguments).expect("it is ours");
-            assert_eq!(opened, message);
-            let arguments = json!({ "message": hex(message) });
-            let theirs = pyspnego.bridge.ask("seal_winrm", arguments).expect("it seals");
-            let sealed = [bytes(&theirs["header"]), bytes(&theirs["sealed"])].concat();
-            assert_eq!(unseal(&mut session, &sealed).expect("it is theirs"), message);
+    for mode in RESPONSES {
+        for session in [Peer::session_of_our_client, Peer::session_of_its_client] {
+            let mut pyspnego = pyspnego();
+            let mut session = session(&mut pyspnego, &mode);
+            for message in [&b"<s:Envelope/>"[..], &[0x20; 20_000]] {
+                let ours = seal(&mut session, message);
+                let (signature, sealed) = ours.split_at(16);
+                let arguments = json!({ "header": hex(signature), "sealed": hex(sealed) });
+                let opened = pyspnego.bridge.bytes("unseal_winrm", arguments).expect("it is ours");
+                assert_eq!(opened, message);
+                let arguments = json!({ "message": hex(message) });
+                let theirs = pyspnego.bridge.ask("seal_winrm", arguments).expect("it seals");
+                let sealed = [bytes(&theirs["header"]), bytes(&theirs["sealed"])].concat();
+                assert_eq!(unseal(&mut session, &sealed).expect("it is theirs"), message);
+            }
         }
     }
 }
 
-fn session_of_our_client(pyspnego: &mut Peer, mode: &Mode) -> Session {
-    pyspnego.bridge.begin(acceptor(mode)).expect("it begins");
-    let client = mode.client(Identity::ALICE.credentials());
-    let logged_in = log_in(&mut pyspnego.bridge, &client).expect("it believes us");
-    logged_in.keys.into_session().expect("a session")
+/// A message of DCE/RPC.
+struct Message {
+    header: &'static [u8],
+    stub: Vec<u8>,
+    trailer: &'static [u8],
 }
 
-fn parts(header: &[u8], stub: &[u8], trailer: &[u8]) -> Value {
-    json!([["clear", hex(header)], ["sealed", hex(stub)], ["clear", hex(trailer)]])
+const RPC: Message = Message { header: &[1; 24], stub: Vec::new(), trailer: &[2; 8] };
+const RPC_BARE: Message = Message { header: &[], stub: Vec::new(), trailer: &[] };
+
+impl Message {
+    /// As the bridge takes them.
+    fn parts(&self, stub: &[u8]) -> Value {
+        json!([["clear", hex(self.header)], ["sealed", hex(stub)], ["clear", hex(self.trailer)]])
+    }
+}
+
+/// What we sealed, it reads.
+fn seal_for_peer(
+    pyspnego: &mut Peer,
+    session: &mut Session,
+    message: &Message,
+) -> Result<(), String> {
+    let Message { header, stub, trailer } = message;
+    let mut sealed = stub.clone();
+    let parts = &mut [Part::Clear(header), Part::Sealed(&mut sealed), Part::Clear(trailer)];
+    let signature = session.seal_parts(parts).expect("sealing was negotiated");
+    let (parts, signature) = (message.parts(&sealed), hex(signature.as_bytes()));
+    let arguments = json!({ "parts": parts, "signature": signature });
+    let opened = pyspnego.bridge.ask("unseal_parts", arguments)?;
+    assert_eq!(opened["parts"], json!([hex(header), hex(stub), hex(trailer)]));
+    Ok(())
+}
+
+/// What it sealed, we read.
+fn unseal_from_peer(
+    pyspnego: &mut Peer,
+    session: &mut Session,
+    message: &Message,
+) -> Result<(), Error> {
+    let Message { header, stub, trailer } = message;
+    let arguments = json!({ "parts": message.parts(stub) });
+    let theirs = pyspnego.bridge.ask("seal_parts", arguments).expect("it seals");
+    let mut sealed = bytes(&theirs["parts"][1]);
+    assert_ne!(sealed, *stub);
+    let signature = Signature::try_from(&bytes(&theirs["signature"])[..]).expect("16 bytes");
+    let parts = &mut [Part::Clear(header), Part::Sealed(&mut sealed), Part::Clear(trailer)];
+    session.unseal_parts(parts, &signature)?;
+    assert_eq!(sealed, *stub);
+    Ok(())
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

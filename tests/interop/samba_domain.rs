@@ -2,19 +2,26 @@
 //! messages bare and in SPNEGO. What comes is signed, or signed and sealed, by both.
 
 use ntlm::NtHash;
+use ntlm_interop::client_modes;
 use ntlm_interop::domain_clients::{
     ALICE, BASE, SAMR, SEARCH_FOR_ALICE, SERVER, SHARE, client, find_alice, ldap_client,
     rpc_client, smb_client,
 };
 use ntlm_interop::hex::hex;
 use ntlm_interop::identities::Identity;
+use ntlm_interop::modes::Mode;
 use ntlm_interop::process::{Finished, run};
 use ntlm_interop::samba_servers::NOTES;
 
+/// How NTLM's messages travel, as options.
+type Framing = &'static [&'static str];
+
+const RAW: Framing = &["--raw"];
 /// Bare, and in SPNEGO.
-const FRAMINGS: [&[&str]; 2] = [&["--raw"], &[]];
+const FRAMINGS: [Framing; 2] = [RAW, &[]];
+const RPC_RAW: Framing = &[];
 /// The same of `rpc_client`: with an Auth3, and with an AlterContext.
-const RPC_FRAMINGS: [&[&str]; 2] = [&[], &["--spnego"]];
+const RPC_FRAMINGS: [Framing; 2] = [RPC_RAW, &["--spnego"]];
 
 #[test]
 fn every_user_reads_a_file_over_smb() {
@@ -97,7 +104,7 @@ fn a_wrong_password_is_refused() {
     for framing in RPC_FRAMINGS {
         for protection in ["integrity", "privacy"] {
             let arguments = [&["--protection", protection], framing].concat();
-            assert_refused(&rpc_client(Identity::MALLORY, &arguments), "the server says");
+            assert_refused(&rpc_client(Identity::MALLORY, &arguments), rpc_refusal(framing));
         }
     }
 }
@@ -105,17 +112,69 @@ fn a_wrong_password_is_refused() {
 /// Samba takes none unless it is set so.
 #[test]
 fn ntlmv1_is_refused() {
-    let framings = FRAMINGS.map(|framing| [&["--level", "2"], framing].concat());
-    for arguments in framings {
-        let got = smb_client(Identity::ALICE, &arguments);
-        assert_refused(&got, "STATUS_LOGON_FAILURE");
-        let got = find_alice(Identity::ALICE, &arguments);
-        assert_refused(&got, "invalidCredentials (49)");
+    for level in ["0", "1", "2"] {
+        for framing in FRAMINGS {
+            let arguments = [&["--level", level], framing].concat();
+            let got = smb_client(Identity::ALICE, &arguments);
+            assert_refused(&got, "STATUS_LOGON_FAILURE");
+            let got = find_alice(Identity::ALICE, &arguments);
+            assert_refused(&got, "invalidCredentials (49)");
+        }
+        for framing in RPC_FRAMINGS {
+            let arguments = [&["--level", level], framing].concat();
+            assert_refused(&rpc_client(Identity::ALICE, &arguments), rpc_refusal(framing));
+        }
     }
-    for framing in RPC_FRAMINGS {
-        let arguments = [&["--level", "2"], framing].concat();
-        assert_refused(&rpc_client(Identity::ALICE, &arguments), "the server says");
+}
+
+#[test]
+fn a_file_is_read_over_smb_in_every_mode_of_ntlmv2() {
+    for (mode, framing, options) in modes(FRAMINGS) {
+        let got = smb_client(Identity::ALICE, &options);
+        client_modes::assert_negotiated(&mode, &got);
+        if framing != RAW && client_modes::lacks_mech_list_mic(&mode) {
+            assert_refused(&got, "the server says STATUS_MORE_PROCESSING_REQUIRED");
+        } else {
+            assert_eq!(got.expect_success().stdout, NOTES, "{options:?}");
+        }
     }
+}
+
+#[test]
+fn an_entry_is_found_over_ldap_in_every_mode_of_ntlmv2() {
+    for (mode, framing, options) in modes(FRAMINGS) {
+        let got = find_alice(Identity::ALICE, &options);
+        client_modes::assert_negotiated(&mode, &got);
+        if framing != RAW && client_modes::lacks_mech_list_mic(&mode) {
+            assert_refused(&got, "the server says saslBindInProgress (14)");
+        } else {
+            assert_eq!(got.expect_success().stdout, ALICE, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn endpoints_are_looked_up_over_dce_rpc_in_every_mode_of_ntlmv2() {
+    for (mode, framing, options) in modes(RPC_FRAMINGS) {
+        for protection in ["integrity", "privacy"] {
+            let options = [&options[..], &["--protection", protection]].concat();
+            let got = rpc_client(Identity::ALICE, &options);
+            client_modes::assert_negotiated(&mode, &got);
+            if framing != RPC_RAW && client_modes::lacks_mech_list_mic(&mode) {
+                assert_refused(&got, "the server does not end the login");
+            } else {
+                assert!(names_samr(&got.expect_success()), "{options:?}");
+            }
+        }
+    }
+}
+
+/// Each with its options, in each framing.
+fn modes(framings: [Framing; 2]) -> impl Iterator<Item = (Mode, Framing, Vec<&'static str>)> {
+    client_modes::all().filter(Mode::is_ntlmv2).flat_map(move |mode| {
+        framings
+            .map(|framing| (mode, framing, [&client_modes::options(&mode)[..], framing].concat()))
+    })
 }
 
 #[test]
@@ -127,12 +186,20 @@ fn a_directory_wants_messages_to_be_protected() {
     }
 }
 
+/// In SPNEGO, Samba says so.
 #[test]
 fn an_anonymous_client_has_nothing_to_protect_calls_with() {
-    for framing in RPC_FRAMINGS {
-        let got = run(client("rpc_client").arg(SERVER).args(framing));
-        assert_eq!(got.status.code(), Some(1), "{got:#?}");
-        assert!(got.stdout.is_empty(), "{got:#?}");
+    let got = run(client("rpc_client").arg(SERVER));
+    assert_refused(&got, "cannot log in: without a user there is no protection");
+    let got = run(client("rpc_client").args([SERVER, "--spnego"]));
+    assert_refused(&got, "cannot log in: the server says that security failed");
+}
+
+/// An Auth3 is not answered, but the first call is; an AlterContext is.
+fn rpc_refusal(framing: Framing) -> &'static str {
+    match framing == RPC_RAW {
+        true => "cannot look up: the server says protocol error: the login failed",
+        false => "cannot log in: the server says that security failed",
     }
 }
 

@@ -1,12 +1,15 @@
 //! Samba's gensec: both roles, with every setting that it has for NTLM.
 
-use ntlm::session::{Protection, Signature};
-use ntlm::wire::NegotiateFlags as Flags;
-use ntlm::{LmCompatibility, ResponseKind};
+use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::error::Misuse;
+use ntlm::server::Accepted;
+use ntlm::session::{Protection, Session, SessionKeys, Signature};
+use ntlm::wire::{Challenge, Negotiate, NegotiateFlags as Flags};
+use ntlm::{Client, LmCompatibility, ResponseKind};
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::{Refusal, let_in, log_in};
 use ntlm_interop::identities::Identity;
-use ntlm_interop::messages::Abilities;
+use ntlm_interop::messages::{Abilities, seal, unseal};
 use ntlm_interop::modes::{self, Mode};
 use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::system_python;
@@ -15,6 +18,18 @@ use serde_json::{Value, json};
 
 const UNICODE: Flags = Flags::NEGOTIATE_UNICODE;
 const KEY_EXCH: Flags = Flags::NEGOTIATE_KEY_EXCH;
+const LM_KEY: Flags = Flags::NEGOTIATE_LM_KEY;
+const ALWAYS_SIGN: Flags = Flags::NEGOTIATE_ALWAYS_SIGN;
+/// A setting of both sides.
+const ALLOW_LM_KEY: &str = "allow_lm_key";
+const SEND_NT_RESPONSE: &str = "send_nt_response";
+
+/// As old clients have it.
+const NTLMV1: Mode = Mode::new(
+    LmCompatibility::SendLmAndNtlm,
+    Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+    Protection::Seal,
+);
 
 #[test]
 fn our_client_logs_in_in_every_mode() {
@@ -79,83 +94,203 @@ fn nobody_logs_in_with_it() {
     assert_eq!(let_in.accepted.keys.protection(), Protection::None);
 }
 
-/// What the modes leave out of `ntlmssp_client`.
+/// What the modes leave out of `ntlmssp_client`, as its NEGOTIATE shows it.
 #[test]
-fn its_client_logs_in_with_each_other_setting() {
-    let old = json!({
-        "client ntlmv2 auth": "no",
-        "client lanman auth": "yes",
-        "ntlmssp_client:ntlm2": "no",
-    });
-    let (v2, v1, none) = (ResponseKind::Ntlmv2, ResponseKind::Ntlmv1, Flags::empty());
-    let lm_key = Flags::NEGOTIATE_LM_KEY;
-    for (setting, value, old, response, flag, misunderstood) in [
-        ("alwayssign", "no", None, v2, none, None),
-        ("ldap_style_send_seal", "no", None, v2, none, None),
-        ("force_old_spnego", "yes", None, v2, none, None),
-        ("allow_lm_key", "yes", None, v2, none, None),
-        // It agrees on the session key, but seals with none of the keys that 3.4.5.3 makes of it.
-        ("allow_lm_key", "yes", Some(&old), v1, lm_key, Some("Access Denied")),
-        // It sends a response all the same, but has another key than its own server too.
-        ("send_nt_response", "no", Some(&old), v1, none, Some("the session keys differ")),
-    ] {
-        // Settings last as long as the process.
+fn its_client_offers_what_each_other_setting_says() {
+    // Where it sends NTLMv2 it has no use for the LM key that it offers.
+    for (setting, value, flag) in [("alwayssign", "no", ALWAYS_SIGN), ("lm_key", "yes", LM_KEY)] {
+        let mut arguments = initiator(&modes::DEFAULT, Identity::ALICE);
+        let before = offer_of(arguments.clone());
+        arguments["settings"][format!("ntlmssp_client:{setting}")] = value.into();
+        let expected = if value == "yes" { before | flag } else { before - flag };
+        assert_ne!(before, expected, "{setting}");
+        assert_eq!(offer_of(arguments.clone()), expected, "{setting}");
+
+        let mut gensec = gensec();
+        let accepted = let_in_with_lm_key(&mut gensec, arguments);
+        assert_eq!(accepted.response, Some(ResponseKind::Ntlmv2), "{setting}");
+        assert!(!accepted.keys.flags().contains(LM_KEY), "{setting}");
+        gensec.talk(accepted.keys).unwrap_or_else(|why| panic!("{setting}: {why:?}"));
+    }
+}
+
+/// This is said of SPNEGO, but has its effect without.
+#[test]
+fn its_client_announces_no_mic_for_an_old_spnego() {
+    for (value, has_mic) in [("no", true), ("yes", false)] {
         let mut gensec = gensec();
         let mut arguments = initiator(&modes::DEFAULT, Identity::ALICE);
-        for (name, value) in old.iter().flat_map(|old| old.as_object().expect("settings")) {
-            arguments["settings"][name] = value.clone();
-        }
+        arguments["settings"]["ntlmssp_client:force_old_spnego"] = value.into();
+        let accepted = let_in_with_lm_key(&mut gensec, arguments);
+        assert_eq!(accepted.mic_checked, has_mic, "{value}");
+        gensec.talk(accepted.keys).unwrap_or_else(|why| panic!("{value}: {why:?}"));
+    }
+}
+
+#[test]
+fn its_client_makes_keys_of_its_own_of_lm_hashes() {
+    let (v1, none) = (NTLMV1, Flags::empty());
+    for (setting, value, mode, flag, expected) in [
+        (ALLOW_LM_KEY, "no", v1, none, None),
+        // It agrees on the session key, but seals with none of the keys that 3.4.5.3 makes of it.
+        (ALLOW_LM_KEY, "yes", v1, LM_KEY, Some("Access Denied")),
+        // Nothing comes of it.
+        (ALLOW_LM_KEY, "yes", modes::DEFAULT, none, None),
+        (SEND_NT_RESPONSE, "yes", v1, none, None),
+        // It sends a response all the same, but makes its key of something else.
+        (SEND_NT_RESPONSE, "no", v1, none, Some("the session keys differ")),
+    ] {
+        let mut gensec = gensec();
+        let mut arguments = initiator(&mode, Identity::ALICE);
         arguments["settings"][format!("ntlmssp_client:{setting}")] = value.into();
-        gensec.bridge.begin(arguments).expect("it begins");
-        let mut policy = modes::DEFAULT.server_policy();
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.offer |= Flags::NEGOTIATE_LM_KEY;
-        let server = modes::server().with_policy(policy);
-        let accepted = let_in(&mut gensec.bridge, &server, &[Identity::ALICE])
-            .unwrap_or_else(|refusal| panic!("{setting}: {refusal:?}"))
-            .accepted;
-        assert_eq!(accepted.response, Some(response), "{setting}");
-        assert!(accepted.keys.flags().contains(flag), "{setting}");
-        match (gensec.talk(accepted.keys), misunderstood) {
+        let accepted = let_in_with_lm_key(&mut gensec, arguments);
+        assert_eq!(accepted.response, Some(mode.response(accepted.keys.flags())), "{setting}");
+        assert_eq!(accepted.keys.flags() & LM_KEY, flag, "{setting}={value}");
+        match (gensec.talk(accepted.keys), expected) {
             (Ok(()), None) => {}
             (Err(Refusal::Afterwards(why)), Some(expected)) if why.contains(expected) => {}
+            (result, _) => panic!("{setting}={value}: {result:?}"),
+        }
+    }
+}
+
+#[test]
+fn its_client_and_its_server_disagree_on_the_key_without_an_nt_response() {
+    for (value, agree) in [("yes", true), ("no", false)] {
+        let (mut client, mut server) = (gensec().bridge, gensec().bridge);
+        let mut arguments = initiator(&NTLMV1, Identity::ALICE);
+        arguments["settings"][format!("ntlmssp_client:{SEND_NT_RESPONSE}")] = value.into();
+        client.begin(arguments).expect("it begins");
+        server.begin(acceptor(&NTLMV1)).expect("it begins");
+        let negotiate = client.step(None).expect("it speaks first").token;
+        let challenge = server.step(Some(&negotiate)).expect("it answers").token;
+        let authenticate = client.step(Some(&challenge)).expect("it answers").token;
+        assert!(server.step(Some(&authenticate)).expect("it believes it").is_done);
+        let [its, others] = [client, server].map(|mut side| side.key().expect("it tells its key"));
+        assert_eq!(its == others, agree, "{value}");
+    }
+}
+
+/// What the modes leave out of `ntlmssp_server`, as its CHALLENGE shows it.
+#[test]
+fn its_server_grants_what_each_other_setting_says() {
+    for (setting, value, mode, flag, expected) in [
+        ("alwayssign", "no", modes::DEFAULT, ALWAYS_SIGN, None),
+        // Nothing comes of it.
+        (ALLOW_LM_KEY, "yes", modes::DEFAULT, Flags::empty(), None),
+        // Its domain keeps no LM hashes, so that nothing can be protected.
+        (ALLOW_LM_KEY, "yes", NTLMV1, LM_KEY, Some("Access Denied")),
+    ] {
+        let mut arguments = acceptor(&mode);
+        arguments["settings"]["lanman auth"] = "yes".into();
+        let before = grant_of(arguments.clone(), &mode);
+        arguments["settings"][format!("ntlmssp_server:{setting}")] = value.into();
+        let expected_flags = if value == "yes" { before | flag } else { before - flag };
+        assert_eq!(before == expected_flags, flag.is_empty(), "{setting}");
+        assert_eq!(grant_of(arguments.clone(), &mode), expected_flags, "{setting}");
+
+        let mut gensec = gensec();
+        gensec.bridge.begin(arguments).expect("it begins");
+        match (log_in(&mut gensec.bridge, &client_with_lm_key(&mode)), expected) {
+            (Ok(logged_in), None) => gensec.talk(logged_in.keys).expect("they understand"),
+            (Err(Refusal::Theirs(why)), Some(expected)) if why.contains(expected) => {}
             (result, _) => panic!("{setting}: {result:?}"),
         }
     }
 }
 
-/// What the modes leave out of `ntlmssp_server`.
+/// Over LDAP it takes signing for sealing. Its client also asks for sealing there, by default.
 #[test]
-fn our_client_logs_in_with_each_other_setting_of_its_server() {
-    for (setting, value) in [("alwayssign", "no"), ("allow_lm_key", "yes")] {
-        let mut gensec = gensec();
-        let mut arguments = acceptor(&modes::DEFAULT);
-        arguments["settings"][format!("ntlmssp_server:{setting}")] = value.into();
-        gensec.bridge.begin(arguments).expect("it begins");
-        let client = modes::DEFAULT.client(Identity::ALICE.credentials());
-        let logged_in = log_in(&mut gensec.bridge, &client).expect("it believes us");
-        gensec.talk(logged_in.keys).unwrap_or_else(|why| panic!("{setting}: {why:?}"));
+fn messages_that_are_signed_alone_are_sealed_over_ldap() {
+    let mode = modes::DEFAULT.protected_by(Protection::Sign);
+    let (mut server, mut arguments) = (gensec(), acceptor(&mode));
+    arguments["ldap_style"] = true.into();
+    server.bridge.begin(arguments).expect("it begins");
+    let client = mode.client(Identity::ALICE.credentials());
+    let keys = log_in(&mut server.bridge, &client).expect("it believes us").keys;
+    assert_seals_all_the_same(&mut server.bridge, &keys, Side::Client);
+
+    for (value, protection) in [("no", Protection::Sign), ("yes", Protection::Seal)] {
+        let (mut client, mut arguments) = (gensec(), initiator(&mode, Identity::ALICE));
+        arguments["ldap_style"] = true.into();
+        arguments["settings"]["ntlmssp_client:ldap_style_send_seal"] = value.into();
+        let keys = let_in_with_lm_key(&mut client, arguments).keys;
+        assert_eq!(keys.protection(), protection, "{value}");
+        match protection {
+            Protection::Sign => assert_seals_all_the_same(&mut client.bridge, &keys, Side::Server),
+            _ => client.talk(keys).expect("they understand"),
+        }
     }
 }
 
 /// Signing alone, its `wrap` puts the signature in front of the message as it is.
 #[test]
 fn messages_that_are_signed_alone_are_wrapped_in_clear() {
-    let mut gensec = gensec();
     let mode = modes::DEFAULT.protected_by(Protection::Sign);
-    gensec.bridge.begin(acceptor(&mode)).expect("it begins");
-    let client = mode.client(Identity::ALICE.credentials());
-    let keys = log_in(&mut gensec.bridge, &client).expect("it believes us").keys;
-    let mut session = keys.into_session().expect("a session");
+    for session in [Peer::session_of_our_client, Peer::session_of_its_client] {
+        let mut gensec = gensec();
+        let mut session = session(&mut gensec, &mode);
+        for message in [&b"a message"[..], b"another"] {
+            let signature = session.sign(message).expect("signing was negotiated");
+            let ours = [signature.as_bytes(), message].concat();
+            assert_eq!(gensec.bridge.unseal(&ours).expect("it is ours"), message);
+            let theirs = gensec.bridge.seal(message).expect("it wraps");
+            let (signature, content) = theirs.split_at(16);
+            let signature = Signature::try_from(signature).expect("a signature");
+            session.verify(content, &signature).expect("it is theirs");
+            assert_eq!(content, message);
+        }
+    }
+}
+
+/// The flags of the NEGOTIATE of its client, which begins so.
+fn offer_of(arguments: Value) -> Flags {
+    // Settings last as long as the process.
+    let mut bridge = gensec().bridge;
+    bridge.begin(arguments).expect("it begins");
+    let negotiate = bridge.step(None).expect("it speaks first").token;
+    Negotiate::parse(&negotiate).expect("a NEGOTIATE").flags
+}
+
+/// The flags of the CHALLENGE of its server, which begins so.
+fn grant_of(arguments: Value, mode: &Mode) -> Flags {
+    let mut bridge = gensec().bridge;
+    bridge.begin(arguments).expect("it begins");
+    let (negotiate, _) = client_with_lm_key(mode).initiate().expect("a NEGOTIATE");
+    let challenge = bridge.step(Some(&negotiate)).expect("it takes that").token;
+    Challenge::parse(&challenge).expect("a CHALLENGE").flags
+}
+
+fn client_with_lm_key(mode: &Mode) -> Client {
+    let mut policy = mode.client_policy();
+    policy.offer |= LM_KEY;
+    mode.client(Identity::ALICE.credentials()).with_policy(policy)
+}
+
+/// Lets its client, which begins so, in to our server, which takes all that is old.
+fn let_in_with_lm_key(gensec: &mut Peer, arguments: Value) -> Accepted {
+    gensec.bridge.begin(arguments).expect("it begins");
+    let mut policy = modes::DEFAULT.server_policy();
+    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.offer |= LM_KEY;
+    let server = modes::server().with_policy(policy);
+    let_in(&mut gensec.bridge, &server, &[Identity::ALICE]).expect("we believe it").accepted
+}
+
+/// What it wraps is nothing to a session of what was negotiated, and is read with SEAL added.
+fn assert_seals_all_the_same(bridge: &mut Bridge, keys: &SessionKeys, side: Side) {
+    assert_eq!(keys.protection(), Protection::Sign);
+    let key = ExportedSessionKey::from(*keys.exported_session_key());
+    let session = |flags| Session::new(flags, &key, side);
+    let mut sealing = session(keys.flags() | Flags::NEGOTIATE_SEAL);
     for message in [&b"a message"[..], b"another"] {
-        let signature = session.sign(message).expect("signing was negotiated");
-        let ours = [signature.as_bytes(), message].concat();
-        assert_eq!(gensec.bridge.unseal(&ours).expect("it is ours"), message);
-        let theirs = gensec.bridge.seal(message).expect("it wraps");
-        let (signature, content) = theirs.split_at(16);
-        let signature = Signature::try_from(signature).expect("a signature");
-        session.verify(content, &signature).expect("it is theirs");
-        assert_eq!(content, message);
+        let theirs = bridge.seal(message).expect("it wraps");
+        assert_eq!(theirs.len(), 16 + message.len());
+        assert_ne!(&theirs[16..], message);
+        let refusal = unseal(&mut session(keys.flags()), &theirs);
+        assert_eq!(refusal, Err(Misuse::NotNegotiated.into()));
+        assert_eq!(unseal(&mut sealing, &theirs).as_deref(), Ok(message));
+        assert_eq!(bridge.unseal(&seal(&mut sealing, message)).expect("it is ours"), message);
     }
 }
 

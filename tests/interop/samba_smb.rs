@@ -2,6 +2,7 @@
 //! NTLM's messages bare and in SPNEGO. What comes is signed with a key that both have.
 
 use ntlm::NtHash;
+use ntlm_interop::client_modes;
 use ntlm_interop::hex::hex;
 use ntlm_interop::process::Finished;
 use ntlm_interop::samba_servers::{
@@ -82,7 +83,7 @@ fn ntlmv1_is_let_in_where_the_server_is_set_so() {
     let strict = FileServer::start(&["ntlm auth = ntlmv2-only"]);
     let lax = FileServer::start(&["ntlm auth = ntlmv1-permitted"]);
     for framing in [&[][..], &["--raw"]] {
-        for level in ["1", "2"] {
+        for level in ["0", "1", "2"] {
             let arguments = [&["--level", level, "notes.txt"], framing].concat();
             assert_refused(&log_in(strict.port, &arguments), "STATUS_LOGON_FAILURE");
             assert_eq!(log_in(lax.port, &arguments).expect_success().stdout, NOTES);
@@ -90,6 +91,44 @@ fn ntlmv1_is_let_in_where_the_server_is_set_so() {
         for level in ["3", "5"] {
             let arguments = [&["--level", level, "notes.txt"], framing].concat();
             assert_eq!(log_in(strict.port, &arguments).expect_success().stdout, NOTES);
+        }
+    }
+}
+
+/// Nothing but the key depends on what was negotiated, and all is signed with it.
+#[test]
+fn a_file_is_read_in_every_mode() {
+    let server = FileServer::start(&["ntlm auth = ntlmv1-permitted"]);
+    for mode in client_modes::all() {
+        for framing in [&[][..], &["--raw"]] {
+            let options = client_modes::options(&mode);
+            let got = log_in(server.port, &[&options[..], &["notes.txt"], framing].concat());
+            client_modes::assert_negotiated(&mode, &got);
+            if framing.is_empty() && client_modes::lacks_mech_list_mic(&mode) {
+                let reason = "the server says STATUS_MORE_PROCESSING_REQUIRED";
+                assert!(got.stdout.is_empty() && got.stderr.ends_with(reason), "{got:#?}");
+            } else {
+                assert_eq!(got.expect_success().stdout, NOTES, "{mode:?} {framing:?}");
+            }
+        }
+    }
+}
+
+/// Unless it is told so, our client takes less strength from nobody, also not from a server that
+/// grants no more.
+#[test]
+fn a_server_that_grants_too_little_is_refused() {
+    for (setting, flag) in [
+        ("ntlmssp_server:128bit = no", "NEGOTIATE_128"),
+        ("ntlmssp_server:ntlm2 = no", "NEGOTIATE_EXTENDED_SESSIONSECURITY"),
+    ] {
+        let server = FileServer::start(&[setting, "ntlm auth = ntlmv1-permitted"]);
+        for level in ["1", "2", "3", "5"] {
+            let got = log_in(server.port, &["--level", level, "notes.txt"]);
+            assert_eq!(got.status.code(), Some(1), "{got:#?}");
+            assert!(got.stderr.contains("required flags were not negotiated"), "{got:#?}");
+            let arguments = ["--level", level, "--without", flag, "--raw", "notes.txt"];
+            assert_eq!(log_in(server.port, &arguments).expect_success().stdout, NOTES);
         }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ntlm_interop::capture::Capture;
 use ntlm_interop::domain_clients::{find_alice, rpc_client, smb_client};
 use ntlm_interop::identities::Identity;
+use ntlm_interop::process::{Finished, run};
+use ntlm_interop::programs::system_python;
 use ntlm_interop::samba_servers::DomainController;
 
 /// Whoever has the password can read what was sealed: the keys are those of the specification,
-/// and tshark's. In SPNEGO, tshark 4.0 does not know that the key stream begins again after the
-/// `mechListMIC`, with Samba's client neither.
+/// and tshark's.
 #[test]
 fn tshark_reads_our_sealed_calls_if_it_has_the_password() {
     let _alone = alone();
@@ -63,4 +64,37 @@ fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     DomainController::shared();
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Inside SPNEGO, with its `mechListMIC`, tshark 4.0 reads the first message of either side and takes
+/// what follows for nonsense, also where Samba's own client has sealed it.
+#[test]
+fn tshark_reads_the_first_sealed_messages_alone_after_spnego() {
+    let _alone = alone();
+    let (alice, password) = (Identity::ALICE, Some(Identity::ALICE.password));
+    let sambas = |binding: &str| {
+        let mut client = system_python("samba_rpc.py");
+        run(client.args([binding, alice.user, alice.domain, alice.password]))
+    };
+    let ours =
+        |framing: &[&str]| rpc_client(alice, &[framing, &["--protection", "privacy"]].concat());
+    let calls: [(&dyn Fn() -> Finished, bool); 4] = [
+        (&|| sambas("ncacn_ip_tcp:127.0.0.1[135,seal,ntlm]"), true),
+        (&|| sambas("ncacn_ip_tcp:127.0.0.1[135,seal,spnego]"), false),
+        (&|| ours(&[]), true),
+        (&|| ours(&["--spnego"]), false),
+    ];
+    for (number, (call, reads_all)) in calls.into_iter().enumerate() {
+        let mut capture = Capture::start("tcp port 135");
+        let got = call();
+        assert!(got.status.success(), "{got:#?}");
+        capture.wait_for(RPC_ENDS);
+        capture.stop();
+        // The answer has two fragments, and the second one ends with a code.
+        let answer = "dcerpc.pkt_type == 2 && dcerpc.opnum == 2";
+        let names = capture.fields(answer, "epm.annotation", password).join(",");
+        assert!(names.split(',').any(|name| name == "samr"), "{number}: {names}");
+        let codes = capture.fields(answer, "epm.rc", password);
+        assert_eq!(codes.iter().any(|code| code == "0x00000000"), reads_all, "{number}: {codes:?}");
+    }
 }

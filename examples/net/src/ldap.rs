@@ -78,6 +78,7 @@ impl FromStr for Filter {
         let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
         let pair = inner.and_then(|inner| inner.split_once('='));
         let (name, value) = pair.context("a filter is (NAME=VALUE) or (NAME=*)")?;
+        ensure!(!name.starts_with(['&', '|', '!']), "filters of filters are left out here");
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-.;".contains(c);
         ensure!(!name.is_empty() && name.chars().all(is_name), "{name:?} is no attribute");
         if value == "*" {
@@ -191,6 +192,7 @@ impl fmt::Display for LdapResult {
             2 => "protocolError",
             7 => "authMethodNotSupported",
             8 => "strongerAuthRequired",
+            14 => "saslBindInProgress",
             32 => "noSuchObject",
             49 => "invalidCredentials",
             50 => "insufficientAccessRights",
@@ -219,6 +221,8 @@ mod tests {
         let filter = |text: &str| text.parse::<Filter>().ok();
         assert_eq!(filter("(cn=*)"), Some(Filter::Present("cn".into())));
         assert_eq!(filter("(cn=jürgen)"), Some(Filter::Equal("cn".into(), "jürgen".into())));
+        let of_filters = "(&(a=b)(c=d))".parse::<Filter>().unwrap_err();
+        assert_eq!(of_filters.to_string(), "filters of filters are left out here");
         for wrong in ["cn=a", "(cn)", "(=a)", "(&(a=b)(c=d))", "(cn=a*)", "(!cn=a)"] {
             assert_eq!(filter(wrong), None, "{wrong}");
         }

@@ -1,9 +1,64 @@
-//! The LAN Manager authentication level, as an option of a program.
+//! The LAN Manager authentication level: as an option of a program, and in policies.
 
-use ntlm::LmCompatibility;
+use ntlm::wire::NegotiateFlags;
+use ntlm::{LmCompatibility, client, server};
 
 /// One of 0 to 5.
 pub fn parse(text: &str) -> Result<LmCompatibility, &'static str> {
     let level = text.parse::<u8>().ok().and_then(|level| LmCompatibility::try_from(level).ok());
     level.ok_or("it is a number from 0 to 5")
+}
+
+/// A client's policy at this level.
+///
+/// At level 0 extended session security is not offered, so it cannot be demanded where messages are
+/// protected either; 128 bits still are. At all other levels, the default one among them, both are:
+/// whoever stands in between and clears the flag gets nothing.
+pub fn client_policy(level: LmCompatibility) -> client::Policy {
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = level;
+    if !level.offers_extended_session_security() {
+        policy.require_when_protected -= EXTENDED;
+    }
+    policy
+}
+
+/// A server's policy at this level.
+///
+/// Below level 5 clients may log in with NTLMv1, and those of level 0 then have no extended session
+/// security, so it is not demanded where messages are protected; 128 bits still are. At level 5, the
+/// default one, both are.
+pub fn server_policy(level: LmCompatibility) -> server::Policy {
+    let mut policy = server::Policy::default();
+    policy.lm_compatibility = level;
+    if level < LmCompatibility::RefuseLmAndNtlm {
+        policy.require_when_protected -= EXTENDED;
+    }
+    policy
+}
+
+const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_session_security_is_demanded_by_clients_but_at_level_0() {
+        for level in 0..=5 {
+            let policy = client_policy(parse(&level.to_string()).unwrap());
+            assert_eq!(policy.require_when_protected.contains(EXTENDED), level > 0, "{level}");
+            assert!(policy.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
+        }
+        assert!(parse("6").is_err());
+    }
+
+    #[test]
+    fn extended_session_security_is_demanded_by_servers_at_level_5() {
+        for level in 0..=5 {
+            let policy = server_policy(parse(&level.to_string()).unwrap());
+            assert_eq!(policy.require_when_protected.contains(EXTENDED), level == 5, "{level}");
+            assert!(policy.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
+        }
+    }
 }

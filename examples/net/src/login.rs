@@ -20,9 +20,15 @@ pub struct NtlmOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2
+    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2, at 0
+    /// signatures too
     #[arg(long, value_name = "N", default_value = "3", value_parser = level::parse)]
     level: LmCompatibility,
+
+    /// Neither offer nor demand this flag of [MS-NLMP] 2.2.2.5, such as NEGOTIATE_KEY_EXCH, for
+    /// servers that cannot do with it; may be repeated
+    #[arg(long, value_name = "FLAG", value_parser = parse_optional_flag)]
+    without: Vec<NegotiateFlags>,
 
     /// Tell the server this name of the machine
     #[arg(long, value_name = "NAME")]
@@ -42,13 +48,20 @@ impl NtlmOptions {
     pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<Client> {
         let credentials = self.login.credentials()?;
         let protection = if credentials.is_some() { protection } else { unprotected(protection) };
-        let mut policy = client::Policy::default();
-        policy.lm_compatibility = self.level;
         Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
-            .with_policy(policy)
+            .with_policy(self.policy())
             .with_target(target)
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
             .with_protection(protection))
+    }
+
+    fn policy(&self) -> client::Policy {
+        let mut policy = level::client_policy(self.level);
+        for flag in &self.without {
+            policy.offer -= *flag;
+            policy.require_when_protected -= *flag;
+        }
+        policy
     }
 
     /// The first token, and what waits for the answer.
@@ -59,6 +72,16 @@ impl NtlmOptions {
     ) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
         AwaitChallenge::start(client, framing, Trace(self.verbose))
     }
+}
+
+/// A flag of which a policy decides.
+fn parse_optional_flag(name: &str) -> Result<NegotiateFlags, String> {
+    let optional = client::Policy::default().offer;
+    let flag = NegotiateFlags::from_name(name).filter(|flag| optional.contains(*flag));
+    flag.ok_or_else(|| {
+        let names: Vec<_> = optional.iter_names().map(|(name, _)| name).collect();
+        format!("it is one of {}", names.join(", "))
+    })
 }
 
 fn unprotected(wanted: Protection) -> Protection {
@@ -106,6 +129,7 @@ impl AwaitChallenge {
         self.trace.show("AUTHENTICATE", &response.token);
         // SMB needs the key itself, the others a session of it; SPNEGO's MIC comes of the session.
         let session_key = ExportedSessionKey::from(*response.keys.exported_session_key());
+        let flags = response.keys.flags();
         let has_mic = self.framing == Framing::Spnego && can_sign_mech_list(&response.keys);
         let mut session = match response.keys.protection() {
             Protection::None => None,
@@ -119,7 +143,7 @@ impl AwaitChallenge {
             }
             (Framing::Spnego, _) => spnego::response(&response.token, None),
         };
-        Ok((token, AwaitVerdict { session_key, session, framing: self.framing, has_mic }))
+        Ok((token, AwaitVerdict { session_key, session, flags, framing: self.framing, has_mic }))
     }
 }
 
@@ -133,6 +157,7 @@ fn can_sign_mech_list(keys: &SessionKeys) -> bool {
 pub struct AwaitVerdict {
     session_key: ExportedSessionKey,
     session: Option<Session>,
+    flags: NegotiateFlags,
     framing: Framing,
     has_mic: bool,
 }
@@ -143,6 +168,8 @@ pub struct Established {
     pub session_key: ExportedSessionKey,
     /// Protects messages; `None` if the client is anonymous.
     pub session: Option<Session>,
+    /// What was negotiated.
+    pub flags: NegotiateFlags,
 }
 
 impl AwaitVerdict {
@@ -157,7 +184,8 @@ impl AwaitVerdict {
             Framing::Raw => ensure!(token.is_empty(), "there is a token after the last one"),
             Framing::Spnego => self.finish_spnego(token)?,
         }
-        Ok(Established { session_key: self.session_key, session: self.session })
+        let Self { session_key, session, flags, .. } = self;
+        Ok(Established { session_key, session, flags })
     }
 
     /// Checks the server's MIC: it proves that nobody changed the offer, and that the server has
@@ -250,6 +278,15 @@ mod tests {
         assert!(exchange(Framing::Spnego).0.finish(&completed(None)).is_err());
         assert!(exchange(Framing::Spnego).0.finish(&completed(Some(&[1; 16]))).is_err());
         assert!(exchange(Framing::Spnego).0.finish(&[]).is_err());
+    }
+
+    #[test]
+    fn protection_itself_cannot_be_left_out() {
+        let flag = parse_optional_flag("NEGOTIATE_KEY_EXCH");
+        assert_eq!(flag, Ok(NegotiateFlags::NEGOTIATE_KEY_EXCH));
+        for name in ["NEGOTIATE_SIGN", "NEGOTIATE_SEAL", "NEGOTIATE_NTLM", "what"] {
+            assert!(parse_optional_flag(name).is_err(), "{name}");
+        }
     }
 
     #[test]

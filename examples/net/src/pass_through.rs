@@ -9,6 +9,7 @@ use ntlm::server::{Accepted, Claim};
 use ntlm::{Error, Os, Server, UserName};
 
 use crate::frames::{Frames, seal, unseal};
+use crate::users::claimed;
 use crate::winbind::{Domain, Unvouched};
 
 /// What all connections share, none of which changes.
@@ -58,7 +59,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
         let authenticate = frames.receive()?;
         Ok(handshake
             .read(&authenticate, &mut Os)
-            .map_err(Refusal::from)
+            .map_err(|error| Refusal { user: claimed(&authenticate), ..error.into() })
             .and_then(|claim| self.verify(claim)))
     }
 

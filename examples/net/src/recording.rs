@@ -92,7 +92,7 @@ pub fn explain(error: Error) -> anyhow::Error {
         Error::Denied(Denied::TargetInfo) => {
             "the password is right, but the response was made for another server's challenge"
         }
-        _ => return anyhow::anyhow!("{error} ({error:?})"),
+        _ => return error.into(),
     };
     anyhow::anyhow!(text)
 }

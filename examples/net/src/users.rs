@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Context;
-use ntlm::{NtHash, UserName};
+use ntlm::wire::Authenticate;
+use ntlm::{Ascii, NtHash, Text, UserName};
 
 use crate::credentials::parse_nt_hash;
 
@@ -71,6 +72,15 @@ impl Users {
     }
 }
 
+/// Who the client says that it is, for the log of a refusal before anybody was looked up.
+pub fn claimed(authenticate: &[u8]) -> Option<UserName> {
+    let message = Authenticate::parse(authenticate).ok()?;
+    let character_set = message.flags?.character_set()?;
+    let text = |bytes| Text::decode(bytes, character_set, &Ascii).ok();
+    let claimed = UserName::new(text(message.user)?, text(message.domain)?);
+    (!claimed.user().is_empty()).then_some(claimed)
+}
+
 impl std::str::FromStr for Users {
     type Err = anyhow::Error;
 
@@ -104,6 +114,9 @@ fn user(line: &str) -> Option<User> {
 
 #[cfg(test)]
 mod tests {
+    use ntlm::server::Names;
+    use ntlm::{Client, Credentials, Os, Server};
+
     use super::*;
     use crate::encoding::hex;
 
@@ -136,6 +149,20 @@ mod tests {
         for group in ["OTHER\\Domain Users", "Domain Users", "Prox", "", "S-1-5-32-54"] {
             assert!(!is_in("alice", group), "{group}");
         }
+    }
+
+    #[test]
+    fn a_message_names_its_user() {
+        let token = |credentials: Credentials| {
+            let server = Server::new(Names::member("FILES", "EXAMPLE"));
+            let (negotiate, handshake) = Client::new(credentials).initiate().unwrap();
+            let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
+            handshake.respond(&challenge, &mut Os).unwrap().token
+        };
+        let jurgen = token(Credentials::password(r"LAB\jürgen", "secret"));
+        assert_eq!(claimed(&jurgen).unwrap().to_string(), r"LAB\jürgen");
+        assert_eq!(claimed(&jurgen[..60]), None);
+        assert_eq!(claimed(&token(Credentials::anonymous())), None);
     }
 
     #[test]

@@ -135,8 +135,10 @@ fn unvouched(output: &str) -> Unvouched {
         }
         // STATUS_NTLM_BLOCKED
         Some(0xc000_0418) => Denied::NtlmBlocked,
-        // STATUS_OBJECT_NAME_NOT_FOUND (winbind's pipe), NO_LOGON_SERVERS, and what has no status.
-        None | Some(0xc000_0034 | 0xc000_005e) => Denied::LookupFailed,
+        // STATUS_UNSUCCESSFUL: what Samba 4.17's `ntlm_auth` says if winbind does not run, and if it
+        // keeps us from its privileged pipe. STATUS_ACCESS_DENIED, OBJECT_NAME_NOT_FOUND,
+        // NO_LOGON_SERVERS, and what has no status.
+        None | Some(0xc000_0001 | 0xc000_0022 | 0xc000_0034 | 0xc000_005e) => Denied::LookupFailed,
         Some(_) => Denied::DomainController,
     };
     Unvouched { reason, status: status.into() }
@@ -203,7 +205,9 @@ mod tests {
             ("NT_STATUS_ACCOUNT_DISABLED (0xc0000072)", Denied::AccountRestriction),
             ("NTLM blocked (0xc0000418)", Denied::NtlmBlocked),
             ("no logon servers (0xc000005e)", Denied::LookupFailed),
-            ("what is this? (0xc0000001)", Denied::DomainController),
+            ("Reading winbind reply failed! (0xc0000001)", Denied::LookupFailed),
+            ("Access denied (0xc0000022)", Denied::LookupFailed),
+            ("what is this? (0xc0000002)", Denied::DomainController),
             ("could not obtain winbind interface details", Denied::LookupFailed),
             ("", Denied::LookupFailed),
         ] {

@@ -4,6 +4,9 @@ import os
 
 import bridge
 
+# What Samba's module for Python has no name for.
+FEATURE_LDAP_STYLE = 0x400
+
 
 class Context:
     def __init__(
@@ -16,6 +19,7 @@ class Context:
         protection="none",
         settings=None,
         spnego=False,
+        ldap_style=False,
     ):
         from samba import auth, credentials, gensec, param
 
@@ -47,6 +51,8 @@ class Context:
         wanted = {"none": [], "sign": ["SIGN", "SESSION_KEY"], "seal": ["SEAL", "SESSION_KEY"]}
         for feature in wanted[protection]:
             self.security.want_feature(getattr(gensec, f"FEATURE_{feature}"))
+        if ldap_style:
+            self.security.want_feature(FEATURE_LDAP_STYLE)
         self.security.start_mech_by_name("spnego" if spnego else "ntlmssp")
         # Samba's library refers to these without holding them.
         self.held = parameters, options, own, authentication

@@ -1,5 +1,5 @@
 //! The process of a domain controller. Its ports and winbind's socket are fixed: there can be one
-//! of them on a machine, and test programs take turns.
+//! of them on a machine, and test programs take turns, also those of other checkouts.
 
 use std::fs;
 use std::io::Read;
@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::programs::{installed, interop_directory};
+use crate::programs::installed;
 
 /// How long one may take to get ready.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,8 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A winbind that asked the domain before that answered takes it for offline for a long time: then
 /// another one is started.
 pub(crate) fn start(configuration: &Path, is_ready: impl Fn() -> bool) -> Child {
-    // Winbind's socket lies there, which cannot be set.
-    fs::create_dir_all("/run/samba").expect("the tests run as root");
+    fs::create_dir_all(PLACE).expect("the tests run as root");
     let output = configuration.with_extension("output");
     for _ in 0..3 {
         let mut samba = spawn(configuration, &output);
@@ -43,9 +42,13 @@ pub(crate) fn start(configuration: &Path, is_ready: impl Fn() -> bool) -> Child 
 fn spawn(configuration: &Path, output: &Path) -> Child {
     // All its processes inherit the lock, so the last one frees it.
     let mut samba = installed("flock");
-    samba.args(["--timeout", "300"]).arg(interop_directory().join("controller.lock"));
-    samba.args(["sh", "-c", "echo locked; output=$1; shift; exec \"$@\" >\"$output\" 2>&1", "sh"]);
-    samba.arg(output).arg(installed("samba").get_program());
+    samba.args(["--timeout", "300"]).arg(Path::new(PLACE).join("ntlm-interop.lock"));
+    // Samba leaves winbind's socket behind.
+    let script = format!(
+        "echo locked; output=$1; shift; \"$@\" >\"$output\" 2>&1; code=$?; \
+         rm -f {PLACE}/winbindd/pipe; exit $code"
+    );
+    samba.args(["sh", "-c", &script, "sh"]).arg(output).arg(installed("samba").get_program());
     samba.args(["--interactive", "--no-process-group", "--configfile"]).arg(configuration);
     samba.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut samba = samba.spawn().unwrap_or_else(|error| panic!("samba: {error}"));
@@ -55,6 +58,8 @@ fn spawn(configuration: &Path, output: &Path) -> Child {
     samba
 }
 
+/// Where winbind's socket lies, in any case.
+const PLACE: &str = "/run/samba";
 /// The endpoint mapper, LDAP and SMB.
 const CONTROLLER_PORTS: [u16; 3] = [135, 389, 445];
 

@@ -20,8 +20,14 @@ pub struct Helper {
 impl Helper {
     /// Samba's server, which compares with this password and needs no domain that runs.
     pub fn samba_server(password: &str, levels: &str) -> Self {
+        Self::samba_server_with(password, levels, &[])
+    }
+
+    /// The same with settings.
+    pub fn samba_server_with(password: &str, levels: &str, settings: &[&str]) -> Self {
         let password = format!("--password={password}");
-        Self::samba(levels, &["--helper-protocol=squid-2.5-ntlmssp", &password])
+        let arguments = ["--helper-protocol=squid-2.5-ntlmssp", &password];
+        Self::samba(levels, &[&arguments, settings].concat())
     }
 
     /// Samba's client. Without a password it asks for it.
@@ -94,8 +100,7 @@ pub fn log_in(client: &mut Helper, server: &mut Helper) -> String {
 /// The command line of our example with such a file of users, where users without rights can run it.
 pub(crate) fn our_helper(directory: &Directory, users: &str) -> String {
     let users = directory.write("users", users);
-    let program = directory.path().join("ntlm_auth");
-    fs::copy(example("ntlm_auth").get_program(), &program).expect("its own directory");
+    let program = directory.copy(example("ntlm_auth").get_program());
     format!("{} --domain {DOMAIN} --users {}", program.display(), users.display())
 }
 

@@ -11,6 +11,7 @@ pub mod bridge;
 pub mod browsers;
 pub mod capture;
 pub mod certificates;
+pub mod client_modes;
 pub mod clients;
 pub mod connection;
 mod controller;

@@ -44,13 +44,13 @@ impl Abilities {
 }
 
 /// Several messages in each direction, signed and sealed in turn, of odd lengths; then a changed
-/// one, which each refuses.
+/// one, sealed or else signed, which each refuses.
 ///
 /// # Errors
 /// If one is not understood, or a changed one is.
 pub fn converse(
     bridge: &mut Bridge,
-    session: &mut Session,
+    mut session: Session,
     abilities: Abilities,
 ) -> Result<(), String> {
     let long = vec![0x5a; 70_001];
@@ -62,17 +62,20 @@ pub fn converse(
             continue;
         }
         if seals {
-            seal_for_peer(bridge, session, message)?;
-            unseal_from_peer(bridge, session, message)?;
-            seal_for_peer(bridge, session, message)?;
+            seal_for_peer(bridge, &mut session, message)?;
+            unseal_from_peer(bridge, &mut session, message)?;
+            seal_for_peer(bridge, &mut session, message)?;
         }
         if signs {
-            sign_for_peer(bridge, session, message)?;
-            verify_from_peer(bridge, session, message)?;
-            verify_from_peer(bridge, session, message)?;
+            sign_for_peer(bridge, &mut session, message)?;
+            verify_from_peer(bridge, &mut session, message)?;
+            verify_from_peer(bridge, &mut session, message)?;
         }
     }
-    if seals { changed_messages_are_refused(bridge, session) } else { Ok(()) }
+    if seals {
+        return changed_sealed_messages_are_refused(bridge, session);
+    }
+    if signs { changed_signed_messages_are_refused(bridge, session) } else { Ok(()) }
 }
 
 /// What we sealed, the peer reads.
@@ -153,18 +156,53 @@ pub fn unseal(session: &mut Session, sealed: &[u8]) -> Result<Vec<u8>, ntlm::Err
 }
 
 /// The last thing that a session does, in either direction.
-fn changed_messages_are_refused(bridge: &mut Bridge, session: &mut Session) -> Result<(), String> {
-    // Without extended session security the two share a key stream: ours is the last.
-    let mut theirs = bridge.seal(b"changed on the way")?;
-    let mut ours = seal(session, b"changed on the way");
-    for message in [&mut theirs, &mut ours] {
-        *message.last_mut().expect("it is not empty") ^= 1;
-    }
-    let refusal = unseal(session, &theirs);
+fn changed_sealed_messages_are_refused(
+    bridge: &mut Bridge,
+    session: Session,
+) -> Result<(), String> {
+    let (mut session, mut deceived) = twins(session);
+    let theirs = bridge.seal(ORDER)?;
+    let refusal = unseal(&mut deceived, &changed(&theirs));
     expect(matches!(refusal, Err(ntlm::Error::Integrity(_))), "we believe a changed message")?;
-    expect(bridge.unseal(&ours).is_err(), "the peer believes a changed message")
+    expect(unseal(&mut session, &theirs).is_ok(), "we do not believe what was not changed")?;
+    let ours = seal(&mut session, ORDER);
+    expect(bridge.unseal(&changed(&ours)).is_err(), "the peer believes a changed message")
+}
+
+/// The same with what travels in clear.
+fn changed_signed_messages_are_refused(
+    bridge: &mut Bridge,
+    session: Session,
+) -> Result<(), String> {
+    let (mut session, mut deceived) = twins(session);
+    let theirs = bridge.sign(ORDER)?;
+    let signature = Signature::try_from(&theirs[..]).map_err(|error| error.to_string())?;
+    let refusal = deceived.verify(&changed(ORDER), &signature);
+    expect(matches!(refusal, Err(ntlm::Error::Integrity(_))), "we believe a changed message")?;
+    let belief = session.verify(ORDER, &signature);
+    expect(belief.is_ok(), "we do not believe what was not changed")?;
+    let ours = session.sign(ORDER).map_err(|error| format!("sign: {error:?}"))?;
+    let refusal = bridge.verify(&changed(ORDER), ours.as_bytes());
+    expect(refusal.is_err(), "the peer believes a changed message")
+}
+
+/// A session and its equal: whoever refuses a message does not go on, and without extended session
+/// security would not even send.
+fn twins(session: Session) -> (Session, Session) {
+    let exported = session.export();
+    let twin = || Session::import(exported.as_bytes()).expect("it was just exported");
+    (twin(), twin())
+}
+
+fn changed(message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    *message.last_mut().expect("it is not empty") ^= 1;
+    message
 }
 
 fn expect(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
+
+/// What somebody would like to change.
+const ORDER: &[u8] = b"pay mallory 100";

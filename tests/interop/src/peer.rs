@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use ntlm::session::{Protection, SessionKeys};
+use ntlm::session::{Protection, Session, SessionKeys};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Client, Credentials, LmCompatibility, ResponseKind, Server};
 use serde_json::Value;
@@ -267,8 +267,8 @@ impl Peer {
         acceptor["spnego"] = true.into();
         self.bridge.begin(acceptor.clone()).expect("it begins");
         let session = spnego_exchange::log_in(&mut self.bridge, &client, &spnego::mech_types());
-        let mut session = session.expect("it believes us");
-        converse(&mut self.bridge, &mut session, self.abilities).expect("they understand");
+        let session = session.expect("it believes us");
+        converse(&mut self.bridge, session, self.abilities).expect("they understand");
 
         self.bridge.begin(acceptor).expect("it begins");
         let refusal = spnego_exchange::log_in(&mut self.bridge, &client, b"another list");
@@ -279,8 +279,34 @@ impl Peer {
         self.bridge.begin(initiator).expect("it begins");
         let server = modes::DEFAULT.server();
         let session = spnego_exchange::let_in(&mut self.bridge, &server, &[Identity::ALICE]);
-        let mut session = session.expect("we believe it");
-        converse(&mut self.bridge, &mut session, self.abilities).expect("they understand");
+        let session = session.expect("we believe it");
+        converse(&mut self.bridge, session, self.abilities).expect("they understand");
+    }
+
+    /// What our client has once it is logged in.
+    ///
+    /// # Panics
+    /// If somebody refuses.
+    #[track_caller]
+    pub fn session_of_our_client(&mut self, mode: &Mode) -> Session {
+        self.bridge.begin((self.acceptor)(mode)).expect("it begins");
+        let client = mode.client(Identity::ALICE.credentials());
+        let logged_in = log_in(&mut self.bridge, &client).expect("it believes us");
+        assert!(has_flags(logged_in.keys.flags(), mode.expected_flags()), "{mode:?}");
+        logged_in.keys.into_session().expect("a session")
+    }
+
+    /// What our server has once its client is let in.
+    ///
+    /// # Panics
+    /// If somebody refuses.
+    #[track_caller]
+    pub fn session_of_its_client(&mut self, mode: &Mode) -> Session {
+        self.bridge.begin((self.initiator)(mode, Identity::ALICE)).expect("it begins");
+        let let_in = let_in(&mut self.bridge, &mode.server(), &[Identity::ALICE]);
+        let keys = let_in.expect("we believe it").accepted.keys;
+        assert!(has_flags(keys.flags(), mode.expected_flags()), "{mode:?}");
+        keys.into_session().expect("a session")
     }
 
     /// Both sides have the same key, if the peer tells its own, and understand each other.
@@ -298,8 +324,8 @@ impl Peer {
         if !self.abilities.protects(is_extended) {
             return Ok(());
         }
-        let mut session = keys.into_session()?;
-        converse(&mut self.bridge, &mut session, self.abilities).map_err(Refusal::Afterwards)
+        let session = keys.into_session()?;
+        converse(&mut self.bridge, session, self.abilities).map_err(Refusal::Afterwards)
     }
 }
 

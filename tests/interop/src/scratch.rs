@@ -27,6 +27,14 @@ impl Directory {
         fs::write(&path, content).expect("a file for the test");
         path
     }
+
+    /// Copies a program, so that users without rights can run it, and says where it is.
+    pub fn copy(&self, program: impl AsRef<Path>) -> PathBuf {
+        let program = program.as_ref();
+        let path = self.0.join(program.file_name().expect("it is a file"));
+        fs::copy(program, &path).expect("a program for the test");
+        path
+    }
 }
 
 impl Default for Directory {

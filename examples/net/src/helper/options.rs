@@ -190,11 +190,7 @@ impl Options {
             groups.collect::<Result<_, _>>().context("--require-membership-of")?;
         let admission = Admission::new(Users::read(&self.users)?, groups);
         for group in admission.deserted_groups() {
-            eprintln!(
-                "ntlm_auth: {} says of nobody: in {:?}",
-                self.users.display(),
-                group.to_string()
-            );
+            eprintln!("ntlm_auth: nobody in {} is in the group {group}", self.users.display());
         }
         Ok(admission)
     }

@@ -12,6 +12,7 @@ use super::admission::Admission;
 use super::line::Line;
 use super::{flags, refuse, session_key};
 use crate::encoding::base64;
+use crate::users::claimed;
 
 /// One login after the other.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl ServerHelper {
             Ok(Claim::User(claim)) => claim,
             // The policy allows no anonymous clients.
             Ok(Claim::Anonymous(_)) => return refuse(Denied::UnknownUser.into(), None),
-            Err(error) => return refuse(error, None),
+            Err(error) => return refuse(error, claimed(authenticate).as_ref()),
         };
         let claimed = claim.claimed_user().clone();
         let Some(user) = self.admission.find(&claimed) else {

@@ -253,6 +253,7 @@ impl Status {
         Some(match self.0 {
             0x0000_0000 => "STATUS_SUCCESS",
             0xc000_000d => "STATUS_INVALID_PARAMETER",
+            0xc000_0016 => "STATUS_MORE_PROCESSING_REQUIRED",
             0xc000_0022 => "STATUS_ACCESS_DENIED",
             0xc000_0034 => "STATUS_OBJECT_NAME_NOT_FOUND",
             0xc000_003a => "STATUS_OBJECT_PATH_NOT_FOUND",
