@@ -106,6 +106,9 @@ fn what_is_missing_is_said_with_its_place() {
     let challenge = vector("nlmp-4.2.4.3-challenge");
     let table = lines(&challenge[..52]);
     assert!(table.contains(&"48..56 Version missing".to_owned()), "{table:#?}");
+    let (negotiate, _) = ntlm::Client::new(ntlm::Credentials::anonymous()).initiate().unwrap();
+    let table = lines(&negotiate[..36]);
+    assert!(table.contains(&"32..40 Version missing".to_owned()), "{table:#?}");
     // A list of pairs without its end, and one with nothing behind it.
     let end = challenge.len();
     let whole = lines(&challenge);

@@ -10,7 +10,7 @@ use ntlm::crypto::{
 };
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy, VerifyUser};
-use ntlm::session::Protection;
+use ntlm::session::{Part, Protection};
 use ntlm::wire::{
     Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NegotiateFlags, NtResponse, Signature,
     Version,
@@ -652,6 +652,148 @@ fn signatures_of_another_making_are_refused() {
     let signature = Signature::try_from(signature).unwrap();
     let refused = session.unseal(&mut message.to_vec(), &signature);
     assert_eq!(refused, Err(Integrity::Checksum.into()));
+}
+
+/// The key stream is what zeros are sealed to; without extended session security, that of both
+/// sides (3.4).
+fn key_stream(quirk: &Value, length: usize) -> Vec<u8> {
+    let mut zeros = vec![0; length];
+    session(quirk, SEAL, Side::Client).seal(&mut zeros).unwrap();
+    zeros
+}
+
+/// `RandomPad`, `Checksum` and `SeqNum` of a signature (2.2.2.9.1), each of which takes its share
+/// of the key stream (3.4.4.1).
+fn decrypted(signature: &Signature, stream: &[u8]) -> [u32; 3] {
+    let content = xor(&signature.as_bytes()[4..], stream);
+    [0, 4, 8].map(|at| u32::from_le_bytes(content[at..at + 4].try_into().unwrap()))
+}
+
+fn xor(bytes: &[u8], stream: &[u8]) -> Vec<u8> {
+    bytes.iter().zip(stream).map(|(a, b)| a ^ b).collect()
+}
+
+/// Without extended session security, pyspnego 0.12.4 signs what is in clear beside a sealed part
+/// too; Windows signs the sealed part alone (3.4.6), and so do we.
+#[test]
+fn parts_in_clear_that_are_signed_beside_a_sealed_one_are_refused() {
+    let quirk = recorded("pyspnego-signs-clear-parts");
+    let keys = log_in(&quirk).unwrap().keys;
+    assert!(!keys.flags().contains(EXTENDED));
+    assert_eq!(*keys.exported_session_key(), array(&quirk, "exported_session_key"));
+    let part = |name| quirk.bytes(name).unwrap();
+    let (header, mut stub, trailer) = (part("header"), part("sealed_stub"), part("trailer"));
+    let signature = Signature::from(array::<16>(&quirk, "signature"));
+    let parts = &mut [Part::Clear(&header), Part::Sealed(&mut stub), Part::Clear(&trailer)];
+    let refused = keys.into_session().unwrap().unseal_parts(parts, &signature);
+    assert_eq!(refused, Err(Integrity::Checksum.into()));
+
+    let stream = key_stream(&quirk, 64);
+    let (of_stub, of_signature) = stream.split_at(stub.len());
+    let stub = xor(&part("sealed_stub"), of_stub);
+    assert_eq!(stub, b"stub data");
+    let checksum = primitives::crc32(&[header, stub, trailer].concat());
+    assert_eq!(decrypted(&signature, of_signature)[1..], [checksum, 0]);
+    assert_eq!(signature.legacy().random_pad, [0; 4]);
+}
+
+/// A PDU of DCE/RPC, as Samba 4.17.12 took or sent it: header, stub data, trailer and signature.
+struct Pdu {
+    header: Vec<u8>,
+    stub: Vec<u8>,
+    trailer: Vec<u8>,
+    signature: Signature,
+}
+
+impl Pdu {
+    fn parse(bytes: &[u8]) -> Self {
+        let (header, rest) = bytes.split_at(24);
+        let (rest, signature) = rest.split_at(rest.len() - 16);
+        let (stub, trailer) = rest.split_at(rest.len() - 8);
+        let signature = Signature::try_from(signature).unwrap();
+        Self { header: header.into(), stub: stub.into(), trailer: trailer.into(), signature }
+    }
+
+    /// What is signed with extended session security.
+    fn signed(&self) -> Vec<u8> {
+        [&self.header[..], &self.stub, &self.trailer].concat()
+    }
+
+    /// The header of a whole PDU of this kind ([C706] 12.6.4.9, 12.6.4.10).
+    fn expected_header(&self, kind: u8, operation: u8) -> Vec<u8> {
+        let length = u16::try_from(self.signed().len() + 16).unwrap().to_le_bytes();
+        let stub_length = u32::try_from(self.stub.len()).unwrap().to_le_bytes();
+        let head = [5, 0, kind, 3, 0x10, 0, 0, 0];
+        let rest = [0, 0, operation, 0];
+        [&head[..], &length, &[16, 0], &3_u32.to_le_bytes(), &stub_length, &rest].concat()
+    }
+}
+
+/// Without extended session security, Samba 4.17.12 signs the stub data of DCE/RPC alone, also
+/// where it is not sealed; with it, header and trailer too.
+#[test]
+fn stub_data_is_signed_alone_without_extended_session_security() {
+    let quirk = recorded("samba-signs-stub-data");
+    let keys = || log_in(&quirk).unwrap().keys;
+    assert_eq!(keys().protection(), Protection::Sign);
+    assert!(!keys().flags().contains(EXTENDED));
+    assert_eq!(*keys().exported_session_key(), array(&quirk, "exported_session_key"));
+    let [call, answer] = ["call", "answer"].map(|name| Pdu::parse(&quirk.bytes(name).unwrap()));
+
+    // We called, and it answered.
+    let session = || session(&quirk, keys().flags(), Side::Client);
+    let mut ours = session();
+    assert_eq!(ours.sign(&call.stub), Ok(call.signature));
+    assert_eq!(ours.verify(&answer.stub, &answer.signature), Ok(()));
+    let checksum = primitives::crc32(&answer.stub);
+    let stream = key_stream(&quirk, 24);
+    assert_eq!(decrypted(&answer.signature, &stream[12..]), [0, checksum, 1]);
+
+    // All of it was there to be signed.
+    let mut ours = session();
+    ours.sign(&call.stub).unwrap();
+    let refused = ours.verify(&answer.signed(), &answer.signature);
+    assert_eq!(refused, Err(Integrity::Checksum.into()));
+    for (pdu, kind, operation, pad_length) in [(&call, 0, 2, 8), (&answer, 2, 0, 0)] {
+        assert_eq!(pdu.header, pdu.expected_header(kind, operation));
+        assert_eq!(pdu.trailer, [10, 5, pad_length, 0, 1, 0, 0, 0]);
+    }
+}
+
+/// Without extended session security, Samba 4.17.12 signs SPNEGO's list of mechanisms as a first
+/// message: its client sends such a `mechListMIC`, and its server waits for one where the
+/// AUTHENTICATE has a MIC. The server's is the second message. After that, its key stream begins
+/// again, while it goes on counting: a session that goes on with both does not understand it.
+#[test]
+fn a_mech_list_mic_without_extended_session_security_is_a_message() {
+    let sends = recorded("samba-sends-mech-list-mic");
+    let mech_types = sends.bytes("mech_types").unwrap();
+    let mic = Signature::from(array::<16>(&sends, "mech_list_mic"));
+    let sign = NegotiateFlags::NEGOTIATE_SIGN;
+    assert_eq!(session(&sends, sign, Side::Server).verify(&mech_types, &mic), Ok(()));
+    let checksum = primitives::crc32(&mech_types);
+    assert_eq!(decrypted(&mic, &key_stream(&sends, 12)), [0, checksum, 0]);
+
+    let takes = recorded("samba-takes-mech-list-mic");
+    let keys = log_in(&takes).unwrap().keys;
+    assert_eq!(*keys.exported_session_key(), array(&takes, "exported_session_key"));
+    assert_eq!(takes.bytes("mech_types").unwrap(), mech_types);
+    let [clients, servers] =
+        ["clients_mic", "servers_mic"].map(|name| Signature::from(array::<16>(&takes, name)));
+    let mut session = session(&takes, keys.flags(), Side::Client);
+    let refused = session.mech_list_mic(&mech_types);
+    assert_eq!(refused, Err(Misuse::NeedsExtendedSessionSecurity.into()));
+    assert_eq!(session.sign(&mech_types), Ok(clients));
+    assert_eq!(session.verify(&mech_types, &servers), Ok(()));
+    let stream = key_stream(&takes, 64);
+    assert_eq!(decrypted(&servers, &stream[12..]), [0, checksum, 1]);
+
+    let sealed = takes.bytes("sealed_hello").unwrap();
+    assert_eq!(unseal(&mut session, &sealed), Err(Integrity::Checksum.into()));
+    assert_eq!(xor(&sealed[16..], &stream), b"hello");
+    let signature = Signature::try_from(&sealed[..16]).unwrap();
+    assert_eq!(decrypted(&signature, &stream[5..]), [0, primitives::crc32(b"hello"), 2]);
+    assert_eq!(signature.legacy().version, 1);
 }
 
 /// GNU libntlm 1.6 and Cyrus SASL 2.1.28 make a UTF-16 code unit (2.2.1.3) of each byte that they

@@ -13,7 +13,7 @@ use ntlm::crypto::{
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
 use ntlm::server::{Claim, Names, Policy, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
-use ntlm::wire::{Authenticate, Message, NegotiateFlags};
+use ntlm::wire::{Authenticate, LmResponse, Message, NegotiateFlags};
 use ntlm::{
     Ascii, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash, Server, Session,
     UserName, client,
@@ -305,6 +305,8 @@ fn what_is_printed_says_what_it_is() {
         format!("{:?}", ntlm::inspect::annotate(&negotiate)),
         format!("Annotated([{} bytes])", negotiate.len())
     );
+    let lmv2 = LmResponse::new(&[7; 24]).as_v2();
+    assert_eq!(format!("{lmv2:?}"), "Some(Lmv2Response)");
     let parts = [Part::Clear(b"header"), Part::Sealed(&mut [7; 20])];
     assert_eq!(format!("{parts:?}"), "[Clear([6 bytes]), Sealed([20 bytes])]");
 
@@ -314,9 +316,10 @@ fn what_is_printed_says_what_it_is() {
 
     let client =
         Client::new(Credentials::password("alice", "secret")).with_protection(Protection::Sign);
-    let (exchange, _) = exchange(&client, &server, &mut Fixed::default()).unwrap();
-    let keys = exchange.client_keys;
-    let mut session = keys.into_session().unwrap();
+    let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+    let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
+    assert!(format!("{claim:?}").contains("Exchange { messages: [[40 bytes], ["), "{claim:?}");
+    let mut session = exchange.client_keys.into_session().unwrap();
     session.sign(b"message").unwrap();
     let shown = format!("{session:?}");
     assert!(shown.contains("mac_key: MacKey") && shown.contains("KeyStream"), "{shown}");

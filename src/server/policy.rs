@@ -182,11 +182,8 @@ impl Policy {
     pub fn strict() -> Self {
         let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
         let five_minutes = Some(Duration::from_secs(5 * 60));
+        // What the default does not allow, this one does not either.
         Self {
-            lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
-            allow_lmv2_alone: false,
-            allow_anonymous: false,
-            allow_guest: false,
             offer,
             require: NegotiateFlags::NEGOTIATE_UNICODE
                 | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
@@ -195,7 +192,6 @@ impl Policy {
             channel_bindings: Binding::Require,
             target_name: Binding::Require,
             require_own_identity: true,
-            require_target_info: true,
             max_time_difference: five_minutes,
             max_challenge_age: five_minutes,
             ..Self::default()
@@ -249,5 +245,6 @@ mod tests {
         let accepted: Vec<_> = kinds.into_iter().filter(|kind| policy.accepts(*kind)).collect();
         assert_eq!(accepted, [ResponseKind::Ntlmv2]);
         assert!(!policy.allow_anonymous && !policy.allow_guest && !policy.allow_lmv2_alone);
+        assert!(policy.require_target_info);
     }
 }

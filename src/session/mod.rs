@@ -45,7 +45,8 @@
 //! Where SIGN alone was negotiated, `wrap` means different things: in Samba the signature and the
 //! message in clear ([`Session::sign`]), but over LDAP it seals, and gss-ntlmssp and pyspnego seal
 //! everywhere. A session for that is made by [`Session::new`] with `NEGOTIATE_SEAL` added to
-//! [`SessionKeys::flags`].
+//! [`SessionKeys::flags`]. Messages of no bytes are protected like others, but gss-ntlmssp refuses
+//! them.
 
 mod cipher;
 mod datagram;
@@ -408,7 +409,12 @@ impl Session {
     /// With extended session security the signature covers all parts. Without it, it covers the
     /// sealed ones, and the clear ones only if none is sealed: Windows reads 3.4.6 so, whose
     /// "NTLMv1" means the session, not the response; a sealed part counts also if it is empty, and
-    /// then nothing is covered. Parts that shall not be signed in either case do not belong here.
+    /// then nothing is covered. pyspnego signs the clear ones in any case: where there are both
+    /// kinds, it and this refuse each other's messages.
+    ///
+    /// Parts that shall not be signed in either case do not belong here: without extended session
+    /// security, those are the header and the trailer of DCE/RPC, of which Samba signs the stub
+    /// data alone, also where that is in clear.
     ///
     /// # Errors
     /// As [`sign`](Self::sign); the parts are unchanged then.
@@ -444,9 +450,13 @@ impl Session {
 
     /// The `mechListMIC` of SPNEGO (RFC 4178): signs the list of mechanisms, before all other
     /// messages. It consumes the first sequence number, but not the key stream, which starts with
-    /// the next message; gss-ntlmssp, Samba and Windows do so, and exchange it with extended
-    /// session security only. (Samba's server waits for one without it too, where the AUTHENTICATE
-    /// has a MIC, and refuses the login.)
+    /// the next message; gss-ntlmssp, Samba and Windows do so with extended session security.
+    ///
+    /// Without it, Samba has one too: its client sends it, and its server waits for it where the
+    /// AUTHENTICATE has a MIC. The client's is what [`sign`](Self::sign) makes of a first message,
+    /// the server's that of the second. For SMB, which needs no session besides, one of a copy of
+    /// the key will do. Other protocols cannot go on: Samba begins the key stream again, but not
+    /// the numbers, and no session here does so.
     ///
     /// # Errors
     /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or

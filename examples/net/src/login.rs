@@ -147,7 +147,8 @@ impl AwaitChallenge {
     }
 }
 
-/// Peers exchange the MIC with extended session security only, and never without a key.
+/// Without extended session security only Samba has a MIC, and goes on after it in a way of its own
+/// (see [`Session::mech_list_mic`]). Without a key there is none.
 fn can_sign_mech_list(keys: &SessionKeys) -> bool {
     keys.protection() != Protection::None
         && keys.flags().contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)

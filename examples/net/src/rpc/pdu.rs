@@ -150,7 +150,7 @@ impl Pdu {
     }
 }
 
-/// The common header (2.2.2.1, [C706] 12.6.3.1) of a message in one fragment.
+/// The common header (2.2.2.1, C706 12.6.3.1) of a message in one fragment.
 pub fn header(
     kind: Kind,
     call_id: u32,
@@ -169,7 +169,7 @@ pub fn header(
     Ok(header)
 }
 
-/// The body of a request, with the stub data ([C706] 12.6.4.9).
+/// The body of a request, with the stub data (C706 12.6.4.9).
 pub fn request_body(context_id: u16, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     body.extend(u32::try_from(stub.len())?.to_le_bytes()); // alloc_hint
