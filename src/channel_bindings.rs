@@ -31,7 +31,7 @@ impl ChannelBindings {
         Self::hash(b"", data)
     }
 
-    /// Bindings that were hashed elsewhere.
+    /// Bindings that were hashed elsewhere. Zeros mean that there are none.
     #[must_use]
     pub const fn from_md5(md5: [u8; 16]) -> Self {
         Self { md5 }
@@ -41,6 +41,11 @@ impl ChannelBindings {
     #[must_use]
     pub const fn md5(&self) -> &[u8; 16] {
         &self.md5
+    }
+
+    /// `None` for zeros, which mean that there are no bindings.
+    pub(crate) fn if_any(self) -> Option<Self> {
+        (self.md5 != [0; 16]).then_some(self)
     }
 
     /// MD5 of the structure of RFC 2744, section 3.11: types and lengths of both addresses, all

@@ -19,6 +19,25 @@ fn alice() -> Client {
     Client::new(Credentials::password("alice", "secret"))
 }
 
+/// Zeros on the wire mean that there are no bindings, so that to give them is to give none.
+#[test]
+fn bindings_of_zeros_are_none() {
+    let zeros = ntlm::ChannelBindings::from_md5([0; 16]);
+    let mut policy = ntlm::client::Policy::default();
+    policy.require_channel_bindings = true;
+    let client = Client::new(Credentials::password("alice", "secret"))
+        .with_policy(policy)
+        .with_channel_bindings(zeros.clone());
+    assert_eq!(client.initiate().unwrap_err(), Misuse::NoChannelBindings.into());
+
+    let mut policy = ntlm::server::Policy::strict();
+    policy.target_name = ntlm::Binding::WhenPresent;
+    let server =
+        Server::new(Names::standalone("FILES")).with_policy(policy).with_channel_bindings(zeros);
+    let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
+    assert_eq!(error, Misuse::NoChannelBindings.into());
+}
+
 #[test]
 fn protection_cannot_be_asked_for_after_the_exchange() {
     let outcome = common::log_in(&alice(), &server(), "secret").unwrap();

@@ -92,7 +92,7 @@ impl Client {
     /// It travels as the [target](Self::with_target) does.
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        self.with(|config| config.bindings = Some(bindings))
+        self.with(|config| config.bindings = bindings.if_any())
     }
 
     /// Tells the name of this machine, which may be empty. There is no default: a library does

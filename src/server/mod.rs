@@ -103,7 +103,7 @@ impl Server {
     /// [`Binding::Require`]: crate::Binding::Require
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        self.with(|config| config.bindings = Some(bindings))
+        self.with(|config| config.bindings = bindings.if_any())
     }
 
     /// Tells by which service principal names clients may ask for this server, such as

@@ -1,5 +1,6 @@
 //! gss-ntlmssp, through MIT Kerberos' GSS-API, and directly for datagrams: both roles.
 
+use ntlm::error::Denied;
 use ntlm::session::{Protection, Signature};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{DatagramSession, Error, LmCompatibility, Os};
@@ -182,6 +183,15 @@ fn its_server_compares_channel_bindings() {
             (result, _) => panic!("{ours:?} {theirs:?} {result:?}"),
         }
     }
+}
+
+/// Outside SPNEGO its client sends no MIC.
+#[test]
+fn its_server_suits_a_strict_client_and_its_client_no_strict_server() {
+    bindings::a_strict_client_logs_in(&mut gss_ntlmssp());
+    let result = bindings::log_in_to_a_strict_server(&mut gss_ntlmssp());
+    let refused = matches!(result, Err(Refusal::Ours(Error::Denied(Denied::MicMissing))));
+    assert!(refused, "{result:?}");
 }
 
 #[test]

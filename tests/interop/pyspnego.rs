@@ -101,6 +101,12 @@ fn its_server_compares_channel_bindings() {
 }
 
 #[test]
+fn it_logs_in_with_strict_policies() {
+    bindings::a_strict_client_logs_in(&mut pyspnego());
+    bindings::log_in_to_a_strict_server(&mut pyspnego()).expect("it does all that is demanded");
+}
+
+#[test]
 fn its_client_sends_channel_bindings() {
     bindings::are_checked_by_us(&mut pyspnego());
 }

@@ -100,6 +100,12 @@ fn its_server_does_not_look_at_channel_bindings() {
 }
 
 #[test]
+fn it_logs_in_with_strict_policies() {
+    bindings::a_strict_client_logs_in(&mut winpr());
+    bindings::log_in_to_a_strict_server(&mut winpr()).expect("it does all that is demanded");
+}
+
+#[test]
 fn its_client_sends_channel_bindings() {
     bindings::are_checked_by_us(&mut winpr());
 }

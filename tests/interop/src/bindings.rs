@@ -1,7 +1,7 @@
 //! Channel bindings: right, wrong and none.
 
 use ntlm::error::Denied;
-use ntlm::{Binding, ChannelBindings, Error};
+use ntlm::{Binding, ChannelBindings, Error, client, server};
 
 use crate::exchange::{self, LoggedIn, Refusal};
 use crate::hex::hex;
@@ -55,6 +55,38 @@ pub fn are_checked_by_us(peer: &mut Peer) {
             (result, _) => panic!("{theirs:?} {binding:?} {result:?}"),
         }
     }
+}
+
+/// A strict client of ours logs in to a peer's acceptor of the same channel, and the two talk.
+///
+/// # Panics
+/// If somebody refuses.
+pub fn a_strict_client_logs_in(peer: &mut Peer) {
+    let mut arguments = (peer.acceptor)(&modes::DEFAULT);
+    arguments["bindings"] = hex(b"this channel").into();
+    peer.bridge.begin(arguments).expect("it begins");
+    let client = modes::DEFAULT.client(Identity::ALICE.credentials());
+    let client =
+        client.with_policy(client::Policy::strict()).with_channel_bindings(of("this channel"));
+    let LoggedIn { keys, .. } = exchange::log_in(&mut peer.bridge, &client).expect("it is right");
+    peer.talk(keys).expect("they understand each other");
+}
+
+/// A peer's client logs in to a strict server of ours on the same channel.
+///
+/// # Errors
+/// Who refused, and why.
+pub fn log_in_to_a_strict_server(peer: &mut Peer) -> Result<(), Refusal> {
+    let mut arguments = (peer.initiator)(&modes::DEFAULT, Identity::ALICE);
+    arguments["bindings"] = hex(b"this channel").into();
+    peer.bridge.begin(arguments)?;
+    let server = modes::server()
+        .with_policy(server::Policy::strict())
+        .with_target_names(["HTTP/files.example.com"])
+        .with_channel_bindings(of("this channel"));
+    let accepted = exchange::let_in(&mut peer.bridge, &server, &[Identity::ALICE])?.accepted;
+    assert!(accepted.mic_checked && accepted.bindings_checked);
+    peer.talk(accepted.keys)
 }
 
 fn of(data: &str) -> ChannelBindings {

@@ -21,7 +21,7 @@ pub fn options(mode: &Mode) -> Vec<&'static str> {
 
 /// Whether Samba waits for more after the last message in SPNEGO: it wants a `mechListMIC` where
 /// the AUTHENTICATE has a MIC, so with NTLMv2, also without extended session security, where there
-/// is none.
+/// ours sends none.
 pub fn lacks_mech_list_mic(mode: &Mode) -> bool {
     mode.is_ntlmv2() && !mode.is_extended()
 }
