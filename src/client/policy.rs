@@ -89,8 +89,9 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// All that a client can demand. It works with Windows since Vista, Samba and others of their
-    /// kind, if the application gives what belongs to it:
+    /// All that a client can demand. Servers that can do it are Windows since Vista (as the
+    /// specification has it), Samba and others of their kind, if the application gives what belongs
+    /// to it:
     ///
     /// ```
     /// use ntlm::session::Protection;
@@ -107,10 +108,12 @@ impl Policy {
     /// What differs from the default:
     /// - There must be a [MIC](Self::require_mic). Servers that do not tell the time, those before
     ///   Windows Vista, are refused with [`Refused::NoMic`], and so are anonymous credentials.
-    /// - UNICODE and EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected,
-    ///   and KEY_EXCH too if something will: with it, what signatures show is encrypted. A server
-    ///   that does not grant them is refused with [`Refused::MissingFlags`].
-    /// - The weaker choices OEM and 56 are not offered at all.
+    /// - EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected, and
+    ///   KEY_EXCH too if something will: with it, what signatures show is encrypted. A server that
+    ///   does not grant them is refused with [`Refused::MissingFlags`], as is, by default too, one
+    ///   that does not grant 128 there.
+    /// - The weaker choices OEM and 56 are not offered at all. A server that does not grant UNICODE
+    ///   leaves none, and is refused with [`Unexpected::CharacterSet`].
     ///
     /// As by default, only NTLMv2 is sent, and the [protection](crate::Client::with_protection)
     /// that is asked for must be granted, with 128 bits. Ask for it wherever the application
@@ -126,6 +129,7 @@ impl Policy {
     /// [`Protection::Seal`]: crate::session::Protection::Seal
     /// [`Refused::NoMic`]: crate::error::Refused::NoMic
     /// [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
+    /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
     #[must_use]
     pub fn strict() -> Self {
         let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);

@@ -122,8 +122,8 @@ impl Default for Policy {
 
 impl Policy {
     /// All that a server can demand, for services inside TLS whose clients are current: Windows
-    /// since Vista with extended protection, and others of that kind. The application gives what
-    /// clients are compared with:
+    /// since Vista with extended protection (as the specification has it), Chromium, Samba, WinPR,
+    /// pyspnego and others of that kind. The application gives what clients are compared with:
     ///
     /// ```
     /// use ntlm::wire::NegotiateFlags;
@@ -139,15 +139,23 @@ impl Policy {
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
     /// ```
     ///
-    /// What differs from the default, and whom it locks out:
-    /// - There must be a [MIC](Self::require_mic) ([`Denied::MicMissing`] otherwise): curl, Firefox
-    ///   and impacket send none.
+    /// What differs from the default, and whom it locks out, as they were recorded
+    /// (`tests/strict.rs` holds what comes of each):
+    /// - UNICODE must be negotiated, and OEM is not granted. Clients that offer OEM alone are
+    ///   refused with their first message ([`Unexpected::CharacterSet`]): curl, axios-ntlm, wget.
+    /// - EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected, and
+    ///   KEY_EXCH too if something will: with it, what signatures show is encrypted. 128 bits are
+    ///   demanded there as by default, and 56 is not granted. Clients that do not ask for all that
+    ///   are refused with their first message ([`Refused::MissingFlags`]): libntlm, Cyrus SASL and
+    ///   cntlm for want of the first, Heimdal of 128.
+    /// - There must be a [MIC](Self::require_mic) ([`Denied::MicMissing`]): Firefox, impacket,
+    ///   httpntlm, Samba's `ntlm_auth` helper, and gss-ntlmssp outside SPNEGO send none.
     /// - There must be the [channel bindings](Self::channel_bindings) of this server
     ///   ([`Denied::ChannelBindings`]): clients without TLS, behind a proxy that ends TLS, or that
     ///   know no bindings.
     /// - The client must have asked for one of this server's [names](Self::target_name)
     ///   ([`Denied::TargetName`]): clients that know the server by an alias or an address that is
-    ///   not among them, and clients that name none.
+    ///   not among them, and clients that name none, such as ntlm-auth.
     /// - The server must have been [given](Self::require_own_identity) both: otherwise no exchange
     ///   begins, with [`Misuse::NoChannelBindings`] or [`Misuse::NoTargetName`].
     /// - The [time](Self::max_time_difference) in the response, and the
@@ -155,10 +163,6 @@ impl Policy {
     ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]): clients that do not repeat the server's
     ///   time, and whose clock goes wrong. An answer takes one round trip, so that an honest one
     ///   is never so late; five minutes is also what Kerberos allows to clocks.
-    /// - UNICODE and EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected,
-    ///   and KEY_EXCH too if something will: with it, what signatures show is encrypted
-    ///   ([`Refused::MissingFlags`]). The weaker choices OEM and 56 are not granted; clients that
-    ///   know nothing else than OEM get [`Unexpected::CharacterSet`].
     ///
     /// As by default, there are no anonymous clients, no guests, and no responses but NTLMv2, which
     /// must repeat what this server said.

@@ -66,10 +66,14 @@ impl Setting {
             all.push(setting(Protection::Sign, Flags::empty()));
             all.push(setting(Protection::Seal, Flags::empty()));
         }
-        if (mode, level) == (Mode::Ntlmv2, Level::Default) {
-            all.push(setting(Protection::Seal, Flags::NEGOTIATE_UNICODE));
-            all.push(setting(Protection::Seal, Flags::NEGOTIATE_KEY_EXCH));
-        }
+        all.extend(can_be_without(mode, level).iter().map(|without| {
+            // By default, where messages are protected there must be extended session security.
+            let protection = match *without {
+                Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY => Protection::None,
+                _ => Protection::Seal,
+            };
+            setting(protection, *without)
+        }));
         all
     }
 
@@ -193,6 +197,25 @@ impl Setting {
             Mode::Ntlmv2 | Mode::Datagram | Mode::WithoutMic => {}
         }
         policy
+    }
+}
+
+/// What a mode can be without under a policy that would negotiate it. The foreign client knows
+/// UNICODE alone, and no key exchange; datagrams must have one.
+const fn can_be_without(mode: Mode, level: Level) -> &'static [Flags] {
+    const UNICODE: Flags = Flags::NEGOTIATE_UNICODE;
+    const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    const KEY_EXCHANGE: Flags = Flags::NEGOTIATE_KEY_EXCH;
+    const BITS_128: Flags = Flags::NEGOTIATE_128;
+    const MORE_THAN_40_BITS: Flags = BITS_128.union(Flags::NEGOTIATE_56);
+    match (mode, level) {
+        (Mode::Ntlmv2, Level::Default) => &[UNICODE, EXTENDED, KEY_EXCHANGE],
+        (Mode::Datagram, Level::Default) => &[UNICODE, EXTENDED],
+        (Mode::WithoutMic, Level::Default) => &[EXTENDED],
+        (Mode::Ntlm2Session, Level::Allowing) => &[UNICODE, KEY_EXCHANGE],
+        (Mode::Ntlm2SessionDatagram, Level::Allowing) => &[UNICODE],
+        (Mode::Ntlmv1, Level::Allowing) => &[UNICODE, KEY_EXCHANGE, BITS_128, MORE_THAN_40_BITS],
+        _ => &[],
     }
 }
 

@@ -12,20 +12,20 @@ pub(crate) const FLAGS: &[Attack] = &[
         .possible_since(notes::PROTECTION),
     Attack::new("clear EXTENDED_SESSIONSECURITY", How::Flags(|| clear(&EXTENDED)))
         .possible_since(notes::STRENGTH),
-    Attack::new("clear 128, or 128 and 56", How::Flags(|| clear(&STRENGTH)))
+    Attack::new("clear 128, 56 or both", How::Flags(|| clear(&STRENGTH)))
         .possible_since(notes::STRENGTH),
     Attack::new("clear KEY_EXCH", How::Flags(|| clear(&KEY_EXCHANGE)))
         .possible_since(notes::STRENGTH),
     Attack::new("clear UNICODE, or put OEM in its place", How::Flags(other_character_set))
         .possible_since(notes::NAMES),
     Attack::new("set LM_KEY, NON_NT_SESSION_KEY, IDENTIFY", How::Flags(|| set(&WEAKENING))),
-    Attack::new("clear or set any other", How::Flags(any_other)),
+    Attack::new("clear or set any other", How::Flags(any_other)).possible_since(notes::STRENGTH),
 ];
 
 const PROTECTION: [Flags; 3] = [Flags::NEGOTIATE_SIGN, Flags::NEGOTIATE_SEAL, Flags::PROTECTION];
 const EXTENDED: [Flags; 1] = [Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY];
-const STRENGTH: [Flags; 2] =
-    [Flags::NEGOTIATE_128, Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56)];
+const STRENGTH: [Flags; 3] =
+    [Flags::NEGOTIATE_128, Flags::NEGOTIATE_56, Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56)];
 const KEY_EXCHANGE: [Flags; 1] = [Flags::NEGOTIATE_KEY_EXCH];
 const WEAKENING: [Flags; 3] =
     [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY, Flags::NEGOTIATE_IDENTIFY];
@@ -48,7 +48,7 @@ fn other_character_set() -> Changes {
 
 /// All that no other row clears or sets.
 fn any_other() -> Changes {
-    let cleared = [&PROTECTION[..], &EXTENDED, &STRENGTH[..1], &KEY_EXCHANGE].concat();
+    let cleared = [&PROTECTION[..], &EXTENDED, &STRENGTH, &KEY_EXCHANGE].concat();
     let cleared = cleared.into_iter().collect::<Flags>() | Flags::NEGOTIATE_UNICODE;
     let set_elsewhere: Flags = [&PROTECTION[..], &WEAKENING].concat().into_iter().collect();
     let all_but = |those: Flags| -> Vec<Flags> {

@@ -41,16 +41,18 @@ pub(crate) fn respond(
     }
 }
 
+/// Repeats the server's list as it came, and adds its own only to what is not there.
 fn without_mic(bytes: &[u8], given: Given) -> Result<(Vec<u8>, Keys), Error> {
     let challenge = Challenge::parse(bytes)?;
     let mut pairs = AvPairsBuf::default();
     for (id, value) in challenge.target_info.into_iter().flatten() {
         pairs.push(id, value)?;
     }
-    if let Some(channel) = given.channel {
+    let is_new = |id| challenge.target_info.into_iter().flatten().all(|(other, _)| other != id);
+    if let Some(channel) = given.channel.filter(|_| is_new(AvId::CHANNEL_BINDINGS)) {
         pairs.push(AvId::CHANNEL_BINDINGS, channel.bindings().md5())?;
     }
-    if let Some(target) = given.target {
+    if let Some(target) = given.target.filter(|_| is_new(AvId::TARGET_NAME)) {
         pairs.push_text(AvId::TARGET_NAME, &target.into())?;
     }
     let token = ntlmv2_without_mic(bytes, "alice", "EXAMPLE", "secret", &pairs, NOW);

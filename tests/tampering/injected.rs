@@ -12,10 +12,11 @@ use crate::exchange::{Channel, Given, Mode, World};
 use crate::messages::{self, Pairs};
 use crate::{foreign, outcome::Stopped};
 
-const NOTHING: Given = Given { target: None, channel: None, servers_channel: None };
+/// A client that knows neither.
+pub(crate) const NOTHING: Given = Given { target: None, channel: None, ..Given::RIGHT };
 
 /// What it tells is not secret: the server's certificate and its name.
-fn inject(mut pairs: Pairs) -> Pairs {
+pub(crate) fn inject(mut pairs: Pairs) -> Pairs {
     let bindings = Channel::OfTheServer.bindings();
     pairs.push((AvId::CHANNEL_BINDINGS, bindings.md5().to_vec()));
     pairs.push((AvId::TARGET_NAME, Text::from(Given::TARGET).to_utf16le()));

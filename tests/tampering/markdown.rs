@@ -157,8 +157,9 @@ const INTRODUCTION: [&str; 7] = [
      compares it with this text.",
     "Both sides have the default policy, or both have `Policy::strict`. Both applications gave \
      what belongs to it, channel bindings and target names, unless the row says otherwise. \
-     Everything is tried without protection, signed and sealed; NTLMv2 also in OEM characters and \
-     without key exchange. A cell tells all that happened:",
+     Everything is tried without protection, signed and sealed; and where the policies let it, \
+     also in OEM characters, without extended session security, without key exchange, and with 56 \
+     and 40 bits. A cell tells all that happened:",
     "- a name: the server refuses, for this reason (`Denied`, `Refused`, `Unexpected` or \
      `Misuse`, or `Wire` for a message that is none). With \"client\" the client does; with \"first message\" \
      both sides are content, and the first protected message is refused.",

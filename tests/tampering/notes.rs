@@ -21,14 +21,20 @@ pub(crate) const PROTECTION: &str = "\
     and `require_mic`.";
 
 pub(crate) const STRENGTH: &str = "\
-    Without a MIC both sides can be talked down to the weakest that their policies let pass. \
-    What helps: the flags in `require` and `require_when_protected` of either side, and \
-    `require_mic`.";
+    Without a MIC both sides can be talked down to the weakest that their policies let pass, or \
+    up to the strongest. What helps: the flags in `require` and `require_when_protected` of \
+    either side, and `require_mic`.";
 
 pub(crate) const UNTRUSTED: &str = "\
     A client that repeats the `MsvAvFlags` of the CHALLENGE can be made to say that it does not \
     trust the target name that it sends, which then counts as none. Our client does not repeat \
     them. What helps: `require_mic`.";
+
+pub(crate) const REPEATED: &str = "\
+    A client that sends no MIC and repeats the server's `TargetInfo` as it came, such as curl, \
+    also repeats the server's own channel bindings and target name, if whoever relays it put \
+    them there: neither is secret. To require both then proves nothing. Our client says its own, \
+    and its MIC shows the change. What helps: `require_mic`.";
 
 pub(crate) const REPLAY: &str = "\
     Anonymous clients prove nothing, so that there is nothing that could not be sent again. What \

@@ -108,7 +108,7 @@ impl Keys {
             return Flags::empty();
         }
         let bits = if self.flags.contains(Flags::NEGOTIATE_128) {
-            Flags::NEGOTIATE_128
+            Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56
         } else {
             self.flags & Flags::NEGOTIATE_56
         };
@@ -139,6 +139,11 @@ impl End {
         }
     }
 
+    /// Whether the server believes that the client means it and no other.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.bindings_checked || self.target_name.is_some()
+    }
+
     /// What this end is, other than the honest one.
     pub(crate) fn compared_with(&self, honest: &Self) -> Outcome {
         let mut different = self.differences(honest);
@@ -166,7 +171,12 @@ impl End {
             |end: &Self| [&end.client, &end.server].map(|keys| keys.flags & Flags::PROTECTION);
         let strength = |end: &Self| [&end.client, &end.server].map(Keys::strength);
         let (theirs, ours) = (protection(self), protection(honest));
-        let is_less = theirs.iter().zip(ours).any(|(theirs, ours)| !theirs.contains(ours));
+        let lacks = |theirs: [Flags; 2], ours: [Flags; 2]| {
+            theirs.iter().zip(ours).any(|(theirs, ours)| !theirs.contains(ours))
+        };
+        let is_less = lacks(theirs, ours);
+        let (their_strength, our_strength) = (strength(self), strength(honest));
+        let is_weaker = lacks(their_strength, our_strength);
         let differences = [
             ("other user", !is_same_user),
             ("other case", is_same_user && self.user != honest.user),
@@ -177,7 +187,8 @@ impl End {
             ("no target name", self.target_name != honest.target_name),
             ("less protection", is_less),
             ("more protection", !is_less && theirs != ours),
-            ("weaker keys", theirs == ours && strength(self) != strength(honest)),
+            ("weaker keys", theirs == ours && is_weaker),
+            ("stronger keys", theirs == ours && !is_weaker && their_strength != our_strength),
         ];
         differences.into_iter().filter(|(_, is_there)| *is_there).map(|(what, _)| what).collect()
     }

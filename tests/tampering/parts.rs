@@ -3,7 +3,8 @@
 use ntlm::wire::{Authenticate, AvId, LmResponse, NegotiateFlags as Flags, NtResponse};
 
 use crate::attack::{Attack, Honest, How};
-use crate::exchange::Channel;
+use crate::exchange::{Channel, World};
+use crate::injected::{NOTHING, inject};
 use crate::messages::{self, Pairs};
 use crate::notes;
 use crate::outcome::Outcome;
@@ -18,7 +19,11 @@ pub(crate) const PARTS: &[Attack] = &[
         "`MsvAvChannelBindings`, `MsvAvTargetName` of the response",
         How::Other(bindings_and_target),
     ),
-    Attack::new("both of them, put into the CHALLENGE", How::Other(in_the_challenge)),
+    Attack::new(
+        "both, put into the CHALLENGE: wrong ones, or the server's own for a client given none",
+        How::Other(in_the_challenge),
+    )
+    .possible_since(notes::REPEATED),
     Attack::new("`MsvAvTimestamp` or all `TargetInfo` of the CHALLENGE", How::Other(target_info)),
     Attack::new("`TargetInfo`, by that of another server", How::Other(other_target_info)),
     Attack::new("a response, or one by the other (CVE-2019-1338)", How::Other(responses)),
@@ -88,11 +93,28 @@ fn bindings_and_target(honest: &Honest) -> Vec<Outcome> {
     )
 }
 
+/// Wrong ones, and the server's own for a client that was given none.
 fn in_the_challenge(honest: &Honest) -> Vec<Outcome> {
     let bindings = Channel::Another.bindings();
     let bindings = with(AvId::CHANNEL_BINDINGS, bindings.md5());
     let name = with(AvId::TARGET_NAME, b"e\0v\0i\0l\0");
-    challenged(honest, &[&bindings, &name])
+    let mut outcomes = challenged(honest, &[&bindings, &name]);
+    outcomes.push(relayed_with_the_servers_own(honest));
+    outcomes
+}
+
+/// That it is let in is another row; here it also counts as one that meant this server.
+fn relayed_with_the_servers_own(honest: &Honest) -> Outcome {
+    let world = World { given: NOTHING, ..World::HONEST };
+    let result = honest.setting.run(world, &|number, message| {
+        if number == 2 {
+            messages::change_target_info(message, inject);
+        }
+    });
+    match result {
+        Ok(end) if !end.is_bound() => Outcome::NoEffect,
+        result => Outcome::of_acceptance(result, "relayed, and all checks passed"),
+    }
 }
 
 fn target_info(honest: &Honest) -> Vec<Outcome> {
