@@ -62,13 +62,12 @@ enum State {
     Initial,
     /// The NEGOTIATE was sent.
     AwaitChallenge(AwaitChallenge, Scheme),
-    /// The AUTHENTICATE was sent.
-    AwaitVerdict(SessionKeys),
+    /// The AUTHENTICATE was sent. The keys are there until they are taken, and stay where they are
+    /// when the server believes it.
+    Answered { keys: Option<SessionKeys>, is_believed: bool },
     /// The server did not believe it. It is not asked again with the same password, or it might
     /// lock the account.
     Rejected,
-    /// The server believed it; the keys until they are taken.
-    Authenticated(Option<SessionKeys>),
 }
 
 /// What a client does after a response.
@@ -179,7 +178,7 @@ impl ClientConnection {
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
-        let is_under_way = matches!(self.state, State::AwaitChallenge(..) | State::AwaitVerdict(_));
+        let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || self.awaits_verdict();
         if version == Version::Http2 && is_under_way {
             self.state = State::Initial;
             return Err(Error::NeedsHttp11);
@@ -191,7 +190,7 @@ impl ClientConnection {
         if let Some((handshake, scheme)) = self.take_handshake() {
             return self.on_challenge(handshake, scheme, &response, environment);
         }
-        if matches!(self.state, State::AwaitVerdict(_) | State::Rejected) {
+        if self.awaits_verdict() || matches!(self.state, State::Rejected) {
             self.state = State::Rejected;
             return Ok(Next::Rejected);
         }
@@ -204,13 +203,17 @@ impl ClientConnection {
     /// user's. A connection on which that is so must not be lent to another user.
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
-        matches!(self.state, State::Authenticated(_))
+        matches!(self.state, State::Answered { is_believed: true, .. })
+    }
+
+    const fn awaits_verdict(&self) -> bool {
+        matches!(self.state, State::Answered { is_believed: false, .. })
     }
 
     /// What the client shares with the server that believed it, once: WinRM seals its messages
     /// with it. `None` before [`Next::Authenticated`] and after the first call.
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
-        let State::Authenticated(keys) = &mut self.state else { return None };
+        let State::Answered { keys, is_believed: true } = &mut self.state else { return None };
         let copy = keys.as_ref().map(SessionKeys::copy);
         *keys = None;
         copy
@@ -234,13 +237,17 @@ impl ClientConnection {
         }
         // A proxy that asks did not pass our token on, so that the server must be asked anew.
         let is_passed_on = status != Asker::Proxy.status();
-        self.state = match &self.state {
-            State::AwaitVerdict(keys) if is_passed_on => State::Authenticated(Some(keys.copy())),
-            State::Authenticated(_) => return Next::Authenticated,
-            State::Rejected => return Next::Answered,
-            State::Initial | State::AwaitChallenge(..) | State::AwaitVerdict(_) => State::Initial,
-        };
-        if self.is_authenticated() { Next::Authenticated } else { Next::Answered }
+        match &mut self.state {
+            State::Answered { is_believed, .. } if *is_believed || is_passed_on => {
+                *is_believed = true;
+                Next::Authenticated
+            }
+            State::Rejected => Next::Answered,
+            _ => {
+                self.state = State::Initial;
+                Next::Answered
+            }
+        }
     }
 
     fn on_offer<V: AsRef<[u8]>>(
@@ -276,7 +283,7 @@ impl ClientConnection {
         if !response.persists {
             return Err(Error::ConnectionCloses);
         }
-        self.state = State::AwaitVerdict(answer.keys);
+        self.state = State::Answered { keys: Some(answer.keys), is_believed: false };
         Ok(Next::Send(self.header(scheme, &answer.token, Body::Send)))
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ntlm_interop::instructions;
 
 /// About the longest that the default policies allow, and half of it.
-const LENGTHS: [usize; 2] = [30_000, 60_000];
+const LENGTHS: [usize; 2] = [32_000, 64_000];
 
 /// Honest messages, which are accepted.
 const HONEST: [&str; 8] = [

@@ -58,7 +58,7 @@ struct Watch {
     /// The blocks in use that were allocated under watch.
     blocks: RefCell<Vec<Block>>,
     /// What blocks held that were freed.
-    found: RefCell<Vec<LeftBehind>>,
+    found: RefCell<Vec<Run>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Memory {
             memory: File::open("/proc/self/mem").expect("the kernel shows it"),
             fragments: fragments.into_iter().collect(),
             blocks: RefCell::new(Vec::with_capacity(4096)),
-            found: RefCell::new(Vec::with_capacity(256)),
+            found: RefCell::new(Vec::with_capacity(RUNS)),
         }));
         WATCH.set(Some(watch));
         Self(watch)
@@ -94,33 +94,38 @@ impl Memory {
     /// Whether a block in use holds some of this secret.
     pub(crate) fn holds(&self, secret: &str) -> bool {
         let blocks = self.0.blocks.borrow();
-        blocks.iter().any(|block| self.0.count(*block, secret) > 0)
+        let mut is_there = false;
+        for block in blocks.iter() {
+            self.0.search(*block, |name, _| is_there |= name == secret);
+        }
+        is_there
     }
 
-    /// How many fragments of a secret are where this is.
-    pub(crate) fn count_in<T>(&self, object: &T, secret: &str) -> usize {
-        self.0.count(Block { start: place_of(object), len: size_of::<T>() }, secret)
+    /// The secrets that are where this is.
+    pub(crate) fn runs_in<T>(&self, object: &T) -> Vec<Run> {
+        let mut runs = Vec::with_capacity(RUNS);
+        let start = core::ptr::from_ref(object).addr();
+        self.0.add_runs(Block { start, len: size_of::<T>() }, &mut runs);
+        runs
     }
 
     /// What was in blocks that were freed, since it was asked last.
-    pub(crate) fn left_behind(&self) -> Vec<LeftBehind> {
-        self.0.found.replace(Vec::with_capacity(256))
+    pub(crate) fn left_behind(&self) -> Vec<Run> {
+        self.0.found.replace(Vec::with_capacity(RUNS))
     }
 }
 
-/// Some of a secret in a block that was freed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LeftBehind {
+/// Fragments of a secret, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
     pub(crate) secret: &'static str,
     pub(crate) fragments: usize,
-    /// Where the block began.
-    pub(crate) place: usize,
+    /// Where it begins.
+    pub(crate) start: usize,
 }
 
-/// Where something is.
-pub(crate) fn place_of<T>(object: &T) -> usize {
-    core::ptr::from_ref(object).addr()
-}
+/// As many are kept.
+const RUNS: usize = 256;
 
 impl Drop for Memory {
     fn drop(&mut self) {
@@ -144,26 +149,27 @@ impl Watch {
             }
         }
         if let Ok(mut found) = self.found.try_borrow_mut() {
-            let start = found.len();
-            self.search(block, |secret| {
-                let this = &mut found[start..];
-                if let Some(known) = this.iter_mut().find(|other| other.secret == secret) {
-                    known.fragments += 1;
-                } else if found.len() < found.capacity() {
-                    found.push(LeftBehind { secret, fragments: 1, place: block.start });
-                }
-            });
+            self.add_runs(block, &mut found);
         }
     }
 
-    fn count(&self, block: Block, secret: &str) -> usize {
-        let mut count = 0;
-        self.search(block, |name| count += usize::from(name == secret));
-        count
+    /// The vector does not grow: whoever frees memory must not allocate.
+    fn add_runs(&self, block: Block, runs: &mut Vec<Run>) {
+        let first = runs.len();
+        self.search(block, |secret, place| {
+            let continues =
+                |run: &&mut Run| run.secret == secret && run.start + run.fragments == place;
+            if let Some(run) = runs.iter_mut().skip(first).find(continues) {
+                run.fragments += 1;
+            } else if runs.len() < runs.capacity() {
+                runs.push(Run { secret, fragments: 1, start: place });
+            }
+        });
     }
 
-    /// Reads a block piece by piece, and calls `found` for each fragment in it.
-    fn search(&self, block: Block, mut found: impl FnMut(&'static str)) {
+    /// Reads a block piece by piece, and calls `found` for each fragment in it, with
+    /// its place.
+    fn search(&self, block: Block, mut found: impl FnMut(&'static str, usize)) {
         let mut piece = [0; 1024];
         let mut at = 0;
         while at + FRAGMENT_LEN <= block.len {
@@ -171,15 +177,15 @@ impl Watch {
             let bytes = &mut piece[..len];
             let address = u64::try_from(block.start + at).unwrap_or_default();
             if self.memory.read_exact_at(bytes, address).is_err() {
-                found("a block that cannot be read");
+                found("a block that cannot be read", block.start);
                 return;
             }
-            for window in bytes.windows(FRAGMENT_LEN) {
+            for (place, window) in (block.start + at..).zip(bytes.windows(FRAGMENT_LEN)) {
                 let fragment = masked(window);
                 let start = self.fragments.partition_point(|(other, _)| *other < fragment);
                 let rest = self.fragments.get(start..).unwrap_or_default();
                 for (_, name) in rest.iter().take_while(|(other, _)| *other == fragment) {
-                    found(name);
+                    found(name, place);
                 }
             }
             // A fragment may lie across two pieces.
