@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH};
+use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
 use crate::policy::LmCompatibility;
 use crate::text::{Ascii, CodePage, Text};
 use crate::wire::{NegotiateFlags, Version};
@@ -132,12 +132,10 @@ impl Policy {
     /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
     #[must_use]
     pub fn strict() -> Self {
-        let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
         Self {
-            offer,
-            require: NegotiateFlags::NEGOTIATE_UNICODE
-                | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
-            require_when_protected: offer,
+            offer: STRICT_OFFER,
+            require: STRICT_ALWAYS,
+            require_when_protected: STRICT_OFFER,
             require_mic: true,
             require_target: true,
             require_channel_bindings: true,

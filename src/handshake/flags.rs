@@ -25,6 +25,16 @@ pub(crate) const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
 pub(crate) const DEFAULT_STRENGTH: Flags =
     Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
 
+/// What strict policies offer: of two that do the same, only the stronger.
+pub(crate) const STRICT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
+    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+    .union(Flags::NEGOTIATE_128)
+    .union(Flags::NEGOTIATE_KEY_EXCH);
+
+/// What strict policies demand of it even where nothing is protected.
+pub(crate) const STRICT_ALWAYS: Flags =
+    Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+
 /// How strong the keys are: it means nothing without SIGN or SEAL (2.2.2.5, U and W).
 const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH};
+use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
 use crate::policy::{Binding, LmCompatibility, ResponseKind};
 use crate::text::{Ascii, CodePage};
 use crate::wire::{NegotiateFlags, Version};
@@ -184,14 +184,12 @@ impl Policy {
     /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
     #[must_use]
     pub fn strict() -> Self {
-        let offer = DEFAULT_OFFER - (NegotiateFlags::NEGOTIATE_OEM | NegotiateFlags::NEGOTIATE_56);
         let five_minutes = Some(Duration::from_secs(5 * 60));
         // What the default does not allow, this one does not either.
         Self {
-            offer,
-            require: NegotiateFlags::NEGOTIATE_UNICODE
-                | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
-            require_when_protected: offer,
+            offer: STRICT_OFFER,
+            require: STRICT_ALWAYS,
+            require_when_protected: STRICT_OFFER,
             require_mic: true,
             channel_bindings: Binding::Require,
             target_name: Binding::Require,

@@ -28,6 +28,23 @@ pub fn log_in(
     exchange::log_in(&mut peer.bridge, &client)
 }
 
+/// A peer's acceptor lets our client in, or refuses it with these words.
+///
+/// # Panics
+/// If it does otherwise.
+pub fn are_compared_by_it(
+    peer: &mut Peer,
+    ours: Option<&str>,
+    theirs: Option<&str>,
+    refusal: Option<&str>,
+) {
+    match (log_in(peer, ours, theirs), refusal) {
+        (Ok(_), None) => {}
+        (Err(Refusal::Theirs(why)), Some(refusal)) if why.contains(refusal) => {}
+        (result, _) => panic!("{ours:?} {theirs:?} {result:?}"),
+    }
+}
+
 /// A peer's client, bound so or not, logs in to our server in each policy.
 ///
 /// # Panics
