@@ -21,6 +21,7 @@ fn modes() -> Vec<Mode> {
         let mut policy = client::Policy::default();
         policy.lm_compatibility = level;
         policy.require_when_protected = NegotiateFlags::empty();
+        policy.allow_constant_key_exchange_key = true;
         let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
             .with_policy(policy)
             .with_protection(protection)
@@ -29,6 +30,7 @@ fn modes() -> Vec<Mode> {
         let mut policy = Policy::default();
         policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.require_when_protected = NegotiateFlags::empty();
+        policy.allow_constant_key_exchange_key = true;
         let names = Names::member("FILES", "EXAMPLE").with_dns_computer("files.example.com");
         Mode { name, client, server: Server::new(names).with_policy(policy) }
     };

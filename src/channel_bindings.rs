@@ -43,9 +43,12 @@ impl ChannelBindings {
         &self.md5
     }
 
-    /// `None` for zeros, which mean that there are no bindings.
-    pub(crate) fn if_any(self) -> Option<Self> {
-        (self.md5 != [0; 16]).then_some(self)
+    /// No bindings.
+    pub(crate) const NONE: Self = Self { md5: [0; 16] };
+
+    /// Whether these are zeros, which mean that there are no bindings.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::NONE
     }
 
     /// MD5 of the structure of RFC 2744, section 3.11: types and lengths of both addresses, all

@@ -98,15 +98,21 @@ impl fmt::Display for UserName {
 #[derive(Clone)]
 pub struct Credentials {
     user: UserName,
-    secret: Secret,
+    kind: Kind,
+    /// UTF-16, well formed or not. Empty unless the kind is a password.
+    password: Zeroizing<Vec<u16>>,
+    /// Zeros unless the kind is a hash.
+    nt_hash: NtHash,
 }
 
-#[derive(Clone)]
-enum Secret {
-    /// UTF-16, well formed or not.
-    Password(Zeroizing<Vec<u16>>),
-    NtHash(NtHash),
-    None,
+/// Which of the secrets there is. They are fields and not variants: a variant has unused bytes while
+/// another is larger, and those would carry whatever was on the stack before, such as a copy of the
+/// hash, to wherever this is moved.
+#[derive(Clone, Copy)]
+enum Kind {
+    Password,
+    NtHash,
+    Anonymous,
 }
 
 impl Credentials {
@@ -140,20 +146,25 @@ impl Credentials {
         if units.is_empty() && user.user.is_empty() {
             return Self::anonymous();
         }
-        Self { user, secret: Secret::Password(Zeroizing::new(units)) }
+        Self { user, kind: Kind::Password, password: Zeroizing::new(units), ..Self::anonymous() }
     }
 
     /// A user with the NT hash of a password. There is no LM hash then, so that an LM response is
     /// replaced by the NTLM response.
     #[must_use]
     pub fn nt_hash(user: impl Into<UserName>, hash: NtHash) -> Self {
-        Self { user: user.into(), secret: Secret::NtHash(hash) }
+        Self { user: user.into(), kind: Kind::NtHash, nt_hash: hash, ..Self::anonymous() }
     }
 
     /// Nobody: no name, no proof, and no session security.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { user: UserName::default(), secret: Secret::None }
+        Self {
+            user: UserName::default(),
+            kind: Kind::Anonymous,
+            password: Zeroizing::default(),
+            nt_hash: NtHash::from([0; 16]),
+        }
     }
 
     /// Who it is.
@@ -164,26 +175,28 @@ impl Credentials {
 
     /// What proves it, `None` if nothing does.
     pub(crate) fn to_nt_hash(&self) -> Option<NtHash> {
-        match &self.secret {
-            Secret::Password(password) => Some(NtHash::of_utf16(password.iter().copied())),
-            Secret::NtHash(hash) => Some(hash.clone()),
-            Secret::None => None,
+        match self.kind {
+            Kind::Password => Some(NtHash::of_utf16(self.password.iter().copied())),
+            Kind::NtHash => Some(self.nt_hash.clone()),
+            Kind::Anonymous => None,
         }
     }
 
     /// The LM hash, if the password is known and has one.
     pub(crate) fn to_lm_hash(&self, code_page: &dyn CodePage) -> Option<LmHash> {
-        let Secret::Password(password) = &self.secret else { return None };
-        LmHash::of_utf16(password.iter().copied(), code_page)
+        match self.kind {
+            Kind::Password => LmHash::of_utf16(self.password.iter().copied(), code_page),
+            Kind::NtHash | Kind::Anonymous => None,
+        }
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secret = match self.secret {
-            Secret::Password(_) => "password",
-            Secret::NtHash(_) => "NT hash",
-            Secret::None => "anonymous",
+        let secret = match self.kind {
+            Kind::Password => "password",
+            Kind::NtHash => "NT hash",
+            Kind::Anonymous => "anonymous",
         };
         f.debug_struct("Credentials").field("user", &self.user).field("secret", &secret).finish()
     }

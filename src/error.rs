@@ -65,6 +65,10 @@ pub enum Unexpected {
     /// The flags choose no character set, or one that was not offered ([MS-NLMP] 2.2.2.5, A, B).
     #[error("the flags choose no character set that was offered")]
     CharacterSet,
+    /// The message contains the header of another message. No honest message does; a man in the
+    /// middle could move the border between two messages that way, and the MIC would not show it.
+    #[error("the message contains the header of another message")]
+    SecondHeader,
     /// Names and NT response share bytes, which no client's do: to hash the same bytes again and
     /// again costs more than to send them.
     #[error("fields of the message share bytes")]
@@ -104,13 +108,22 @@ pub enum Refused {
     /// The policy does not allow this kind of response, or none that can carry what it requires.
     #[error("the kind of response is not allowed")]
     ResponseKind,
+    /// Messages are to be protected, and the key exchange key of this kind of response does not
+    /// depend on the challenge, so that all sessions of the user would start from the same key
+    /// (`Policy::allow_constant_key_exchange_key`).
+    #[error("all sessions of this user would start from the same key")]
+    ConstantKeyExchangeKey,
+    /// The policy requires channel bindings or a target name, and the response carries neither: the
+    /// challenge has no `TargetInfo`, or the client does not send NTLMv2.
+    #[error("the response carries neither channel bindings nor a target name")]
+    NoTargetInfo,
     /// The policy allows no anonymous clients.
     #[error("anonymous clients are not allowed")]
     Anonymous,
     /// The policy allows no guests.
     #[error("guests are not allowed")]
     Guest,
-    /// The session key is to come from the LM hash, which is not at hand.
+    /// Client: the session key is made from the LM hash, and the credentials have none.
     #[error("the session key needs an LM hash")]
     NoLmHash,
     /// A name of ours cannot be written in the character set that the peer chose, or is too long.
@@ -140,6 +153,8 @@ pub enum Denied {
     LookupFailed,
     /// The domain controller did not vouch for the client.
     DomainController,
+    /// The session key is made from the LM hash, and the verifying call was given none.
+    NoLmHash,
     /// The domain controller allows no NTLM for this account (`STATUS_NTLM_BLOCKED`).
     NtlmBlocked,
     /// The MIC does not match the messages: one of them was changed on the way.
@@ -204,13 +219,13 @@ pub enum Misuse {
     /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
     #[error("the server has no NetBIOS name")]
     NoServerName,
-    /// The policy demands channel bindings, and the application gave this side none to send, or to
+    /// The policy requires channel bindings, and the application gave this side none to send, or to
     /// compare with.
-    #[error("the policy demands channel bindings, and this side was given none")]
+    #[error("the policy requires channel bindings, and this side was given none")]
     NoChannelBindings,
-    /// The policy demands a target name, and the application gave this side none to send, or to
+    /// The policy requires a target name, and the application gave this side none to send, or to
     /// compare with.
-    #[error("the policy demands a target name, and this side was given none")]
+    #[error("the policy requires a target name, and this side was given none")]
     NoTargetName,
 }
 

@@ -113,14 +113,6 @@ impl<'a> Decoder<'a> {
     }
 
     /// A byte that is 0 or 1.
-    pub(crate) fn flag(&mut self) -> Result<bool, ImportError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(ImportError::Damaged),
-        }
-    }
-
     pub(crate) fn u32(&mut self) -> Result<u32, ImportError> {
         self.array().map(u32::from_le_bytes)
     }

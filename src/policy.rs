@@ -86,17 +86,17 @@ pub enum ResponseKind {
     Ntlmv2,
 }
 
-/// How strict the server is about what a client may leave out.
+/// How strictly a server checks what a client may leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between the three")]
-pub enum Binding {
-    /// It is not looked at.
-    Ignore,
+pub enum Enforcement {
+    /// The server does not check it.
+    Off,
     /// It must be right if the client sends it.
     #[default]
-    WhenPresent,
+    IfPresent,
     /// The client must send it, and it must be right.
-    Require,
+    Required,
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ fn with_level(level: LmCompatibility) -> Policy {
     let mut policy = Policy::default();
     policy.lm_compatibility = level;
     policy.require_when_protected = Flags::empty();
+    policy.allow_constant_key_exchange_key = true;
     policy
 }
 
@@ -97,11 +98,14 @@ fn the_negotiate_asks_for_what_the_application_wants() {
         assert!(!flags.intersects(Flags::from_bits_retain(0x1d24_4508)), "{flags}");
         assert!(!flags.intersects(Flags::NEGOTIATE_LM_KEY | Flags::NEGOTIATE_DATAGRAM), "{flags}");
     }
-    let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56 | Flags::NEGOTIATE_KEY_EXCH;
-    assert!(!none.intersects(Flags::PROTECTION | strength));
+    let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56;
+    assert!(!none.intersects(Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH));
     assert_eq!(sign & Flags::PROTECTION, Flags::NEGOTIATE_SIGN);
     assert_eq!(seal & Flags::PROTECTION, Flags::PROTECTION);
-    assert!(sign.contains(strength) && seal.contains(strength));
+    for flags in [none, sign, seal] {
+        assert!(flags.contains(strength), "{flags}");
+    }
+    assert!((sign & seal).contains(Flags::NEGOTIATE_KEY_EXCH));
 }
 
 #[test]

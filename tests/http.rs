@@ -388,11 +388,17 @@ fn a_server_that_asks_for_each_request_is_answered_each_time() {
 
 #[test]
 fn a_server_without_a_challenge_is_not_asked_again() {
-    for value in ["NTLM", "Negotiate TlRMTVNTUAACAAAA", "Basic realm=\"x\""] {
+    let after_negotiate = |values: &[&str]| {
         let mut client = client(PASSWORD);
         let _ = client.start(Scheme::Ntlm).unwrap();
-        let response = (401, vec![("WWW-Authenticate", value.into())]);
-        assert_eq!(next(&mut client, response), Err(Error::NoChallenge), "{value}");
+        let headers = values.iter().map(|value| ("WWW-Authenticate", (*value).into())).collect();
+        next(&mut client, (401, headers))
+    };
+    assert_eq!(after_negotiate(&["NTLM"]), Err(Error::NoChallenge));
+    assert_eq!(after_negotiate(&["Basic realm=\"x\"", "NTLM"]), Err(Error::NoChallenge));
+    for values in [&[][..], &["Basic realm=\"x\""], &["Negotiate"], &["Negotiate TlRMTVNTUAACAAAA"]]
+    {
+        assert_eq!(after_negotiate(values), Ok(Next::NotOffered), "{values:?}");
     }
     let mut client = client(PASSWORD);
     let _ = client.start(Scheme::Ntlm).unwrap();

@@ -152,7 +152,7 @@ fn no_byte_is_left_out() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let token = transcript.bytes(name).unwrap();
             let mut shown = vec![false; token.len()];
-            for line in lines(&token) {
+            for line in lines(&token).iter().filter(|line| !line.ends_with(" missing")) {
                 let range = line.split(' ').next().unwrap().split_once("..");
                 let Some((start, end)) = range else { continue };
                 shown[start.parse().unwrap()..end.parse().unwrap()].fill(true);

@@ -18,7 +18,7 @@ const MODULES: [(&str, &str); 18] = [
     ("policy", ""),
     ("channel_bindings", "crypto"),
     ("credentials", "text crypto"),
-    ("handshake", "secret error wire crypto session"),
+    ("handshake", "secret error wire crypto session policy"),
     ("client", SIDES),
     ("server", SIDES),
     ("certificate", "channel_bindings"),

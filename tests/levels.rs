@@ -65,6 +65,7 @@ fn client_of(level: u8) -> Client {
     let mut policy = client::Policy::default();
     policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
     policy.require_when_protected = NegotiateFlags::empty();
+    policy.allow_constant_key_exchange_key = true;
     Client::new(Credentials::password("EXAMPLE\\alice", "Passw0rd"))
         .with_policy(policy)
         .with_protection(Protection::Seal)
@@ -74,6 +75,7 @@ fn server_of(level: u8, extended: bool) -> Server {
     let mut policy = server::Policy::default();
     policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
     policy.require_when_protected = NegotiateFlags::empty();
+    policy.allow_constant_key_exchange_key = true;
     policy.offer.set(EXTENDED, extended);
     Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
 }

@@ -31,7 +31,7 @@ fn bindings_of_zeros_are_none() {
     assert_eq!(client.initiate().unwrap_err(), Misuse::NoChannelBindings.into());
 
     let mut policy = ntlm::server::Policy::strict();
-    policy.target_name = ntlm::Binding::WhenPresent;
+    policy.target_name = ntlm::Enforcement::IfPresent;
     let server =
         Server::new(Names::standalone("FILES")).with_policy(policy).with_channel_bindings(zeros);
     let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
@@ -71,7 +71,7 @@ fn setters_change_one_clone_and_not_the_other() {
     let second = first.clone().with_target("HTTP/second");
     let target = |client: &Client| {
         let outcome = common::log_in(client, &server(), "secret").unwrap();
-        outcome.accepted.target_name.unwrap().to_string()
+        outcome.accepted.spn().unwrap().to_string()
     };
     assert_eq!(target(&first), "HTTP/first");
     assert_eq!(target(&second), "HTTP/second");

@@ -41,7 +41,7 @@ fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Denied> {
         _ => return Err(Denied::WrongPassword),
     };
     let [a, b, c, d, e, f, g, h, ..] = *lm_hash.expose();
-    Ok(Validation::new(user_session_key).with_lm_session_key([a, b, c, d, e, f, g, h]))
+    Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
 }
 
 fn ask(claim: VerifyUser) -> Result<Accepted, Error> {
@@ -57,6 +57,7 @@ fn client_of(level: u8, offer: Flags) -> Client {
     policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
     policy.offer |= offer;
     policy.require_when_protected = Flags::empty();
+    policy.allow_constant_key_exchange_key = true;
     Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
         .with_policy(policy)
         .with_protection(Protection::Seal)
@@ -70,6 +71,7 @@ fn permissive(offer: Flags) -> Policy {
     let mut policy = Policy::default();
     policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     policy.require_when_protected = Flags::empty();
+    policy.allow_constant_key_exchange_key = true;
     policy.offer |= offer;
     policy
 }
@@ -145,6 +147,7 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
         (LmCompatibility::SendLmAndNtlm, true, true, Some(ResponseKind::Lmv2)),
         (LmCompatibility::SendLmAndNtlm, false, false, None),
         (LmCompatibility::RefuseLmAndNtlm, true, true, None),
+        (LmCompatibility::RefuseLmAndNtlm, true, false, None),
     ] {
         let mut policy = permissive(Flags::empty());
         (policy.lm_compatibility, policy.allow_lmv2_alone) = (level, lmv2_alone);
@@ -162,7 +165,7 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
             assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
             assert_eq!(logon.challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
         });
-        let accepted = claim.with_validation(&Validation::new([9; 16]));
+        let accepted = claim.with_validation(&Validation::new([9; 16], 0));
         match kind {
             Some(kind) => assert_eq!(accepted.unwrap().response, Some(kind)),
             None => {
@@ -211,7 +214,7 @@ fn all_else_is_checked_although_the_domain_controller_vouches() {
 
     // A key that is not this exchange's: the MIC shows it.
     let (_, claim) = claim(&client, &server);
-    let error = claim.with_validation(&Validation::new([7; 16])).unwrap_err();
+    let error = claim.with_validation(&Validation::new([7; 16], 0)).unwrap_err();
     assert_eq!(error, Denied::Mic.into());
 }
 

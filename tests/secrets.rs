@@ -120,11 +120,13 @@ fn one_exchange(level: LmCompatibility) {
     let mut policy = client::Policy::default();
     policy.lm_compatibility = level;
     policy.require_when_protected = Default::default();
+    policy.allow_constant_key_exchange_key = true;
     let client =
         Client::new(credentials.clone()).with_policy(policy).with_protection(Protection::Seal);
     let mut policy = Policy::default();
     policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     policy.require_when_protected = Default::default();
+    policy.allow_constant_key_exchange_key = true;
     let server = Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy);
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = client.initiate().unwrap();
@@ -175,7 +177,7 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("Response", &response);
     secrets.absent_from("SessionKeys", &response.keys);
     secrets.absent_from("AwaitAuthenticate", &handshake);
-    secrets.absent_from("Validation", &Validation::new(exported));
+    secrets.absent_from("Validation", &Validation::new(exported, 0));
     let claim = handshake.read(&response.token, environment).unwrap();
     secrets.absent_from("Claim", &claim);
     let Claim::User(claim) = claim else { panic!("{claim:?}") };

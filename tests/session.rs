@@ -200,19 +200,41 @@ fn parts_are_signed_together_and_sealed_one_by_one() {
     assert_eq!((&stub, &more), (b"stub data", b"more"));
 }
 
-/// DCE/RPC signs only the stub data without extended session security.
+/// DCE/RPC without extended session security passes header and trailer so.
 #[test]
-fn without_extended_session_security_only_sealed_parts_are_signed() {
-    let (mut whole, mut parts) = (pair(SEAL).0, pair(SEAL).0);
-    let (mut alone, mut stub) = (*b"stub data", *b"stub data");
-    let signature = whole.seal(&mut alone).unwrap();
-    let with_header = parts.seal_parts(&mut [Part::Clear(b"header"), Part::Sealed(&mut stub)]);
-    assert_eq!(with_header, Ok(signature));
-    // Where nothing is sealed, a signature over nothing would protect nothing.
-    let (mut whole, mut parts) = (pair(SEAL).0, pair(SEAL).0);
-    let signature = parts.seal_parts(&mut [Part::Clear(b"in "), Part::Clear(b"clear")]);
-    assert_eq!(signature, whole.sign(b"in clear"));
-    assert_ne!(signature, pair(SEAL).0.sign(b""));
+fn unsigned_parts_are_neither_signed_nor_sealed() {
+    for flags in FORMS {
+        let ((mut alone, _), (mut parts, mut server)) = (pair(flags), pair(flags));
+        let (mut body, mut stub) = (*b"stub data", *b"stub data");
+        let (made, with_header);
+        if flags.contains(SEAL) {
+            made = alone.seal(&mut body).unwrap();
+            let parts_of = &mut [Part::Unsigned(b"header"), Part::Sealed(&mut stub)];
+            with_header = parts.seal_parts(parts_of).unwrap();
+        } else {
+            made = alone.sign(&body).unwrap();
+            let parts_of = &mut [Part::Unsigned(b"header"), Part::Clear(&stub)];
+            with_header = parts.seal_parts(parts_of).unwrap();
+        }
+        assert_eq!((made, body), (with_header, stub), "{flags}");
+        // Whatever the header is on the other side.
+        let part = if flags.contains(SEAL) { Part::Sealed(&mut stub) } else { Part::Clear(&body) };
+        server.unseal_parts(&mut [Part::Unsigned(b"Header"), part], &made).unwrap();
+    }
+}
+
+/// [MS-NLMP] 3.4.6: the checksum covers clear parts too, with and without extended session security.
+#[test]
+fn changed_clear_part_is_rejected_in_every_form() {
+    for flags in FORMS {
+        let (mut client, mut server) = pair(flags);
+        let mut stub = *b"stub data";
+        let part = if flags.contains(SEAL) { Part::Sealed(&mut stub) } else { Part::Clear(b"x") };
+        let signature = client.seal_parts(&mut [Part::Clear(b"header"), part]).unwrap();
+        let part = if flags.contains(SEAL) { Part::Sealed(&mut stub) } else { Part::Clear(b"x") };
+        let result = server.unseal_parts(&mut [Part::Clear(b"Header"), part], &signature);
+        assert_eq!(result, Err(Integrity::Checksum.into()), "{flags}");
+    }
 }
 
 #[test]

@@ -19,7 +19,8 @@ use ntlm::server::{Accepted, Names, Policy};
 use ntlm::session::{Part, Protection};
 use ntlm::wire::{Authenticate, Challenge, Negotiate, NegotiateFlags, NtResponse, Signature};
 use ntlm::{
-    Binding, ChannelBindings, DatagramSession, Error, FileTime, LmCompatibility, Server, Session,
+    ChannelBindings, DatagramSession, Enforcement, Error, FileTime, LmCompatibility, Server,
+    Session,
 };
 use serde_json::Value;
 
@@ -27,8 +28,7 @@ type Outcome<T> = Result<T, String>;
 
 #[test]
 fn every_transcript_replays_as_it_was() {
-    let ours = replay_folder(&common::data("transcripts"));
-    let mut total = ours;
+    let mut total = replay_folder(&common::data("transcripts"));
     if let Some(folder) = std::env::var_os("NTLM_TRANSCRIPTS") {
         let more = replay_folder(Path::new(&folder));
         total.transcripts += more.transcripts;
@@ -38,7 +38,6 @@ fn every_transcript_replays_as_it_was() {
     let Total { transcripts, messages, failed } = total;
     common::report(&format!("{transcripts} transcripts, {messages} messages, {failed} failed"));
     assert_eq!(failed, 0);
-    assert_eq!((ours.transcripts, ours.messages), (294, 930));
 }
 
 /// What the runner must not take for a transcript that replays.
@@ -170,16 +169,17 @@ fn server(transcript: &Value) -> Outcome<Server> {
     policy.allow_lmv2_alone = true;
     policy.allow_anonymous = true;
     policy.require_when_protected = NegotiateFlags::empty();
+    policy.allow_constant_key_exchange_key = true;
     policy.require_target_info = false;
-    policy.target_name = Binding::Ignore;
-    policy.channel_bindings = Binding::Ignore;
+    policy.target_name = Enforcement::Off;
+    policy.channel_bindings = Enforcement::Off;
     let clients = bytes(transcript, "channel_bindings_app_data")?;
     let servers = bytes(transcript, "server_channel_bindings_app_data")?;
     let names = Names::standalone("REPLAY");
     let Some(data) = servers.or(clients) else {
         return Ok(Server::new(names).with_policy(policy));
     };
-    policy.channel_bindings = Binding::Require;
+    policy.channel_bindings = Enforcement::Required;
     let bindings = ChannelBindings::application_data(&data);
     Ok(Server::new(names).with_policy(policy).with_channel_bindings(bindings))
 }

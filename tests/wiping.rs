@@ -100,6 +100,7 @@ impl Mode {
         policy.lm_compatibility = self.level;
         policy.offer = (policy.offer | self.with) - self.without;
         policy.require_when_protected = Flags::empty();
+        policy.allow_constant_key_exchange_key = true;
         policy.code_page = &CODE_PAGE;
         Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
             .with_policy(policy)
@@ -112,6 +113,7 @@ impl Mode {
         policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.offer |= self.with;
         policy.require_when_protected = Flags::empty();
+        policy.allow_constant_key_exchange_key = true;
         Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
     }
 
@@ -418,7 +420,7 @@ fn keys_leave_nothing() {
         KEYS,
         || {
             let lm_key = *lm_hash().expose().first_chunk().unwrap();
-            Validation::new(*base_keys().0.expose()).with_lm_session_key(lm_key)
+            Validation::new(*base_keys().0.expose(), 0).with_lm_session_key(lm_key)
         },
     );
 }
@@ -492,7 +494,7 @@ fn other_ways_to_be_accepted_leave_nothing() {
         claim().with_response_key(&response_key()).unwrap()
     });
     assert_wiped(&memory, "by a domain controller", &["exported session key"], || {
-        claim().with_validation(&Validation::new(*base_key.expose())).unwrap()
+        claim().with_validation(&Validation::new(*base_key.expose(), 0)).unwrap()
     });
 }
 

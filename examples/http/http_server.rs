@@ -28,7 +28,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Denied;
 use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
-use ntlm::{Binding, ChannelBindings, LmCompatibility, NtHash, Os, Server, UserName};
+use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server, UserName};
 use ntlm_http_examples::connection::version;
 use ntlm_http_examples::users::{self, Users};
 use ntlm_http_examples::{files, tls};
@@ -130,9 +130,9 @@ fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
     let names = Names::member("WEB", "EXAMPLE").with_dns_computer("localhost");
     let Some(bindings) = bindings else { return Server::new(names).with_policy(policy) };
     policy.channel_bindings = match arguments.channel_bindings {
-        Bindings::Ignore => Binding::Ignore,
-        Bindings::WhenPresent => Binding::WhenPresent,
-        Bindings::Require => Binding::Require,
+        Bindings::Ignore => Enforcement::Off,
+        Bindings::WhenPresent => Enforcement::IfPresent,
+        Bindings::Require => Enforcement::Required,
     };
     Server::new(names).with_policy(policy).with_channel_bindings(bindings)
 }
@@ -338,7 +338,7 @@ fn log_login(peer: SocketAddr, accepted: &Accepted) {
         text.map_or("none".into(), |text| format!("{:?}", text.to_string()))
     };
     let user = accepted.user.as_ref().map(|user| user as &dyn Display);
-    let target = accepted.target_name.as_ref().map(|target| target as &dyn Display);
+    let target = accepted.spn().map(|target| target as &dyn Display);
     println!(
         "login user={} from={peer} response={} mic={} bindings={} target={} workstation={:?} flags={}",
         quoted(user),

@@ -220,10 +220,10 @@ impl Level {
 }
 
 impl Covers {
-    fn parts<'a>(self, header: &'a [u8], stub: Part<'a>, trailer: &'a [u8]) -> Vec<Part<'a>> {
+    const fn parts<'a>(self, header: &'a [u8], stub: Part<'a>, trailer: &'a [u8]) -> [Part<'a>; 3] {
         match self {
-            Self::All => vec![Part::Clear(header), stub, Part::Clear(trailer)],
-            Self::Stub => vec![stub],
+            Self::All => [Part::Clear(header), stub, Part::Clear(trailer)],
+            Self::Stub => [Part::Unsigned(header), stub, Part::Unsigned(trailer)],
         }
     }
 }

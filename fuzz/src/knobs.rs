@@ -8,7 +8,7 @@ use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{
-    Binding, ChannelBindings, Client, CodePage, Credentials, EnvironmentError, LmCompatibility,
+    Enforcement, ChannelBindings, Client, CodePage, Credentials, EnvironmentError, LmCompatibility,
     NtHash, Server, client, server,
 };
 
@@ -183,7 +183,7 @@ impl ServerKnobs {
     }
 
     pub fn policy(&self) -> server::Policy {
-        let strictness = [Binding::WhenPresent, Binding::Ignore, Binding::Require];
+        let strictness = [Enforcement::IfPresent, Enforcement::Off, Enforcement::Required];
         let mut policy = server::Policy::default();
         policy.lm_compatibility = level(policy.lm_compatibility, self.level);
         policy.allow_lmv2_alone = self.allow_lmv2_alone;

@@ -37,9 +37,11 @@ struct Config {
     credentials: Credentials,
     policy: Policy,
     protection: Protection,
-    target: Option<Text>,
+    /// Empty if there is none: see [`Accepted`](crate::server::Accepted) for why it is no `Option`.
+    target: Text,
     target_is_untrusted: bool,
-    bindings: Option<ChannelBindings>,
+    /// Zeros if there are none.
+    bindings: ChannelBindings,
     workstation: Text,
 }
 
@@ -51,9 +53,9 @@ impl Client {
             credentials,
             policy: Policy::default(),
             protection: Protection::None,
-            target: None,
+            target: Text::default(),
             target_is_untrusted: false,
-            bindings: None,
+            bindings: ChannelBindings::NONE,
             workstation: Text::default(),
         };
         Self { config: Arc::new(config) }
@@ -74,7 +76,7 @@ impl Client {
     #[must_use]
     pub fn with_target(self, service_principal_name: impl Into<Text>) -> Self {
         self.with(|config| {
-            config.target = Some(service_principal_name.into());
+            config.target = service_principal_name.into();
             config.target_is_untrusted = false;
         })
     }
@@ -92,7 +94,7 @@ impl Client {
     /// It travels as the [target](Self::with_target) does.
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        self.with(|config| config.bindings = bindings.if_any())
+        self.with(|config| config.bindings = bindings)
     }
 
     /// Tells the name of this machine, which may be empty. There is no default: a library does
@@ -149,10 +151,10 @@ impl Client {
 impl Config {
     /// Fails where the exchange must not begin.
     fn check(&self) -> Result<(), Error> {
-        if self.policy.blocks(self.target.as_ref()) {
+        if self.policy.blocks(&self.target) {
             return Err(Refused::Blocked.into());
         }
-        if self.policy.require_target && self.target.as_ref().is_none_or(Text::is_empty) {
+        if self.policy.require_target && self.target.is_empty() {
             return Err(Misuse::NoTargetName.into());
         }
         if self.policy.require_channel_bindings && self.bindings.is_none() {

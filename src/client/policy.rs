@@ -15,11 +15,11 @@ use crate::wire::{NegotiateFlags, Version};
 /// use ntlm::wire::NegotiateFlags;
 /// use ntlm::{Client, Credentials, LmCompatibility, client};
 ///
-/// // For a filer from 2001.
+/// // For a filer from 2001 that does not support NTLMv2, 128 bits or KEY_EXCH.
 /// let mut policy = client::Policy::default();
 /// policy.lm_compatibility = LmCompatibility::SendNtlm;
 /// policy.offer -= NegotiateFlags::NEGOTIATE_KEY_EXCH;
-/// policy.require_when_protected = NegotiateFlags::empty();
+/// policy.require_when_protected = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 /// let client = Client::new(Credentials::password("alice", "secret")).with_policy(policy);
 /// ```
 #[derive(Clone, Debug)]
@@ -30,14 +30,14 @@ pub struct Policy {
     /// Which optional flags are offered: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
     /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
     /// IDENTIFY and NON_NT_SESSION_KEY. Whatever is not offered is not used, even if the server
-    /// says so. 128, 56 and KEY_EXCH are offered only where messages are to be protected.
+    /// says so. KEY_EXCH is offered only where messages are to be protected.
     pub offer: NegotiateFlags,
     /// Flags without which there is no exchange, besides SIGN and SEAL where they were
     /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold.
     /// Others are ignored here. Default: none.
     ///
     /// 128, 56 and KEY_EXCH belong in [`require_when_protected`](Self::require_when_protected):
-    /// they are never negotiated where nothing is protected (2.2.2.5, U and W).
+    /// without SIGN or SEAL they have no effect, and not every server grants them then.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
@@ -48,14 +48,34 @@ pub struct Policy {
     /// Without it, whoever stands in between can take the server's `TargetInfo` away, and with it
     /// the channel bindings and the target name that the response would carry.
     pub require_mic: bool,
-    /// Whether the application must name a [target](crate::Client::with_target): otherwise the
-    /// exchange does not begin ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)).
-    /// Default: no.
+    /// Whether the response must carry a [target name](crate::Client::with_target). If the
+    /// application gave none, the handshake does not begin
+    /// ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)). If the CHALLENGE has no
+    /// `TargetInfo`, or the response is not NTLMv2, the client does not answer
+    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)). Default: no.
     pub require_target: bool,
-    /// Whether the application must give [bindings](crate::Client::with_channel_bindings):
-    /// otherwise the exchange does not begin
-    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)). Default: no.
+    /// Whether the response must carry [channel bindings](crate::Client::with_channel_bindings). If
+    /// the application gave none, the handshake does not begin
+    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)). If the CHALLENGE
+    /// has no `TargetInfo`, or the response is not NTLMv2, the client does not answer
+    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)). Default: no.
     pub require_channel_bindings: bool,
+    /// Whether messages may be protected although the CHALLENGE lacks the server's NetBIOS names.
+    /// The specification ends the handshake then (3.1.5.1.2); some network storage devices and home
+    /// routers send no names. Default: no
+    /// ([`Unexpected::NetbiosNames`](crate::error::Unexpected::NetbiosNames)).
+    pub allow_missing_netbios_names: bool,
+    /// Whether anonymous credentials may be used to sign and seal messages, although everyone knows
+    /// the key: it is sent encrypted under a key of 16 zeros. That protects nothing; see
+    /// [`SessionKeys::is_known_to_everyone`](crate::SessionKeys::is_known_to_everyone). Default: no
+    /// ([`Misuse::NoSessionSecurity`](crate::error::Misuse::NoSessionSecurity)).
+    pub allow_insecure_anonymous_keys: bool,
+    /// Whether messages may be signed or sealed where the key exchange key does not depend on the
+    /// challenge: with NTLMv1 where the server does not grant EXTENDED_SESSIONSECURITY. All
+    /// sessions of a user then start from one key: without KEY_EXCH they share one RC4 key stream,
+    /// and with it one known key reveals all others. Default: no
+    /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
+    pub allow_constant_key_exchange_key: bool,
     /// The version to tell, `None` to tell none. Default: that of Windows Server 2022.
     pub version: Option<Version>,
     /// The OEM code page, for servers without UNICODE, and for LM hashes. Default: ASCII.
@@ -65,7 +85,8 @@ pub struct Policy {
     /// Whether NTLM is blocked (`ClientBlocked`). Default: no.
     pub blocked: bool,
     /// The servers that are exempt from `blocked` (`ClientBlockExceptions`): each the whole target
-    /// of [`with_target`](crate::Client::with_target), or the host in it, in any case.
+    /// of [`with_target`](crate::Client::with_target), or the host in it without port, in any case.
+    /// An IPv6 address may stand in brackets, and must where a port follows it.
     pub block_exceptions: Vec<String>,
 }
 
@@ -79,6 +100,9 @@ impl Default for Policy {
             require_mic: false,
             require_target: false,
             require_channel_bindings: false,
+            allow_missing_netbios_names: false,
+            allow_insecure_anonymous_keys: false,
+            allow_constant_key_exchange_key: false,
             version: Some(Version::new(10, 0, 20_348)),
             code_page: &Ascii,
             max_message_len: 65_536,
@@ -154,26 +178,27 @@ impl Policy {
 
     /// Whether NTLM to this target is blocked (3.1.1.1). The specification leaves open what name
     /// the exceptions hold; both readings count.
-    pub(super) fn blocks(&self, target: Option<&Text>) -> bool {
+    pub(super) fn blocks(&self, target: &Text) -> bool {
         let is_exempt = |exception: &String| {
-            let Some(target) = target else { return false };
-            let exception = Text::from(exception.as_str());
-            exception.eq_ignore_case(target)
-                || host_of(target).is_some_and(|host| exception.eq_ignore_case(&host))
+            let address = exception.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let host = Text::from(address.unwrap_or(exception));
+            Text::from(exception.as_str()).eq_ignore_case(target)
+                || host_of(target).is_some_and(|target| host.eq_ignore_case(&target))
         };
-        self.blocked && !self.block_exceptions.iter().any(is_exempt)
+        self.blocked && (target.is_empty() || !self.block_exceptions.iter().any(is_exempt))
     }
 }
 
-/// The host in a service principal name, as in `HTTP/host:port` or `ldap/host/domain`.
+/// The host in a service principal name, as in `HTTP/host:port`, `HTTP/[fe80::1]:port` or
+/// `ldap/host/domain`.
 fn host_of(target: &Text) -> Option<Text> {
-    let mut host = target.as_str()?.split('/').nth(1)?;
-    if let Some((name, port)) = host.rsplit_once(':') {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) {
-            host = name;
-        }
-    }
-    Some(Text::from(host))
+    let host = target.as_str()?.split('/').nth(1)?;
+    // An IPv6 address has colons of its own, so a port can follow it only in brackets.
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) => (address, rest.strip_prefix(':').unwrap_or(rest)),
+        None => host.split_once(':').filter(|(_, port)| !port.contains(':')).unwrap_or((host, "")),
+    };
+    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| Text::from(name))
 }
 
 #[cfg(test)]
@@ -195,15 +220,34 @@ mod tests {
         let mut policy = Policy { blocked: true, ..Policy::default() };
         policy.block_exceptions =
             ["Files.example.com".into(), "ldap/DC1/example.com".into()].into();
-        let blocks = |target: &str| policy.blocks(Some(&target.into()));
+        let blocks = |target: &str| policy.blocks(&target.into());
         assert!(!blocks("cifs/files.EXAMPLE.com"));
         assert!(!blocks("HTTP/files.example.com:8080"));
         assert!(!blocks("LDAP/dc1/example.com"));
         assert!(blocks("ldap/dc1/other.com"));
+        assert!(blocks("HTTP/files.example.com:80x"));
         assert!(blocks("cifs/files.example.com.evil.com"));
         assert!(blocks("files"));
-        assert!(policy.blocks(None));
+        assert!(blocks(""));
         policy.blocked = false;
-        assert!(!policy.blocks(None));
+        assert!(!policy.blocks(&Text::default()));
+    }
+    #[test]
+    fn exception_for_an_ipv6_address_exempts_no_longer_address() {
+        let mut policy = Policy { blocked: true, ..Policy::default() };
+        for exception in ["fe80::1", "[fe80::1]"] {
+            policy.block_exceptions = [exception.into()].into();
+            for (target, is_blocked) in [
+                ("HTTP/fe80::1", false),
+                ("HTTP/[fe80::1]", false),
+                ("HTTP/[FE80::1]:8080", false),
+                ("HTTP/fe80::1:2", true),
+                ("HTTP/[fe80::1:2]", true),
+                ("HTTP/[fe80::1]x", true),
+                ("HTTP/[fe80::1", true),
+            ] {
+                assert_eq!(policy.blocks(&target.into()), is_blocked, "{exception} {target}");
+            }
+        }
     }
 }

@@ -11,9 +11,12 @@ use crate::crypto::{
 };
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
-use crate::handshake::flags::{Mode, demand, of_protection, settle_client};
-use crate::handshake::transcript::Transcript;
-use crate::session::{Protection, SessionKeys};
+use crate::handshake::flags::{
+    Mode, demand, has_constant_key_exchange_key, in_use, of_protection, settle_client,
+};
+use crate::handshake::transcript::{Transcript, check_challenge_has_no_authenticate};
+use crate::policy::ResponseKind;
+use crate::session::{Protection, Secrecy, SessionKeys};
 use crate::text::{Text, TextError};
 use crate::wire::{
     Authenticate, AvFlags, AvId, AvPairs, Challenge, EOL, LmResponse, NegotiateFlags, NtResponse,
@@ -30,12 +33,19 @@ pub(super) fn respond(
     if challenge.len() > config.policy.max_message_len {
         return Err(Refused::TooLong.into());
     }
-    let message = Challenge::parse(challenge)?;
-    let flags = settle(config, mode, message.flags)?;
+    check_challenge_has_no_authenticate(challenge)?;
+    let message = Challenge::parse_for_client(challenge)?;
+    let mut flags = settle(config, mode, message.flags)?;
+    flags.set(NegotiateFlags::NEGOTIATE_TARGET_INFO, message.target_info.is_some());
     let nonces = Nonces::draw(environment)?;
     let mut proof = prove(config, mode, flags, &message, &nonces, environment)?;
     if config.policy.require_mic && !proof.announces_mic {
         return Err(Refused::NoMic.into());
+    }
+    // What is required must arrive at the server, so a response that cannot carry it is not sent.
+    let needs_target_info = config.policy.require_target || config.policy.require_channel_bindings;
+    if needs_target_info && !proof.carries_target_info {
+        return Err(Refused::NoTargetInfo.into());
     }
     let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, nonces);
     let encrypted_key = encrypted_key.as_ref().map_or(&[][..], |key| key);
@@ -47,11 +57,12 @@ pub(super) fn respond(
             place.copy_from_slice(&mic);
         }
     }
-    let keys = if proof.is_anonymous {
-        SessionKeys::without_secret(flags, key, Side::Client)
-    } else {
-        SessionKeys::new(flags, key, Side::Client)
+    let secrecy = match (proof.is_anonymous, config.policy.allow_insecure_anonymous_keys) {
+        (false, _) => Secrecy::Secret,
+        (true, true) => Secrecy::KnownToEveryone,
+        (true, false) => Secrecy::Unusable,
     };
+    let keys = SessionKeys::new(in_use(flags), key, Side::Client, secrecy);
     Ok(Response { token, keys })
 }
 
@@ -76,6 +87,8 @@ struct Proof {
     key_exchange_key: KeyExchangeKey,
     /// Whether `MsvAvFlags` in the NT response announces a MIC.
     announces_mic: bool,
+    /// Whether the NT response has a list that carries channel bindings and the target name.
+    carries_target_info: bool,
     is_anonymous: bool,
 }
 
@@ -110,15 +123,18 @@ fn prove(
     }
     let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
     let has = |id| message.target_info.and_then(|pairs| pairs.get(id)).is_some();
-    if config.protection != Protection::None && !names.into_iter().all(has) {
+    let needs_names =
+        config.protection != Protection::None && !config.policy.allow_missing_netbios_names;
+    if needs_names && !names.into_iter().all(has) {
         return Err(Unexpected::NetbiosNames.into());
     }
     ntlmv2(config, mode, message, &nt_hash, nonces, environment)
 }
 
-/// Nothing is proven and no key is shared, so nothing can be protected (3.3.1, 3.4).
+/// Nothing is proven and no secret is shared, so nothing can be protected (3.3.1, 3.4). Windows
+/// seals all the same, with a key that everyone knows; a policy can allow that.
 fn anonymous(config: &Config) -> Result<Proof, Error> {
-    if config.protection != Protection::None {
+    if config.protection != Protection::None && !config.policy.allow_insecure_anonymous_keys {
         return Err(Misuse::NoSessionSecurity.into());
     }
     Ok(Proof {
@@ -126,6 +142,7 @@ fn anonymous(config: &Config) -> Result<Proof, Error> {
         nt_response: Vec::new(),
         key_exchange_key: KeyExchangeKey::from([0; 16]),
         announces_mic: false,
+        carries_target_info: false,
         is_anonymous: true,
     })
 }
@@ -138,6 +155,12 @@ fn ntlmv1(
     nt_hash: &NtHash,
     nonces: &Nonces,
 ) -> Result<Proof, Error> {
+    if flags.intersects(NegotiateFlags::PROTECTION)
+        && has_constant_key_exchange_key(flags, ResponseKind::Ntlmv1)
+        && !config.policy.allow_constant_key_exchange_key
+    {
+        return Err(Refused::ConstantKeyExchangeKey.into());
+    }
     let lm_hash = config.credentials.to_lm_hash(config.policy.code_page);
     let server_challenge = &message.server_challenge;
     let (nt_response, lm_response);
@@ -166,6 +189,7 @@ fn ntlmv1(
         nt_response: nt_response.to_vec(),
         key_exchange_key,
         announces_mic: false,
+        carries_target_info: false,
         is_anonymous: false,
     })
 }
@@ -208,6 +232,7 @@ fn ntlmv2(
         nt_response,
         key_exchange_key: session_base_key.ntlmv2_key_exchange_key(),
         announces_mic: timestamp.is_some(),
+        carries_target_info: message.target_info.is_some(),
         is_anonymous: false,
     })
 }
@@ -218,7 +243,7 @@ impl Config {
     fn max_payload_len(&self, from_server: Option<AvPairs<'_>>) -> usize {
         let user = self.credentials.user();
         let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
-        let target = self.target.as_ref().map_or(0, Text::max_utf16le_len);
+        let target = self.target.max_utf16le_len();
         let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
         // Proof and fixed part 44, MsvAvFlags 8, bindings 20, target name 4, MsvAvEOL 4, Z(4).
         84 + pairs + target + names.iter().sum::<usize>()
@@ -258,14 +283,11 @@ fn append_target_info(
     // Without bindings the text wants 16 zeros. Windows takes them for a client that knows of
     // bindings and lacks them, and IIS set to "Accept" refuses it; a client that says nothing is
     // let in. gss-ntlmssp and pyspnego came to the same.
-    if let Some(bindings) = &config.bindings {
-        append_pair(out, AvId::CHANNEL_BINDINGS, bindings.md5())?;
+    if !config.bindings.is_none() {
+        append_pair(out, AvId::CHANNEL_BINDINGS, config.bindings.md5())?;
     }
-    match &config.target {
-        None => append_pair(out, AvId::TARGET_NAME, &[])?,
-        Some(target) => append_text_pair(out, AvId::TARGET_NAME, target)
-            .map_err(|_| Refused::OurName(TextError::TooLong))?,
-    }
+    append_text_pair(out, AvId::TARGET_NAME, &config.target)
+        .map_err(|_| Refused::OurName(TextError::TooLong))?;
     out.extend_from_slice(&EOL);
     Ok(())
 }

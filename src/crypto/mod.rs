@@ -69,7 +69,8 @@ key! {
 }
 
 key! {
-    /// `ExportedSessionKey`: what both sides share in the end; SMB and CredSSP ask for just this.
+    /// `ExportedSessionKey`: the key that both sides share in the end. SMB signs and encrypts with
+    /// it.
     ExportedSessionKey
 }
 

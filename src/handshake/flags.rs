@@ -1,6 +1,7 @@
 //! Asking, answering and settling flags ([MS-NLMP] 2.2.2.5, 3.1.5.1, 3.2.5.1).
 
 use crate::error::{Refused, Unexpected};
+use crate::policy::ResponseKind;
 use crate::session::Protection;
 use crate::wire::NegotiateFlags as Flags;
 
@@ -35,12 +36,17 @@ pub(crate) const STRICT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
 pub(crate) const STRICT_ALWAYS: Flags =
     Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
 
-/// How strong the keys are: it means nothing without SIGN or SEAL (2.2.2.5, U and W).
+/// How strong the keys are. Without SIGN or SEAL it has no effect (2.2.2.5, U and W), but peers
+/// send it all the same, and ldap3 gives up if a server does not grant it.
 const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
 /// What all messages of ours say (3.1.5.1.1, 3.2.5.1.1).
 const ALWAYS: Flags =
     Flags::REQUEST_TARGET.union(Flags::NEGOTIATE_NTLM).union(Flags::NEGOTIATE_ALWAYS_SIGN);
+
+/// What an AUTHENTICATE can say of what was negotiated.
+const NEGOTIABLE: Flags =
+    OPTIONAL.union(Flags::PROTECTION).union(ALWAYS).union(Flags::NEGOTIATE_DATAGRAM);
 
 const CHARACTER_SETS: Flags = Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_OEM);
 
@@ -82,9 +88,9 @@ pub(crate) const fn of_protection(protection: Protection) -> Flags {
 pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
     let mut flags = ALWAYS | (offer & OPTIONAL) | of_protection(protection);
     if protection == Protection::None {
-        // A key that nobody uses need not be exchanged: peers disagree on what is sent then
+        // No key needs to be exchanged if none is used, and peers disagree on what to send then
         // (gss-ntlmssp and Samba a key, pyspnego a byte).
-        flags -= STRENGTH | Flags::NEGOTIATE_KEY_EXCH;
+        flags -= Flags::NEGOTIATE_KEY_EXCH;
     }
     flags | mode.flags()
 }
@@ -110,24 +116,42 @@ pub(crate) fn settle_client(
 ) -> Result<Flags, Unexpected> {
     let flags = narrow(asked & challenge)?;
     mode.check(flags)?;
-    Ok(flags | (challenge & Flags::NEGOTIATE_TARGET_INFO))
+    Ok(flags)
 }
 
 /// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
 /// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the
-/// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56; but the character set is the
-/// CHALLENGE's (wget).
+/// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56.
 pub(crate) fn settle_server(
     challenge: Flags,
     authenticate: Option<Flags>,
 ) -> Result<Flags, Unexpected> {
-    let authenticate = authenticate.unwrap_or(challenge);
-    if !authenticate.intersects(CHARACTER_SETS) {
+    // Jakarta Mail 1.6.5 sends zero, and the oldest clients send no flags. The AUTHENTICATE only
+    // repeats what was negotiated (2.2.1.3), so the CHALLENGE's flags hold then, as in Samba.
+    let says_something = |flags: &Flags| flags.intersects(NEGOTIABLE);
+    let authenticate = authenticate.filter(says_something).unwrap_or(challenge);
+    let (granted, chosen) = (challenge & CHARACTER_SETS, authenticate & CHARACTER_SETS);
+    if chosen.is_empty() {
         return Err(Unexpected::CharacterSet);
     }
-    let flags = narrow((challenge & authenticate) | (challenge & CHARACTER_SETS))?;
+    // The CHALLENGE decides (wget's AUTHENTICATE names the other set), unless it granted both.
+    let character_set = if granted == CHARACTER_SETS { chosen } else { granted };
+    let flags = narrow(((challenge & authenticate) - CHARACTER_SETS) | character_set)?;
     Mode::of(challenge).check(flags)?;
     Ok(flags)
+}
+
+/// What the session keys are made for: the negotiated flags without a strength that has no effect.
+pub(crate) fn in_use(flags: Flags) -> Flags {
+    if flags.intersects(Flags::PROTECTION) { flags } else { flags - STRENGTH }
+}
+
+/// Whether `KXKEY` of a response depends on the challenge (3.4.5.1). If it does not, each session
+/// of a user starts from the same key: NTLMv1 and LM without extended session security and LM_KEY.
+pub(crate) fn has_constant_key_exchange_key(flags: Flags, kind: ResponseKind) -> bool {
+    let is_legacy = matches!(kind, ResponseKind::Ntlmv1 | ResponseKind::Lm);
+    let depends = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY | Flags::NEGOTIATE_LM_KEY;
+    is_legacy && !flags.intersects(depends)
 }
 
 /// Fails if a flag is missing that must be there, always or where messages are protected: the
@@ -149,9 +173,6 @@ fn narrow(mut flags: Flags) -> Result<Flags, Unexpected> {
     }
     if flags.contains(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
         flags -= Flags::NEGOTIATE_LM_KEY;
-    }
-    if !flags.intersects(Flags::PROTECTION) {
-        flags -= STRENGTH;
     }
     Ok(flags)
 }

@@ -86,10 +86,15 @@ pub enum Next {
     /// the question of somebody else (a proxy's, while we log in to a server). If the request went
     /// without its [body](Body::Omit) and the server answers it nonetheless, send it again with it.
     Answered,
-    /// The server did not believe the client. Other credentials need another state; with the same,
+    /// The server rejected the login: the credentials are wrong, or this response came on another
+    /// connection than the CHALLENGE, whose server never saw the NEGOTIATE. Both look the same in
+    /// HTTP, so make sure of the connection before you ask the user for another password: see
+    /// [one connection](super#one-connection). (If the other connection answers with a CHALLENGE, the
+    /// error is [`Error::OtherConnection`].) Other credentials need another state; with the same,
     /// [`start`](ClientConnection::start) tries again.
     Rejected,
-    /// The server wants to be proven something, but not with NTLM.
+    /// The server asks for authentication, but does not offer NTLM; or it answered a NEGOTIATE with
+    /// other schemes only.
     NotOffered,
 }
 
@@ -163,12 +168,18 @@ impl ClientConnection {
     /// Takes a response's status, version and headers (all of them; it finds its own), and says
     /// what to do next.
     ///
+    /// An HTTP/1.0 proxy keeps a connection open with `Proxy-Connection: keep-alive`. A
+    /// [`new`](Self::new) state, which logs in to a server behind such a proxy, does not read that
+    /// header, because a server may have passed it on. If the request went to a proxy, rename the
+    /// header to `Connection` before you give it here.
+    ///
     /// After an error the exchange is over; the state can be used on a new connection.
     ///
     /// # Errors
     /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
     /// - [`Error::Header`], [`Error::Spnego`]: there is no bare CHALLENGE in the header.
     /// - [`Error::NoChallenge`]: the server offers to start again instead of a CHALLENGE.
+    /// - [`Error::OtherConnection`]: the server answered the AUTHENTICATE with a CHALLENGE.
     /// - [`Error::ConnectionCloses`]: there is a CHALLENGE, and no way to answer it.
     /// - [`Error::NeedsHttp11`]: the server offers NTLM over HTTP/2; ask again over HTTP/1.1.
     pub fn on_response<N: AsRef<str>, V: AsRef<[u8]>>(
@@ -189,6 +200,10 @@ impl ClientConnection {
         let response = Received::new(version, headers, self.asker, self.asker.offer_header());
         if let Some((handshake, scheme)) = self.take_handshake() {
             return self.on_challenge(handshake, scheme, &response, environment);
+        }
+        if self.awaits_verdict() && response.offers().any(|offer| !offer.is_bare()) {
+            self.state = State::Initial;
+            return Err(Error::OtherConnection);
         }
         if self.awaits_verdict() || matches!(self.state, State::Rejected) {
             self.state = State::Rejected;
@@ -277,7 +292,10 @@ impl ClientConnection {
         response: &Received<V>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
-        let mut offers = response.offers().filter(|offer| offer.scheme() == scheme);
+        let mut offers = response.offers().filter(|offer| offer.scheme() == scheme).peekable();
+        if offers.peek().is_none() {
+            return Ok(Next::NotOffered);
+        }
         let challenge = offers.find(|offer| !offer.is_bare()).ok_or(Error::NoChallenge)?.token()?;
         let answer = handshake.respond(bare(&challenge)?, environment)?;
         if !response.persists {

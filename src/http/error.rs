@@ -20,6 +20,12 @@ pub enum Error {
     /// Something in between passed the request to another server or connection, or removes tokens.
     #[error("the server did not answer the NEGOTIATE with a CHALLENGE")]
     NoChallenge,
+    /// Client: the server answered the AUTHENTICATE with a CHALLENGE, so it took it for the start
+    /// of another handshake: the request went on another connection, or to another server, than the
+    /// NEGOTIATE. The password may be right; start over on one connection (see
+    /// [one connection](super#one-connection)).
+    #[error("the AUTHENTICATE was answered with a CHALLENGE: it went on another connection")]
+    OtherConnection,
     /// Server: an AUTHENTICATE came on a connection on which no challenge is pending. Something in
     /// between shares its connections among clients or spreads the requests of one client over
     /// several (see [connection affinity](super#one-connection)); or the client answered twice.

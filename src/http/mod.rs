@@ -38,6 +38,12 @@
 //!   [`Error::NoChallenge`] on the client); and where somebody could, *others are taken for that
 //!   user*. No header can mend that.
 //!
+//! A client library with a connection pool may send each request of a handshake on another
+//! connection. With reqwest on a multi-threaded runtime, 20 to 30 % of logins fail for that reason
+//! unless the client checks which connection it got, such as by its local port, and starts over. The
+//! failure looks like a wrong password ([`Next::Rejected`]); only a CHALLENGE in answer to the
+//! AUTHENTICATE shows what happened ([`Error::OtherConnection`]).
+//!
 //! HTTP/2 and later send many requests at a time on one connection, so that NTLM needs HTTP/1.1.
 //! A server that lets clients log in offers `http/1.1` alone in TLS (ALPN), or ends such a request
 //! with the error code `HTTP_1_1_REQUIRED` (0xd; RFC 9113, section 9.2.3), which makes clients come
@@ -63,7 +69,7 @@
 //! Over TLS, clients that can tell which certificate they saw: give a client
 //! [`ChannelBindings`](crate::ChannelBindings) of the connection's certificate, a server those of its
 //! own, and whoever stands in between with another certificate is found out. Require them
-//! ([`Binding::Require`](crate::Binding::Require)) where all clients send them. Windows, Chromium,
+//! ([`Enforcement::Required`](crate::Enforcement::Required)) where all clients send them. Windows, Chromium,
 //! requests_ntlm and the examples do; curl, Firefox and most other libraries do not, and Chromium
 //! does not for certificates that are signed with RSA-PSS or MD5.
 //!

@@ -10,7 +10,7 @@ use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Denied};
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, VerifyUser};
-use crate::wire::{Message, Negotiate};
+use crate::wire::{MessageType, message_type};
 
 /// The server's side of the exchange on one connection.
 ///
@@ -205,21 +205,19 @@ impl ServerConnection {
     ) -> Result<Turn, Error> {
         let token = header.token()?;
         let token = bare(&token)?;
-        match (Message::parse(token).map_err(error::Error::from)?, pending) {
-            (Message::Negotiate(_), _) => {}
-            (Message::Authenticate(_), None) => return Err(Error::NoPendingChallenge),
+        match (message_type(token).map_err(error::Error::from)?, pending) {
+            (MessageType::Negotiate, _) => {}
+            (MessageType::Authenticate, None) => return Err(Error::NoPendingChallenge),
             (_, Some(handshake)) => {
                 return Ok(Turn::Claim(handshake.read(token, environment)?));
             }
-            // It says so itself.
-            (Message::Challenge(_), None) => {
-                Negotiate::parse(token).map_err(error::Error::from)?;
-            }
+            // `Server::challenge` rejects it for its type.
+            (MessageType::Challenge, None) => {}
         }
+        let (challenge, handshake) = self.server.challenge(token, environment)?;
         if !persists {
             return Err(Error::ConnectionCloses);
         }
-        let (challenge, handshake) = self.server.challenge(token, environment)?;
         let reply = self.reply([format(header.scheme(), &challenge)].into());
         Ok(Turn::Challenge(reply, handshake))
     }

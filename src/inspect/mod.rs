@@ -6,7 +6,7 @@
 //! let client = Client::new(Credentials::password("alice", "secret"));
 //! let (negotiate, _) = client.initiate()?;
 //! let table = inspect::annotate(&negotiate).to_string();
-//! assert!(table.contains("    12..16    NegotiateFlags                   0x02088207\n"), "{table}");
+//! assert!(table.contains("    12..16    NegotiateFlags                   0xa2088207\n"), "{table}");
 //! assert!(table.contains("NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY\n"));
 //! # Ok::<(), ntlm::Error>(())
 //! ```

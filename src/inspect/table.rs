@@ -69,7 +69,10 @@ impl<'a> Table<'a, '_, '_> {
         let mut end = 12;
         for (range, name, row) in rows {
             self.gap(end, range.start)?;
-            end = end.max(range.end);
+            // A part that the message is too short for covers none of its bytes.
+            if range.end <= self.token.len() {
+                end = end.max(range.end);
+            }
             match row {
                 Row::Part(kind) => self.part(range, name, kind, flags)?,
                 Row::Item(item) => self.item(range, name, item, flags.character_set())?,

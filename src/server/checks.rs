@@ -6,7 +6,7 @@ use crate::crypto::ExportedSessionKey;
 use crate::error::Denied;
 use crate::handshake::proof::{BindingsChecked, MicChecked};
 use crate::handshake::transcript::Transcript;
-use crate::policy::Binding;
+use crate::policy::Enforcement;
 use crate::text::Text;
 use crate::wire::{Authenticate, AvFlags, AvId, AvPairs, NtResponse, Ntlmv2Response};
 
@@ -33,7 +33,7 @@ impl Exchange {
         let bindings = self.check_bindings(response.target_info())?;
         let target_name = self.check_target_name(response.target_info())?;
         self.check_target_info(parsed.sent.target_info, response.target_info())?;
-        self.check_time(response)?;
+        self.check_time(parsed.sent.target_info, response)?;
         Ok(Checked { mic, bindings, target_name })
     }
 
@@ -66,9 +66,9 @@ impl Exchange {
     fn check_bindings(&self, pairs: AvPairs<'_>) -> Result<Option<BindingsChecked>, Denied> {
         let ours = self.config.bindings.as_ref().map(|bindings| bindings.md5());
         match (self.policy().channel_bindings, ours, pairs.channel_bindings()) {
-            (Binding::Ignore, ..) | (Binding::WhenPresent, _, None) => Ok(None),
-            (Binding::Require, _, None) => Err(Denied::ChannelBindings),
-            // The application knows no channel: ApplicationRequiresCBT asks for any bindings.
+            (Enforcement::Off, ..) | (Enforcement::IfPresent, _, None) => Ok(None),
+            (Enforcement::Required, _, None) => Err(Denied::ChannelBindings),
+            // Where they are required, the handshake began because the policy allows any bindings.
             (_, None, Some(_)) => Ok(None),
             (_, Some(ours), Some(theirs)) => {
                 BindingsChecked::compare(ours, theirs).map(Some).ok_or(Denied::ChannelBindings)
@@ -83,9 +83,9 @@ impl Exchange {
         let ours = &self.config.target_names;
         let is_ours = |name: &Text| ours.iter().any(|our| our.eq_ignore_case(name));
         match (self.policy().target_name, &theirs) {
-            (Binding::Require, None) => Err(Denied::TargetName),
-            (Binding::Require, Some(name)) if !is_ours(name) => Err(Denied::TargetName),
-            (Binding::WhenPresent, Some(name)) if !ours.is_empty() && !is_ours(name) => {
+            (Enforcement::Required, None) => Err(Denied::TargetName),
+            (Enforcement::Required, Some(name)) if !is_ours(name) => Err(Denied::TargetName),
+            (Enforcement::IfPresent, Some(name)) if !ours.is_empty() && !is_ours(name) => {
                 Err(Denied::TargetName)
             }
             _ => Ok(theirs),
@@ -109,10 +109,19 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_time(&self, response: Ntlmv2Response<'_>) -> Result<(), Denied> {
-        match self.policy().max_time_difference {
-            Some(most) if response.time().abs_diff(self.now) > most => Err(Denied::Time),
-            _ => Ok(()),
-        }
+    /// 3.2.5.1.2 compares TimeStamp with the present. pysmb and Perl's Authen::NTLM 1.09 send no
+    /// time, or some seconds after 1601, and are accepted by Samba 4.17. Their responses repeat the
+    /// `MsvAvTimestamp` of our CHALLENGE, so they are no older than that; then it is the time that
+    /// is compared.
+    fn check_time(
+        &self,
+        sent: Option<AvPairs<'_>>,
+        response: Ntlmv2Response<'_>,
+    ) -> Result<(), Denied> {
+        let Some(most) = self.policy().max_time_difference else { return Ok(()) };
+        let ours = sent.and_then(AvPairs::timestamp);
+        let repeated = response.target_info().timestamp().filter(|time| Some(*time) == ours);
+        let time = repeated.unwrap_or(response.time());
+        if time.abs_diff(self.now) > most { Err(Denied::Time) } else { Ok(()) }
     }
 }

@@ -11,7 +11,7 @@ use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
-use crate::handshake::flags::{demand, settle_server};
+use crate::handshake::flags::{demand, has_constant_key_exchange_key, settle_server};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags, NtResponse};
@@ -40,6 +40,14 @@ impl<'a> Parsed<'a> {
         SentProof::of(&self.received, self.flags)
     }
 
+    /// Whether the session key of this response is made of the user's LM hash (3.4.5.1).
+    pub(super) fn needs_lm_hash(&self) -> Result<bool, Unexpected> {
+        let is_ntlmv1 = matches!(self.proof()?, SentProof::Ntlmv1(_));
+        let from_lm_hash =
+            NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::REQUEST_NON_NT_SESSION_KEY;
+        Ok(is_ntlmv1 && self.flags.intersects(from_lm_hash))
+    }
+
     /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
     ///
     /// With KEY_EXCH but neither SIGN nor SEAL, the text takes the key exchange key and peers
@@ -66,8 +74,8 @@ impl Exchange {
     ) -> Result<Claim, Error> {
         let AwaitAuthenticate { config, mut messages } = handshake;
         let policy = &config.policy;
-        let sent = Challenge::parse(messages.challenge())?;
-        let received = Authenticate::parse(authenticate)?;
+        let sent = Challenge::parse_for_client(messages.challenge())?;
+        let received = Authenticate::parse_for_server(authenticate)?;
         check_shared_bytes(authenticate, &received)?;
         let flags = settle_server(sent.flags, received.flags)?;
         check_age(policy, &sent, now)?;
@@ -77,7 +85,8 @@ impl Exchange {
         let text =
             |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
         let user = UserName::new(text(received.user)?, text(received.domain)?);
-        let workstation = text(received.workstation)?;
+        // It proves nothing, so a workstation that is no text counts as none.
+        let workstation = text(received.workstation).unwrap_or_default();
 
         let is_anonymous = is_anonymous(&received);
         if is_anonymous && !policy.allow_anonymous {
@@ -85,9 +94,15 @@ impl Exchange {
         }
         if !is_anonymous {
             let kinds = SentProof::of(&received, flags)?.possible_kinds();
-            if !kinds.iter().any(|kind| policy.accepts(*kind)) {
+            let mut accepted = kinds.iter().filter(|kind| policy.accepts(**kind)).peekable();
+            if accepted.peek().is_none() {
                 return Err(Refused::ResponseKind.into());
             }
+            if !accepted.any(|kind| allows_key(policy, flags, *kind)) {
+                return Err(Refused::ConstantKeyExchangeKey.into());
+            }
+        }
+        if !is_anonymous || policy.allow_insecure_anonymous_keys {
             check_encrypted_key(flags, &received)?;
         }
         messages.push_authenticate(authenticate);
@@ -95,7 +110,7 @@ impl Exchange {
         Ok(if is_anonymous {
             Claim::Anonymous(VerifyAnonymous { exchange, workstation })
         } else {
-            Claim::User(VerifyUser { exchange, user, workstation })
+            Claim::User(VerifyUser { exchange, user, account: None, workstation })
         })
     }
 
@@ -105,29 +120,45 @@ impl Exchange {
 
     pub(super) fn parsed(&self) -> Result<Parsed<'_>, Error> {
         Ok(Parsed {
-            sent: Challenge::parse(self.messages.challenge())?,
-            received: Authenticate::parse(self.messages.authenticate())?,
+            sent: Challenge::parse_for_client(self.messages.challenge())?,
+            received: Authenticate::parse_for_server(self.messages.authenticate())?,
             flags: self.flags,
         })
     }
 
-    /// What a domain controller vouches for, if the policy allows it to be asked.
+    /// Whether the policy accepts a kind of response, and the key that follows from it.
+    pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
+        self.policy().accepts(kind) && allows_key(self.policy(), self.flags, kind)
+    }
+
+    /// What kind of response a domain controller vouches for, if the policy allows it to be asked.
     ///
-    /// It does not tell whether an LM field alone was LM or LMv2. With extended session security it
-    /// can only have been LMv2; without, the keys are the same, or made of the LM hash.
+    /// It does not say whether it took an LM field without an NT response for LM or for LMv2, so
+    /// the policy must accept both. Without extended session security the session keys of both are
+    /// the same, or made of the LM hash. With it the response counts as LMv2: a client with LM there
+    /// gets other keys. (Samba 4.17 rejects LM anyway unless `lanman auth` is set.)
     pub(super) fn kind_to_pass_on(&self, parsed: &Parsed<'_>) -> Result<ResponseKind, Error> {
-        let kinds = parsed.proof()?.possible_kinds();
+        let proof = parsed.proof()?;
+        let (kinds, kind) = match proof.possible_kinds() {
+            [kind] if *kind != ResponseKind::Lmv2 => (&[*kind][..], *kind),
+            [kind] => (&[ResponseKind::Lmv2, ResponseKind::Lm][..], *kind),
+            kinds => (kinds, ResponseKind::Lm),
+        };
         if !kinds.iter().all(|kind| self.policy().accepts(*kind)) {
             return Err(Refused::ResponseKind.into());
         }
-        Ok(match kinds {
-            [kind] => *kind,
-            _ if self.flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) => {
-                ResponseKind::Lmv2
-            }
-            _ => ResponseKind::Lm,
-        })
+        if !allows_key(self.policy(), self.flags, kind) {
+            return Err(Refused::ConstantKeyExchangeKey.into());
+        }
+        Ok(kind)
     }
+}
+
+/// Whether the policy allows the key that follows from a kind of response.
+fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseKind) -> bool {
+    policy.allow_constant_key_exchange_key
+        || !flags.intersects(NegotiateFlags::PROTECTION)
+        || !has_constant_key_exchange_key(flags, kind)
 }
 
 impl fmt::Debug for Exchange {

@@ -56,7 +56,8 @@ use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
 use crate::handshake::flags::{answer, demand, offer_datagram};
-use crate::policy::Binding;
+use crate::handshake::transcript::check_single_header;
+use crate::policy::Enforcement;
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{AvId, AvPairsBuf, Challenge, EOL, Negotiate, NegotiateFlags};
 
@@ -96,14 +97,14 @@ impl Server {
         self.with(|config| config.policy = policy)
     }
 
-    /// Tells which TLS channel the clients speak through; how strictly that is checked,
-    /// [`Policy::channel_bindings`] says. By default a client that tells none is let in, since
-    /// many cannot; the specification would refuse it, as [`Binding::Require`] does.
+    /// Sets the bindings of the TLS connection that clients use. [`Policy::channel_bindings`]
+    /// decides how strictly they are checked. By default a client that sends none is accepted,
+    /// because many cannot; the specification would reject it, as [`Enforcement::Required`] does.
     ///
-    /// [`Binding::Require`]: crate::Binding::Require
+    /// [`Enforcement::Required`]: crate::Enforcement::Required
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        self.with(|config| config.bindings = bindings.if_any())
+        self.with(|config| config.bindings = Some(bindings).filter(|given| !given.is_none()))
     }
 
     /// Tells by which service principal names clients may ask for this server, such as
@@ -121,11 +122,12 @@ impl Server {
     ///
     /// # Errors
     /// - [`Error::Wire`]: the bytes are no NEGOTIATE.
-    /// - [`Error::Unexpected`]: it offers no character set that the policy grants.
-    /// - [`Error::Refused`]: it lacks flags that the policy requires, is too long, or leaves no
-    ///   character set that the server's name fits; or NTLM is blocked.
-    /// - [`Error::Misuse`]: the server has no NetBIOS name, or was not given what
-    ///   [`Policy::require_own_identity`] demands.
+    /// - [`Error::Unexpected`]: it offers no character set that the policy grants, or contains the
+    ///   header of another message.
+    /// - [`Error::Refused`]: it lacks flags that the policy requires, or is too long; the names of
+    ///   the server are too long; or NTLM is blocked.
+    /// - [`Error::Misuse`]: the server has no NetBIOS name; or the policy requires channel bindings
+    ///   or a target name, and the server was given none to compare with.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn challenge(
         &self,
@@ -133,10 +135,9 @@ impl Server {
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
         self.config.check()?;
-        self.config.check_len(negotiate)?;
-        let message = Negotiate::parse(negotiate)?;
+        self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
-        let flags = answer(policy.offer, message.flags)?;
+        let flags = answer(policy.offer, Negotiate::parse_flags(negotiate)?)?;
         demand(flags, policy.require, policy.require_when_protected)?;
         self.emit(flags, negotiate, environment)
     }
@@ -167,15 +168,17 @@ impl Server {
     /// `channel_bindings`, `code_page`.
     ///
     /// # Errors
-    /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows, [`Error::Wire`] if
-    /// `challenge` is no CHALLENGE.
+    /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows,
+    /// [`Unexpected::SecondHeader`] if one of the messages contains the header of another, and
+    /// [`Error::Wire`] if `challenge` is no CHALLENGE.
     pub fn resume(
         &self,
         negotiate: Vec<u8>,
         challenge: Vec<u8>,
     ) -> Result<AwaitAuthenticate, Error> {
-        self.config.check_len(&negotiate)?;
-        Challenge::parse(&challenge)?;
+        self.config.check_received(&negotiate)?;
+        check_single_header(&challenge)?;
+        Challenge::parse_for_client(&challenge)?;
         let messages = Messages::new(&negotiate, &challenge);
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
     }
@@ -193,7 +196,12 @@ impl Server {
         };
         let (negotiate, challenge) = (message()?, message()?);
         from.finish()?;
-        Challenge::parse(challenge).map_err(|_| ImportError::Damaged)?;
+        let is_whole = check_single_header(negotiate).is_ok()
+            && check_single_header(challenge).is_ok()
+            && Challenge::parse_for_client(challenge).is_ok();
+        if !is_whole {
+            return Err(ImportError::Damaged);
+        }
         let messages = Messages::new(negotiate, challenge);
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
     }
@@ -219,7 +227,9 @@ impl Server {
             CharacterSet::Unicode => {
                 Cow::Borrowed(target_info.get(AvId::NB_DOMAIN_NAME).unwrap_or_default())
             }
-            oem => target.encode(oem, policy.code_page).map_err(Refused::OurName)?.into(),
+            // The AV pairs carry the names; clients do nothing with this field. So a name that the
+            // code page lacks is left out instead of rejecting all clients without UNICODE.
+            oem => target.encode(oem, policy.code_page).unwrap_or_default().into(),
         };
         let now = environment.now()?;
         let mut server_challenge = [0; 8];
@@ -257,24 +267,24 @@ impl Config {
         if policy.blocked {
             return Err(Refused::Blocked.into());
         }
-        if !policy.require_own_identity {
-            return Ok(());
-        }
-        if policy.channel_bindings == Binding::Require && bindings.is_none() {
+        let compares_bindings =
+            policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
+        if compares_bindings && bindings.is_none() {
             return Err(Misuse::NoChannelBindings.into());
         }
-        if policy.target_name == Binding::Require && target_names.is_empty() {
+        if policy.target_name == Enforcement::Required && target_names.is_empty() {
             return Err(Misuse::NoTargetName.into());
         }
         Ok(())
     }
 
-    /// Messages are kept until the exchange is over, so they must not be of any length.
-    fn check_len(&self, message: &[u8]) -> Result<(), Error> {
+    /// Checks a message of the client before it is parsed. Its length is limited because it is kept
+    /// until the handshake ends.
+    fn check_received(&self, message: &[u8]) -> Result<(), Error> {
         if message.len() > self.policy.max_message_len {
             return Err(Refused::TooLong.into());
         }
-        Ok(())
+        Ok(check_single_header(message)?)
     }
 }
 
@@ -320,7 +330,8 @@ impl AwaitAuthenticate {
     ///
     /// # Errors
     /// - [`Error::Wire`]: the bytes are no AUTHENTICATE.
-    /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here.
+    /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here, or it contains
+    ///   the header of another message.
     /// - [`Error::Refused`]: it drops flags that the policy requires, proves itself in a way that
     ///   the policy does not allow, or is too long.
     /// - [`Error::Denied`]: the challenge is too old.
@@ -331,7 +342,7 @@ impl AwaitAuthenticate {
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
         self.config.check()?;
-        self.config.check_len(authenticate)?;
+        self.config.check_received(authenticate)?;
         Exchange::read(self, authenticate, environment.now()?)
     }
 }

@@ -70,17 +70,29 @@ impl fmt::Debug for NetworkLogon<'_> {
 #[derive(Clone, Debug)]
 pub struct Validation {
     pub(super) user: Option<UserName>,
+    user_flags: u32,
     pub(super) session_base_key: SessionBaseKey,
     pub(super) lm_session_key: Option<LmSessionKey>,
 }
 
 impl Validation {
+    /// The bit of `UserFlags` that says that the domain controller took the client for a guest
+    /// (\[MS-NRPC\] 2.2.1.4.11).
+    pub const LOGON_GUEST: u32 = 1;
+
     /// The logon is good, with its `UserSessionKey` of 16 bytes, which is what \[MS-NLMP\] calls
-    /// `SessionBaseKey`.
+    /// `SessionBaseKey`, and its `UserFlags`. If those contain
+    /// [`LOGON_GUEST`](Self::LOGON_GUEST), the client proved nothing and is a guest. Winbind's
+    /// `ntlm_auth --request-nt-key` does not report the flags: give 0, and keep the guest account of
+    /// the domain disabled.
     #[must_use]
-    pub fn new(user_session_key: [u8; 16]) -> Self {
+    pub fn new(user_session_key: [u8; 16], user_flags: u32) -> Self {
         let session_base_key = SessionBaseKey::from(user_session_key);
-        Self { user: None, session_base_key, lm_session_key: None }
+        Self { user: None, user_flags, session_base_key, lm_session_key: None }
+    }
+
+    pub(super) fn is_guest(&self) -> bool {
+        self.user_flags & Self::LOGON_GUEST != 0
     }
 
     /// Adds whom the domain controller found (`EffectiveName` and `LogonDomainName`), which is who

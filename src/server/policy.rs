@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
-use crate::policy::{Binding, LmCompatibility, ResponseKind};
+use crate::policy::{Enforcement, LmCompatibility, ResponseKind};
 use crate::text::{Ascii, CodePage};
 use crate::wire::{NegotiateFlags, Version};
 
@@ -12,13 +12,16 @@ use crate::wire::{NegotiateFlags, Version};
 /// if they are there, and neither anonymous clients nor guests.
 ///
 /// ```
-/// use ntlm::{Binding, Server, server};
+/// use ntlm::{ChannelBindings, Enforcement, Server, server};
 ///
-/// // Behind TLS, for clients that all know channel bindings.
+/// // Inside TLS, for clients that all send channel bindings.
+/// # let certificate_hash = [7; 32];
 /// let mut policy = server::Policy::default();
-/// policy.channel_bindings = Binding::Require;
+/// policy.channel_bindings = Enforcement::Required;
 /// policy.require_mic = true;
-/// let server = Server::new(server::Names::standalone("FILES")).with_policy(policy);
+/// let server = Server::new(server::Names::standalone("FILES"))
+///     .with_policy(policy)
+///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -26,11 +29,25 @@ pub struct Policy {
     /// Which kinds of responses are accepted: at level 5 (`RefuseLmAndNtlm`) NTLMv2 alone, at 4
     /// (`RefuseLm`) NTLMv1 too, below all. Default: level 5.
     pub lm_compatibility: LmCompatibility,
-    /// Whether an LMv2 response without an NTLMv2 response is accepted, as Cyrus SASL's client
-    /// sends it. It covers neither MIC nor channel bindings. Default: no.
+    /// Whether an LMv2 response without an NTLMv2 response is accepted. Cyrus SASL's client sends
+    /// it alone; tedious, SQL Server's driver for Node, sends it beside an NT response of 16 bytes
+    /// that proves nothing. LMv2 covers neither a MIC nor channel bindings. Default: no.
     pub allow_lmv2_alone: bool,
     /// Whether anonymous clients are accepted. Default: no.
     pub allow_anonymous: bool,
+    /// Whether anonymous clients may sign and seal messages, although everyone knows the key they
+    /// use: it is sent encrypted under a key of 16 zeros. That keeps protocols working that cannot
+    /// do without signatures, such as Windows' event forwarding, and protects nothing. Default: no.
+    ///
+    /// Such a client never counts as one with a MIC, with channel bindings or with a target name,
+    /// and a policy whose [`require`](Self::require) holds SIGN or SEAL still rejects it.
+    pub allow_insecure_anonymous_keys: bool,
+    /// Whether messages may be signed or sealed where the key exchange key does not depend on the
+    /// challenge: with NTLMv1 and LM responses without EXTENDED_SESSIONSECURITY and LM_KEY. All
+    /// sessions of a user then start from one key: without KEY_EXCH they share one RC4 key stream,
+    /// and with it one known key reveals all others. Default: no
+    /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
+    pub allow_constant_key_exchange_key: bool,
     /// Whether [`accept_as_guest`](super::VerifyUser::accept_as_guest) is allowed. Default: no.
     ///
     /// Nothing that a guest sends is proven, so that its channel bindings and target name are not
@@ -44,9 +61,9 @@ pub struct Policy {
     /// [`offer`](Self::offer) can hold. Others are ignored here. Default: none.
     ///
     /// A server that signs or seals should require it: otherwise whoever clears the flag on the way
-    /// gets an exchange without. 128 and 56 belong in
-    /// [`require_when_protected`](Self::require_when_protected): they are never negotiated where
-    /// nothing is protected (2.2.2.5, U and W).
+    /// gets an exchange without. 128, 56 and KEY_EXCH belong in
+    /// [`require_when_protected`](Self::require_when_protected): without SIGN or SEAL they have no
+    /// effect, and many clients do not ask for them.
     pub require: NegotiateFlags,
     /// Flags that must be negotiated where messages are signed or sealed. Default: 128
     /// (`ServerRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
@@ -54,32 +71,39 @@ pub struct Policy {
     /// Whether each client must send a MIC. Only NTLMv2 can. If not, a MIC counts if the client
     /// announces it: then it must be there and right. Default: no.
     pub require_mic: bool,
-    /// Whether the client must be bound to this server's TLS channel. Default:
-    /// [`Binding::WhenPresent`], with which NTLMv1, that carries none, goes unchecked too where it
-    /// is allowed. All-zero bindings count as none. [`Binding::Require`] without
-    /// [bindings of the server](crate::Server::with_channel_bindings) demands any that are not
-    /// zero (`ApplicationRequiresCBT`).
+    /// How strictly the client's channel bindings are compared with
+    /// [this server's](crate::Server::with_channel_bindings). Default:
+    /// [`Enforcement::IfPresent`], with which NTLMv1, that carries none, is not checked either
+    /// where it is allowed. Bindings of all zeros count as none.
     ///
-    /// To require them goes with [`require_mic`](Self::require_mic), and so it does for
-    /// [`target_name`](Self::target_name): a client without a MIC that repeats what the CHALLENGE
-    /// says, such as curl, repeats also what somebody put there on the way.
-    pub channel_bindings: Binding,
-    /// Whether the client must have asked for one of
+    /// With [`Enforcement::Required`] and no bindings of this server, no handshake begins
+    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)), unless
+    /// [`allow_any_channel_bindings`](Self::allow_any_channel_bindings) is set.
+    ///
+    /// Set [`require_mic`](Self::require_mic) too if you require bindings or a
+    /// [target name](Self::target_name): a client that sends no MIC and copies the CHALLENGE's AV
+    /// pairs, such as curl, also copies pairs that a man in the middle inserted.
+    pub channel_bindings: Enforcement,
+    /// Whether a server that has no bindings of its own accepts any that are not zero where
+    /// [`channel_bindings`](Self::channel_bindings) are required (`ApplicationRequiresCBT`). That
+    /// shows that the client supports them, and protects against nothing. Default: no.
+    pub allow_any_channel_bindings: bool,
+    /// How strictly the service that the client asked for is compared with
     /// [this server's names](crate::Server::with_target_names). Default:
-    /// [`Binding::WhenPresent`], which without such names says nothing.
-    pub target_name: Binding,
-    /// Whether this server must have been given what it is to compare with, where clients are
-    /// required to send it: its [bindings](Self::channel_bindings), its
-    /// [names](Self::target_name). Otherwise no exchange begins
-    /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings),
-    /// [`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)). Default: no.
-    pub require_own_identity: bool,
+    /// [`Enforcement::IfPresent`], which has no effect without such names.
+    /// [`Enforcement::Required`] without them begins no handshake
+    /// ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)).
+    pub target_name: Enforcement,
     /// Whether an NTLMv2 client must repeat what the server said in its `TargetInfo`: its names
     /// and its time. So a response that was made for another server is refused (CVE-2015-0005,
     /// CVE-2019-1019). Default: yes; all implementations seen do so.
     pub require_target_info: bool,
     /// How far the time in an NTLMv2 response may be from the server's (`MaxLifetime`), `None` for
     /// any. Default: 36 hours.
+    ///
+    /// If the response repeats the `MsvAvTimestamp` of this server's CHALLENGE, that is the time
+    /// that counts, because it shows how old the response can be. So clients without a clock, such
+    /// as pysmb and Perl's Authen::NTLM, are not rejected.
     pub max_time_difference: Option<Duration>,
     /// How old the challenge may be when it is answered, `None` for any age. Default: 36 hours, as
     /// Windows had it until it stopped checking; Samba takes 30 minutes.
@@ -101,14 +125,16 @@ impl Default for Policy {
             lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
             allow_lmv2_alone: false,
             allow_anonymous: false,
+            allow_insecure_anonymous_keys: false,
+            allow_constant_key_exchange_key: false,
             allow_guest: false,
             offer: DEFAULT_OFFER,
             require: NegotiateFlags::empty(),
             require_when_protected: DEFAULT_STRENGTH,
             require_mic: false,
-            channel_bindings: Binding::WhenPresent,
-            target_name: Binding::WhenPresent,
-            require_own_identity: false,
+            channel_bindings: Enforcement::IfPresent,
+            allow_any_channel_bindings: false,
+            target_name: Enforcement::IfPresent,
             require_target_info: true,
             max_time_difference: max_lifetime,
             max_challenge_age: max_lifetime,
@@ -156,8 +182,8 @@ impl Policy {
     /// - The client must have asked for one of this server's [names](Self::target_name)
     ///   ([`Denied::TargetName`]): clients that know the server by an alias or an address that is
     ///   not among them, and clients that name none, such as ntlm-auth.
-    /// - The server must have been [given](Self::require_own_identity) both: otherwise no exchange
-    ///   begins, with [`Misuse::NoChannelBindings`] or [`Misuse::NoTargetName`].
+    /// - The server must have been given both: otherwise no handshake begins, with
+    ///   [`Misuse::NoChannelBindings`] or [`Misuse::NoTargetName`].
     /// - The [time](Self::max_time_difference) in the response, and the
     ///   [age](Self::max_challenge_age) of the challenge, may be five minutes off
     ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]): clients that do not repeat the server's
@@ -171,7 +197,7 @@ impl Policy {
     /// covers it. But only the application knows whether its protocol protects messages at all, so
     /// that [`require`](Self::require) does not hold SIGN and SEAL: add them, as above, where it
     /// does. Outside TLS that is what stands against relaying in the place of bindings: set
-    /// `channel_bindings` to [`Binding::WhenPresent`] there.
+    /// `channel_bindings` to [`Enforcement::IfPresent`] there.
     ///
     /// [`Denied::MicMissing`]: crate::error::Denied::MicMissing
     /// [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
@@ -191,9 +217,8 @@ impl Policy {
             require: STRICT_ALWAYS,
             require_when_protected: STRICT_OFFER,
             require_mic: true,
-            channel_bindings: Binding::Require,
-            target_name: Binding::Require,
-            require_own_identity: true,
+            channel_bindings: Enforcement::Required,
+            target_name: Enforcement::Required,
             max_time_difference: five_minutes,
             max_challenge_age: five_minutes,
             ..Self::default()
@@ -204,8 +229,8 @@ impl Policy {
     pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
         let carries_what_is_required = kind == ResponseKind::Ntlmv2
             || !self.require_mic
-                && self.channel_bindings != Binding::Require
-                && self.target_name != Binding::Require;
+                && self.channel_bindings != Enforcement::Required
+                && self.target_name != Enforcement::Required;
         self.lm_compatibility.accepts(kind)
             && (kind != ResponseKind::Lmv2 || self.allow_lmv2_alone)
             && carries_what_is_required
@@ -247,6 +272,8 @@ mod tests {
         let accepted: Vec<_> = kinds.into_iter().filter(|kind| policy.accepts(*kind)).collect();
         assert_eq!(accepted, [ResponseKind::Ntlmv2]);
         assert!(!policy.allow_anonymous && !policy.allow_guest && !policy.allow_lmv2_alone);
+        assert!(!policy.allow_insecure_anonymous_keys && !policy.allow_any_channel_bindings);
+        assert!(!policy.allow_constant_key_exchange_key);
         assert!(policy.require_target_info);
     }
 }

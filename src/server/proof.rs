@@ -19,10 +19,14 @@ pub(super) enum SentProof<'a> {
         client_challenge: &'a [u8; 8],
     },
     Ntlmv1(&'a [u8; 24]),
-    /// No NT response: LMv2, as of Cyrus SASL, or LM, as of cntlm, which look alike.
+    /// No NT response that proves anything: LMv2 (Cyrus SASL) or LM (cntlm), which look alike.
+    ///
+    /// With extended session security LM has no key, and a short NT response was seen beside LMv2
+    /// alone (tedious).
     LmField {
         lm: &'a [u8; 24],
         lmv2: Lmv2Response<'a>,
+        can_be_lm: bool,
     },
 }
 
@@ -32,21 +36,22 @@ impl<'a> SentProof<'a> {
         flags: NegotiateFlags,
     ) -> Result<Self, Unexpected> {
         let lm = message.lm_response;
+        let is_extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         match message.nt_response {
             NtResponse::V2(response) => Ok(Self::Ntlmv2(response)),
-            NtResponse::V1(response)
-                if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) =>
-            {
+            NtResponse::V1(response) if is_extended => {
                 let client_challenge =
                     lm.client_challenge().ok_or(Unexpected::NoClientChallenge)?;
                 Ok(Self::Ntlm2Session { response, client_challenge })
             }
             NtResponse::V1(response) => Ok(Self::Ntlmv1(response)),
-            NtResponse::Empty => lm
-                .as_v1()
-                .zip(lm.as_v2())
-                .map(|(lm, lmv2)| Self::LmField { lm, lmv2 })
-                .ok_or(Unexpected::NoResponse),
+            NtResponse::Empty | NtResponse::Short(_) => {
+                let can_be_lm = message.nt_response == NtResponse::Empty && !is_extended;
+                lm.as_v1()
+                    .zip(lm.as_v2())
+                    .map(|(lm, lmv2)| Self::LmField { lm, lmv2, can_be_lm })
+                    .ok_or(Unexpected::NoResponse)
+            }
         }
     }
 
@@ -56,7 +61,8 @@ impl<'a> SentProof<'a> {
             Self::Ntlmv2(_) => &[ResponseKind::Ntlmv2],
             Self::Ntlm2Session { .. } => &[ResponseKind::Ntlm2Session],
             Self::Ntlmv1(_) => &[ResponseKind::Ntlmv1],
-            Self::LmField { .. } => &[ResponseKind::Lmv2, ResponseKind::Lm],
+            Self::LmField { can_be_lm: true, .. } => &[ResponseKind::Lmv2, ResponseKind::Lm],
+            Self::LmField { can_be_lm: false, .. } => &[ResponseKind::Lmv2],
         }
     }
 
@@ -80,7 +86,7 @@ pub(super) struct Proven {
     pub(super) checked: ResponseChecked,
 }
 
-/// Which domain an NTLMv2 or LMv2 proof covers.
+/// Which domain follows the user's name in what an NTLMv2 or LMv2 proof covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProvenDomain {
     /// The one that was sent.
@@ -131,8 +137,11 @@ impl Candidate<'_> {
                 })
             }
             (SentProof::LmField { lm, .. }, _) => {
-                let right = self.lm_hash?.lm_response(server_challenge);
-                ResponseChecked::compare(&right, lm).map(without_domain)
+                // A user without an LM hash takes as many instructions as one with.
+                let no_hash = LmHash::from([0; 16]);
+                let right = self.lm_hash.unwrap_or(&no_hash).lm_response(server_challenge);
+                let checked = ResponseChecked::compare(&right, lm);
+                checked.filter(|_| self.lm_hash.is_some()).map(without_domain)
             }
             (SentProof::Ntlmv1(sent) | SentProof::Ntlm2Session { response: sent, .. }, _) => {
                 let right = self.nt_hash.ntlmv1_response(&proof.challenge(server_challenge));
@@ -170,7 +179,7 @@ pub(super) fn verify_with_key(
             let checked = ResponseChecked::compare(&right, sent.proof())?;
             Some(Proven { kind: ResponseKind::Ntlmv2, domain, session_base_key, checked })
         }
-        SentProof::LmField { lmv2, lm } => {
+        SentProof::LmField { lmv2, lm, .. } => {
             let right = key.lmv2_response(server_challenge, lmv2.client_challenge);
             let checked = ResponseChecked::compare(&right, lm)?;
             let session_base_key = key.session_base_key(lmv2.response);

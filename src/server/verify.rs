@@ -9,9 +9,10 @@ use crate::crypto::{
     ExportedSessionKey, KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side,
 };
 use crate::error::{Denied, Error, Refused};
+use crate::handshake::flags::in_use;
 use crate::handshake::proof::ResponseChecked;
-use crate::policy::{Binding, ResponseKind};
-use crate::session::SessionKeys;
+use crate::policy::{Enforcement, ResponseKind};
+use crate::session::{Secrecy, SessionKeys};
 use crate::text::Text;
 use crate::wire::NegotiateFlags;
 
@@ -35,6 +36,8 @@ pub enum Claim {
 pub struct VerifyUser {
     pub(super) exchange: Exchange,
     pub(super) user: UserName,
+    /// The account's own name, if the caller gave it.
+    pub(super) account: Option<UserName>,
     pub(super) workstation: Text,
 }
 
@@ -69,10 +72,22 @@ impl VerifyUser {
         times().is_some_and(|(sent, repeated)| sent != repeated)
     }
 
-    /// Whether this is the hash of the user's password, for users of whom several may be. It takes
+    /// Sets the account's own name as your store has it, which [`Accepted::user`] then is instead of
+    /// the name that the client claims.
+    ///
+    /// The claimed name is only how the account was found. Letter case, an alias or a missing domain
+    /// make no difference to the proof, and neither does the border between user and domain: see
+    /// [`Accepted::proven_domain`].
+    pub fn with_account(mut self, account: UserName) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// Returns whether the proof was made with this hash, for names that several accounts may have.
+    /// It checks the password only: not the MIC, not channel bindings, target name or time. It takes
     /// the same time wherever the proofs differ.
     #[must_use]
-    pub fn matches(&self, hash: &NtHash) -> bool {
+    pub fn proof_matches(&self, hash: &NtHash) -> bool {
         self.exchange.parsed().and_then(|parsed| self.prove(&parsed, hash, None)).is_ok()
     }
 
@@ -84,8 +99,8 @@ impl VerifyUser {
     /// or empty, as clients do.
     ///
     /// # Errors
-    /// - [`Error::Denied`]: the password is wrong, or a check of the policy failed.
-    /// - [`Error::Refused`]: the session key needs an LM hash.
+    /// [`Error::Denied`]: the password is wrong, a check of the policy failed, or the session key is
+    /// made of the LM hash ([`Denied::NoLmHash`], whether or not the password is right).
     pub fn with_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
         self.with_hashes(hash, None)
     }
@@ -101,7 +116,12 @@ impl VerifyUser {
         lm_hash: Option<&LmHash>,
     ) -> Result<Accepted, Error> {
         let parsed = self.exchange.parsed()?;
-        let proven = self.prove(&parsed, nt_hash, lm_hash)?;
+        let proven = self.prove(&parsed, nt_hash, lm_hash);
+        // Before the verdict, so that this error does not say whether the password is right.
+        if lm_hash.is_none() && parsed.needs_lm_hash()? {
+            return Err(Denied::NoLmHash.into());
+        }
+        let proven = proven?;
         let opened =
             self.exchange.open(&parsed, proven, lm_hash.map(LmSessionKey::from).as_ref())?;
         Ok(self.accept(opened))
@@ -152,12 +172,17 @@ impl VerifyUser {
     /// Goes on with the domain controller's answer, which says that the proof is right, and checks
     /// all else that the policy demands.
     ///
-    /// If the answer's `UserFlags` say `LOGON_GUEST`, nothing was proven: that is for
-    /// [`accept_as_guest`](Self::accept_as_guest).
+    /// If the `UserFlags` of the answer contain `LOGON_GUEST`, nothing was proven, and this does what
+    /// [`accept_as_guest`](Self::accept_as_guest) does.
     ///
     /// # Errors
-    /// As [`with_nt_hash`](Self::with_nt_hash) and [`network_logon`](Self::network_logon).
+    /// Those of [`with_nt_hash`](Self::with_nt_hash) and [`network_logon`](Self::network_logon), with
+    /// [`Denied::NoLmHash`] if the session key is made of an `LmSessionKey` that the answer lacks;
+    /// for guests those of [`accept_as_guest`](Self::accept_as_guest).
     pub fn with_validation(mut self, validation: &Validation) -> Result<Accepted, Error> {
+        if validation.is_guest() {
+            return self.accept_as_guest();
+        }
         let parsed = self.exchange.parsed()?;
         let proven = Proven {
             kind: self.exchange.kind_to_pass_on(&parsed)?,
@@ -167,7 +192,7 @@ impl VerifyUser {
         };
         let opened = self.exchange.open(&parsed, proven, validation.lm_session_key.as_ref())?;
         if let Some(user) = &validation.user {
-            self.user = user.clone();
+            self.account = Some(user.clone());
         }
         Ok(self.accept(opened))
     }
@@ -183,14 +208,14 @@ impl VerifyUser {
         if !self.exchange.policy().allow_guest {
             return Err(Refused::Guest.into());
         }
-        self.exchange.accept_nobody(self.workstation)
+        self.exchange.accept_nobody(self.workstation, Secrecy::Unusable)
     }
 
     /// Refuses the client: the error to log. It takes as long as a wrong password does with
     /// [`with_nt_hash`](Self::with_nt_hash), so that the time does not tell who exists.
     #[must_use]
     pub fn deny(self, reason: Denied) -> Error {
-        core::hint::black_box(self.matches(&NtHash::from([0; 16])));
+        core::hint::black_box(self.proof_matches(&NtHash::from([0; 16])));
         Error::Denied(reason)
     }
 
@@ -203,23 +228,31 @@ impl VerifyUser {
     ) -> Result<Proven, Error> {
         let proof = parsed.proof()?;
         let candidate = Candidate { user: &self.user, nt_hash, lm_hash };
-        let (challenge, policy) = (&parsed.sent.server_challenge, self.exchange.policy());
-        let kinds = proof.possible_kinds().iter().filter(|kind| policy.accepts(**kind));
+        let challenge = &parsed.sent.server_challenge;
+        let kinds = proof.possible_kinds().iter().filter(|kind| self.exchange.accepts(**kind));
         let mut proven = kinds.filter_map(|kind| candidate.verify(proof, *kind, challenge));
         proven.next().ok_or(Denied::WrongPassword.into())
     }
 
     fn accept(self, opened: Opened) -> Accepted {
         let Opened { kind, domain, key, checked } = opened;
+        let flags = in_use(self.exchange.flags);
+        let has_account_name = self.account.is_some();
+        let (user, claimed_domain) = match self.account {
+            Some(account) => (account, self.user.domain().clone()),
+            None => (self.user, Text::default()),
+        };
         Accepted {
-            user: Some(self.user),
+            user: Some(user),
+            has_account_name,
+            claimed_domain,
             proven_domain: domain,
             workstation: self.workstation,
             response: Some(kind),
             mic_checked: checked.mic.is_some(),
             bindings_checked: checked.bindings.is_some(),
-            target_name: checked.target_name,
-            keys: SessionKeys::new(self.exchange.flags, key, Side::Server),
+            spn: checked.target_name.unwrap_or_default(),
+            keys: SessionKeys::new(flags, key, Side::Server, Secrecy::Secret),
         }
     }
 }
@@ -251,7 +284,7 @@ impl Exchange {
                         parsed.received.lm_response.as_bytes(),
                         lm_session_key,
                     )
-                    .ok_or(Refused::NoLmHash)?
+                    .ok_or(Denied::NoLmHash)?
             }
         };
         let key = parsed.exported_session_key(&key_exchange_key);
@@ -275,18 +308,25 @@ impl VerifyAnonymous {
         &self.workstation
     }
 
-    /// Lets the client in, without session security.
+    /// Accepts the client, without session security unless
+    /// [`Policy::allow_insecure_anonymous_keys`](super::Policy::allow_insecure_anonymous_keys) is
+    /// set.
     ///
     /// # Errors
     /// [`Error::Denied`] if the policy demands what only a proof can carry: a MIC, channel bindings
     /// or a target name; [`Refused::MissingFlags`] if it demands SIGN or SEAL.
     pub fn accept(self) -> Result<Accepted, Error> {
-        self.exchange.accept_nobody(self.workstation)
+        let secrecy = if self.exchange.policy().allow_insecure_anonymous_keys {
+            Secrecy::KnownToEveryone
+        } else {
+            Secrecy::Unusable
+        };
+        self.exchange.accept_nobody(self.workstation, secrecy)
     }
 }
 
 impl Exchange {
-    fn accept_nobody(self, workstation: Text) -> Result<Accepted, Error> {
+    fn accept_nobody(self, workstation: Text, secrecy: Secrecy) -> Result<Accepted, Error> {
         let policy = self.policy();
         let protection = policy.require & NegotiateFlags::PROTECTION;
         if !protection.is_empty() {
@@ -295,8 +335,8 @@ impl Exchange {
         }
         let demands = [
             (policy.require_mic, Denied::MicMissing),
-            (policy.channel_bindings == Binding::Require, Denied::ChannelBindings),
-            (policy.target_name == Binding::Require, Denied::TargetName),
+            (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindings),
+            (policy.target_name == Enforcement::Required, Denied::TargetName),
         ];
         if let Some((_, denied)) = demands.into_iter().find(|(is_demanded, _)| *is_demanded) {
             return Err(denied.into());
@@ -304,25 +344,35 @@ impl Exchange {
         let key = self.parsed()?.exported_session_key(&KeyExchangeKey::from([0; 16]));
         Ok(Accepted {
             user: None,
+            has_account_name: false,
+            claimed_domain: Text::default(),
             proven_domain: None,
             workstation,
             response: None,
             mic_checked: false,
             bindings_checked: false,
-            target_name: None,
-            keys: SessionKeys::without_secret(self.flags, key, Side::Server),
+            spn: Text::default(),
+            keys: SessionKeys::new(in_use(self.flags), key, Side::Server, secrecy),
         })
     }
 }
 
-/// A client that was let in.
+/// An authenticated client.
+///
+/// Its names are empty texts where there are none, not `None`: the unused part of a `None` would
+/// carry bytes that were on the stack before, such as a copy of a key, to wherever this is moved.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// Who it is: the user who was claimed and looked up, and whose hash the proof was made with,
-    /// or whom the domain controller named. Spelled as the client did: to compare users, use
-    /// [`UserName::eq_ignore_case`]. `None` for anonymous clients and guests.
+    /// The user whose password the client proved: the account's own name if the verifying side gave
+    /// it ([`VerifyUser::with_account`], or the domain controller), otherwise the name as the client
+    /// spells it. To compare users, use [`UserName::eq_ignore_case`]. `None` for anonymous clients
+    /// and guests.
     pub user: Option<UserName>,
+    /// Whether `user` is the account's own name.
+    has_account_name: bool,
+    /// The domain that the client claims, where `user` is the account's own name.
+    claimed_domain: Text,
     proven_domain: Option<ProvenDomain>,
     /// Which machine it says it is. Nothing proves that.
     pub workstation: Text,
@@ -332,20 +382,33 @@ pub struct Accepted {
     pub mic_checked: bool,
     /// Whether the client's channel bindings are those of this server.
     pub bindings_checked: bool,
-    /// Which service the client asked for, unless it does not trust the name itself.
-    pub target_name: Option<Text>,
+    spn: Text,
     /// What the server shares with the client.
     pub keys: SessionKeys,
 }
 
 impl Accepted {
-    /// The domain that the proof covers, if it is known to cover one: that of `user`, the same in
-    /// upper case, or none (an empty text). If it is another, or `None`, then the domain of `user`
-    /// is what the client says, and without a MIC somebody may have changed it on the way. NTLMv1
-    /// and LM responses cover neither name; a domain controller does not tell.
+    /// Returns which domain the proof was made with: the one that the client claims, the same in
+    /// upper case, or none (an empty text). `None` if that is not known: NTLMv1 and LM responses
+    /// cover neither name, and a domain controller does not report it.
+    ///
+    /// This is not proof of the domain. NTOWFv2 hashes the user's name in upper case followed by the
+    /// domain, without a border between them: a man in the middle can turn user `app` of domain
+    /// `LEGACY` into user `appl` of domain `EGACY`, and the proof stays right. Only a MIC
+    /// ([`mic_checked`](Self::mic_checked)) shows such a change. What is proven is that the client
+    /// has the password of the account whose hash was given; so accept that account's name, with
+    /// [`VerifyUser::with_account`].
     #[must_use]
     pub fn proven_domain(&self) -> Option<Text> {
-        let sent = self.user.as_ref()?.domain();
-        self.proven_domain.map(|domain| domain.of(sent))
+        let user = self.user.as_ref()?;
+        let claimed = if self.has_account_name { &self.claimed_domain } else { user.domain() };
+        self.proven_domain.map(|domain| domain.of(claimed))
+    }
+
+    /// Returns the service principal name that the client asked for; `None` if it asked for none, or
+    /// marks the name as unverified.
+    #[must_use]
+    pub fn spn(&self) -> Option<&Text> {
+        Some(&self.spn).filter(|spn| !spn.is_empty())
     }
 }

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::Part;
-use super::part::{any_sealed, wipe};
+use super::part::wipe;
 use crate::crypto::primitives::Crc32;
 use crate::crypto::stitched::{KeyStream, Mac, MacKey};
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
@@ -131,11 +131,12 @@ impl Cipher {
     pub(super) fn seal(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         let sequence = self.next?;
         let (form, stream) = self.keys.made();
-        let mut checksum = Checksum::new(form, sequence, any_sealed(parts));
+        let mut checksum = Checksum::new(form, sequence);
         for part in parts {
             match part {
                 Part::Clear(bytes) => checksum.clear(bytes),
                 Part::Sealed(bytes) => checksum.seal(stream, bytes),
+                Part::Unsigned(_) => {}
             }
         }
         let signature = checksum.sign(stream, sequence);
@@ -155,11 +156,12 @@ impl Cipher {
         let sequence = self.next?;
         admit(signature, sequence, self.keys.are_extended())?;
         let (form, stream) = self.keys.made();
-        let mut checksum = Checksum::new(form, sequence, any_sealed(parts));
+        let mut checksum = Checksum::new(form, sequence);
         for part in &mut *parts {
             match part {
                 Part::Clear(bytes) => checksum.clear(bytes),
                 Part::Sealed(bytes) => checksum.unseal(stream, bytes),
+                Part::Unsigned(_) => {}
             }
         }
         let expected = checksum.sign(stream, sequence);
@@ -189,7 +191,7 @@ impl Cipher {
             return Err(Misuse::MechListMicTooLate.into());
         };
         let (form, mut stream) = recipe.make();
-        let mut checksum = Checksum::new(&form, 0, false);
+        let mut checksum = Checksum::new(&form, 0);
         checksum.clear(message);
         let signature = checksum.sign(&mut stream, 0);
         Ok((form, signature))
@@ -303,33 +305,32 @@ fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> Result<(), 
 /// The checksum of one message in the making.
 enum Checksum<'a> {
     Extended { mac: Mac<'a>, encrypts: bool },
-    Legacy { crc: Crc32, covers_clear: bool },
+    Legacy { crc: Crc32 },
 }
 
 impl<'a> Checksum<'a> {
-    fn new(form: &'a Form, sequence: u32, any_sealed: bool) -> Self {
+    fn new(form: &'a Form, sequence: u32) -> Self {
         match form {
             Form::Extended { mac_key, encrypts_checksum } => {
                 let mut mac = mac_key.start();
                 mac.update(&sequence.to_le_bytes());
                 Self::Extended { mac, encrypts: *encrypts_checksum }
             }
-            Form::Legacy => Self::Legacy { crc: Crc32::default(), covers_clear: !any_sealed },
+            Form::Legacy => Self::Legacy { crc: Crc32::default() },
         }
     }
 
     fn clear(&mut self, bytes: &[u8]) {
         match self {
             Self::Extended { mac, .. } => mac.update(bytes),
-            Self::Legacy { crc, covers_clear: true } => crc.update(bytes),
-            Self::Legacy { .. } => {}
+            Self::Legacy { crc } => crc.update(bytes),
         }
     }
 
     fn seal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         match self {
             Self::Extended { mac, .. } => mac.seal(stream, bytes),
-            Self::Legacy { crc, .. } => {
+            Self::Legacy { crc } => {
                 crc.update(bytes);
                 stream.apply(bytes);
             }
@@ -339,7 +340,7 @@ impl<'a> Checksum<'a> {
     fn unseal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         match self {
             Self::Extended { mac, .. } => mac.unseal(stream, bytes),
-            Self::Legacy { crc, .. } => {
+            Self::Legacy { crc } => {
                 stream.apply(bytes);
                 crc.update(bytes);
             }
@@ -356,7 +357,7 @@ impl<'a> Checksum<'a> {
                 }
                 ExtendedSignature::new(checksum, sequence).into()
             }
-            Self::Legacy { crc, .. } => {
+            Self::Legacy { crc } => {
                 // RandomPad takes its share of the key stream, though zero is sent in its place.
                 let (mut pad, mut number) = ([0; 4], sequence.to_le_bytes());
                 let mut checksum = crc.finish().to_le_bytes();

@@ -39,7 +39,8 @@
 //! | GSSAPI `get_mic` | [`Session::sign`], [`Session::verify`] |
 //! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
 //! | SPNEGO | [`Session::mech_list_mic`] before all else |
-//! | SMB, CredSSP | [`SessionKeys::exported_session_key`]: they protect messages themselves (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
+//! | CredSSP | [`Session::seal`] for `pubKeyAuth` and `authInfo`, signature first; the client must ask for [`Protection::Seal`] |
+//! | SMB | [`SessionKeys::exported_session_key`]: SMB protects its messages itself (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
 //! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
 //!
 //! Where SIGN alone was negotiated, `wrap` means different things: in Samba the signature and the
@@ -73,9 +74,10 @@ pub enum Protection {
     /// Not at all, as in HTTP.
     #[default]
     None,
-    /// Signed: nobody can change, replay or reorder them.
+    /// Signed: changed, replayed and reordered messages are rejected, if extended session security
+    /// is negotiated; see [`Session`] for what holds without it.
     Sign,
-    /// Signed and sealed: nobody can read them either.
+    /// Signed and sealed: messages are encrypted as well.
     Seal,
 }
 
@@ -111,23 +113,48 @@ pub struct SessionKeys {
     flags: NegotiateFlags,
     key: ExportedSessionKey,
     side: Side,
-    /// Whether there is a secret at all: not for anonymous clients and guests.
-    is_secret: bool,
+    secrecy: Secrecy,
+}
+
+/// Who knows the key, and whether it may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// The client and the server alone.
+    Secret,
+    /// Everyone, since it follows from a key of zeros ([MS-NLMP] 3.2.5.1.2). The policy allows an
+    /// anonymous client to use it all the same.
+    KnownToEveryone,
+    /// Everyone, so that it makes no session: anonymous clients and guests.
+    Unusable,
+}
+
+impl Secrecy {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Unusable => 0,
+            Self::Secret => 1,
+            Self::KnownToEveryone => 2,
+        }
+    }
+
+    const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Unusable),
+            1 => Some(Self::Secret),
+            2 => Some(Self::KnownToEveryone),
+            _ => None,
+        }
+    }
 }
 
 impl SessionKeys {
-    pub(crate) const fn new(flags: NegotiateFlags, key: ExportedSessionKey, side: Side) -> Self {
-        Self { flags, key, side, is_secret: true }
-    }
-
-    /// Of an anonymous client or a guest: the key follows from one of zeros, which everybody knows
-    /// ([MS-NLMP] 3.2.5.1.2).
-    pub(crate) const fn without_secret(
+    pub(crate) const fn new(
         flags: NegotiateFlags,
         key: ExportedSessionKey,
         side: Side,
+        secrecy: Secrecy,
     ) -> Self {
-        Self { flags, key, side, is_secret: false }
+        Self { flags, key, side, secrecy }
     }
 
     /// Another copy, for who then drops this one where it is: what is moved away is not wiped.
@@ -146,11 +173,19 @@ impl SessionKeys {
     #[must_use]
     pub fn protection(&self) -> Protection {
         let is_datagram = self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM);
-        match (self.is_secret, is_datagram) {
-            (false, _) => Protection::None,
-            (true, false) => Protection::of_flags(self.flags),
-            (true, true) => Protection::of_datagrams(self.flags),
+        match (self.secrecy, is_datagram) {
+            (Secrecy::Unusable, _) => Protection::None,
+            (_, false) => Protection::of_flags(self.flags),
+            (_, true) => Protection::of_datagrams(self.flags),
         }
+    }
+
+    /// Whether everyone knows the key, because the client is anonymous or a guest. Sessions can be
+    /// made of it only if the policy's `allow_insecure_anonymous_keys` is set, and then protect
+    /// nothing.
+    #[must_use]
+    pub fn is_known_to_everyone(&self) -> bool {
+        self.secrecy != Secrecy::Secret
     }
 
     /// `ExportedSessionKey`: 16 secret bytes, for protocols that protect messages themselves.
@@ -167,7 +202,7 @@ impl SessionKeys {
         out.u32(self.flags.bits());
         out.bytes(self.key.expose());
         out.byte(self.side.number());
-        out.byte(u8::from(self.is_secret));
+        out.byte(self.secrecy.number());
         out.finish()
     }
 
@@ -182,7 +217,7 @@ impl SessionKeys {
             flags: NegotiateFlags::from_bits_retain(from.u32()?),
             key: ExportedSessionKey::from(from.array()?),
             side: Side::from_number(from.byte()?).ok_or(ImportError::Damaged)?,
-            is_secret: from.flag()?,
+            secrecy: Secrecy::from_number(from.byte()?).ok_or(ImportError::Damaged)?,
         };
         from.finish().map(|()| keys)
     }
@@ -212,7 +247,7 @@ impl SessionKeys {
         if self.flags & NegotiateFlags::NEGOTIATE_DATAGRAM != mode {
             return Err(Misuse::WrongMode.into());
         }
-        if !self.is_secret {
+        if self.secrecy == Secrecy::Unusable {
             return Err(Misuse::NoSessionSecurity.into());
         }
         Ok(())
@@ -221,12 +256,17 @@ impl SessionKeys {
 
 /// Protects the messages of one connection, in both directions.
 ///
-/// It counts messages: they must be verified in the order in which they were protected. A message
-/// that was changed leaves nothing of itself: [`unseal`](Self::unseal) wipes it, and from then on
-/// all that is received is refused, since the key stream cannot be wound back. A signature that is
-/// refused before the key stream is touched (wrong version, wrong sequence number) does no harm:
-/// the message is still encrypted, and the session goes on. Without extended session security the
-/// sequence number is encrypted, so that a message that is not the next one is a changed one.
+/// It counts messages: they must be verified in the order in which they were protected. If a
+/// signature does not match, [`unseal`](Self::unseal) wipes the message, and the session rejects
+/// everything received afterwards, because RC4 cannot be rewound. A signature that is rejected
+/// before the key stream is used (wrong version, wrong sequence number) does no harm: the message is
+/// still encrypted, and the session continues.
+///
+/// Without extended session security, signatures do not protect sealed messages against changes:
+/// the signature is a CRC32 encrypted with RC4, and both are linear. An attacker who flips bits of
+/// the ciphertext can compute which bits of the signature to flip, without a key, and the changed
+/// message verifies ([MS-NLMP] 3.4.4.1). There the sequence number is encrypted too, so a message
+/// that is not the next one looks like a changed one.
 ///
 /// It is not `Clone`: two copies would encrypt with the same key stream.
 #[derive(Debug)]
@@ -401,20 +441,17 @@ impl Session {
     /// # use ntlm::{Error, wire::Signature};
     /// # fn rpc(session: &mut Session, header: &[u8], stub: &mut [u8], trailer: &[u8])
     /// # -> Result<Signature, Error> {
-    /// // DCE/RPC packet privacy: all three are signed, and nobody can read the stub data.
+    /// // DCE/RPC packet privacy: all three are signed, and the stub data is encrypted.
     /// session.seal_parts(&mut [Part::Clear(header), Part::Sealed(stub), Part::Clear(trailer)])
     /// # }
     /// ```
     ///
-    /// With extended session security the signature covers all parts. Without it, it covers the
-    /// sealed ones, and the clear ones only if none is sealed: Windows reads 3.4.6 so, whose
-    /// "NTLMv1" means the session, not the response; a sealed part counts also if it is empty, and
-    /// then nothing is covered. pyspnego signs the clear ones in any case: where there are both
-    /// kinds, it and this refuse each other's messages.
+    /// The signature covers the clear and the sealed parts, in this order, with and without extended
+    /// session security (3.4.6). Windows and pyspnego do the same.
     ///
-    /// Parts that shall not be signed in either case do not belong here: without extended session
-    /// security, those are the header and the trailer of DCE/RPC, of which Samba signs the stub
-    /// data alone, also where that is in clear.
+    /// Which parts are signed is the caller's choice: a [`Part::Unsigned`] is not. DCE/RPC signs
+    /// header and trailer only if extended session security was negotiated; without it they are
+    /// unsigned, as in Samba, and the signature covers the stub data alone.
     ///
     /// # Errors
     /// As [`sign`](Self::sign); the parts are unchanged then.

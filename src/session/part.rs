@@ -12,6 +12,9 @@ pub enum Part<'a> {
     Clear(&'a [u8]),
     /// Signed, and encrypted or decrypted in place.
     Sealed(&'a mut [u8]),
+    /// Neither signed nor sealed. SSPI's callers mark such a part `SECBUFFER_READONLY`, and a
+    /// [`Clear`](Self::Clear) one `SECBUFFER_READONLY_WITH_CHECKSUM`.
+    Unsigned(&'a [u8]),
 }
 
 impl fmt::Debug for Part<'_> {
@@ -19,17 +22,15 @@ impl fmt::Debug for Part<'_> {
         match self {
             Self::Clear(bytes) => f.debug_tuple("Clear").field(&Counted(bytes)).finish(),
             Self::Sealed(bytes) => f.debug_tuple("Sealed").field(&Counted(bytes)).finish(),
+            Self::Unsigned(bytes) => f.debug_tuple("Unsigned").field(&Counted(bytes)).finish(),
         }
     }
 }
 
-pub(super) fn any_sealed(parts: &[Part<'_>]) -> bool {
-    parts.iter().any(|part| matches!(part, Part::Sealed(_)))
-}
-
 /// What must be negotiated to protect these parts.
 pub(super) fn needed(parts: &[Part<'_>]) -> Protection {
-    if any_sealed(parts) { Protection::Seal } else { Protection::Sign }
+    let any_sealed = parts.iter().any(|part| matches!(part, Part::Sealed(_)));
+    if any_sealed { Protection::Seal } else { Protection::Sign }
 }
 
 /// Leaves nothing of parts that were decrypted in vain.

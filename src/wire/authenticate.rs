@@ -52,6 +52,13 @@ const FLAGS_END: usize = 64;
 const VERSION_LEN: usize = 8;
 const MIC_LEN: usize = 16;
 
+/// Which fields must lie within the message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rigor {
+    EveryField,
+    FieldsThatCount,
+}
+
 impl<'a> Authenticate<'a> {
     /// Takes a message apart, with the payload in any order and with any gaps.
     ///
@@ -63,15 +70,35 @@ impl<'a> Authenticate<'a> {
     /// itself, or holds an NT response that is not well formed.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
+        Self::parse_fields(message, Rigor::EveryField)
+    }
+
+    /// Parses a message as [`parse`](Self::parse) does, but treats fields that prove nothing and
+    /// lie outside the message as empty: the workstation, and the LM response beside an NTLMv2
+    /// response. An NTLMv2 response may end without a list of AV pairs.
+    #[inline]
+    pub(crate) fn parse_for_server(message: &'a [u8]) -> Result<Self, Error> {
+        Self::parse_fields(message, Rigor::FieldsThatCount)
+    }
+
+    #[inline]
+    fn parse_fields(message: &'a [u8], rigor: Rigor) -> Result<Self, Error> {
         let mut reader = Reader::message(message, MessageType::Authenticate)?;
-        let lm = reader.field()?;
+        let mut lm = reader.field()?;
         let nt = reader.field()?;
         let domain = reader.field()?;
         let user = reader.field()?;
-        let workstation = reader.field()?;
+        let mut workstation = reader.field()?;
+        let nt_response = nt_response(nt, message, rigor);
+        if rigor == Rigor::FieldsThatCount {
+            workstation = workstation.or_empty(message);
+            if matches!(nt_response, Ok(NtResponse::V2(_))) {
+                lm = lm.or_empty(message);
+            }
+        }
         let mut parsed = Self {
             lm_response: LmResponse::new(lm.slice(message)?),
-            nt_response: nt_response(nt, message)?,
+            nt_response: nt_response?,
             domain: domain.slice(message)?,
             user: user.slice(message)?,
             workstation: workstation.slice(message)?,
@@ -177,9 +204,14 @@ impl<'a> Authenticate<'a> {
 }
 
 #[inline]
-fn nt_response(field: Field, message: &[u8]) -> Result<NtResponse<'_>, Error> {
+fn nt_response(field: Field, message: &[u8], rigor: Rigor) -> Result<NtResponse<'_>, Error> {
     let start = field.start().unwrap_or(NT_RESPONSE);
-    NtResponse::parse(field.slice(message)?).map_err(|error| error.at(start))
+    let bytes = field.slice(message)?;
+    let parsed = match rigor {
+        Rigor::EveryField => NtResponse::parse(bytes),
+        Rigor::FieldsThatCount => NtResponse::parse_for_server(bytes),
+    };
+    parsed.map_err(|error| error.at(start))
 }
 
 impl fmt::Debug for Authenticate<'_> {
@@ -302,6 +334,38 @@ mod tests {
         }
         moved[56] = 64;
         assert_eq!(Authenticate::parse(&moved), Ok(with_key));
+    }
+
+    #[test]
+    fn servers_ignore_a_workstation_and_an_lm_response_outside_the_message() {
+        let blob = [&[1, 1][..], &[0; 30]].concat();
+        let ntlmv2 = [&[0xaa; 16][..], &blob].concat();
+        let nt_response = NtResponse::parse(&ntlmv2).unwrap();
+        let honest =
+            Authenticate { nt_response, version: Some(VERSION), mic: Some(MIC), ..message() };
+        let outside = [9, 0, 9, 0, 60, 0xff, 0, 0];
+        for (descriptor, without) in [
+            (44, Authenticate { workstation: b"", ..honest }),
+            (12, Authenticate { lm_response: LmResponse::default(), ..honest }),
+        ] {
+            let mut bytes = emitted(&honest);
+            bytes[descriptor..descriptor + 8].copy_from_slice(&outside);
+            assert_eq!(Authenticate::parse_for_server(&bytes), Ok(without));
+            let error = Error::new(ErrorKind::FieldOutside, descriptor);
+            assert_eq!(Authenticate::parse(&bytes), Err(error));
+        }
+        // What counts must be right: the other fields, and an LM response beside NTLMv1.
+        for (message, descriptor) in [
+            (honest, 20),
+            (honest, 28),
+            (honest, 36),
+            (Authenticate { mic: None, ..message() }, 12),
+        ] {
+            let mut bytes = emitted(&message);
+            bytes[descriptor..descriptor + 8].copy_from_slice(&outside);
+            let error = Error::new(ErrorKind::FieldOutside, descriptor);
+            assert_eq!(Authenticate::parse_for_server(&bytes), Err(error));
+        }
     }
 
     #[test]

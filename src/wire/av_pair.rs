@@ -113,7 +113,7 @@ bitflags! {
 /// A list of AV pairs that is known to be well formed: every pair lies within the list, the ids
 /// that the specification knows have values of the right length and are there once, `MsvAvEOL` is
 /// at the end. So reading it cannot fail any more.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct AvPairs<'a> {
     /// All bytes, with those after `MsvAvEOL`.
     bytes: &'a [u8],

@@ -18,7 +18,8 @@ pub struct Challenge<'a> {
     pub flags: NegotiateFlags,
     /// `ServerChallenge`: 8 random bytes.
     pub server_challenge: [u8; 8],
-    /// `TargetInfo`; there if `NEGOTIATE_TARGET_INFO` is set, which [`emit`](Self::emit) sees to.
+    /// `TargetInfo`. Present if `NEGOTIATE_TARGET_INFO` is set and the field is not empty. Some
+    /// corporate proxies set the flag and send an empty field; that means the same as no flag.
     pub target_info: Option<AvPairs<'a>>,
     /// `Version`: whether the message has room for it, whatever the flags say.
     pub version: Option<Version>,
@@ -31,15 +32,29 @@ const TARGET_INFO: usize = 40;
 const VERSION: usize = 48;
 
 impl<'a> Challenge<'a> {
-    /// Takes a message apart. Short forms of 32 bytes (without `TargetInfo`) and of 48 bytes
-    /// (without `Version`) are valid; the reserved bytes and a `TargetInfo` whose flag is clear
-    /// are not looked at.
+    /// Parses a message. Short forms of 32 bytes (without `TargetInfo`) and of 48 bytes (without
+    /// `Version`) are valid. The reserved bytes, and a `TargetInfo` whose flag is clear, are
+    /// ignored.
     ///
     /// # Errors
     /// If it is no CHALLENGE, ends within a part that it must have, names a field outside itself,
     /// chooses no character set, or holds AV pairs that are not well formed.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
+        let (mut parsed, name) = Self::parse_but_target_name(message)?;
+        parsed.target_name = target_name(name, message, parsed.flags)?;
+        Ok(parsed)
+    }
+
+    /// Parses a message without its `TargetName`, which is then empty, and without a check of the
+    /// character set. Clients use neither: the AV pairs carry the names, and flags are checked
+    /// when they are agreed on.
+    pub(crate) fn parse_for_client(message: &'a [u8]) -> Result<Self, Error> {
+        Self::parse_but_target_name(message).map(|(parsed, _)| parsed)
+    }
+
+    #[inline]
+    fn parse_but_target_name(message: &'a [u8]) -> Result<(Self, Field), Error> {
         let mut reader = Reader::message(message, MessageType::Challenge)?;
         let name = reader.field()?;
         let flags = reader.flags()?;
@@ -49,23 +64,28 @@ impl<'a> Challenge<'a> {
         let fields = [Some(name), info].into_iter().flatten();
         // Exim ends before TargetInfo, Cyrus SASL before Version.
         let has_version = header_end(message, LEAST, fields) >= VERSION + 8;
-        Ok(Self {
-            target_name: target_name(name, message, flags)?,
+        let parsed = Self {
+            target_name: &[],
             flags,
             server_challenge,
-            target_info: info.map(|field| target_info(field, message)).transpose()?,
+            target_info: info
+                .and_then(|field| target_info(field, message).transpose())
+                .transpose()?,
             version: has_version.then(|| Reader::at(message, VERSION).version()).transpose()?,
-        })
+        };
+        Ok((parsed, name))
     }
 
     /// Appends the message to `out`, `TargetName` before `TargetInfo`, and sets
-    /// `NEGOTIATE_TARGET_INFO` to what is there.
+    /// `NEGOTIATE_TARGET_INFO` if there is a `TargetInfo`.
     ///
     /// # Errors
     /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes; `out` is unchanged then.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut flags = self.flags;
-        flags.set(NegotiateFlags::NEGOTIATE_TARGET_INFO, self.target_info.is_some());
+        if self.target_info.is_some() {
+            flags |= NegotiateFlags::NEGOTIATE_TARGET_INFO;
+        }
         let mut writer = Writer::new(out, MessageType::Challenge, self.header_len());
         writer.u32(20, flags.bits());
         writer.bytes(24, &self.server_challenge);
@@ -104,9 +124,13 @@ fn target_name(field: Field, message: &[u8], flags: NegotiateFlags) -> Result<&[
     if flags.contains(NegotiateFlags::REQUEST_TARGET) { name } else { Ok(name.unwrap_or_default()) }
 }
 
-fn target_info(field: Field, message: &[u8]) -> Result<AvPairs<'_>, Error> {
+fn target_info(field: Field, message: &[u8]) -> Result<Option<AvPairs<'_>>, Error> {
+    if field.length == 0 {
+        return Ok(None);
+    }
+    let list = field.slice(message)?;
     let start = field.start().unwrap_or(TARGET_INFO);
-    AvPairs::parse(field.slice(message)?).map_err(|error| error.at(start))
+    AvPairs::parse(list).map(Some).map_err(|error| error.at(start))
 }
 
 #[cfg(test)]
@@ -189,9 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_target_info_has_no_end() {
+    fn empty_target_info_is_treated_as_absent() {
         let mut bytes = EXAMPLE.to_vec();
         bytes[40..48].fill(0);
-        assert_eq!(Challenge::parse(&bytes).unwrap_err().kind(), ErrorKind::AvPairsUnended);
+        let challenge = Challenge::parse(&bytes).unwrap();
+        assert_eq!(challenge.target_info, None);
+        let mut out = Vec::new();
+        challenge.emit(&mut out).unwrap();
+        assert_eq!(Challenge::parse(&out), Ok(challenge));
     }
 }

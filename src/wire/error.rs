@@ -45,7 +45,7 @@ pub enum ErrorKind {
     /// An AV pair that can be there once is there again ([MS-NLMP] 2.2.2.1; CVE-2019-1166).
     #[error("{0} is there twice")]
     AvPairTwice(AvId),
-    /// The NT response is neither empty, nor 24 bytes, nor an NTLMv2 response.
+    /// The NT response has 25 to 43 bytes, too many for NTLMv1 and too few for NTLMv2.
     #[error("the NT response has an impossible length")]
     NtResponseLength,
     /// The NTLMv2 response is of a version that does not exist.

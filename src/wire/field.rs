@@ -27,6 +27,11 @@ impl Field {
             .ok_or(Error::new(ErrorKind::FieldOutside, self.descriptor))
     }
 
+    /// The same field if it lies within the message, otherwise an empty one.
+    pub(super) fn or_empty(self, message: &[u8]) -> Self {
+        if self.slice(message).is_ok() { self } else { Self { length: 0, ..self } }
+    }
+
     /// Where the item starts, `None` if it is empty or beyond what can be addressed.
     #[inline]
     pub(super) fn start(self) -> Option<usize> {

@@ -34,6 +34,7 @@ mod flags;
 mod negotiate;
 mod read;
 mod response;
+mod second_header;
 mod signature;
 mod version;
 mod write;
@@ -50,14 +51,16 @@ pub use version::Version;
 
 pub(crate) use av_pair::{EOL, append_pair, append_text_pair};
 pub(crate) use response::emit_fixed;
+pub(crate) use second_header::{second_authenticate, second_header};
 
 use read::Reader;
 
 /// The first eight bytes of every message: "NTLMSSP" and a zero.
 pub const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum MessageType {
+/// Which of the three messages bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageType {
     Negotiate,
     Challenge,
     Authenticate,
@@ -80,6 +83,12 @@ impl MessageType {
             _ => None,
         }
     }
+}
+
+/// Reads which message this is, and nothing else of it.
+#[cfg(feature = "http")]
+pub(crate) fn message_type(bytes: &[u8]) -> Result<MessageType, Error> {
+    Reader::at(bytes, 0).message_type()
 }
 
 /// Any of the three messages.

@@ -52,6 +52,13 @@ impl<'a> Negotiate<'a> {
         })
     }
 
+    /// Reads the flags alone, as servers do: the names in a NEGOTIATE have no meaning for them.
+    /// jTDS sends names whose lengths are those of other bytes than it wrote.
+    #[inline]
+    pub(crate) fn parse_flags(message: &[u8]) -> Result<NegotiateFlags, Error> {
+        Reader::message(message, MessageType::Negotiate)?.flags()
+    }
+
     /// Appends the message to `out`, `DomainName` before `WorkstationName`, and sets the flags
     /// that tell of names to what is there.
     ///

@@ -77,13 +77,16 @@ impl fmt::Debug for Lmv2Response<'_> {
     }
 }
 
-/// `NtChallengeResponse`: its length tells what it is.
+/// `NtChallengeResponse`: its length decides what it is.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the specification has these forms")]
 pub enum NtResponse<'a> {
     /// No response: an anonymous client, or one that sends an LM or LMv2 response alone.
     #[default]
     Empty,
+    /// 1 to 23 bytes, which prove nothing. tedious (SQL Server's driver for Node) sends 16 beside
+    /// an LMv2 response.
+    Short(&'a [u8]),
     /// `NTLM_RESPONSE` (2.2.2.6): NTLMv1, with or without extended session security.
     V1(&'a [u8; 24]),
     /// `NTLMv2_RESPONSE` (2.2.2.8).
@@ -94,17 +97,30 @@ impl<'a> NtResponse<'a> {
     /// Tells what a field holds.
     ///
     /// # Errors
-    /// [`ErrorKind::NtResponseLength`] if it is neither empty nor 24 bytes long and too short for
-    /// NTLMv2; otherwise as [`Ntlmv2Response::parse`].
+    /// [`ErrorKind::NtResponseLength`] if it has 25 to 43 bytes; otherwise as
+    /// [`Ntlmv2Response::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        if bytes.is_empty() {
-            return Ok(Self::Empty);
-        }
         if let Ok(response) = bytes.try_into() {
             return Ok(Self::V1(response));
         }
-        Ntlmv2Response::parse(bytes).map(Self::V2)
+        match bytes.len() {
+            0 => Ok(Self::Empty),
+            1..24 => Ok(Self::Short(bytes)),
+            _ => Ntlmv2Response::parse(bytes).map(Self::V2),
+        }
+    }
+
+    /// Parses a field as [`parse`](Self::parse) does, but takes an NTLMv2 response of 44 bytes for
+    /// one with an empty list of AV pairs: a client that got no `TargetInfo` may repeat just that.
+    /// Samba 4.17 reads such a response, and rejects a longer list without `MsvAvEOL`.
+    #[inline]
+    pub(crate) fn parse_for_server(bytes: &'a [u8]) -> Result<Self, Error> {
+        if bytes.len() == FIXED_LEN {
+            Ntlmv2Response::parse_fixed(bytes).map(|(response, _)| Self::V2(response))
+        } else {
+            Self::parse(bytes)
+        }
     }
 
     /// The bytes of the field.
@@ -112,6 +128,7 @@ impl<'a> NtResponse<'a> {
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::Empty => &[],
+            Self::Short(bytes) => bytes,
             Self::V1(response) => response,
             Self::V2(response) => response.bytes,
         }
@@ -122,6 +139,7 @@ impl fmt::Debug for NtResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
+            Self::Short(bytes) => f.debug_tuple("Short").field(&Counted(bytes)).finish(),
             Self::V1(response) => f.debug_tuple("V1").field(&Counted(*response)).finish(),
             Self::V2(response) => response.fmt(f),
         }
@@ -143,13 +161,21 @@ const PROOF_LEN: usize = 16;
 const FIXED_LEN: usize = PROOF_LEN + 28;
 
 impl<'a> Ntlmv2Response<'a> {
-    /// Takes a response apart; reserved bytes and bytes after the AV pairs are not looked at.
+    /// Parses a response; reserved bytes and bytes after the AV pairs are ignored.
     ///
     /// # Errors
     /// [`ErrorKind::NtResponseLength`] if it has less than 44 bytes, [`ErrorKind::ResponseVersion`]
     /// if `RespType` is not 1, or those of [`AvPairs::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let (response, list) = Self::parse_fixed(bytes)?;
+        let target_info = AvPairs::parse(list).map_err(|error| error.at(FIXED_LEN))?;
+        Ok(Self { target_info, ..response })
+    }
+
+    /// What comes before the AV pairs, and the bytes of those.
+    #[inline]
+    fn parse_fixed(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         let too_short = Error::new(ErrorKind::NtResponseLength, 0);
         let (proof, blob) = bytes.split_first_chunk().ok_or(too_short)?;
         let mut reader = Reader::at(blob, 0);
@@ -165,8 +191,8 @@ impl<'a> Ntlmv2Response<'a> {
         if resp_type != 1 {
             return Err(Error::new(ErrorKind::ResponseVersion, PROOF_LEN));
         }
-        let target_info = AvPairs::parse(reader.rest()).map_err(|error| error.at(FIXED_LEN))?;
-        Ok(Self { bytes, proof, time, client_challenge, target_info })
+        let target_info = AvPairs::default();
+        Ok((Self { bytes, proof, time, client_challenge, target_info }, reader.rest()))
     }
 
     /// `NTProofStr`: HMAC-MD5 of the server's challenge and the [`blob`](Self::blob).
@@ -300,11 +326,28 @@ mod tests {
             let result = NtResponse::parse(&bytes[..len]);
             match len {
                 0 => assert_eq!(result, Ok(NtResponse::Empty)),
+                1..24 => assert_eq!(result, Ok(NtResponse::Short(&bytes[..len]))),
                 24 => assert!(matches!(result, Ok(NtResponse::V1(_)))),
                 44 => assert_eq!(result.unwrap_err().kind(), ErrorKind::AvPairsUnended),
                 45..48 => assert_eq!(result.unwrap_err().kind(), ErrorKind::AvPairOutside),
                 _ => assert_eq!(result.unwrap_err().kind(), ErrorKind::NtResponseLength),
             }
+        }
+    }
+
+    #[test]
+    fn servers_read_an_empty_list_without_an_end() {
+        let bytes = ntlmv2();
+        for len in 0..48 {
+            let (strict, lenient) =
+                (NtResponse::parse(&bytes[..len]), NtResponse::parse_for_server(&bytes[..len]));
+            if len != 44 {
+                assert_eq!(lenient, strict, "{len}");
+                continue;
+            }
+            let Ok(NtResponse::V2(response)) = lenient else { panic!("{lenient:?}") };
+            assert_eq!(response.target_info().iter().count(), 0);
+            assert_eq!((response.blob(), response.client_challenge()), (&bytes[16..44], [0xcc; 8]));
         }
     }
 

@@ -159,6 +159,7 @@ impl Setting {
             Mode::Ntlmv1 => {
                 policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
                 policy.require_when_protected = Flags::empty();
+                policy.allow_constant_key_exchange_key = true;
             }
             _ => {}
         }
@@ -191,6 +192,7 @@ impl Setting {
             Mode::Ntlmv1 => {
                 policy.lm_compatibility = LmCompatibility::RefuseLm;
                 policy.require_when_protected = Flags::empty();
+                policy.allow_constant_key_exchange_key = true;
             }
             Mode::Lmv2Alone => policy.allow_lmv2_alone = true,
             Mode::Anonymous => policy.allow_anonymous = true,

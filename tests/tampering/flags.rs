@@ -16,7 +16,7 @@ pub(crate) const FLAGS: &[Attack] = &[
         .possible_since(notes::STRENGTH),
     Attack::new("clear KEY_EXCH", How::Flags(|| clear(&KEY_EXCHANGE)))
         .possible_since(notes::STRENGTH),
-    Attack::new("clear UNICODE, or put OEM in its place", How::Flags(other_character_set))
+    Attack::new("clear, set or exchange UNICODE and OEM", How::Flags(other_character_set))
         .possible_since(notes::NAMES),
     Attack::new("set LM_KEY, NON_NT_SESSION_KEY, IDENTIFY", How::Flags(|| set(&WEAKENING))),
     Attack::new("clear or set any other", How::Flags(any_other)).possible_since(notes::STRENGTH),
@@ -42,15 +42,18 @@ fn set(flags: &[Flags]) -> Changes {
 }
 
 fn other_character_set() -> Changes {
-    let unicode = Flags::NEGOTIATE_UNICODE;
-    vec![(unicode, Flags::empty()), (unicode, Flags::NEGOTIATE_OEM)]
+    let (unicode, oem) = (Flags::NEGOTIATE_UNICODE, Flags::NEGOTIATE_OEM);
+    let each = [clear(&[unicode, oem]), set(&[unicode, oem])].concat();
+    [&each[..], &[(unicode, oem), (oem, unicode)]].concat()
 }
 
 /// All that no other row clears or sets.
 fn any_other() -> Changes {
     let cleared = [&PROTECTION[..], &EXTENDED, &STRENGTH, &KEY_EXCHANGE].concat();
-    let cleared = cleared.into_iter().collect::<Flags>() | Flags::NEGOTIATE_UNICODE;
-    let set_elsewhere: Flags = [&PROTECTION[..], &WEAKENING].concat().into_iter().collect();
+    let character_sets = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_OEM;
+    let cleared = cleared.into_iter().collect::<Flags>() | character_sets;
+    let set_elsewhere = [&PROTECTION[..], &WEAKENING].concat();
+    let set_elsewhere = set_elsewhere.into_iter().collect::<Flags>() | character_sets;
     let all_but = |those: Flags| -> Vec<Flags> {
         (0..32)
             .map(|bit| Flags::from_bits_retain(1 << bit))

@@ -5,7 +5,7 @@ use ntlm::client::Policy as ClientPolicy;
 use ntlm::server::{Accepted, Names, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{Authenticate, AvFlags, AvId, NtResponse};
-use ntlm::{Binding, Client, Credentials, Server, Text};
+use ntlm::{Client, Credentials, Enforcement, Server, Text};
 
 use crate::common::Fixed;
 use crate::exchange::{Channel, Given, Mode, World};
@@ -44,8 +44,8 @@ fn relay_one_that_repeats(policy: Policy) -> Result<Accepted, Stopped> {
 #[test]
 fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
     let mut policy = Policy::default();
-    policy.channel_bindings = Binding::Require;
-    policy.target_name = Binding::Require;
+    policy.channel_bindings = Enforcement::Required;
+    policy.target_name = Enforcement::Required;
     assert!(relay_one_that_repeats(policy.clone()).unwrap().bindings_checked, "by their rules");
     policy.require_mic = true;
     assert_eq!(relay_one_that_repeats(policy).unwrap_err().reason, "MicMissing");

@@ -56,14 +56,16 @@ pub(crate) const RELAY: &str = "\
     `target_name`); outside TLS, to require SIGN or SEAL, since whoever relays has no key.";
 
 pub(crate) const NO_BINDINGS: &str = "\
-    A server that was not given the bindings of its channel has nothing to compare with; to \
-    require them then means that any will do. What helps: `Server::with_channel_bindings`, \
-    wherever there is TLS, and `server::Policy::require_own_identity`, which the strict policy \
-    has.";
+    A server that was not given the bindings of its TLS connection has nothing to compare with, so \
+    by default it does not check the client's. What helps: `Server::with_channel_bindings` wherever \
+    there is TLS, and `Enforcement::Required`, with which a server without bindings begins no \
+    handshake.";
 
-pub(crate) const CLEAR_PART: &str = "\
-    Without extended session security a signature covers the sealed parts alone. What helps: \
-    both policies, which demand it where messages are protected.";
+pub(crate) const LINEAR: &str = "\
+    Without extended session security the signature is a CRC32, encrypted with RC4. Both are \
+    linear, so an attacker can flip bits of a sealed message and the bits of the checksum that go \
+    with them, without a key and without knowing the message. What helps: both policies, which \
+    demand extended session security where messages are protected.";
 
 pub(crate) const DATAGRAM: &str = "\
     Datagrams are lost, doubled and reordered without anybody's doing. What helps: an \

@@ -135,7 +135,7 @@ impl End {
             response: accepted.response,
             mic_checked: accepted.mic_checked,
             bindings_checked: accepted.bindings_checked,
-            target_name: accepted.target_name.clone(),
+            target_name: accepted.spn().cloned(),
         }
     }
 

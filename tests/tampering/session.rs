@@ -2,6 +2,7 @@
 
 use ntlm::Error;
 use ntlm::crypto::Side;
+use ntlm::crypto::primitives::crc32;
 use ntlm::session::{DatagramSession, Part, Session, Signature};
 use ntlm::wire::NegotiateFlags as Flags;
 
@@ -47,8 +48,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("flip each bit of `RandomPad`", Setting::random_pad_bits),
     Attack::new("flip each bit of a clear part next to a sealed one", |setting| {
         setting.each_bit(&|packet| &mut packet.header)
-    })
-    .possible_since(notes::CLEAR_PART),
+    }),
+    Attack::new(
+        "flip each bit of a sealed message, and the bits of its checksum that go with it",
+        Setting::linear_changes,
+    )
+    .possible_since(notes::LINEAR),
     Attack::new("cut a message or its signature at each length, or add a byte", |setting| {
         [
             setting.each_length(|packet| &mut packet.message),
@@ -157,6 +162,25 @@ impl Setting {
             return Vec::new();
         }
         self.each_bit(&|packet| &mut packet.signature[4..8])
+    }
+
+    /// CRC32 and RC4 are linear: a change of the message changes the checksum by the CRC32 of that
+    /// change, whatever the key and the message are.
+    fn linear_changes(&self) -> Vec<Outcome> {
+        if self.shape == Shape::Signed {
+            return Vec::new();
+        }
+        let length = MESSAGES[0].len();
+        let flip = |bit: usize| {
+            let mut change = vec![0; length];
+            change[bit / 8] ^= 1 << (bit % 8);
+            let checksum = crc32(&change) ^ crc32(&vec![0; length]);
+            self.changed(&|packet| {
+                xor(&mut packet.message, &change);
+                xor(&mut packet.signature[8..12], &checksum.to_le_bytes());
+            })
+        };
+        (0..length * 8).map(flip).collect()
     }
 
     fn is_extended(&self) -> bool {
@@ -278,6 +302,10 @@ impl Peer {
         }
         opened.map(|()| (packet.header.clone(), message))
     }
+}
+
+fn xor(bytes: &mut [u8], change: &[u8]) {
+    bytes.iter_mut().zip(change).for_each(|(byte, change)| *byte ^= change);
 }
 
 fn parts<'a>(shape: Shape, header: &'a [u8], message: &'a mut [u8]) -> Vec<Part<'a>> {

@@ -231,7 +231,7 @@ mod tests {
             assert_told_in_time(&events(Says(Err(reason)), messages(alice())));
         }
         // It vouches for somebody with another key: the MIC is wrong.
-        let vouches = Says(Ok(Validation::new([7; 16])));
+        let vouches = Says(Ok(Validation::new([7; 16], 0)));
         assert_told_in_time(&events(vouches, messages(alice())));
     }
 

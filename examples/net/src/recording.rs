@@ -5,7 +5,7 @@ use ntlm::crypto::LmHash;
 use ntlm::error::Denied;
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::wire::{Message, NegotiateFlags};
-use ntlm::{Ascii, Binding, Error, LmCompatibility, NtHash, Os, Server};
+use ntlm::{Ascii, Enforcement, Error, LmCompatibility, NtHash, Os, Server};
 
 /// What the password is known by.
 pub struct Secret {
@@ -64,7 +64,8 @@ impl<'a> Recording<'a> {
         policy.allow_lmv2_alone = true;
         policy.allow_anonymous = true;
         policy.require_when_protected = NegotiateFlags::empty();
-        policy.channel_bindings = Binding::Ignore;
+        policy.allow_constant_key_exchange_key = true;
+        policy.channel_bindings = Enforcement::Off;
         policy.max_time_difference = None;
         policy.max_challenge_age = None;
         // The CHALLENGE tells the name; this one goes nowhere.

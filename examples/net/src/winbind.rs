@@ -110,7 +110,7 @@ fn validation(output: &Output) -> Option<Validation> {
         return None;
     }
     let key = |name| output.stdout.lines().find_map(|line| unhex(line.strip_prefix(name)?.trim()));
-    let validation = Validation::new(key("NT_KEY:")?.try_into().ok()?);
+    let validation = Validation::new(key("NT_KEY:")?.try_into().ok()?, 0);
     Some(match key("LM_KEY:").and_then(|key| key.try_into().ok()) {
         Some(key) => validation.with_lm_session_key(key),
         None => validation,

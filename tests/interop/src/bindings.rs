@@ -1,7 +1,7 @@
 //! Channel bindings: right, wrong and none.
 
 use ntlm::error::Denied;
-use ntlm::{Binding, ChannelBindings, Error, client, server};
+use ntlm::{ChannelBindings, Enforcement, Error, client, server};
 
 use crate::exchange::{self, LoggedIn, Refusal};
 use crate::hex::hex;
@@ -51,14 +51,14 @@ pub fn are_compared_by_it(
 /// If our server does not do as its policy says.
 pub fn are_checked_by_us(peer: &mut Peer) {
     for (theirs, binding, expected) in [
-        (Some("this channel"), Binding::Require, Ok(true)),
-        (Some("this channel"), Binding::WhenPresent, Ok(true)),
-        (Some("this channel"), Binding::Ignore, Ok(false)),
-        (Some("that channel"), Binding::Require, Err(())),
-        (Some("that channel"), Binding::WhenPresent, Err(())),
-        (Some("that channel"), Binding::Ignore, Ok(false)),
-        (None, Binding::Require, Err(())),
-        (None, Binding::WhenPresent, Ok(false)),
+        (Some("this channel"), Enforcement::Required, Ok(true)),
+        (Some("this channel"), Enforcement::IfPresent, Ok(true)),
+        (Some("this channel"), Enforcement::Off, Ok(false)),
+        (Some("that channel"), Enforcement::Required, Err(())),
+        (Some("that channel"), Enforcement::IfPresent, Err(())),
+        (Some("that channel"), Enforcement::Off, Ok(false)),
+        (None, Enforcement::Required, Err(())),
+        (None, Enforcement::IfPresent, Ok(false)),
     ] {
         let mut arguments = (peer.initiator)(&modes::DEFAULT, Identity::ALICE);
         arguments["bindings"] = theirs.map(|data| hex(data.as_bytes())).into();

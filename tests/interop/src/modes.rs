@@ -100,6 +100,7 @@ impl Mode {
         policy.lm_compatibility = self.level;
         policy.offer -= self.without;
         policy.require_when_protected = Flags::empty();
+        policy.allow_constant_key_exchange_key = true;
         policy
     }
 
@@ -113,6 +114,7 @@ impl Mode {
         let mut policy = server::Policy::default();
         policy.offer -= self.without;
         policy.require_when_protected = Flags::empty();
+        policy.allow_constant_key_exchange_key = true;
         if !self.level.sends_ntlmv2() {
             policy.lm_compatibility = self.level;
         }
