@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -31,6 +31,10 @@ const PACKAGES: [(&str, &str); 20] = [
     ("nginx", "nginx-light"),
     ("Dovecot", "dovecot-core"),
     ("valgrind", "valgrind"),
+    ("Jakarta Mail", "libmail-java"),
+    ("jTDS", "libjtds-java"),
+    ("Authen::NTLM", "libauthen-ntlm-perl"),
+    ("LWP", "libwww-perl"),
 ];
 
 /// Debian updates the browsers of a release, and nothing else, to new versions.
@@ -194,7 +198,8 @@ fn installed_versions() -> BTreeMap<String, String> {
             versions.insert(library.to_owned(), version.to_owned());
         }
     }
-    for line in file("peers/package.json").lines().filter(|line| line.contains("ntlm\":")) {
+    let is_client = |line: &&str| line.contains("ntlm\":") || line.contains("\"tedious\":");
+    for line in file("peers/package.json").lines().filter(is_client) {
         let [_, library, _, version, ..] = line.split('"').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };

@@ -46,7 +46,11 @@ impl Identity {
     ];
 
     pub fn credentials(self) -> Credentials {
-        Credentials::password(UserName::new(self.user, self.domain), self.password)
+        Credentials::password(self.name(), self.password)
+    }
+
+    pub fn name(self) -> UserName {
+        UserName::new(self.user, self.domain)
     }
 
     /// The user's account: a principal's is before the `@`.

@@ -5,6 +5,7 @@
 //! A program that is missing fails the test that needs it.
 
 pub mod accounts;
+pub mod authenticator;
 pub mod balancers;
 pub mod bindings;
 pub mod bridge;
@@ -19,10 +20,12 @@ pub mod conversation;
 pub mod domain_clients;
 pub mod dovecot;
 pub mod exchange;
+pub mod fields;
 pub mod helper;
 pub mod hex;
 pub mod http;
 pub mod identities;
+pub mod imap;
 pub mod instructions;
 pub mod log;
 pub mod messages;
@@ -34,9 +37,13 @@ pub mod process;
 pub mod programs;
 pub mod samba_servers;
 pub mod samba_settings;
+pub mod sasl;
 pub mod scratch;
+pub mod service;
 pub mod smb;
+pub mod smtp;
 pub mod spnego;
 pub mod spnego_exchange;
 pub mod squid;
+pub mod tds;
 pub mod winbind;

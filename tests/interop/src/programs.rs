@@ -52,6 +52,22 @@ pub fn node(script: &str) -> Command {
     command
 }
 
+/// A script of `tests/interop/peers`, run by Debian's Perl, which has the libraries of Debian.
+pub fn perl(script: &str) -> Command {
+    script_of(Command::new(required("/usr/bin/perl")), script)
+}
+
+/// A program of `tests/interop/peers` in Java, compiled in memory, with these libraries of Debian.
+pub fn java(source: &str, libraries: &[&str]) -> Command {
+    let libraries = libraries.iter().map(|name| required(Path::new("/usr/share/java").join(name)));
+    let class_path = env::join_paths(libraries).expect("no colons");
+    let mut command = installed("java");
+    command.args(["-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-classpath"]);
+    // Java reads its arguments in the encoding of the locale.
+    command.arg(class_path).env("LC_ALL", "C.UTF-8");
+    script_of(command, source)
+}
+
 /// Where `tests/interop/install` puts what is not the system's.
 pub fn interop_directory() -> PathBuf {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/interop");
