@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod common;
+
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use ntlm::error::{Integrity, Misuse};
 use ntlm::session::{Part, Protection, Receiver, Sender};
@@ -452,4 +454,63 @@ fn datagrams_are_sealed_with_extended_session_security_only() {
     assert_eq!(client.seal(0, &mut message), Err(Misuse::NotNegotiated.into()));
     let (client, _) = datagrams(EXTENDED);
     assert_eq!(client.sign(0, b"message"), Err(Misuse::NotNegotiated.into()));
+}
+
+/// Windows' `secur32` (vectors of Wine's conformance test, which runs on Windows too): without extended
+/// session security and key exchange, header and trailer in clear are signed, and both directions share
+/// one key stream and one counter.
+#[test]
+fn windows_signs_clear_parts_without_extended_session_security() {
+    const HEADER: &[u8] = b"Header Test\0";
+    let flags = Flags::from_bits_retain(0xa082_8205) | SEAL;
+    let key = 0x8eff_585d_2a73_a290_6dc5_17ed_014b_c58a_u128.to_be_bytes();
+    let base = ntlm::NtHash::of_password("testpass").session_base_key();
+    assert_eq!(*base.expose(), key, "MD4 of the NT hash");
+    let mut client = Session::new(flags, &ExportedSessionKey::from(key), Side::Client);
+    // Who sends, whether with header and trailer, the text, its ciphertext, the checksum and the
+    // sequence number of the signature.
+    for (from, has_header, text, ciphertext, signature) in [
+        (
+            Side::Client,
+            false,
+            b"Hello, world!",
+            "869c5a1078b330984615a031d9",
+            "0100000000000000e8c7aa261639074e",
+        ),
+        (
+            Side::Server,
+            false,
+            b"Hello, world!",
+            "f6b7920cacea98e6efa02966fd",
+            "01000000000000001c462e77ebf0f69e",
+        ),
+        (
+            Side::Client,
+            true,
+            b"Hello, world!",
+            "206c01abb04c93e41efce1fafe",
+            "0100000000000000c5a7f70f5b25bea4",
+        ),
+        (
+            Side::Server,
+            true,
+            b"Hello, World!",
+            "c8f2397f0caff55def0c8b5f82",
+            "0100000000000000b14e46b7caf77fb3",
+        ),
+    ] {
+        let (ciphertext, signature) = (common::unhex(ciphertext), common::unhex(signature));
+        let signature = Signature::try_from(&signature[..]).unwrap();
+        let mut message = if from == Side::Client { text.to_vec() } else { ciphertext.clone() };
+        let header = if has_header { Part::Clear(HEADER) } else { Part::Unsigned(b"") };
+        let trailer = if has_header { Part::Clear(HEADER) } else { Part::Unsigned(b"") };
+        let parts = &mut [header, Part::Sealed(&mut message), trailer];
+        if from == Side::Client {
+            assert_eq!(client.seal_parts(parts), Ok(signature));
+            assert_eq!(message, ciphertext);
+        } else {
+            client.unseal_parts(parts, &signature).unwrap();
+            assert_eq!(message, text);
+        }
+    }
 }

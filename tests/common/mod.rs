@@ -50,6 +50,7 @@ impl Environment for Fixed {
 }
 
 /// The three messages of an exchange and what the client holds at its end.
+#[derive(Debug)]
 pub struct Exchange {
     pub negotiate: Vec<u8>,
     pub challenge: Vec<u8>,
