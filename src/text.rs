@@ -361,6 +361,21 @@ mod tests {
     }
 
     #[test]
+    fn case_is_ignored_outside_ascii_on_both_sides() {
+        for (one, other, same) in [
+            ("jürgen", "JÜRGEN", true),
+            ("ÿves", "ŸVES", true),
+            ("jürgen", "JURGEN", false),
+            ("jürgen", "JÜRGE", false),
+            ("jürgen", "", false),
+        ] {
+            let (one, other) = (Text::from(one), Text::from(other));
+            assert_eq!(one.eq_ignore_case(&other), same, "{one} {other}");
+            assert_eq!(other.eq_ignore_case(&one), same, "{other} {one}");
+        }
+    }
+
+    #[test]
     fn a_field_holds_65_535_bytes() {
         let mut text = "x".repeat(65_535);
         assert_eq!(Text::from(&*text).encode(CharacterSet::Oem, &Ascii).unwrap().len(), 65_535);

@@ -250,6 +250,16 @@ fn the_clients_own_pairs_replace_the_servers() {
     assert_eq!(ntlmv2(&response).target_info().flags(), kept | AvFlags::MIC_PRESENT);
 }
 
+/// A server rejects a response that does not repeat what it sent.
+#[test]
+fn single_host_of_the_server_is_repeated() {
+    let mut pairs = server_info();
+    pairs.push(AvId::SINGLE_HOST, &[0xaa; 48]).unwrap();
+    let response = respond(&alice(), &challenge(SERVER, Some(&pairs))).unwrap();
+    let repeated = ntlmv2(&response).target_info().get(AvId::SINGLE_HOST);
+    assert_eq!(repeated, Some(&[0xaa; 48][..]));
+}
+
 #[test]
 fn malformed_or_repeated_av_flags_are_refused() {
     let good = challenge(SERVER, Some(&server_info()));
@@ -453,6 +463,16 @@ fn a_client_can_insist_on_a_mic() {
     let challenge = challenge(SERVER, Some(&server_info()));
     let ntlmv1 = insists(LmCompatibility::SendNtlm);
     assert_eq!(respond(&ntlmv1, &challenge).unwrap_err(), Refused::NoMic.into());
+}
+
+/// Anonymous credentials prove nothing, so there is no response that a MIC could belong to.
+#[test]
+fn anonymous_credentials_are_rejected_where_a_mic_is_required() {
+    let mut policy = Policy::default();
+    policy.require_mic = true;
+    let client = Client::new(Credentials::anonymous()).with_policy(policy);
+    let error = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap_err();
+    assert_eq!(error, Refused::NoMic.into());
 }
 
 /// The LM hash is made in the OEM code page, in upper case.

@@ -495,6 +495,32 @@ fn http_2_is_sent_to_http_1_1() {
     assert_eq!(on_response("Basic"), Ok(Next::NotOffered));
 }
 
+/// Neither the challenge nor the verdict is taken from HTTP/2, and nothing is left of the exchange.
+#[test]
+fn http_2_in_the_middle_of_a_clients_exchange_starts_it_over() {
+    let after_negotiate = || {
+        let (mut client, mut server) = (client(PASSWORD), server());
+        let negotiate = client.start(Scheme::Ntlm).unwrap();
+        let challenge = send(&mut server, &negotiate).unwrap();
+        (client, challenge)
+    };
+    let after_authenticate = || {
+        let (mut client, challenge) = after_negotiate();
+        let _ = header(next(&mut client, challenge.clone()).unwrap());
+        (client, challenge)
+    };
+    for status in [401, 200] {
+        for (mut client, challenge) in [after_negotiate(), after_authenticate()] {
+            let response =
+                client.on_response(status, Version::Http2, challenge.1, &mut Fixed::default());
+            assert_eq!(response, Err(Error::NeedsHttp11));
+            assert!(!client.is_authenticated());
+            let offer = (401, vec![("WWW-Authenticate", "NTLM".into())]);
+            assert_eq!(header(next(&mut client, offer).unwrap()).body, Body::Omit, "a NEGOTIATE");
+        }
+    }
+}
+
 #[test]
 fn a_user_who_is_not_looked_up_is_nobody() {
     let deny = |reason: Option<Denied>| {

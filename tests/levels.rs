@@ -8,7 +8,7 @@ mod common;
 use ntlm::error::Refused;
 use ntlm::server::Names;
 use ntlm::session::Protection;
-use ntlm::wire::NegotiateFlags;
+use ntlm::wire::{Challenge, NegotiateFlags};
 use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client, server};
 
 const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
@@ -59,6 +59,34 @@ fn lm_responses_are_accepted_up_to_level_3() {
         assert_eq!(level.accepts(ResponseKind::Ntlmv1), level < LmCompatibility::RefuseLmAndNtlm);
         assert!(level.accepts(ResponseKind::Ntlmv2));
     }
+}
+
+/// With LM_KEY, the key is made of the LM hash and of what the LM field holds (3.3.1, 3.4.5.1), which
+/// at level 2 is the NTLM response. The specification's example (4.2.2.2.2) has an LM response there;
+/// this is the key of pyspnego 0.12.4 (`compute_response_v1`) for the same password and challenge.
+#[test]
+fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
+    const KEY: &str = "f8bb69cc56ef128cca1f78f76b4257f1";
+    let mut policy = client::Policy::default();
+    policy.lm_compatibility = LmCompatibility::SendNtlm;
+    policy.offer |= NegotiateFlags::NEGOTIATE_LM_KEY;
+    let client = Client::new(Credentials::password("Domain\\User", "Password")).with_policy(policy);
+    let (negotiate, handshake) = client.initiate().unwrap();
+    let message = Challenge {
+        flags: NegotiateFlags::NEGOTIATE_UNICODE | NegotiateFlags::NEGOTIATE_LM_KEY,
+        server_challenge: 0x0123_4567_89ab_cdef_u64.to_be_bytes(),
+        ..Challenge::default()
+    };
+    let mut challenge = Vec::new();
+    message.emit(&mut challenge).unwrap();
+    let environment = &mut common::Fixed::default();
+    let response = handshake.respond(&challenge, environment).unwrap();
+    assert_eq!(common::hex(response.keys.exported_session_key()), KEY);
+
+    let handshake = server_of(0, false).resume(negotiate, challenge).unwrap();
+    let claim = handshake.read(&response.token, environment).unwrap();
+    let accepted = common::accept(claim, "Password").unwrap();
+    assert_eq!(common::hex(accepted.keys.exported_session_key()), KEY);
 }
 
 fn client_of(level: u8) -> Client {

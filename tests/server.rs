@@ -7,7 +7,7 @@ mod common;
 use core::time::Duration;
 
 use common::{Broken, Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
-use ntlm::crypto::ResponseKey;
+use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy, Validation, VerifyUser};
 use ntlm::session::{Protection, SessionKeys};
@@ -706,6 +706,18 @@ fn a_challenge_does_not_live_for_ever() {
 }
 
 #[test]
+fn challenge_dated_in_the_future_is_rejected() {
+    let attempt = |ticks_ahead| {
+        let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+        let earlier = FileTime::from_ticks(NOW.ticks() - ticks_ahead);
+        handshake.read(&exchange.authenticate, &mut Fixed::at(earlier)).map(drop)
+    };
+    let limit = 36 * 36_000_000_000;
+    assert_eq!(attempt(limit), Ok(()));
+    assert_eq!(attempt(limit + 1), Err(Denied::ChallengeExpired.into()));
+}
+
+#[test]
 fn a_promised_mic_must_be_there_and_right() {
     let attempt = |change: fn(&mut Authenticate<'_>)| {
         with_changed(&alice(), &server(), "secret", change).map(drop)
@@ -724,7 +736,7 @@ fn a_promised_mic_must_be_there_and_right() {
 fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
     let nt_hash = NtHash::of_password("secret");
-    let lm_hash = ntlm::crypto::LmHash::of_password("secret", &ntlm::Ascii).unwrap();
+    let lm_hash = LmHash::of_password("secret", &ntlm::Ascii).unwrap();
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     [
         lm_hash.lm_response(&challenge),
@@ -855,6 +867,33 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     }
 }
 
+/// An attacker knows the value that stands in for a hash that the server does not have.
+#[test]
+fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
+    let server = server().with_policy(permissive());
+    let zero = LmHash::from([0; 16]);
+    let attempt = |lm_hash: Option<&LmHash>| {
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) =
+            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let response = zero.lm_response(&Challenge::parse(&challenge).unwrap().server_challenge);
+        let message = Authenticate {
+            user: b"a\0",
+            lm_response: LmResponse::new(&response),
+            flags: Some(Flags::NEGOTIATE_UNICODE),
+            ..Authenticate::default()
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        let Claim::User(claim) = handshake.read(&bytes, environment).unwrap() else {
+            panic!("no user")
+        };
+        claim.with_hashes(&NtHash::of_password("secret"), lm_hash).map(|accepted| accepted.response)
+    };
+    assert_eq!(attempt(Some(&zero)), Ok(Some(ResponseKind::Lm)));
+    assert_eq!(attempt(None), Err(Denied::WrongPassword.into()));
+}
+
 /// 3.3.2 and 3.2.5.1.2: LMv2 covers names and makes keys as NTLMv2 does, of its first 16 bytes.
 #[test]
 fn an_lmv2_response_alone_proves_the_domain_and_makes_the_key() {
@@ -959,6 +998,18 @@ fn the_encrypted_key_has_16_bytes_where_it_is_needed() {
     let client = alice().with_protection(Protection::Sign);
     for length in [0, 1, 15, 17] {
         let result = with_changed(&client, &server(), "secret", |message| {
+            message.encrypted_random_session_key = &[0; 17][..length];
+        });
+        assert_eq!(result.unwrap_err(), Unexpected::EncryptedSessionKey.into());
+    }
+}
+
+#[test]
+fn encrypted_key_of_another_length_is_rejected_with_seal_but_without_sign() {
+    let client = alice().with_protection(Protection::Seal);
+    for length in [0, 15, 17] {
+        let result = with_changed(&client, &server(), "secret", |message| {
+            message.flags = message.flags.map(|flags| flags - Flags::NEGOTIATE_SIGN);
             message.encrypted_random_session_key = &[0; 17][..length];
         });
         assert_eq!(result.unwrap_err(), Unexpected::EncryptedSessionKey.into());
@@ -1116,7 +1167,7 @@ fn what_means_nothing_is_hashed_as_received() {
         server().challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
     let sent = Challenge::parse(&challenge).unwrap();
     let user = Text::from_utf16(&[0xd800, 0x61]);
-    let mut blob = vec![1, 1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa];
+    let mut blob = vec![1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa];
     blob.extend_from_slice(&NOW.ticks().to_le_bytes());
     blob.extend_from_slice(&[0xcc; 8]);
     blob.extend_from_slice(&[0xaa; 4]);
@@ -1223,6 +1274,19 @@ fn a_resumed_exchange_goes_on_where_it_was() {
     let claim = handshake.read(&exchange.authenticate, environment).unwrap();
     assert!(common::accept(claim, "secret").unwrap().mic_checked);
     assert!(matches!(server().resume(Vec::new(), b"NTLM".to_vec()), Err(Error::Wire(_))));
+}
+
+#[test]
+fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
+    let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    let resume = |length| {
+        let mut negotiate = exchange.negotiate.clone();
+        negotiate.resize(length, 0);
+        server().resume(negotiate, exchange.challenge.clone()).map(drop)
+    };
+    let limit = Policy::default().max_message_len;
+    assert_eq!(resume(limit), Ok(()));
+    assert_eq!(resume(limit + 1), Err(Refused::TooLong.into()));
 }
 
 #[test]

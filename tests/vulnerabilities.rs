@@ -1513,7 +1513,8 @@ fn cve_2016_2112_2113_2115_wanted_is_not_had() {
 
 const NOT_NEGOTIATED: Result<(), Error> = Err(Error::Misuse(Misuse::NotNegotiated));
 
-/// Samba took an NTLMv1 response in the LM field, where NTLMv1 was not allowed.
+/// Samba took an NTLMv1 response in the LM field, where NTLMv1 was not allowed. It proves nothing
+/// either if the server has no LM hash to compare with the field.
 #[test]
 fn cve_2018_1139_ntlmv1_in_the_lm_field() {
     for level in [0, 3, 4, 5].map(|level| LmCompatibility::try_from(level).unwrap()) {
@@ -1534,7 +1535,15 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
             let can_be = allow_lmv2_alone || level < LmCompatibility::RefuseLm;
             let expected =
                 if can_be { Denied::WrongPassword.into() } else { Refused::ResponseKind.into() };
-            assert_eq!(verdict(handshake, &emit(&message)).unwrap_err(), expected, "{level:?}");
+            let bytes = emit(&message);
+            assert_eq!(verdict(handshake, &bytes).unwrap_err(), expected, "{level:?}");
+
+            let (same_challenge, handshake) = challenged(&server);
+            assert_eq!(same_challenge, challenge);
+            let claim = handshake.read(&bytes, &mut Fixed::default());
+            let nt_hash = NtHash::of_password(PASSWORD);
+            let result = claim.and_then(|claim| user_of(claim).with_nt_hash(&nt_hash));
+            assert_eq!(result.unwrap_err(), expected, "{level:?}, without an LM hash");
         }
     }
 }

@@ -456,6 +456,16 @@ fn lm_hashes_leave_nothing_of_the_password() {
     }
 }
 
+/// What a code page has encoded when it meets a character that it lacks.
+#[test]
+fn half_encoded_passwords_leave_nothing() {
+    let memory = Mode::DEFAULT.watch();
+    drop(black_box(CODE_PAGE.encode("KÜRZER GEHTS!?")));
+    assert!(!memory.left_behind().is_empty(), "what was encoded is the caller's to wipe");
+    assert_eq!(CODE_PAGE.encode("KÜRZER GEHTS!☃"), None);
+    assert_nothing_left(&memory, "a half-encoded password");
+}
+
 /// All that is allocated on the way, and what each state holds.
 #[test]
 fn exchanges_leave_nothing() {

@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn target_with_a_port_that_is_no_number_is_not_exempt() {
+        let mut policy = Policy { blocked: true, ..Policy::default() };
+        policy.block_exceptions = ["host".into()].into();
+        let blocks = |target: &str| policy.blocks(&target.into());
+        assert!(!blocks("HTTP/host:8080"));
+        assert!(!blocks("ldap/host/domain"));
+        assert!(blocks("HTTP/host:80x"));
+    }
+
+    #[test]
     fn exceptions_name_the_target_or_its_host() {
         let mut policy = Policy { blocked: true, ..Policy::default() };
         policy.block_exceptions =

@@ -359,6 +359,19 @@ mod tests {
         assert_eq!(NtResponse::parse(&bytes), Err(error));
     }
 
+    /// Of `RespType` and `HiRespType` only the first says how to read the response.
+    #[test]
+    fn hi_resp_type_is_not_looked_at() {
+        let mut bytes = ntlmv2();
+        for (resp_type, hi_resp_type, is_read) in
+            [(1, 0, true), (1, 2, true), (1, 0xff, true), (0, 1, false), (2, 2, false)]
+        {
+            bytes[16..18].copy_from_slice(&[resp_type, hi_resp_type]);
+            let is_v2 = matches!(NtResponse::parse(&bytes), Ok(NtResponse::V2(_)));
+            assert_eq!(is_v2, is_read, "{resp_type} {hi_resp_type}");
+        }
+    }
+
     #[test]
     fn a_broken_list_is_located_within_the_response() {
         let mut bytes = ntlmv2();
