@@ -88,7 +88,7 @@ impl VerifyUser {
     /// the same time wherever the proofs differ.
     #[must_use]
     pub fn proof_matches(&self, hash: &NtHash) -> bool {
-        self.exchange.parsed().and_then(|parsed| self.prove(&parsed, hash, None)).is_ok()
+        self.exchange.parsed().is_ok_and(|parsed| self.prove(&parsed, hash, None).is_some())
     }
 
     /// Verifies the client's proof with the hash of the user's password, and all else that the
@@ -115,13 +115,25 @@ impl VerifyUser {
         nt_hash: &NtHash,
         lm_hash: Option<&LmHash>,
     ) -> Result<Accepted, Error> {
+        self.verify(Some(nt_hash), lm_hash, Denied::WrongPassword)
+    }
+
+    /// Verifies with the hashes of an account. It does the same work if there is no account, so it
+    /// takes as many instructions; the reason is that of the rejection.
+    fn verify(
+        self,
+        nt_hash: Option<&NtHash>,
+        lm_hash: Option<&LmHash>,
+        reason: Denied,
+    ) -> Result<Accepted, Error> {
         let parsed = self.exchange.parsed()?;
-        let proven = self.prove(&parsed, nt_hash, lm_hash);
+        let no_nt_hash = NtHash::from([0; 16]);
+        let is_proven = self.prove(&parsed, nt_hash.unwrap_or(&no_nt_hash), lm_hash);
         // Before the verdict, so that this error does not say whether the password is right.
-        if lm_hash.is_none() && parsed.needs_lm_hash()? {
+        if parsed.needs_lm_hash()? & lm_hash.is_none() & nt_hash.is_some() {
             return Err(Denied::NoLmHash.into());
         }
-        let proven = proven?;
+        let proven = is_proven.filter(|_| nt_hash.is_some()).ok_or(reason)?;
         let opened =
             self.exchange.open(&parsed, proven, lm_hash.map(LmSessionKey::from).as_ref())?;
         Ok(self.accept(opened))
@@ -215,8 +227,8 @@ impl VerifyUser {
     /// [`with_nt_hash`](Self::with_nt_hash), so that the time does not tell who exists.
     #[must_use]
     pub fn deny(self, reason: Denied) -> Error {
-        core::hint::black_box(self.proof_matches(&NtHash::from([0; 16])));
-        Error::Denied(reason)
+        // There is no hash that could prove anything.
+        self.verify(None, None, reason).err().unwrap_or(Error::Denied(reason))
     }
 
     /// Compares the proof with the right one.
@@ -225,13 +237,13 @@ impl VerifyUser {
         parsed: &Parsed<'_>,
         nt_hash: &NtHash,
         lm_hash: Option<&LmHash>,
-    ) -> Result<Proven, Error> {
-        let proof = parsed.proof()?;
+    ) -> Option<Proven> {
+        let proof = parsed.proof().ok()?;
         let candidate = Candidate { user: &self.user, nt_hash, lm_hash };
         let challenge = &parsed.sent.server_challenge;
         let kinds = proof.possible_kinds().iter().filter(|kind| self.exchange.accepts(**kind));
         let mut proven = kinds.filter_map(|kind| candidate.verify(proof, *kind, challenge));
-        proven.next().ok_or(Denied::WrongPassword.into())
+        proven.next()
     }
 
     fn accept(self, opened: Opened) -> Accepted {

@@ -11,14 +11,16 @@ pub fn parse(text: &str) -> Result<LmCompatibility, &'static str> {
 
 /// A client's policy at this level.
 ///
-/// At level 0 extended session security is not offered, so it cannot be demanded where messages are
-/// protected either; 128 bits still are. At all other levels, the default one among them, both are:
-/// whoever stands in between and clears the flag gets nothing.
+/// At level 0 extended session security is not offered, so it cannot be required where messages are
+/// protected either, and all sessions of a user start from one key. At all other levels, the default
+/// among them, it is required, so a man in the middle gains nothing by clearing the flag. 128 bits are
+/// required at every level.
 pub fn client_policy(level: LmCompatibility) -> client::Policy {
     let mut policy = client::Policy::default();
     policy.lm_compatibility = level;
     if !level.offers_extended_session_security() {
         policy.require_when_protected -= EXTENDED;
+        policy.allow_constant_key_exchange_key = true;
     }
     policy
 }
@@ -26,13 +28,14 @@ pub fn client_policy(level: LmCompatibility) -> client::Policy {
 /// A server's policy at this level.
 ///
 /// Below level 5 clients may log in with NTLMv1, and those of level 0 then have no extended session
-/// security, so it is not demanded where messages are protected; 128 bits still are. At level 5, the
-/// default one, both are.
+/// security. So it is not required where messages are protected, and all sessions of such a user start
+/// from one key. At level 5, the default, it is required. 128 bits are required at every level.
 pub fn server_policy(level: LmCompatibility) -> server::Policy {
     let mut policy = server::Policy::default();
     policy.lm_compatibility = level;
     if level < LmCompatibility::RefuseLmAndNtlm {
         policy.require_when_protected -= EXTENDED;
+        policy.allow_constant_key_exchange_key = true;
     }
     policy
 }

@@ -60,6 +60,8 @@ impl NtlmOptions {
         for flag in &self.without {
             policy.offer -= *flag;
             policy.require_when_protected -= *flag;
+            let extended = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+            policy.allow_constant_key_exchange_key |= *flag == extended;
         }
         policy
     }

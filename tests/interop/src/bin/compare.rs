@@ -37,11 +37,6 @@ fn main() {
         Some("key") => key(at),
         Some("ntlmv2") => response(LmCompatibility::SendNtlmv2, 0..16, at),
         Some("matches") => matches(at),
-        Some("wrong-password") => {
-            let guess = NtHash::of_password("a guess");
-            is_accepted_by(|claim| claim.with_nt_hash(&guess))
-        }
-        Some("unknown-user") => is_accepted_by(|claim| Err(claim.deny(Denied::UnknownUser))),
         Some("ntlm2-session") => response(LmCompatibility::SendNtlm, 0..24, at),
         Some("ntlmv1") => response(LmCompatibility::SendLmAndNtlm, 0..24, at),
         Some("lm") => lm_field(lm_response(), 24, at),
@@ -55,7 +50,8 @@ fn main() {
         Some("unseal-text") => unseal_text(at),
         Some("mechListMIC") => mech_list_mic(at),
         Some("datagram") => datagram(at),
-        kind => panic!("no kind: {kind:?}"),
+        Some(kind) => rejected(kind),
+        None => panic!("no kind"),
     };
     println!("{}", if is_equal { "equal" } else { "refused" });
 }
@@ -159,10 +155,32 @@ fn matches(at: Option<Place>) -> bool {
     measured(|| claim.proof_matches(&nt_hash))
 }
 
-/// Nothing is changed on the way.
-fn is_accepted_by(verify: impl FnOnce(VerifyUser) -> Result<Accepted, Error>) -> bool {
-    let claim = Exchange::at(LmCompatibility::SendNtlmv2).claim(<[u8]>::to_vec);
-    measured(|| verify(claim).is_ok())
+/// `RESPONSE of ACCOUNT`: a response of this kind, for an account that does not exist, or has another
+/// password, with or without an LM hash.
+fn rejected(kind: &str) -> bool {
+    let (response, account) = kind.split_once(" of ").expect("RESPONSE of ACCOUNT");
+    let claim = match response {
+        "NTLMv2" => Exchange::at(LmCompatibility::SendNtlmv2).claim(<[u8]>::to_vec),
+        "NTLM2 session" => Exchange::at(LmCompatibility::SendNtlm).claim(<[u8]>::to_vec),
+        "NTLMv1" => Exchange::at(LmCompatibility::SendLmAndNtlm).claim(<[u8]>::to_vec),
+        "LM" => Exchange::at(LmCompatibility::SendLmAndNtlm).claim(|token| {
+            let message = Authenticate::parse(token).expect("an AUTHENTICATE");
+            let (nt_response, lm) = (NtResponse::Empty, lm_response());
+            emit(&Authenticate { nt_response, lm_response: LmResponse::new(&lm), ..message })
+        }),
+        response => panic!("no response: {response}"),
+    };
+    let guess = NtHash::of_password("a guess");
+    let lm_guess = LmHash::of_password("a guess", &Ascii).expect("it is short");
+    let verify: fn(VerifyUser, &NtHash, &LmHash) -> Result<Accepted, Error> = match account {
+        "nobody" => |claim, _, _| Err(claim.deny(Denied::UnknownUser)),
+        "a user" => |claim, nt_hash, _| claim.with_nt_hash(nt_hash),
+        "a user with an LM hash" => {
+            |claim, nt_hash, lm_hash| claim.with_hashes(nt_hash, Some(lm_hash))
+        }
+        account => panic!("no account: {account}"),
+    };
+    measured(|| verify(claim, &guess, &lm_guess)).is_ok()
 }
 
 fn with_spoiled_response(token: &[u8], place: Range<usize>, at: Option<Place>) -> Vec<u8> {
