@@ -426,7 +426,7 @@ fn client_ignores_a_target_name_outside_the_challenge() {
         let mut changed = challenge.clone();
         changed[12..14].copy_from_slice(&length.to_le_bytes());
         changed[16..20].copy_from_slice(&offset.to_le_bytes());
-        assert!(matches!(Message::parse(&changed), Err(_)), "{length} at {offset}");
+        assert!(Message::parse(&changed).is_err(), "{length} at {offset}");
         assert!(respond(&alice(), &changed).is_ok(), "{length} at {offset}");
         // A list outside is not ignored: the response depends on it.
         let mut broken = challenge.clone();

@@ -4,20 +4,38 @@ use super::{MessageType, SIGNATURE};
 
 /// Returns where a message contains `NTLMSSP\0` again after its own header.
 pub(crate) fn second_header(message: &[u8]) -> Option<usize> {
-    after_the_first(message, &SIGNATURE)
+    headers_after_the_first(message).next()
 }
 
 /// Returns where a message contains the header of an AUTHENTICATE after its own header:
 /// `NTLMSSP\0` and the message type 3.
 pub(crate) fn second_authenticate(message: &[u8]) -> Option<usize> {
-    let [a, b, c, d, e, f, g, h] = SIGNATURE;
-    let [i, j, k, l] = MessageType::Authenticate.number().to_le_bytes();
-    after_the_first(message, &[a, b, c, d, e, f, g, h, i, j, k, l])
+    let is_authenticate = |start: &usize| {
+        let number = message.get(start + SIGNATURE.len()..).and_then(<[u8]>::first_chunk);
+        number == Some(&MessageType::Authenticate.number().to_le_bytes())
+    };
+    headers_after_the_first(message).find(is_authenticate)
 }
 
-fn after_the_first<const N: usize>(message: &[u8], pattern: &[u8; N]) -> Option<usize> {
-    let rest = message.get(1..)?;
-    rest.windows(N).position(|window| window == pattern).map(|position| position + 1)
+/// The pattern has 8 bytes, so each occurrence covers one byte whose offset is a multiple of 8. Only
+/// those bytes are looked at, which is several times faster than a search at each offset.
+fn headers_after_the_first(message: &[u8]) -> impl Iterator<Item = usize> {
+    let is_header = |start: usize| {
+        let bytes = message.get(start..).and_then(<[u8]>::first_chunk);
+        (bytes == Some(&SIGNATURE)).then_some(start)
+    };
+    (SIGNATURE.len()..message.len()).step_by(SIGNATURE.len()).filter_map(move |at| {
+        match message.get(at)? {
+            b'N' => is_header(at),
+            b'T' => is_header(at - 1),
+            b'L' => is_header(at - 2),
+            b'M' => is_header(at - 3),
+            b'S' => is_header(at - 4).or_else(|| is_header(at - 5)),
+            b'P' => is_header(at - 6),
+            0 => is_header(at - 7),
+            _ => None,
+        }
+    })
 }
 
 #[cfg(test)]
