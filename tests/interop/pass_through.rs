@@ -4,11 +4,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use ntlm::crypto::{LmHash, ResponseKey};
+use ntlm::{Ascii, NtHash};
 use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
 use ntlm_interop::balancers::Balancer;
+use ntlm_interop::hex::hex;
 use ntlm_interop::log::Line;
 use ntlm_interop::process::{Finished, Process, run, wait_until};
-use ntlm_interop::programs::example;
+use ntlm_interop::programs::{example, installed};
 use ntlm_interop::scratch::Directory;
 use ntlm_interop::winbind::Winbind;
 
@@ -101,6 +104,34 @@ fn a_weaker_response_than_allowed_does_not_get_to_the_domain() {
     assert_eq!(refusal.field("user"), r"EXAMPLE\alice");
     assert_eq!(refusal.field("detail"), "Refused(ResponseKind)");
     assert_eq!(refusal.field("status"), "");
+}
+
+/// What the domain does with an LM field that comes without an NT response: it looks for LMv2, and for LM
+/// only if `lanman auth` is set, which it is not by default. So a server that passes such a field on
+/// gets the key of LMv2.
+#[test]
+fn domain_takes_an_lm_field_alone_for_lmv2() {
+    Winbind::shared();
+    let challenge = [7; 8];
+    let (nt_hash, lm_hash) = (
+        NtHash::of_password(ALICE.password),
+        LmHash::of_password(ALICE.password, &Ascii).expect("it is short"),
+    );
+    let key = ResponseKey::new(&nt_hash, &"alice".into(), &DOMAIN.into());
+    let lmv2 = key.lmv2_response(&challenge, &[9; 8]);
+    let ask = |lm: &[u8]| {
+        let mut command = installed("ntlm_auth");
+        command.args(["--request-nt-key", "--username=alice", &format!("--domain={DOMAIN}")]);
+        command.arg(format!("--challenge={}", hex(&challenge)));
+        run(command.arg(format!("--lm-response={}", hex(lm))))
+    };
+    let base = key.session_base_key(lmv2.first_chunk().expect("it has 24 bytes"));
+    let right = format!("NT_KEY: {}", hex(base.expose()).to_uppercase());
+    let accepted = ask(&lmv2).expect_success().stdout;
+    assert!(accepted.contains(&right), "{accepted}: not {right}");
+    let rejected = ask(&lm_hash.lm_response(&challenge));
+    assert!(!rejected.status.success(), "{rejected:?}");
+    assert!(rejected.stdout.contains("0xc000006d"), "{rejected:?}");
 }
 
 #[test]
