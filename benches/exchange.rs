@@ -5,7 +5,7 @@ use core::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ntlm::crypto::{NtHash, ResponseKey};
-use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy, VerifyUser};
+use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy, UserClaim};
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Os, Server, client};
@@ -42,7 +42,7 @@ fn modes() -> Vec<Mode> {
     ]
 }
 
-fn claim(handshake: AwaitAuthenticate, authenticate: &[u8]) -> VerifyUser {
+fn claim(handshake: AwaitAuthenticate, authenticate: &[u8]) -> UserClaim {
     match handshake.read(authenticate, &mut Os).unwrap() {
         Claim::User(claim) => claim,
         Claim::Anonymous(_) => unreachable!("alice has a name"),
@@ -53,7 +53,7 @@ fn exchange(Mode { client, server, .. }: &Mode, hash: &NtHash) -> Accepted {
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, handshake) = server.challenge(&negotiate, &mut Os).unwrap();
     let response = await_challenge.respond(&challenge, &mut Os).unwrap();
-    claim(handshake, &response.token).with_nt_hash(hash).unwrap()
+    claim(handshake, &response.token).verify_nt_hash(hash).unwrap()
 }
 
 fn exchanges(criterion: &mut Criterion) {
@@ -72,7 +72,7 @@ fn exchanges(criterion: &mut Criterion) {
             b.iter(|| {
                 let _challenge = mode.server.challenge(&negotiate, &mut Os).unwrap();
                 let handshake = mode.server.resume(negotiate.clone(), challenge.clone()).unwrap();
-                black_box(claim(handshake, &authenticate).with_nt_hash(&hash).unwrap())
+                black_box(claim(handshake, &authenticate).verify_nt_hash(&hash).unwrap())
             });
         });
         group.finish();
@@ -88,7 +88,7 @@ fn others(criterion: &mut Criterion) {
         b.iter(|| {
             let (challenge, handshake) = server.challenge_datagram(&mut Os).unwrap();
             let response = client.respond_datagram(&challenge, &mut Os).unwrap();
-            black_box(claim(handshake, &response.token).with_nt_hash(&hash).unwrap())
+            black_box(claim(handshake, &response.token).verify_nt_hash(&hash).unwrap())
         });
     });
     let (negotiate, await_challenge) = client.initiate().unwrap();
@@ -97,10 +97,10 @@ fn others(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     let handshake = || server.resume(negotiate.clone(), challenge.clone()).unwrap();
     group.bench_function("with the NT hash", |b| {
-        b.iter(|| claim(handshake(), &authenticate).with_nt_hash(&hash).unwrap());
+        b.iter(|| claim(handshake(), &authenticate).verify_nt_hash(&hash).unwrap());
     });
     group.bench_function("with the NTLMv2 key", |b| {
-        b.iter(|| claim(handshake(), &authenticate).with_response_key(&key).unwrap());
+        b.iter(|| claim(handshake(), &authenticate).verify_response_key(&key).unwrap());
     });
     group.finish();
 }

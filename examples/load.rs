@@ -242,8 +242,8 @@ impl Worker {
         let Some(hash) = self.users.get(&claim.claimed_user().to_uppercase()) else {
             return Err(claim.deny(Denied::UnknownUser));
         };
-        let accepted = claim.with_nt_hash(hash)?;
-        if accepted.user != Some(user(number)) {
+        let accepted = claim.verify_nt_hash(hash)?;
+        if accepted.user() != Some(&user(number)) {
             self.tally.count("handshake", format!("{fault:?}"), "another user".into(), false);
         }
         if fault == Fault::Nothing {

@@ -87,7 +87,7 @@ fn main() -> Result<(), Error> {
 fn verify(claim: Claim) -> Result<Accepted, Error> {
     match claim {
         Claim::User(claim) => match lookup(claim.claimed_user()) {
-            Some(hash) => claim.with_nt_hash(&hash),
+            Some(hash) => claim.verify_nt_hash(&hash),
             None => Err(claim.deny(Denied::UnknownUser)),
         },
         Claim::Anonymous(claim) => claim.accept(),
@@ -102,8 +102,9 @@ fn lookup(user: &UserName) -> Option<NtHash> {
 
 fn report(accepted: &Accepted) {
     // Names come from the peer: where that could break a log, print them with `{:?}`.
-    let user = accepted.user.as_ref().map_or("nobody".into(), ToString::to_string);
-    let response = accepted.response.map_or("nothing".into(), |kind| format!("{kind:?}"));
+    let user = accepted.user().as_ref().map_or("nobody".into(), ToString::to_string);
+    let response =
+        accepted.identity.response().map_or("nothing".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "checked" } else { "none" };
     let workstation = accepted.workstation.to_string();
     println!("accepted     {user} from {workstation}, proven by {response}, MIC {mic}");

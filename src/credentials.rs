@@ -45,6 +45,10 @@ impl UserName {
     pub const fn domain(&self) -> &Text {
         &self.domain
     }
+
+    pub(crate) fn into_domain(self) -> Text {
+        self.domain
+    }
 }
 
 impl UserName {

@@ -33,12 +33,12 @@
 //! // The server pauses for the look-up, and verifies.
 //! let accepted = match await_authenticate.read(&response.token, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
-//!         Some(hash) => claim.with_nt_hash(&hash)?,
+//!         Some(hash) => claim.verify_nt_hash(&hash)?,
 //!         None => return Err(claim.deny(Denied::UnknownUser)),
 //!     },
 //!     Claim::Anonymous(claim) => claim.accept()?,
 //! };
-//! assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+//! assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
 //!
 //! // Both sides share a key; messages are sealed in place.
 //! let mut client_side = response.keys.into_session()?;

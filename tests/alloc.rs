@@ -45,7 +45,7 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
         allocations(|| await_challenge.respond(&challenge, &mut Fixed::default()).unwrap());
     let (last, accepted) =
         allocations(|| match handshake.read(&response.token, &mut Fixed::default()).unwrap() {
-            Claim::User(claim) => claim.with_nt_hash(&hash).unwrap(),
+            Claim::User(claim) => claim.verify_nt_hash(&hash).unwrap(),
             claim => panic!("{claim:?}"),
         });
     assert_eq!([first, third], [2, 2], "client");

@@ -69,7 +69,7 @@ fn the_response_has_a_mic_over_two_messages_and_no_lm_response() {
     assert!(message.mic.is_some());
     let (_, accepted) = log_in(&alice(), &server()).unwrap();
     assert!(accepted.mic_checked);
-    assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+    assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
 }
 
 /// HMAC-MD5 of CHALLENGE and AUTHENTICATE under the exported session key. 3.2.5.2.2 also has a

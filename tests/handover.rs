@@ -375,7 +375,7 @@ fn an_exchange_is_answered_in_another_process() {
     let verify = |exported: &Exported| {
         let handshake = server().import(exported.as_bytes()).unwrap();
         match handshake.read(&sent.authenticate, &mut Fixed::default()).unwrap() {
-            Claim::User(claim) => claim.with_nt_hash(&NtHash::of_password("secret")).unwrap(),
+            Claim::User(claim) => claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap(),
             claim => panic!("{claim:?}"),
         }
     };

@@ -162,7 +162,7 @@ fn attempt(
     let claim = handshake.read(&case.bytes("authenticate").unwrap(), &mut Fixed::at(now))?;
     match claim {
         Claim::User(claim) => {
-            claim.with_nt_hash(&NtHash::of_password(case.text("password").unwrap()))
+            claim.verify_nt_hash(&NtHash::of_password(case.text("password").unwrap()))
         }
         claim => panic!("{claim:?} under the strictest policy"),
     }

@@ -32,7 +32,7 @@ fn server() -> ServerConnection {
 /// What the server answers to a request with these headers: 200 with the user, or its reply.
 fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Response, Error> {
     let ok = |accepted: &server::Accepted| {
-        let user = accepted.user.as_ref().map_or("nobody".into(), ToString::to_string);
+        let user = accepted.user().as_ref().map_or("nobody".into(), ToString::to_string);
         (200, vec![("X-User", user)])
     };
     let headers = headers.iter().copied();
@@ -42,7 +42,7 @@ fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Res
         }
         Step::LookUp(look_up) => {
             let hash = NtHash::of_password(PASSWORD);
-            look_up.verify(|claim| claim.with_nt_hash(&hash)).map(ok).map_err(|r| r.reason)
+            look_up.verify(|claim| claim.verify_nt_hash(&hash)).map(ok).map_err(|r| r.reason)
         }
         Step::Accepted(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
         Step::Refused(refusal) => Err(refusal.reason),
@@ -96,7 +96,7 @@ fn a_client_logs_in_with_three_requests_and_stays() {
     let response = answer(&mut server, &[]).unwrap();
     assert_eq!(response.0, 200);
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
-    assert!(server.accepted().unwrap().user.is_some());
+    assert!(server.accepted().unwrap().user().is_some());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn all_refusals_have_the_reply_of_a_first_request() {
         |look_up| look_up.deny(Denied::AccountRestriction),
         |look_up| {
             let wrong = NtHash::of_password("battery staple");
-            look_up.verify(|claim| claim.with_nt_hash(&wrong)).unwrap_err()
+            look_up.verify(|claim| claim.verify_nt_hash(&wrong)).unwrap_err()
         },
     ];
     for end in looked_up {
@@ -606,7 +606,7 @@ fn nothing_shows_the_tokens() {
     shown += &format!("{authenticate:?} {client:?} {step:?}");
     let hash = NtHash::of_password(PASSWORD);
     let Step::LookUp(look_up) = step else { panic!("{step:?}") };
-    shown += &format!("{:?}", look_up.verify(|claim| claim.with_nt_hash(&hash)));
+    shown += &format!("{:?}", look_up.verify(|claim| claim.verify_nt_hash(&hash)));
     for secret in ["TlRM", PASSWORD, "78, 84, 76, 77"] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -35,7 +35,7 @@ fn every_level_meets_every_other() {
                 match common::log_in(&client, &server_of(server_level, extended), "Passw0rd") {
                     Ok(outcome) => {
                         assert!(allowed, "{what}");
-                        assert_eq!(outcome.accepted.response, Some(kind), "{what}");
+                        assert_eq!(outcome.accepted.identity.response(), Some(kind), "{what}");
                         let flags = outcome.client.flags();
                         assert_eq!(flags.contains(EXTENDED), extended && client_level > 0);
                         talk(outcome);

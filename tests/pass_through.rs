@@ -8,7 +8,7 @@ mod common;
 use common::{Fixed, exchange};
 use ntlm::crypto::{LmHash, NtHash, ResponseKey};
 use ntlm::error::{Denied, Refused};
-use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, Validation, VerifyUser};
+use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
@@ -44,10 +44,10 @@ fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Denied> {
     Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
 }
 
-fn ask(claim: VerifyUser) -> Result<Accepted, Error> {
+fn ask(claim: UserClaim) -> Result<Accepted, Error> {
     let answer = domain_controller(&claim.network_logon().unwrap());
     match answer {
-        Ok(validation) => claim.with_validation(&validation),
+        Ok(validation) => claim.verify_by_domain(&validation),
         Err(denied) => Err(claim.deny(denied)),
     }
 }
@@ -76,7 +76,7 @@ fn permissive(offer: Flags) -> Policy {
     policy
 }
 
-fn claim(client: &Client, server: &Server) -> (SessionKeys, VerifyUser) {
+fn claim(client: &Client, server: &Server) -> (SessionKeys, UserClaim) {
     let (exchange, handshake) = exchange(client, server, &mut Fixed::default()).unwrap();
     match handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap() {
         Claim::User(claim) => (exchange.client_keys, claim),
@@ -97,7 +97,7 @@ fn the_domain_controllers_answer_gives_the_same_keys_as_the_hash() {
     ] {
         let (keys, claim) = claim(&client_of(level, offer), &server_of(permissive(offer)));
         let accepted = ask(claim).unwrap();
-        assert_eq!(accepted.response, Some(kind));
+        assert_eq!(accepted.identity.response(), Some(kind));
         assert_eq!(accepted.mic_checked, kind == ResponseKind::Ntlmv2);
         let mut client = keys.into_session().unwrap();
         let mut server = accepted.keys.into_session().unwrap();
@@ -165,9 +165,9 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
             assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
             assert_eq!(logon.challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
         });
-        let accepted = claim.with_validation(&Validation::new([9; 16], 0));
+        let accepted = claim.verify_by_domain(&Validation::new([9; 16], 0));
         match kind {
-            Some(kind) => assert_eq!(accepted.unwrap().response, Some(kind)),
+            Some(kind) => assert_eq!(accepted.unwrap().identity.response(), Some(kind)),
             None => {
                 assert_eq!(logon, Err(Refused::ResponseKind.into()));
                 assert_eq!(accepted.unwrap_err(), Refused::ResponseKind.into());
@@ -180,9 +180,9 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
 fn the_domain_controller_may_say_who_it_is() {
     let (_, claim) = claim(&client_of(2, Flags::empty()), &server_of(permissive(Flags::empty())));
     let validation = domain_controller(&claim.network_logon().unwrap()).unwrap();
-    let accepted = claim.with_validation(&validation.with_user("LAB\\Alice".into())).unwrap();
+    let accepted = claim.verify_by_domain(&validation.with_user("LAB\\Alice".into())).unwrap();
     assert_eq!(accepted.proven_domain(), None);
-    assert_eq!(accepted.user.unwrap().to_string(), "LAB\\Alice");
+    assert_eq!(accepted.user().unwrap().to_string(), "LAB\\Alice");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn all_else_is_checked_although_the_domain_controller_vouches() {
 
     // A key that is not this exchange's: the MIC shows it.
     let (_, claim) = claim(&client, &server);
-    let error = claim.with_validation(&Validation::new([7; 16], 0)).unwrap_err();
+    let error = claim.verify_by_domain(&Validation::new([7; 16], 0)).unwrap_err();
     assert_eq!(error, Denied::Mic.into());
 }
 
@@ -223,11 +223,11 @@ fn all_else_is_checked_although_the_domain_controller_vouches() {
 fn a_claim_waits_in_another_thread() {
     let (_, claim) = claim(&client_of(3, Flags::empty()), &server_of(Policy::default()));
     let accepted = std::thread::spawn(move || ask(claim)).join().unwrap().unwrap();
-    assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice");
+    assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
     fn is_sendable<T: Send + Sync + 'static>() {}
     is_sendable::<client::AwaitChallenge>();
     is_sendable::<ntlm::server::AwaitAuthenticate>();
-    is_sendable::<VerifyUser>();
+    is_sendable::<UserClaim>();
     is_sendable::<Accepted>();
     is_sendable::<ntlm::Session>();
 }

@@ -9,7 +9,7 @@ use ntlm::crypto::{
     ExportedSessionKey, KeyExchangeKey, LmHash, NtHash, ResponseKey, SealingKey, Side, primitives,
 };
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy, VerifyUser};
+use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
 use ntlm::session::{Part, Protection};
 use ntlm::wire::{
     Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NegotiateFlags, NtResponse, Signature,
@@ -316,7 +316,7 @@ fn permissive() -> Policy {
 }
 
 /// A real client comes again as it did, with or without a NEGOTIATE.
-fn claim(quirk: &Value, policy: Policy) -> Result<VerifyUser, Error> {
+fn claim(quirk: &Value, policy: Policy) -> Result<UserClaim, Error> {
     let challenge = quirk.bytes("challenge").unwrap();
     let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
     let environment = &mut Fixed::at(info.timestamp().unwrap());
@@ -332,7 +332,7 @@ fn claim(quirk: &Value, policy: Policy) -> Result<VerifyUser, Error> {
 fn log_in(quirk: &Value) -> Result<Accepted, Error> {
     let claim = claim(quirk, permissive())?;
     match claim.claimed_user().user().to_string().as_str() {
-        "alice" => claim.with_nt_hash(&NtHash::of_password(PASSWORD)),
+        "alice" => claim.verify_nt_hash(&NtHash::of_password(PASSWORD)),
         _ => Err(claim.deny(Denied::UnknownUser)),
     }
 }
@@ -426,8 +426,8 @@ fn names_in_the_challenges_character_set_are_read_whatever_the_client_says() {
     let says = Authenticate::parse(&message).unwrap().flags.unwrap();
     assert!(says.contains(NegotiateFlags::NEGOTIATE_UNICODE));
     let accepted = log_in(&quirk).unwrap();
-    assert_eq!(accepted.user, Some(UserName::new("alice", "EXAMPLE")));
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv1));
+    assert_eq!(accepted.user(), Some(UserName::new("alice", "EXAMPLE")).as_ref());
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv1));
 }
 
 /// gss-ntlmssp 1.2.0, pyspnego 0.12.4, impacket 0.13.1 and ntlm-auth 1.5.0 take `GROSS` for the
@@ -441,7 +441,7 @@ fn the_upper_case_of_a_sharp_s_is_no_double_s() {
         let claim = claim(&quirk, permissive()).unwrap();
         assert_eq!(claim.claimed_user(), &UserName::new("groß", "EXAMPLE"), "{id}");
         let nt_hash = NtHash::of_password(PASSWORD);
-        let denied = claim.with_nt_hash(&nt_hash);
+        let denied = claim.verify_nt_hash(&nt_hash);
         assert_eq!(denied.unwrap_err(), Denied::WrongPassword.into(), "{id}");
 
         let (challenge, message) = (quirk.bytes("challenge").unwrap(), sent(&quirk));
@@ -572,7 +572,7 @@ fn a_key_made_of_the_lm_hash_without_saying_so_is_another() {
     let message = sent(&quirk);
     let message = Authenticate::parse(&message).unwrap();
     let accepted = log_in(&quirk).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv1));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv1));
     let theirs = array::<16>(&quirk, "exported_session_key");
     assert_ne!(*accepted.keys.exported_session_key(), theirs);
     let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
@@ -589,7 +589,7 @@ fn what_is_sealed_with_another_lm_key_is_refused() {
     let quirk = recorded("samba-lm-key");
     let claim = claim(&quirk, permissive()).unwrap();
     let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
-    let keys = claim.with_hashes(&NtHash::of_password(PASSWORD), lm_hash.as_ref()).unwrap().keys;
+    let keys = claim.verify_hashes(&NtHash::of_password(PASSWORD), lm_hash.as_ref()).unwrap().keys;
     assert!(keys.flags().contains(NegotiateFlags::NEGOTIATE_LM_KEY));
     assert_eq!(*keys.exported_session_key(), array(&quirk, "exported_session_key"));
     let sealed = quirk.bytes("sealed_hello").unwrap();
@@ -603,7 +603,7 @@ fn what_is_sealed_with_another_lm_key_is_refused() {
 fn a_wrong_password_is_refused_where_a_peer_does_not_look() {
     let right = recorded("gss-ntlmssp-right-password");
     let accepted = log_in(&right).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
     let theirs = array(&right, "exported_session_key");
     assert_eq!(*accepted.keys.exported_session_key(), theirs);
 
@@ -611,7 +611,7 @@ fn a_wrong_password_is_refused_where_a_peer_does_not_look() {
     assert_eq!(log_in(&wrong).unwrap_err(), Denied::WrongPassword.into());
     // It was a response, but of another password.
     let claim = claim(&wrong, permissive()).unwrap();
-    let keys = claim.with_nt_hash(&NtHash::of_password("battery staple")).unwrap().keys;
+    let keys = claim.verify_nt_hash(&NtHash::of_password("battery staple")).unwrap().keys;
     assert_ne!(*keys.exported_session_key(), array(&wrong, "exported_session_key"));
 }
 
@@ -641,7 +641,7 @@ fn a_second_key_stream_without_extended_session_security_is_not_understood() {
 fn signatures_of_another_making_are_refused() {
     let quirk = recorded("heimdal-protects");
     let accepted = log_in(&quirk).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
     let signature = quirk.bytes("signature_of_hello").unwrap();
     let signature = Signature::try_from(&signature[..]).unwrap();
     let mut session = accepted.keys.into_session().unwrap();
@@ -843,10 +843,10 @@ fn names_in_bytes_of_their_own_are_no_text_without_their_code_page() {
     let password = "Pässwörd€1";
     let axios = with_latin_1("axios-ntlm-jurgen");
     assert_eq!(axios.claimed_user(), &UserName::new("jürgen", "EXAMPLE"));
-    axios.with_nt_hash(&NtHash::of_password(password)).unwrap();
+    axios.verify_nt_hash(&NtHash::of_password(password)).unwrap();
     let curl = with_latin_1("curl-jurgen");
     assert!(!curl.proof_matches(&NtHash::of_password(password)));
-    curl.with_nt_hash(&NtHash::of_utf16(password.bytes().map(u16::from))).unwrap();
+    curl.verify_nt_hash(&NtHash::of_utf16(password.bytes().map(u16::from))).unwrap();
 }
 
 /// cntlm 0.92.3 with `Auth NT` sends zeros for a response. With `Auth LM` it sends an LM response
@@ -860,10 +860,10 @@ fn zeros_are_no_response_and_an_lm_response_needs_its_hash() {
     assert_eq!(log_in(&zeros).unwrap_err(), Denied::WrongPassword.into());
 
     let lm = || claim(&recorded("cntlm-lm"), permissive()).unwrap();
-    assert_eq!(lm().with_nt_hash(&nt_hash).unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(lm().verify_nt_hash(&nt_hash).unwrap_err(), Denied::WrongPassword.into());
     let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
-    let accepted = lm().with_hashes(&nt_hash, lm_hash.as_ref()).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Lm));
+    let accepted = lm().verify_hashes(&nt_hash, lm_hash.as_ref()).unwrap();
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Lm));
 }
 
 /// With `ntlm_v2`, Cyrus SASL 2.1.28 sends LMv2 alone (3.3.2): accepted where the policy says so.
@@ -874,8 +874,8 @@ fn lmv2_alone_is_accepted_where_it_is_allowed() {
     assert_eq!(refused, Refused::ResponseKind.into());
     let mut policy = Policy::default();
     policy.allow_lmv2_alone = true;
-    let accepted = claim(&quirk, policy).unwrap().with_nt_hash(&NtHash::of_password(PASSWORD));
-    assert_eq!(accepted.unwrap().response, Some(ResponseKind::Lmv2));
+    let accepted = claim(&quirk, policy).unwrap().verify_nt_hash(&NtHash::of_password(PASSWORD));
+    assert_eq!(accepted.unwrap().identity.response(), Some(ResponseKind::Lmv2));
 }
 
 /// Firefox 153 has an LMv2 response beside a time (3.1.5.1.2 has none there), no MIC and, driven by
@@ -888,7 +888,7 @@ fn a_browser_without_domain_and_mic_is_who_it_says() {
     assert!(message.mic.is_none());
     assert_ne!(message.lm_response.as_v2().unwrap().response, &[0; 16]);
     let accepted = log_in(&quirk).unwrap();
-    assert_eq!(accepted.user, Some(UserName::new("alice", "")));
+    assert_eq!(accepted.user(), Some(UserName::new("alice", "")).as_ref());
     assert_eq!(accepted.proven_domain(), Some(Text::default()));
     assert!(!accepted.mic_checked);
 }
@@ -934,7 +934,7 @@ fn bindings_of_zeros_bind_to_nothing() {
         let mut policy = permissive();
         policy.channel_bindings = Enforcement::Required;
         policy.allow_any_channel_bindings = true;
-        let denied = claim(&quirk, policy).unwrap().with_nt_hash(&NtHash::of_password(PASSWORD));
+        let denied = claim(&quirk, policy).unwrap().verify_nt_hash(&NtHash::of_password(PASSWORD));
         assert_eq!(denied.unwrap_err(), Denied::ChannelBindings.into(), "{id}");
     }
 }
@@ -956,7 +956,7 @@ fn what_stands_behind_a_list_is_proven_whatever_its_length() {
             panic!("{id}: not NTLMv2")
         };
         assert_eq!(response.target_info().trailing(), vec![0; length], "{id}");
-        assert_eq!(log_in(&quirk).unwrap().response, Some(ResponseKind::Ntlmv2), "{id}");
+        assert_eq!(log_in(&quirk).unwrap().identity.response(), Some(ResponseKind::Ntlmv2), "{id}");
     }
 }
 

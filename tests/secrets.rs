@@ -12,7 +12,7 @@ use ntlm::crypto::{
     ExportedSessionKey, LmHash, LmSessionKey, ResponseKey, SealingKey, Side, SigningKey,
 };
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
-use ntlm::server::{Claim, Names, Policy, Validation, VerifyUser};
+use ntlm::server::{Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, Message, NegotiateFlags};
 use ntlm::{
@@ -182,7 +182,7 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("Claim", &claim);
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
     secrets.absent_from("NetworkLogon", &claim.network_logon().unwrap());
-    let accepted = claim.with_hashes(&nt_hash, Some(&lm_hash)).unwrap();
+    let accepted = claim.verify_hashes(&nt_hash, Some(&lm_hash)).unwrap();
     secrets.absent_from("Accepted", &accepted);
     let handed_over = accepted.keys.export();
     secrets.absent_from("Exported", &handed_over);
@@ -257,7 +257,7 @@ fn over_http(
     let step = server.on_request(H1, [(last.name, &last.value)], environment);
     secrets.absent_from("LookUp", &step);
     let Step::LookUp(user) = step else { panic!("{step:?}") };
-    let verified = user.verify(|claim| claim.with_hashes(nt_hash, Some(lm_hash)));
+    let verified = user.verify(|claim| claim.verify_hashes(nt_hash, Some(lm_hash)));
     secrets.absent_from("Accepted", &verified);
     secrets.absent_from("a server that knows", &server);
     let next = client.on_response(200, H1, [("", ""); 0], environment).unwrap();
@@ -277,7 +277,7 @@ fn no_error_tells_a_secret() {
     let server = Server::new(Names::member("FILES", "EXAMPLE"));
     let (Exchange { negotiate, challenge, authenticate, client_keys }, handshake) =
         exchange(&client, &server, &mut Fixed::default()).unwrap();
-    let claim = |message: &[u8]| -> Result<VerifyUser, Error> {
+    let claim = |message: &[u8]| -> Result<UserClaim, Error> {
         let handshake = server.resume(negotiate.clone(), challenge.clone())?;
         match handshake.read(message, &mut Fixed::default())? {
             Claim::User(claim) => Ok(claim),
@@ -300,11 +300,11 @@ fn no_error_tells_a_secret() {
     let mut told = Told::default();
 
     let another = NtHash::of_password("another");
-    told.add(claim(&authenticate).unwrap().with_nt_hash(&another).map(drop));
+    told.add(claim(&authenticate).unwrap().verify_nt_hash(&another).map(drop));
     told.add(Err::<(), _>(claim(&authenticate).unwrap().deny(Denied::UnknownUser)));
     assert!(!told.0.is_empty());
     for damaged in damaged(&authenticate) {
-        told.add(claim(&damaged).and_then(|claim| claim.with_nt_hash(&nt_hash)).map(drop));
+        told.add(claim(&damaged).and_then(|claim| claim.verify_nt_hash(&nt_hash)).map(drop));
     }
     for damaged in damaged(&challenge) {
         let (_, await_challenge) = client.initiate().unwrap();
@@ -412,7 +412,7 @@ fn what_is_printed_says_what_it_is() {
         Client::new(Credentials::password("alice", "secret")).with_protection(Protection::Sign);
     let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
     let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
-    assert!(format!("{claim:?}").contains("Exchange { messages: [[40 bytes], ["), "{claim:?}");
+    assert!(format!("{claim:?}").contains("Received { messages: [[40 bytes], ["), "{claim:?}");
     let mut session = exchange.client_keys.into_session().unwrap();
     session.sign(b"message").unwrap();
     let shown = format!("{session:?}");

@@ -9,7 +9,7 @@ use core::time::Duration;
 use common::{Broken, Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
 use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy, Validation, VerifyUser};
+use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{
     Authenticate, AvId, AvPairsBuf, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags,
@@ -260,8 +260,8 @@ fn flags_that_were_not_granted_have_no_effect() {
 #[test]
 fn a_password_is_verified_and_a_wrong_one_is_not() {
     let outcome = log_in(&alice(), &server(), "secret").unwrap();
-    assert_eq!(outcome.accepted.user, Some(UserName::new("alice", "EXAMPLE")));
-    assert_eq!(outcome.accepted.response, Some(ResponseKind::Ntlmv2));
+    assert_eq!(outcome.accepted.user(), Some(UserName::new("alice", "EXAMPLE")).as_ref());
+    assert_eq!(outcome.accepted.identity.response(), Some(ResponseKind::Ntlmv2));
     assert!(outcome.accepted.mic_checked);
     assert_eq!(outcome.accepted.keys.exported_session_key(), outcome.client.exported_session_key());
     for wrong in ["Secret", "", "secret "] {
@@ -306,7 +306,7 @@ fn a_claim_shows_what_is_claimed_and_takes_candidates() {
     assert_eq!(*claim.claimed_workstation(), "LAPTOP");
     assert!(!claim.proof_matches(&NtHash::of_password("old secret")));
     assert!(claim.proof_matches(&NtHash::of_password("secret")));
-    assert!(claim.with_nt_hash(&NtHash::of_password("secret")).is_ok());
+    assert!(claim.verify_nt_hash(&NtHash::of_password("secret")).is_ok());
 }
 
 /// FreeRDP's CVE-2022-24882 and -24883: a look-up that failed must not be a hash.
@@ -316,7 +316,7 @@ fn an_empty_or_zero_hash_is_just_another_wrong_one() {
         let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
         let Claim::User(claim) = claim else { panic!("{claim:?}") };
-        assert_eq!(claim.with_nt_hash(&hash).unwrap_err(), Denied::WrongPassword.into());
+        assert_eq!(claim.verify_nt_hash(&hash).unwrap_err(), Denied::WrongPassword.into());
     }
 }
 
@@ -340,7 +340,7 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
         let claim = handshake.read(&bytes, environment).unwrap();
         let accepted = common::accept(claim, "secret")?;
         // Who comes in is who was looked up: another account may have the name of the proof.
-        assert_eq!(accepted.user, Some(UserName::new("alice", sent)));
+        assert_eq!(accepted.user(), Some(UserName::new("alice", sent)).as_ref());
         Ok(accepted.proven_domain().unwrap().to_string())
     };
     assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE"));
@@ -376,7 +376,7 @@ fn only_what_looks_anonymous_in_every_way_is() {
         match result {
             Ok(accepted) => {
                 assert!(anonymous, "{user:?} {nt:?} {lm:?}");
-                assert_eq!((accepted.user, accepted.response), (None, None));
+                assert_eq!((accepted.user(), accepted.identity.response()), (None, None));
                 assert!(!accepted.mic_checked);
             }
             Err(error) => assert!(!anonymous, "{user:?} {nt:?} {lm:?}: {error:?}"),
@@ -398,7 +398,7 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     let mut policy = Policy::default();
     policy.allow_anonymous = true;
     let outcome = log_in(&nobody, &server().with_policy(policy.clone()), "").unwrap();
-    assert_eq!(outcome.accepted.user, None);
+    assert_eq!(outcome.accepted.user(), None);
     assert_eq!(outcome.accepted.keys.protection(), Protection::None);
     let error = outcome.accepted.keys.into_session().unwrap_err();
     assert_eq!(error, Misuse::NoSessionSecurity.into());
@@ -451,7 +451,7 @@ fn the_anonymous_flag_is_not_looked_at() {
     let result = with_changed(&nobody, &server().with_policy(policy), "", |message| {
         message.flags = message.flags.map(|flags| flags - Flags::ANONYMOUS);
     });
-    assert_eq!(result.unwrap().user, None);
+    assert_eq!(result.unwrap().user(), None);
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn guests_come_in_only_where_they_are_welcome() {
     let mut policy = Policy::default();
     policy.allow_guest = true;
     let accepted = claim(policy.clone()).accept_as_guest().unwrap();
-    assert_eq!((accepted.user, accepted.response), (None, None));
+    assert_eq!((accepted.user(), accepted.identity.response()), (None, None));
     let error = accepted.keys.into_session().unwrap_err();
     assert_eq!(error, Misuse::NoSessionSecurity.into());
     policy.require_mic = true;
@@ -755,7 +755,7 @@ fn with_lm_field_alone(server: &Server, lm: &'static [u8; 24]) -> Result<Accepte
 }
 
 /// What a client claims to a server, and the keys that it holds.
-fn claim(client: &Client, server: &Server) -> (VerifyUser, SessionKeys) {
+fn claim(client: &Client, server: &Server) -> (UserClaim, SessionKeys) {
     let environment = &mut Fixed::default();
     let (sent, handshake) = exchange(client, server, environment).unwrap();
     match handshake.read(&sent.authenticate, environment).unwrap() {
@@ -771,7 +771,7 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     let key = |user: &str, domain: &str| ResponseKey::new(&hash, &user.into(), &domain.into());
     let attempt = |key: &ResponseKey| {
         let (claim, keys) = claim(&alice(), &server());
-        let accepted = claim.with_response_key(key)?;
+        let accepted = claim.verify_response_key(key)?;
         assert_eq!(accepted.keys.exported_session_key(), keys.exported_session_key());
         assert!(accepted.mic_checked);
         // What the key was made of, only the caller knows.
@@ -791,7 +791,7 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     let Claim::User(changed) = handshake.read(&sent.authenticate, environment).unwrap() else {
         panic!("it has a name")
     };
-    let denied = changed.with_response_key(&key("alice", "EXAMPLE")).unwrap_err();
+    let denied = changed.verify_response_key(&key("alice", "EXAMPLE")).unwrap_err();
     assert_eq!(denied, Denied::Mic.into());
 
     let mut policy = permissive();
@@ -807,18 +807,18 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
         match handshake.read(&bytes, &mut Fixed::default())? {
-            Claim::User(claim) => claim.with_response_key(&key("alice", "EXAMPLE")),
+            Claim::User(claim) => claim.verify_response_key(&key("alice", "EXAMPLE")),
             claim => panic!("{claim:?}"),
         }
     };
-    assert_eq!(lmv2_alone(&server).unwrap().response, Some(ResponseKind::Lmv2));
+    assert_eq!(lmv2_alone(&server).unwrap().identity.response(), Some(ResponseKind::Lmv2));
     let mut policy = permissive();
     policy.allow_lmv2_alone = false;
     let refused = Error::from(Refused::ResponseKind);
     assert_eq!(lmv2_alone(&server.clone().with_policy(policy)).unwrap_err(), refused);
     for level in [LmCompatibility::SendLmAndNtlm, LmCompatibility::SendNtlm] {
         let (claim, _) = claim(&alice().with_policy(client_policy(level)), &server);
-        assert_eq!(claim.with_response_key(&key("alice", "EXAMPLE")).unwrap_err(), refused);
+        assert_eq!(claim.verify_response_key(&key("alice", "EXAMPLE")).unwrap_err(), refused);
     }
 }
 
@@ -833,8 +833,9 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
         policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
         server().with_policy(policy)
     };
-    let alone =
-        |server: &Server, lm| with_lm_field_alone(server, lm).map(|accepted| accepted.response);
+    let alone = |server: &Server, lm| {
+        with_lm_field_alone(server, lm).map(|accepted| accepted.identity.response())
+    };
     let [lm, lmv2, ntlm] = responses_of_24_bytes();
     let refused = Err(Error::from(Refused::ResponseKind));
     let wrong = Err(Error::from(Denied::WrongPassword));
@@ -888,7 +889,9 @@ fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
         let Claim::User(claim) = handshake.read(&bytes, environment).unwrap() else {
             panic!("no user")
         };
-        claim.with_hashes(&NtHash::of_password("secret"), lm_hash).map(|accepted| accepted.response)
+        claim
+            .verify_hashes(&NtHash::of_password("secret"), lm_hash)
+            .map(|accepted| accepted.identity.response())
     };
     assert_eq!(attempt(Some(&zero)), Ok(Some(ResponseKind::Lm)));
     assert_eq!(attempt(None), Err(Denied::WrongPassword.into()));
@@ -914,7 +917,7 @@ fn ntlmv1_and_lm_responses_prove_no_domain() {
     for level in [LmCompatibility::SendLmAndNtlm, LmCompatibility::SendNtlm] {
         let client = alice().with_policy(client_policy(level));
         let accepted = log_in(&client, &server, "secret").unwrap().accepted;
-        assert_eq!(accepted.proven_domain(), None, "{:?}", accepted.response);
+        assert_eq!(accepted.proven_domain(), None, "{:?}", accepted.identity.response());
     }
     let [lm, ..] = responses_of_24_bytes();
     let server = self::server().with_policy(without_extended_session_security());
@@ -940,9 +943,12 @@ fn lm_response_alone_is_rejected_under_extended_session_security() {
     let extended = server().with_policy(policy);
     assert_eq!(with_lm_field_alone(&extended, lm).unwrap_err(), Denied::WrongPassword.into());
     let accepted = with_lm_field_alone(&extended, lmv2).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Lmv2));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Lmv2));
     let plain = server().with_policy(without_extended_session_security());
-    assert_eq!(with_lm_field_alone(&plain, lm).unwrap().response, Some(ResponseKind::Lm));
+    assert_eq!(
+        with_lm_field_alone(&plain, lm).unwrap().identity.response(),
+        Some(ResponseKind::Lm)
+    );
 }
 
 #[test]
@@ -981,7 +987,7 @@ fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
     for kind in
         [ResponseKind::Lm, ResponseKind::Lmv2, ResponseKind::Ntlmv1, ResponseKind::Ntlm2Session]
     {
-        assert_eq!(attempt(kind, |_| {}).unwrap().response, Some(kind));
+        assert_eq!(attempt(kind, |_| {}).unwrap().identity.response(), Some(kind));
         for set in [
             (|policy| policy.require_mic = true) as fn(&mut Policy),
             |policy| policy.channel_bindings = Enforcement::Required,
@@ -1059,13 +1065,13 @@ fn lm_keys_need_the_lm_hash() {
         // Whether the password is right, the error does not say.
         for password in ["secret", "wrong"] {
             let (claim, _) = claim(&client, &server);
-            let error = claim.with_nt_hash(&NtHash::of_password(password)).unwrap_err();
+            let error = claim.verify_nt_hash(&NtHash::of_password(password)).unwrap_err();
             assert_eq!(error, Denied::NoLmHash.into(), "{password}");
         }
         // A domain controller vouches for the password, and has no LM hash.
         let (claim, _) = claim(&client, &server);
         let base_key = NtHash::of_password("secret").session_base_key();
-        let error = claim.with_validation(&Validation::new(*base_key.expose(), 0)).unwrap_err();
+        let error = claim.verify_by_domain(&Validation::new(*base_key.expose(), 0)).unwrap_err();
         assert_eq!(error, Denied::NoLmHash.into());
 
         let outcome = log_in(&client, &server, "secret").unwrap();
@@ -1114,7 +1120,7 @@ fn oem_names_are_written_and_read_in_the_code_page() {
     assert_eq!(pairs.text(AvId::NB_DOMAIN_NAME).unwrap(), "MÜNCHEN", "always UTF-16");
     let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
     let accepted = common::accept(claim, "secret").unwrap();
-    assert_eq!(accepted.user, Some(UserName::new("jürgen", "MÜNCHEN")));
+    assert_eq!(accepted.user(), Some(UserName::new("jürgen", "MÜNCHEN")).as_ref());
 }
 
 /// curl offers OEM alone. The AV pairs carry the names, so `TargetName` can be left out.
@@ -1186,7 +1192,7 @@ fn what_means_nothing_is_hashed_as_received() {
     message.emit(&mut bytes).unwrap();
     let claim = handshake.read(&bytes, environment).unwrap();
     let accepted = common::accept(claim, "secret").unwrap();
-    assert_eq!(*accepted.user.unwrap().user(), user);
+    assert_eq!(*accepted.user().unwrap().user(), user);
 }
 
 /// A proof that is right in its first 16 bytes is wrong.

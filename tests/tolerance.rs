@@ -159,7 +159,7 @@ fn server_accepts_an_ntlmv2_response_without_a_list() {
     assert_eq!(strict, Err(ErrorKind::AvPairsUnended));
     let claim = handshake.read(&message, environment).unwrap();
     let accepted = common::accept(claim, "correct horse").unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv2));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 }
 
 /// ldap3 2.9.1 asks for no protection, and gives up if 128 and 56 bits are not granted. Windows, Samba,
@@ -210,7 +210,7 @@ fn flags_of_zero_in_an_authenticate_stand_for_those_of_the_challenge() {
         let challenge = recorded.bytes("challenge").unwrap();
         let granted = Challenge::parse(&challenge).unwrap().flags;
         assert!(granted.contains(accepted.keys.flags()), "{id}");
-        assert_eq!(accepted.user.unwrap().to_string(), "EXAMPLE\\alice", "{id}");
+        assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice", "{id}");
     }
 }
 
@@ -263,7 +263,7 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
         let handshake = server.resume(Vec::new(), challenge.clone()).unwrap();
         let claim = handshake.read(&bytes, &mut Fixed::default())?;
         let accepted = common::accept(claim, "correct horse")?;
-        Ok::<_, Error>(accepted.user.unwrap().to_string())
+        Ok::<_, Error>(accepted.user().unwrap().to_string())
     };
     assert_eq!(attempt(0x0008_8206, b"alice").as_deref(), Ok("alice"));
     assert_eq!(attempt(0x0008_8205, b"a\0l\0i\0c\0e\0").as_deref(), Ok("alice"));
@@ -286,7 +286,7 @@ fn lmv2_beside_a_short_nt_response_is_accepted_where_lmv2_alone_is() {
         assert_eq!(refused, Refused::ResponseKind.into(), "{id}");
         let allowing = server_with(|policy| policy.allow_lmv2_alone = true);
         let accepted = verdict(&allowing, &recorded).unwrap();
-        assert_eq!(accepted.response, Some(ResponseKind::Lmv2), "{id}");
+        assert_eq!(accepted.identity.response(), Some(ResponseKind::Lmv2), "{id}");
         let key = common::array(&recorded, "exported_session_key");
         assert_eq!(*accepted.keys.exported_session_key(), key, "{id}");
     }
@@ -336,7 +336,7 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
         let claim = handshake.read(&bytes, environment)?;
-        common::accept(claim, "correct horse").map(|accepted| accepted.response)
+        common::accept(claim, "correct horse").map(|accepted| accepted.identity.response())
     };
     let lm = lm_hash.lm_response(&challenge);
     assert_eq!(attempt(b"a\0", &[], &lm), Ok(Some(ResponseKind::Lm)), "LM alone");
@@ -361,7 +361,7 @@ fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
     let told = time_of(&recorded);
     assert_eq!(response.target_info().timestamp(), Some(told));
     let accepted = verdict(&server_with(|_| {}), &recorded).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv2));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 
     // The limit still holds, or a challenge that was kept could be answered forever.
     let server = server_with(|policy| policy.max_challenge_age = None);
@@ -532,7 +532,7 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
     let messages: [&[u8]; 3] = [&recorded.negotiate, &recorded.challenge, &zeroed];
     assert_eq!(message.mic, Some(mic(&ExportedSessionKey::from(key), &messages)));
     assert!(!accepted.mic_checked && !accepted.bindings_checked && accepted.spn().is_none());
-    assert!(accepted.user.is_none());
+    assert!(accepted.user().is_none());
     accepted.keys.into_session().unwrap();
 
     let by_default = recorded.verdict(|_| {}).unwrap();
@@ -627,7 +627,7 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
     changed["authenticate"] = common::hex(&authenticate).into();
     changed["challenge"] = common::hex(&challenge).into();
     let accepted = verdict(&server, &changed).unwrap();
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
 }
 
 /// NTLMv1 without extended session security makes the same key in every session of a user.

@@ -160,7 +160,7 @@ fn replay(transcript: &Value) -> Outcome<usize> {
     match (transcript.text("replay"), answer) {
         (Some("accept"), Ok(accepted)) => protected(transcript, accepted, &messages),
         (Some("either"), Ok(accepted)) => {
-            println!("{}: accepted as {:?}", transcript["id"], accepted.response);
+            println!("{}: accepted as {:?}", transcript["id"], accepted.identity.response());
             protected(transcript, accepted, &messages)
         }
         (Some("either"), Err(error))
@@ -239,7 +239,7 @@ fn protected(transcript: &Value, accepted: Accepted, messages: &[Protected<'_>])
     let flags = accepted.keys.flags();
     let key = *accepted.keys.exported_session_key();
     let recorded = bytes(transcript, "exported_session_key")?;
-    if let Some(right) = recorded.filter(|_| accepted.user.is_some()) {
+    if let Some(right) = recorded.filter(|_| accepted.user().is_some()) {
         if key[..] != right {
             return Err(format!("session key {} instead of {}", hex(&key), hex(&right)));
         }

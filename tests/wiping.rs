@@ -27,7 +27,7 @@ use ntlm::crypto::{
     SessionBaseKey, Side, SigningKey,
 };
 use ntlm::error::Denied;
-use ntlm::server::{AwaitAuthenticate, Claim, Names, Validation, VerifyUser};
+use ntlm::server::{AwaitAuthenticate, Claim, Names, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, Challenge, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
@@ -175,7 +175,7 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn claim(self) -> VerifyUser {
+    fn claim(self) -> UserClaim {
         let environment = &mut Scattered::default();
         match self.handshake.read(&self.authenticate, environment).unwrap() {
             Claim::User(claim) => claim,
@@ -474,13 +474,13 @@ fn exchanges_leave_nothing() {
         let claim = || mode.exchange().claim();
         assert_wiped(&memory, "Response", &["exported session key"], || mode.exchange().keys);
         assert_wiped(&memory, "AwaitAuthenticate", &[], || mode.exchange().handshake);
-        assert_wiped(&memory, "VerifyUser", &[], claim);
+        assert_wiped(&memory, "UserClaim", &[], claim);
         let lm_hash = lm_hash();
         assert_wiped(&memory, "Accepted", &["exported session key"], || {
-            claim().with_hashes(&nt_hash(), Some(&lm_hash)).unwrap()
+            claim().verify_hashes(&nt_hash(), Some(&lm_hash)).unwrap()
         });
         assert_wiped(&memory, "a wrong password", &[], || {
-            claim().with_nt_hash(&NtHash::of_password("another")).unwrap_err()
+            claim().verify_nt_hash(&NtHash::of_password("another")).unwrap_err()
         });
         assert_wiped(&memory, "no user", &[], || claim().deny(Denied::UnknownUser));
         assert_wiped(&memory, "an export of keys", &["exported session key"], || {
@@ -501,10 +501,10 @@ fn other_ways_to_be_accepted_leave_nothing() {
     let memory = mode.watch();
     let claim = || mode.exchange().claim();
     assert_wiped(&memory, "with a response key", &["exported session key"], || {
-        claim().with_response_key(&response_key()).unwrap()
+        claim().verify_response_key(&response_key()).unwrap()
     });
     assert_wiped(&memory, "by a domain controller", &["exported session key"], || {
-        claim().with_validation(&Validation::new(*base_key.expose(), 0)).unwrap()
+        claim().verify_by_domain(&Validation::new(*base_key.expose(), 0)).unwrap()
     });
 }
 
@@ -700,7 +700,9 @@ mod over_http {
             next => panic!("{next:?}"),
         };
         match server.on_request(H1, [(last.name, last.value)], environment) {
-            Step::LookUp(user) => _ = user.verify(|claim| claim.with_nt_hash(&nt_hash())).unwrap(),
+            Step::LookUp(user) => {
+                _ = user.verify(|claim| claim.verify_nt_hash(&nt_hash())).unwrap()
+            }
             step => panic!("{step:?}"),
         }
         (client, server)

@@ -252,7 +252,7 @@ impl Site {
             Step::LookUp(look_up) => {
                 let user = look_up.claimed_user().clone();
                 let verified = match self.users.find(&user) {
-                    Some(hash) => look_up.verify(|claim| claim.with_nt_hash(hash)),
+                    Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
                     None => Err(look_up.deny(Denied::UnknownUser)),
                 };
                 match verified {
@@ -273,7 +273,7 @@ impl Site {
             }
             step => return Err(io::Error::other(format!("{step:?}"))),
         };
-        let user = accepted.user.as_ref().map_or("anonymous".into(), ToString::to_string);
+        let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
         let mut response = self.serve(&user, request).await?;
         if let Ok(user) = HeaderValue::from_str(&files::percent_encode(&user)) {
             response.headers_mut().insert(HeaderName::from_static("x-user"), user);
@@ -337,12 +337,12 @@ fn log_login(peer: SocketAddr, accepted: &Accepted) {
     let quoted = |text: Option<&dyn Display>| {
         text.map_or("none".into(), |text| format!("{:?}", text.to_string()))
     };
-    let user = accepted.user.as_ref().map(|user| user as &dyn Display);
+    let user = accepted.user().map(|user| user as &dyn Display);
     let target = accepted.spn().map(|target| target as &dyn Display);
     println!(
         "login user={} from={peer} response={} mic={} bindings={} target={} workstation={:?} flags={}",
         quoted(user),
-        accepted.response.map_or("none".into(), |kind| format!("{kind:?}")),
+        accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}")),
         yes_or_no(accepted.mic_checked),
         yes_or_no(accepted.bindings_checked),
         quoted(target),

@@ -155,8 +155,8 @@ fn report(
     output: &mut impl Write,
 ) -> anyhow::Result<()> {
     // Names come from the peer: `{:?}` escapes what would move the cursor.
-    let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.response.map(|kind| format!("{kind:?}, and it is right"));
+    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
+    let response = accepted.identity.response().map(|kind| format!("{kind:?}, and it is right"));
     let mic = Authenticate::parse(recording.authenticate)?.mic.filter(|_| accepted.mic_checked);
     let mic = mic.map(|mic| format!("{}, and it is right", hex(&mic)));
     writeln!(output, "user            {user:?}")?;

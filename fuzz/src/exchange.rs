@@ -4,7 +4,7 @@ use arbitrary::Arbitrary;
 use ntlm::client::Response;
 use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::error::{Denied, Unexpected};
-use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, VerifyUser};
+use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, UserClaim};
 use ntlm::wire::{
     Authenticate, AvFlags, AvId, Challenge, Negotiate, NegotiateFlags as Flags, NtResponse,
 };
@@ -138,7 +138,7 @@ impl<'a> Answer<'a> {
         match (verify(claim, Way::Hashes, PASSWORD), self.knobs.identity()) {
             (Err(error), Identity::Impostor) => assert_eq!(error, Denied::WrongPassword.into()),
             (Ok(accepted), identity) => {
-                assert_eq!(accepted.user.is_none(), identity == Identity::Anonymous);
+                assert_eq!(accepted.user().is_none(), identity == Identity::Anonymous);
                 assert_ne!(identity, Identity::Impostor);
                 assert_same_keys(&accepted.keys, &self.response.keys);
             }
@@ -185,12 +185,12 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
     };
     let nt_hash = NtHash::of_password(password);
     match way {
-        Way::Hashes => claim.with_hashes(&nt_hash, LmHash::of_password(password, &Ascii).as_ref()),
-        Way::NtHash => claim.with_nt_hash(&nt_hash),
+        Way::Hashes => claim.verify_hashes(&nt_hash, LmHash::of_password(password, &Ascii).as_ref()),
+        Way::NtHash => claim.verify_nt_hash(&nt_hash),
         Way::ResponseKey => {
             let user = claim.claimed_user();
             let key = ResponseKey::new(&nt_hash, user.user(), user.domain());
-            claim.with_response_key(&key)
+            claim.verify_response_key(&key)
         }
         Way::Guest => claim.accept_as_guest(),
     }
@@ -198,7 +198,7 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
 
 /// Whoever is accepted as nobody was allowed to be, and has no session.
 pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
-    assert_eq!((&accepted.user, accepted.response), (&None, None));
+    assert_eq!((&accepted.user(), accepted.identity.response()), (&None, None));
     assert!(policy.allow_anonymous || policy.allow_guest);
     assert!(!policy.require.intersects(Flags::PROTECTION));
     assert!(!policy.require_mic && !accepted.mic_checked);
@@ -328,8 +328,8 @@ impl Outcome {
     pub fn assert_accepted_as_it_must_be(self) {
         let Ok(accepted) = self.result else { return };
         let policy = &self.policy;
-        let Some(user) = &accepted.user else { return assert_is_nobody(accepted, policy) };
-        let kind = accepted.response.expect("a user has proven it");
+        let Some(user) = &accepted.user() else { return assert_is_nobody(accepted, policy) };
+        let kind = accepted.identity.response().expect("a user has proven it");
         assert!(policy.lm_compatibility.accepts(kind));
         assert!(policy.allow_lmv2_alone || kind != ResponseKind::Lmv2);
         assert!(accepted.mic_checked || !policy.require_mic);
@@ -359,7 +359,7 @@ impl Outcome {
             assert!(self.authenticate.is_intact() && self.challenge.is_intact());
         }
         let is_shown = accepted.mic_checked || self.is_intact();
-        if is_shown && accepted.user.is_some() {
+        if is_shown && accepted.user().is_some() {
             assert_same_keys(&accepted.keys, &self.client_keys);
         }
     }
@@ -394,7 +394,7 @@ impl Attempt<'_> {
 const UNGUESSED: &str = "q7G.x!fR2";
 
 /// What a domain controller is asked is what the client sent.
-fn assert_passed_on(claim: &VerifyUser, authenticate: &[u8]) {
+fn assert_passed_on(claim: &UserClaim, authenticate: &[u8]) {
     let message = Authenticate::parse(authenticate).expect("it was read");
     let Ok(logon) = claim.network_logon() else { return };
     assert_eq!(logon.nt_response, message.nt_response.as_bytes());

@@ -148,7 +148,7 @@ impl World {
             }
             Step::LookUp(look_up) => {
                 let hash = NtHash::of_password(PASSWORD);
-                match look_up.verify(|claim| claim.with_nt_hash(&hash)) {
+                match look_up.verify(|claim| claim.verify_nt_hash(&hash)) {
                     Ok(accepted) => {
                         assert!(accepted.mic_checked && self.knows_password);
                         let proof = token(&credentials[0].1);
@@ -162,7 +162,7 @@ impl World {
                 }
             }
             Step::Authenticated(accepted) => {
-                assert!(was_logged_in && credentials.is_empty() && accepted.user.is_some());
+                assert!(was_logged_in && credentials.is_empty() && accepted.user().is_some());
                 self.is_logged_in = true;
             }
             Step::Refused(refusal) if version == Version::Http2 => {

@@ -1,5 +1,4 @@
-//! What client and server share: the flags, the MIC, and what was proven.
+//! What client and server share: the flags and the MIC.
 
 pub(crate) mod flags;
-pub(crate) mod proof;
 pub(crate) mod transcript;

@@ -2,6 +2,7 @@
 
 use super::MAX_TOKEN_LEN;
 use crate::error;
+use crate::wire;
 
 /// What stopped an exchange over HTTP, beyond the errors of the exchange itself.
 ///
@@ -52,6 +53,12 @@ pub enum Error {
 impl From<HeaderError> for Error {
     fn from(error: HeaderError) -> Self {
         Self::Header(error)
+    }
+}
+
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Self {
+        Self::Exchange(error.into())
     }
 }
 

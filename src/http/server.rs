@@ -9,7 +9,7 @@ use super::{Error, Header, HeaderError, Scheme, Version, format};
 use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Denied};
-use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, VerifyUser};
+use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, UserClaim};
 use crate::wire::{MessageType, message_type};
 
 /// The server's side of the exchange on one connection.
@@ -42,7 +42,7 @@ use crate::wire::{MessageType, message_type};
 ///     }
 ///     Step::LookUp(look_up) => {
 ///         // ... look up `look_up.claimed_user()`, for as long as it takes ...
-///         match look_up.verify(|claim| claim.with_nt_hash(&nt_hash)) {
+///         match look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)) {
 ///             Ok(accepted) => { /* log the login, answer the request */ }
 ///             Err(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
 ///         }
@@ -66,6 +66,7 @@ pub struct ServerConnection {
 
 /// What a server does with a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
 #[non_exhaustive]
 #[must_use]
 pub enum Step<'a> {
@@ -145,7 +146,7 @@ impl ServerConnection {
             [value] => value,
             _ => {
                 (self.pending, self.accepted) = (None, None);
-                return Step::Refused(self.refusal(HeaderError::Repeated.into()));
+                return self.refuse(HeaderError::Repeated.into());
             }
         };
         self.accepted = None;
@@ -154,20 +155,21 @@ impl ServerConnection {
         let Some(header) = header.filter(|header| self.schemes.contains(&header.scheme())) else {
             return Step::Continue(self.offer());
         };
-        match self.on_token(header, request.persists, pending, environment) {
-            Ok(Turn::Challenge(reply, handshake)) => {
-                self.pending = Some(handshake);
-                Step::Continue(reply)
+        let token = match header.token() {
+            Ok(token) => token,
+            Err(reason) => return self.refuse(reason),
+        };
+        let kind = bare(&token).and_then(|token| Ok(message_type(token)?));
+        match (kind, pending) {
+            (Err(reason), _) => self.refuse(reason),
+            (Ok(MessageType::Authenticate), None) => self.refuse(Error::NoPendingChallenge),
+            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
+                self.on_authenticate(handshake, &token, environment)
             }
-            Ok(Turn::Claim(Claim::User(claim))) if claim.answers_another_challenge() => {
-                Step::Refused(self.refusal(Error::OtherChallenge))
+            // `Server::challenge` rejects a CHALLENGE for its type.
+            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
+                self.on_negotiate(header.scheme(), &token, request.persists, environment)
             }
-            Ok(Turn::Claim(Claim::User(claim))) => Step::LookUp(LookUp { connection: self, claim }),
-            Ok(Turn::Claim(Claim::Anonymous(claim))) => match claim.accept() {
-                Ok(accepted) => Step::Accepted(self.accepted.insert(accepted)),
-                Err(reason) => Step::Refused(self.refusal(reason.into())),
-            },
-            Err(reason) => Step::Refused(self.refusal(reason)),
         }
     }
 
@@ -196,30 +198,40 @@ impl ServerConnection {
         }
     }
 
-    fn on_token(
-        &self,
-        header: Header<'_>,
+    fn on_negotiate(
+        &mut self,
+        scheme: Scheme,
+        negotiate: &[u8],
         persists: bool,
-        pending: Option<AwaitAuthenticate>,
         environment: &mut dyn Environment,
-    ) -> Result<Turn, Error> {
-        let token = header.token()?;
-        let token = bare(&token)?;
-        match (message_type(token).map_err(error::Error::from)?, pending) {
-            (MessageType::Negotiate, _) => {}
-            (MessageType::Authenticate, None) => return Err(Error::NoPendingChallenge),
-            (_, Some(handshake)) => {
-                return Ok(Turn::Claim(handshake.read(token, environment)?));
+    ) -> Step<'_> {
+        match self.server.challenge(negotiate, environment) {
+            Err(reason) => self.refuse(reason.into()),
+            Ok(_) if !persists => self.refuse(Error::ConnectionCloses),
+            Ok((challenge, handshake)) => {
+                self.pending = Some(handshake);
+                Step::Continue(self.reply([format(scheme, &challenge)].into()))
             }
-            // `Server::challenge` rejects it for its type.
-            (MessageType::Challenge, None) => {}
         }
-        let (challenge, handshake) = self.server.challenge(token, environment)?;
-        if !persists {
-            return Err(Error::ConnectionCloses);
+    }
+
+    fn on_authenticate(
+        &mut self,
+        handshake: AwaitAuthenticate,
+        authenticate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Step<'_> {
+        match handshake.read(authenticate, environment) {
+            Err(reason) => self.refuse(reason.into()),
+            Ok(Claim::User(claim)) if claim.answers_another_challenge() => {
+                self.refuse(Error::OtherChallenge)
+            }
+            Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
+            Ok(Claim::Anonymous(claim)) => match claim.accept() {
+                Ok(accepted) => Step::Accepted(self.accepted.insert(accepted)),
+                Err(reason) => self.refuse(reason.into()),
+            },
         }
-        let reply = self.reply([format(header.scheme(), &challenge)].into());
-        Ok(Turn::Challenge(reply, handshake))
     }
 
     fn offer(&self) -> Reply {
@@ -230,15 +242,13 @@ impl ServerConnection {
         Reply { status: self.asker.status(), name: self.asker.offer_header(), values }
     }
 
+    fn refuse(&self, reason: Error) -> Step<'static> {
+        Step::Refused(self.refusal(reason))
+    }
+
     fn refusal(&self, reason: Error) -> Refusal {
         Refusal { reply: self.offer(), reason }
     }
-}
-
-/// What a token comes to.
-enum Turn {
-    Challenge(Reply, AwaitAuthenticate),
-    Claim(Claim),
 }
 
 /// A client that says who it is. It holds the connection until the user was looked up; if it is
@@ -247,31 +257,31 @@ enum Turn {
 #[must_use = "nothing is proven yet"]
 pub struct LookUp<'a> {
     connection: &'a mut ServerConnection,
-    claim: VerifyUser,
+    claim: UserClaim,
 }
 
 impl<'a> LookUp<'a> {
-    /// Who the client says it is: see [`VerifyUser::claimed_user`].
+    /// Who the client says it is: see [`UserClaim::claimed_user`].
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         self.claim.claimed_user()
     }
 
     /// All that the client claims, and what a domain controller must be asked.
-    pub const fn claim(&self) -> &VerifyUser {
+    pub const fn claim(&self) -> &UserClaim {
         &self.claim
     }
 
-    /// Ends the exchange with one of the ways of [`VerifyUser`], such as
-    /// [`with_nt_hash`](VerifyUser::with_nt_hash) or
-    /// [`with_validation`](VerifyUser::with_validation). From then on the user is authenticated on
+    /// Ends the exchange with one of the ways of [`UserClaim`], such as
+    /// [`verify_nt_hash`](UserClaim::verify_nt_hash) or
+    /// [`verify_by_domain`](UserClaim::verify_by_domain). From then on the user is authenticated on
     /// this connection: answer the request.
     ///
     /// # Errors
     /// The [`Refusal`] that the error of `verify` comes to.
     pub fn verify(
         self,
-        verify: impl FnOnce(VerifyUser) -> Result<Accepted, error::Error>,
+        verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
     ) -> Result<&'a Accepted, Refusal> {
         match verify(self.claim) {
             Ok(accepted) => Ok(self.connection.accepted.insert(accepted)),
@@ -279,7 +289,7 @@ impl<'a> LookUp<'a> {
         }
     }
 
-    /// Refuses the client, with the same reply as for a wrong password: see [`VerifyUser::deny`].
+    /// Refuses the client, with the same reply as for a wrong password: see [`UserClaim::deny`].
     #[must_use]
     pub fn deny(self, reason: Denied) -> Refusal {
         self.connection.refusal(self.claim.deny(reason).into())

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use crate::secret::Counted;
 
@@ -43,6 +44,11 @@ impl Messages {
 
     pub(super) fn authenticate(&self) -> &[u8] {
         self.bytes.get(self.challenge_end..).unwrap_or_default()
+    }
+
+    /// A part of the AUTHENTICATE.
+    pub(super) fn within_authenticate(&self, range: &Range<usize>) -> &[u8] {
+        self.authenticate().get(range.clone()).unwrap_or_default()
     }
 }
 

@@ -19,37 +19,43 @@
 //! // ... send it, receive the third message ...
 //! let accepted = match handshake.read(&third, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
-//!         Some(hash) => claim.with_nt_hash(&hash)?,
+//!         Some(hash) => claim.verify_nt_hash(&hash)?,
 //!         None => return Err(claim.deny(Denied::UnknownUser)),
 //!     },
 //!     Claim::Anonymous(claim) => claim.accept()?,
 //! };
-//! # assert_eq!(accepted.user.unwrap().to_string(), "alice");
+//! # assert_eq!(accepted.user().unwrap().to_string(), "alice");
 //! # Ok::<(), Error>(())
 //! ```
 //!
 //! Connectionless: [`Server::challenge_datagram`] starts, since the server speaks first.
 
+mod accepted;
 mod checks;
-mod exchange;
+mod claim;
+mod config;
 mod messages;
 mod names;
 mod pass_through;
 mod policy;
-mod proof;
-mod verify;
+mod received;
+mod response;
+mod sent;
 
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use accepted::{Accepted, Identity};
+pub use claim::{AnonymousClaim, Claim, UserClaim};
 pub use names::Names;
 pub use pass_through::{NetworkLogon, Validation};
 pub use policy::Policy;
-pub use verify::{Accepted, Claim, VerifyAnonymous, VerifyUser};
 
-use exchange::Exchange;
+use config::Config;
 use messages::Messages;
+use received::Received;
+use sent::Sent;
 
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
@@ -57,24 +63,13 @@ use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
 use crate::handshake::flags::{answer, demand, offer_datagram};
 use crate::handshake::transcript::check_single_header;
-use crate::policy::Enforcement;
 use crate::text::{CharacterSet, Text, TextError};
-use crate::wire::{AvId, AvPairsBuf, Challenge, EOL, Negotiate, NegotiateFlags};
+use crate::wire::{AvId, Challenge, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
 #[derive(Clone, Debug)]
 pub struct Server {
     config: Arc<Config>,
-}
-
-#[derive(Clone, Debug)]
-struct Config {
-    names: Names,
-    /// What the names come to in each CHALLENGE, or why they do not.
-    target_info: Result<AvPairsBuf, Refused>,
-    policy: Policy,
-    bindings: Option<ChannelBindings>,
-    target_names: Vec<Text>,
 }
 
 impl Server {
@@ -178,9 +173,9 @@ impl Server {
     ) -> Result<AwaitAuthenticate, Error> {
         self.config.check_received(&negotiate)?;
         check_single_header(&challenge)?;
-        Challenge::parse_for_client(&challenge)?;
+        let sent = Sent::parse(&challenge)?;
         let messages = Messages::new(&negotiate, &challenge);
-        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
+        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
     }
 
     /// Goes on with an exchange that another process [exported](AwaitAuthenticate::export). This
@@ -196,16 +191,15 @@ impl Server {
         };
         let (negotiate, challenge) = (message()?, message()?);
         from.finish()?;
-        let is_whole = check_single_header(negotiate).is_ok()
-            && check_single_header(challenge).is_ok()
-            && Challenge::parse_for_client(challenge).is_ok();
-        if !is_whole {
+        if check_single_header(negotiate).or(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
+        let sent = Sent::parse(challenge).map_err(|_| ImportError::Damaged)?;
         let messages = Messages::new(negotiate, challenge);
-        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages })
+        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
     }
 
+    #[expect(clippy::expect_used, reason = "the list that this crate has made ends so")]
     fn emit(
         &self,
         mut flags: NegotiateFlags,
@@ -218,7 +212,7 @@ impl Server {
         }
         let target_info = target_info.as_ref().map_err(|refused| *refused)?.as_pairs();
         let (target, target_type) = names.target();
-        flags |= target_type;
+        flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
@@ -244,47 +238,21 @@ impl Server {
         let mut token = Vec::with_capacity(message.encoded_len());
         // Only the names together can be too long.
         message.emit(&mut token).map_err(|_| Refused::OurName(TextError::TooLong))?;
-        // The time is the last thing but the end of the list.
-        let end = token.len() - EOL.len();
-        if let Some(place) = token.get_mut(end - 8..end) {
-            place.copy_from_slice(&now.ticks().to_le_bytes());
-        }
+        // The list is the last field, and the time is its last pair.
+        let start = token.len() - target_info.as_bytes().len();
+        let (_, [time @ .., _, _, _, _]) =
+            token.split_last_chunk_mut::<12>().expect("`Names::target_info` ends with a time");
+        *time = now.ticks().to_le_bytes();
+        let sent =
+            Sent { flags, server_challenge, time: Some(now), target_info: start..token.len() };
         let messages = Messages::new(negotiate, &token);
-        let handshake = AwaitAuthenticate { config: Arc::clone(&self.config), messages };
+        let handshake = AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent };
         Ok((token, handshake))
     }
 
     fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
         set(Arc::make_mut(&mut self.config));
         self
-    }
-}
-
-impl Config {
-    /// Fails where no exchange must begin, or go on.
-    fn check(&self) -> Result<(), Error> {
-        let Self { policy, bindings, target_names, .. } = self;
-        if policy.blocked {
-            return Err(Refused::Blocked.into());
-        }
-        let compares_bindings =
-            policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
-        if compares_bindings && bindings.is_none() {
-            return Err(Misuse::NoChannelBindings.into());
-        }
-        if policy.target_name == Enforcement::Required && target_names.is_empty() {
-            return Err(Misuse::NoTargetName.into());
-        }
-        Ok(())
-    }
-
-    /// Checks a message of the client before it is parsed. Its length is limited because it is kept
-    /// until the handshake ends.
-    fn check_received(&self, message: &[u8]) -> Result<(), Error> {
-        if message.len() > self.policy.max_message_len {
-            return Err(Refused::TooLong.into());
-        }
-        Ok(check_single_header(message)?)
     }
 }
 
@@ -305,6 +273,7 @@ impl Config {
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
     messages: Messages,
+    sent: Sent,
 }
 
 impl AwaitAuthenticate {
@@ -341,8 +310,10 @@ impl AwaitAuthenticate {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
-        self.config.check()?;
-        self.config.check_received(authenticate)?;
-        Exchange::read(self, authenticate, environment.now()?)
+        let Self { config, messages, sent } = self;
+        config.check()?;
+        config.check_received(authenticate)?;
+        let now = environment.now()?;
+        Received::new(config, messages, &sent, authenticate, now).map(Claim::new)
     }
 }

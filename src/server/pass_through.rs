@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use super::proof::SentProof;
-use super::verify::VerifyUser;
+use super::received::{Received, allows_key};
+use super::response::Proof;
 use crate::credentials::UserName;
 use crate::crypto::{LmSessionKey, SessionBaseKey};
-use crate::error::Error;
+use crate::error::{Error, Refused};
 use crate::policy::ResponseKind;
 use crate::secret::Counted;
 use crate::text::Text;
@@ -32,24 +32,50 @@ pub struct NetworkLogon<'a> {
 }
 
 impl<'a> NetworkLogon<'a> {
-    pub(super) fn new(claim: &'a VerifyUser) -> Result<Self, Error> {
-        let exchange = &claim.exchange;
-        let parsed = exchange.parsed()?;
-        exchange.kind_to_pass_on(&parsed)?;
-        let (message, proof) = (parsed.received, parsed.proof()?);
-        let accepts_lm = exchange.policy().accepts(ResponseKind::Lm);
-        let lm_response = match proof {
-            SentProof::LmField { lm, .. } => &lm[..],
-            SentProof::Ntlmv1(_) if accepts_lm => message.lm_response.as_bytes(),
+    pub(super) fn new(received: &'a Received) -> Result<Self, Error> {
+        received.kind_to_pass_on()?;
+        let lm_response = match received.proof {
+            Proof::LmField { .. } => received.lm_response(),
+            Proof::Ntlmv1 { .. } if received.policy().accepts(ResponseKind::Lm) => {
+                received.lm_response()
+            }
             _ => &[],
         };
         Ok(Self {
-            user: &claim.user,
-            workstation: &claim.workstation,
-            challenge: proof.challenge(&parsed.sent.server_challenge),
-            nt_response: message.nt_response.as_bytes(),
+            user: &received.user,
+            workstation: &received.workstation,
+            challenge: received.proof.challenge(&received.server_challenge),
+            nt_response: received.nt_response(),
             lm_response,
         })
+    }
+}
+
+impl Received {
+    /// What kind of response a domain controller vouches for, if the policy allows it to be asked.
+    ///
+    /// It does not say whether it took an LM field without an NT response for LM or for LMv2, so
+    /// the policy must accept both. Without extended session security the session keys of both are
+    /// the same, or made of the LM hash. With it the response counts as LMv2: a client with LM there
+    /// gets other keys. (Samba 4.17 rejects LM anyway unless `lanman auth` is set.)
+    pub(super) fn kind_to_pass_on(&self) -> Result<ResponseKind, Refused> {
+        let (kinds, kind) = match self.proof {
+            Proof::LmField { can_be_lm, .. } => {
+                let kind = if can_be_lm { ResponseKind::Lm } else { ResponseKind::Lmv2 };
+                (&[ResponseKind::Lmv2, ResponseKind::Lm][..], kind)
+            }
+            _ => {
+                let kinds = self.proof.possible_kinds();
+                (kinds, *kinds.first().ok_or(Refused::Anonymous)?)
+            }
+        };
+        if !kinds.iter().all(|kind| self.policy().accepts(*kind)) {
+            return Err(Refused::ResponseKind);
+        }
+        if !allows_key(self.policy(), self.flags, kind) {
+            return Err(Refused::ConstantKeyExchangeKey);
+        }
+        Ok(kind)
     }
 }
 

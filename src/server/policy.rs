@@ -48,7 +48,7 @@ pub struct Policy {
     /// and with it one known key reveals all others. Default: no
     /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
     pub allow_constant_key_exchange_key: bool,
-    /// Whether [`accept_as_guest`](super::VerifyUser::accept_as_guest) is allowed. Default: no.
+    /// Whether [`accept_as_guest`](super::UserClaim::accept_as_guest) is allowed. Default: no.
     ///
     /// Nothing that a guest sends is proven, so that its channel bindings and target name are not
     /// looked at; where they are required, there are no guests.

@@ -151,6 +151,12 @@ impl<'a> AvPairs<'a> {
         }
     }
 
+    /// A list that was parsed before, or written by this crate. It need not be checked again; the
+    /// bytes after `MsvAvEOL` count as part of it.
+    pub(crate) const fn known(bytes: &'a [u8]) -> Self {
+        Self { bytes, len: bytes.len() }
+    }
+
     /// The pairs in the order of the list, without `MsvAvEOL`.
     #[must_use]
     pub fn iter(self) -> AvPairsIter<'a> {
@@ -312,7 +318,7 @@ impl AvPairsBuf {
     /// The list so far.
     #[must_use]
     pub fn as_pairs(&self) -> AvPairs<'_> {
-        AvPairs { bytes: &self.bytes, len: self.bytes.len() }
+        AvPairs::known(&self.bytes)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Len, MaxLen and BufferOffset: where an item of the payload is ([MS-NLMP] 2.2).
 
+use core::ops::Range;
+
 use super::{Error, ErrorKind};
 
 /// An item of the payload as its descriptor tells, not yet looked at.
@@ -37,6 +39,16 @@ impl Field {
     pub(super) fn start(self) -> Option<usize> {
         if self.length == 0 { None } else { usize::try_from(self.offset).ok() }
     }
+}
+
+/// Where a part of a message is, which must be a slice of it. An empty part has an empty range.
+pub(crate) fn range_within(message: &[u8], part: &[u8]) -> Range<usize> {
+    if part.is_empty() {
+        return 0..0;
+    }
+    let start = part.as_ptr().addr().wrapping_sub(message.as_ptr().addr());
+    debug_assert!(start.saturating_add(part.len()) <= message.len(), "a part of this message");
+    start..start.saturating_add(part.len())
 }
 
 /// Where the fixed part of a message can end at most: before the first item of the payload.

@@ -50,6 +50,7 @@ pub use signature::{ExtendedSignature, LegacySignature, Signature};
 pub use version::Version;
 
 pub(crate) use av_pair::{EOL, append_pair, append_text_pair};
+pub(crate) use field::range_within;
 pub(crate) use response::emit_fixed;
 pub(crate) use second_header::{second_authenticate, second_header};
 

@@ -91,7 +91,7 @@ pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
     let nt_hash = NtHash::of_password(password);
     let lm_hash = LmHash::of_password(password, &ntlm::Ascii);
     match claim {
-        Claim::User(claim) => claim.with_hashes(&nt_hash, lm_hash.as_ref()),
+        Claim::User(claim) => claim.verify_hashes(&nt_hash, lm_hash.as_ref()),
         Claim::Anonymous(claim) => claim.accept(),
     }
 }

@@ -59,7 +59,7 @@ fn its_client_logs_in() {
     ] {
         let result = let_in_if(&mut sasl, &mode, allow_lmv2_alone, Identity::ALICE);
         match (result, expected) {
-            (Ok(let_in), Some(kind)) => assert_eq!(let_in.accepted.response, Some(kind)),
+            (Ok(let_in), Some(kind)) => assert_eq!(let_in.accepted.identity.response(), Some(kind)),
             (Err(Refusal::Ours(Error::Refused(Refused::ResponseKind))), None) => {}
             (result, _) => panic!("{mode:?}: {result:?}"),
         }
@@ -82,7 +82,7 @@ fn everybody_with_an_ascii_name_logs_in_with_it() {
         for mode in [NTLMV2, NTLMV1] {
             match let_in_if(&mut sasl, &mode, true, identity) {
                 Ok(let_in) => {
-                    let user = let_in.accepted.user.expect("it is somebody");
+                    let user = let_in.accepted.user().expect("it is somebody");
                     assert_eq!(user.user().to_string(), identity.user);
                     // It takes the server's domain if it has none.
                     assert_eq!(user.domain().to_string(), "EXAMPLE");

@@ -22,7 +22,7 @@ fn it_logs_in_at_each_level_that_takes_ntlmv1() {
             let mode = NTLMV1.protected_by(protection);
             match attempt(&mut heimdal, &mode, level, Identity::ALICE) {
                 Ok(LetIn { accepted, .. }) => {
-                    assert_eq!(accepted.response, Some(ResponseKind::Ntlm2Session));
+                    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
                     assert_eq!(accepted.keys.protection(), protection);
                     // It never asks for more.
                     let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56;
@@ -43,7 +43,7 @@ fn it_logs_in_without_extended_session_security_too() {
     let mode = NTLMV1.without(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
     let result = attempt(&mut heimdal(), &mode, LmCompatibility::SendNtlm, Identity::ALICE);
     let accepted = result.expect("it logs in").accepted;
-    assert_eq!(accepted.response, Some(ResponseKind::Ntlmv1));
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv1));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn everybody_with_a_domain_logs_in_with_it() {
     for identity in Identity::ALL.into_iter().filter(|identity| !identity.domain.is_empty()) {
         match attempt(&mut heimdal, &NTLMV1, LmCompatibility::SendNtlm, identity) {
             Ok(LetIn { accepted, .. }) if identity != Identity::ZOE => {
-                assert_eq!(accepted.user, Some(UserName::new(identity.user, "EXAMPLE")));
+                assert_eq!(accepted.user(), Some(UserName::new(identity.user, "EXAMPLE")).as_ref());
             }
             // It knows two bytes of a character.
             Err(Refusal::Theirs(why)) if identity == Identity::ZOE => {

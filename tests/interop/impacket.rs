@@ -49,7 +49,7 @@ fn it_is_refused_with_a_wrong_password() {
 fn nobody_logs_in_with_it() {
     let nobody = json!({ "role": "initiator", "user": "", "domain": "", "password": "" });
     let let_in = impacket().send_nobody(nobody).expect("it sends nobody");
-    assert_eq!(let_in.accepted.user, None);
+    assert_eq!(let_in.accepted.user(), None);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn it_logs_in_at_each_level_that_takes_ntlmv1() {
     for level in (0..6).map(|level| LmCompatibility::try_from(level).expect("a level")) {
         match attempt(&mut libntlm, &NTLMV1, level, Identity::ALICE) {
             Ok(let_in) => {
-                assert_eq!(let_in.accepted.response, Some(ResponseKind::Ntlmv1));
+                assert_eq!(let_in.accepted.identity.response(), Some(ResponseKind::Ntlmv1));
                 assert!(level < LmCompatibility::RefuseLmAndNtlm);
             }
             Err(Refusal::Ours(Error::Refused(Refused::ResponseKind))) => {
@@ -54,7 +54,7 @@ fn everybody_with_an_ascii_name_logs_in_with_it() {
         let accepted = result.unwrap_or_else(|why| panic!("{identity:?}: {why:?}")).accepted;
         // Without a domain of its own it takes the server's.
         let expected = UserName::new(identity.user, "EXAMPLE");
-        assert_eq!(accepted.user, Some(expected));
+        assert_eq!(accepted.user(), Some(expected).as_ref());
     }
 }
 

@@ -253,7 +253,7 @@ impl World {
         let environment = &mut Fixed::at(FileTime::from_ticks(NOW.ticks() + delay));
         let (nt_hash, lm_hash) = &*HASHES;
         let accepted = match handshake.read(authenticate, environment) {
-            Ok(Claim::User(claim)) => claim.with_hashes(nt_hash, lm_hash.as_ref()),
+            Ok(Claim::User(claim)) => claim.verify_hashes(nt_hash, lm_hash.as_ref()),
             Ok(Claim::Anonymous(claim)) => claim.accept(),
             Err(error) => Err(error),
         };

@@ -130,9 +130,9 @@ impl End {
         Self {
             client,
             server: Keys::of(&accepted.keys),
-            user: accepted.user.clone(),
+            user: accepted.user().cloned(),
             workstation: accepted.workstation.clone(),
-            response: accepted.response,
+            response: accepted.identity.response(),
             mic_checked: accepted.mic_checked,
             bindings_checked: accepted.bindings_checked,
             target_name: accepted.spn().cloned(),

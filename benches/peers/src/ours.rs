@@ -34,7 +34,7 @@ impl Ours {
             Claim::User(claim) => claim,
             Claim::Anonymous(_) => unreachable!("alice has a name"),
         };
-        let accepted = claim.with_nt_hash(&self.hash).unwrap();
+        let accepted = claim.verify_nt_hash(&self.hash).unwrap();
         assert!(accepted.mic_checked);
         (response.keys.into_session().unwrap(), accepted.keys.into_session().unwrap())
     }

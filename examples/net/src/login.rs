@@ -250,7 +250,7 @@ mod tests {
         let Claim::User(claim) = state.read(reply.response_token, &mut Os).unwrap() else {
             panic!("alice is no anonymous client")
         };
-        let accepted = claim.with_nt_hash(&NtHash::of_password("secret")).unwrap();
+        let accepted = claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap();
         let session = accepted.keys.into_session().unwrap();
         (responded, session, reply.mech_list_mic.unwrap_or_default().to_vec())
     }

@@ -27,7 +27,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
     pub fn converse(&self, stream: TcpStream) -> anyhow::Result<()> {
         let from = stream.peer_addr()?;
         let mut frames = Frames::new(stream)?;
-        let Accepted { user, keys, .. } = match self.let_in(&mut frames)? {
+        let Accepted { identity, keys, .. } = match self.let_in(&mut frames)? {
             Ok(accepted) => {
                 log_login(from, &accepted);
                 frames.send(&[VERDICT_ACCEPTED])?;
@@ -42,7 +42,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
         };
         let mut session = keys.into_session()?;
         let message = unseal(&mut session, frames.receive()?)?;
-        let user = user.map(|user| user.to_string()).unwrap_or_default();
+        let user = identity.user().map(ToString::to_string).unwrap_or_default();
         let answer = format!("{user} said: {}", String::from_utf8_lossy(&message));
         frames.send(&seal(&mut session, answer.as_bytes())?)
     }
@@ -77,7 +77,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
         let logon = claim.network_logon().map_err(|error| refusal(error, ""))?;
         match self.domain.ask(&logon) {
             Ok(validation) => {
-                claim.with_validation(&validation).map_err(|error| refusal(error, "NT_STATUS_OK"))
+                claim.verify_by_domain(&validation).map_err(|error| refusal(error, "NT_STATUS_OK"))
             }
             Err(Unvouched { reason, status }) => Err(refusal(claim.deny(reason), &status)),
         }
@@ -116,8 +116,8 @@ impl fmt::Display for Refusal {
 }
 
 fn log_login(from: SocketAddr, accepted: &Accepted) {
-    let user = accepted.user.as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.response.map_or("none".into(), |kind| format!("{kind:?}"));
+    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
+    let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "yes" } else { "no" };
     println!("login user={user:?} from={from} response={response} mic={mic}");
 }

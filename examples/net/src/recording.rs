@@ -72,7 +72,7 @@ impl<'a> Recording<'a> {
         let server = Server::new(Names::standalone("RECORDING")).with_policy(policy);
         let handshake = server.resume(self.negotiate.into(), self.challenge.into())?;
         match handshake.read(self.authenticate, &mut Os)? {
-            Claim::User(claim) => claim.with_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
+            Claim::User(claim) => claim.verify_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
             Claim::Anonymous(claim) => claim.accept(),
         }
     }
@@ -119,7 +119,7 @@ pub(crate) mod tests {
         let Claim::User(claim) = handshake.read(&response.token, &mut Os).unwrap() else {
             panic!("alice is somebody")
         };
-        let accepted = claim.with_nt_hash(&NtHash::of_password("correct horse")).unwrap();
+        let accepted = claim.verify_nt_hash(&NtHash::of_password("correct horse")).unwrap();
         (vec![negotiate, challenge, response.token], response.keys, accepted.keys)
     }
 

@@ -110,7 +110,7 @@ impl Authenticator {
         let claimed = claim.claimed_user().clone();
         let is_claimed = |user: &&Identity| user.name().eq_ignore_case(&claimed);
         let result = match self.users.iter().find(is_claimed) {
-            Some(user) => claim.with_nt_hash(&NtHash::of_password(user.password)),
+            Some(user) => claim.verify_nt_hash(&NtHash::of_password(user.password)),
             None => Err(claim.deny(Denied::UnknownUser)),
         };
         result.map_err(|error| (Some(claimed), error))
@@ -124,8 +124,8 @@ impl Authenticator {
 
 fn login(accepted: &Accepted) -> String {
     // Names come from the client: `{:?}` escapes what would break a log.
-    let user = accepted.user.as_ref().map_or("anonymous".into(), ToString::to_string);
-    let response = accepted.response.map_or("none".into(), |kind| format!("{kind:?}"));
+    let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
+    let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "yes" } else { "no" };
     let workstation = accepted.workstation.to_string();
     format!("login user={user:?} response={response} mic={mic} workstation={workstation:?}")

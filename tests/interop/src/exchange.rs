@@ -80,7 +80,7 @@ pub fn verify(claim: Claim, users: &[Identity]) -> Result<Accepted, Error> {
     match users.iter().find(|user| claimed.eq_ignore_case(&user.user.into())) {
         Some(Identity { password, .. }) => {
             let lm_hash = LmHash::of_password(password, &Ascii);
-            claim.with_hashes(&NtHash::of_password(password), lm_hash.as_ref())
+            claim.verify_hashes(&NtHash::of_password(password), lm_hash.as_ref())
         }
         None => Err(claim.deny(Denied::UnknownUser)),
     }

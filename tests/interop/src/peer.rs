@@ -226,9 +226,10 @@ impl Peer {
             true => ResponseKind::Ntlmv2,
             false => theirs.response(flags),
         };
-        assert_eq!(accepted.response, Some(response), "{theirs:?}");
+        assert_eq!(accepted.identity.response(), Some(response), "{theirs:?}");
+        let user = accepted.user().map(|name| name.user().to_string());
         self.talk(accepted.keys)?;
-        Ok((flags, accepted.user.map(|name| name.user().to_string())))
+        Ok((flags, user))
     }
 
     /// Logs in and lets in with session keys of LM hashes, which need LM responses and no extended

@@ -59,7 +59,7 @@ impl<S: Read + Write> Lines<S> {
         };
         let authenticate = self.ask(prompt, &challenge)?;
         let accepted = authenticator.verify(pending, &authenticate);
-        Ok(accepted.and_then(|accepted| accepted.user))
+        Ok(accepted.and_then(|accepted| accepted.user().cloned()))
     }
 
     fn ask(&mut self, prompt: &str, message: &[u8]) -> io::Result<Vec<u8>> {

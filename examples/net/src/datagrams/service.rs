@@ -102,8 +102,8 @@ impl Service {
             false => Err(Denied::LookupFailed.into()),
         };
         match accepted {
-            Ok(Accepted { user, keys, .. }) => {
-                let user = user.map(|user| user.to_string()).unwrap_or_default();
+            Ok(Accepted { identity, keys, .. }) => {
+                let user = identity.user().map(ToString::to_string).unwrap_or_default();
                 writeln!(stdout(), "server: login user={user:?} from={from}")?;
                 let mut channel = Channel::new(keys.into_datagram_session()?);
                 let welcome = channel.seal(&format!("Welcome, {user}."))?;
@@ -133,7 +133,7 @@ impl Service {
     fn verify(&self, claim: Claim) -> Result<Accepted, Error> {
         match claim {
             Claim::User(claim) => match self.users.find(claim.claimed_user()) {
-                Some(user) => claim.with_nt_hash(&user.hash),
+                Some(user) => claim.verify_nt_hash(&user.hash),
                 None => Err(claim.deny(Denied::UnknownUser)),
             },
             Claim::Anonymous(claim) => claim.accept(),

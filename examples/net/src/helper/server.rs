@@ -94,7 +94,7 @@ impl ServerHelper {
         let Some(user) = self.admission.find(&claimed) else {
             return refuse(claim.deny(Denied::UnknownUser), Some(&claimed));
         };
-        let keys = match claim.with_nt_hash(&user.hash) {
+        let keys = match claim.verify_nt_hash(&user.hash) {
             Ok(Accepted { keys, .. }) => keys,
             Err(error) => return refuse(error, Some(&claimed)),
         };

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use ntlm::crypto::{ExportedSessionKey, LmHash, ResponseKey, Side};
 use ntlm::error::Denied;
-use ntlm::server::{Accepted, Claim, Names, Policy, VerifyUser};
+use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
 use ntlm::session::Signature;
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
@@ -122,7 +122,7 @@ impl Exchange {
         Self { client: client.with_policy(ours), server: server.with_policy(theirs) }
     }
 
-    fn claim(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> VerifyUser {
+    fn claim(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> UserClaim {
         let environment = &mut Fixed;
         let (negotiate, await_challenge) = self.client.initiate().expect("a first message");
         let (challenge, handshake) =
@@ -137,7 +137,7 @@ impl Exchange {
     fn is_accepted(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> bool {
         let (claim, nt_hash) = (self.claim(change), NtHash::of_password(PASSWORD));
         let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
-        measured(|| claim.with_hashes(&nt_hash, lm_hash.as_ref()).is_ok())
+        measured(|| claim.verify_hashes(&nt_hash, lm_hash.as_ref()).is_ok())
     }
 }
 
@@ -172,11 +172,11 @@ fn rejected(kind: &str) -> bool {
     };
     let guess = NtHash::of_password("a guess");
     let lm_guess = LmHash::of_password("a guess", &Ascii).expect("it is short");
-    let verify: fn(VerifyUser, &NtHash, &LmHash) -> Result<Accepted, Error> = match account {
+    let verify: fn(UserClaim, &NtHash, &LmHash) -> Result<Accepted, Error> = match account {
         "nobody" => |claim, _, _| Err(claim.deny(Denied::UnknownUser)),
-        "a user" => |claim, nt_hash, _| claim.with_nt_hash(nt_hash),
+        "a user" => |claim, nt_hash, _| claim.verify_nt_hash(nt_hash),
         "a user with an LM hash" => {
-            |claim, nt_hash, lm_hash| claim.with_hashes(nt_hash, Some(lm_hash))
+            |claim, nt_hash, lm_hash| claim.verify_hashes(nt_hash, Some(lm_hash))
         }
         account => panic!("no account: {account}"),
     };

@@ -168,7 +168,7 @@ impl Sent {
     fn verify(self) -> Received {
         let hash = NtHash::of_password(PASSWORD);
         measured(|| match self.handshake.read(&self.token, &mut Fixed)? {
-            Claim::User(claim) => claim.with_nt_hash(&hash).map(|_| "accepted"),
+            Claim::User(claim) => claim.verify_nt_hash(&hash).map(|_| "accepted"),
             Claim::Anonymous(claim) => claim.accept().map(|_| "accepted"),
         })
     }

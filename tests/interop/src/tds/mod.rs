@@ -62,7 +62,7 @@ fn log_in(
     // Some clients send their last message as a packet of another kind.
     let (_, authenticate) = packets.receive()?;
     let accepted = authenticator.verify(pending, &authenticate);
-    Ok(accepted.map(|accepted| accepted.user.map_or("anonymous".into(), |user| user.to_string())))
+    Ok(accepted.map(|accepted| accepted.user().map_or("anonymous".into(), |user| user.to_string())))
 }
 
 /// What a batch or a call asks for, if it asks for anything that this server knows.

@@ -1,0 +1,49 @@
+//! What a server is made of, and what must be so before a handshake begins.
+
+use alloc::vec::Vec;
+
+use super::{Names, Policy};
+use crate::channel_bindings::ChannelBindings;
+use crate::error::{Error, Misuse, Refused};
+use crate::handshake::transcript::check_single_header;
+use crate::policy::Enforcement;
+use crate::text::Text;
+use crate::wire::AvPairsBuf;
+
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    pub(super) names: Names,
+    /// What the names come to in each CHALLENGE, or why they do not.
+    pub(super) target_info: Result<AvPairsBuf, Refused>,
+    pub(super) policy: Policy,
+    pub(super) bindings: Option<ChannelBindings>,
+    pub(super) target_names: Vec<Text>,
+}
+
+impl Config {
+    /// Fails where no exchange must begin, or go on.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Self { policy, bindings, target_names, .. } = self;
+        if policy.blocked {
+            return Err(Refused::Blocked.into());
+        }
+        let compares_bindings =
+            policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
+        if compares_bindings && bindings.is_none() {
+            return Err(Misuse::NoChannelBindings.into());
+        }
+        if policy.target_name == Enforcement::Required && target_names.is_empty() {
+            return Err(Misuse::NoTargetName.into());
+        }
+        Ok(())
+    }
+
+    /// Checks a message of the client before it is parsed. Its length is limited because it is kept
+    /// until the handshake ends.
+    pub(super) fn check_received(&self, message: &[u8]) -> Result<(), Error> {
+        if message.len() > self.policy.max_message_len {
+            return Err(Refused::TooLong.into());
+        }
+        Ok(check_single_header(message)?)
+    }
+}

@@ -1,0 +1,274 @@
+//! What one AUTHENTICATE says ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::ops::Range;
+
+use super::config::Config;
+use super::messages::Messages;
+use super::policy::Policy;
+use super::response::Proof;
+use super::sent::Sent;
+use crate::credentials::UserName;
+use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
+use crate::environment::FileTime;
+use crate::error::{Denied, Error, Refused, Unexpected};
+use crate::handshake::flags::{demand, has_constant_key_exchange_key, settle_server};
+use crate::policy::ResponseKind;
+use crate::text::Text;
+use crate::wire::{
+    Authenticate, AvFlags, AvId, AvPairs, NegotiateFlags, NtResponse, Ntlmv2Response, range_within,
+};
+
+/// Everything that one AUTHENTICATE says. It is made when the message arrives, which is parsed then
+/// and never again, and is owned, so that it can wait for a look-up.
+pub(super) struct Received {
+    pub(super) config: Arc<Config>,
+    /// As sent and received: the MIC and the NTLMv2 proof are computed over these bytes.
+    pub(super) messages: Messages,
+    /// What was negotiated in the end.
+    pub(super) flags: NegotiateFlags,
+    pub(super) server_challenge: [u8; 8],
+    /// The time in the CHALLENGE.
+    #[cfg(feature = "http")]
+    pub(super) sent_time: Option<FileTime>,
+    pub(super) user: UserName,
+    pub(super) workstation: Text,
+    pub(super) proof: Proof,
+    /// Where the responses are in the AUTHENTICATE.
+    pub(super) nt_response: Range<usize>,
+    pub(super) lm_response: Range<usize>,
+    /// `EncryptedRandomSessionKey`, if it has its 16 bytes.
+    pub(super) encrypted_session_key: Option<[u8; 16]>,
+    pub(super) mic: Option<Mic>,
+    /// What an NTLMv2 response carries besides the proof; other responses carry nothing.
+    pub(super) announced: Option<Announced>,
+    /// When the message arrived.
+    pub(super) now: FileTime,
+}
+
+/// A MIC, and where it is in the AUTHENTICATE.
+#[derive(Clone, Copy)]
+pub(super) struct Mic {
+    pub(super) value: [u8; 16],
+    pub(super) offset: usize,
+}
+
+/// What the client announces in the AV pairs of an NTLMv2 response, which its proof covers.
+pub(super) struct Announced {
+    /// Whether the message has a MIC (`MsvAvFlags`).
+    pub(super) has_mic: bool,
+    /// `MsvAvChannelBindings`, unless they are zeros.
+    pub(super) bindings: Option<[u8; 16]>,
+    /// `MsvAvTargetName`; empty if there is none or the client marks it as unverified.
+    pub(super) spn: Text,
+    /// Whether it repeats what the CHALLENGE says in its `TargetInfo`.
+    pub(super) repeats_target_info: bool,
+    /// `MsvAvTimestamp`.
+    #[cfg(feature = "http")]
+    pub(super) server_time: Option<FileTime>,
+    /// The time that the response was made.
+    pub(super) time: FileTime,
+}
+
+impl Received {
+    /// Parses an AUTHENTICATE, and rejects what no proof could save.
+    pub(super) fn new(
+        config: Arc<Config>,
+        mut messages: Messages,
+        sent: &Sent,
+        authenticate: &[u8],
+        now: FileTime,
+    ) -> Result<Self, Error> {
+        let policy = &config.policy;
+        let message = Authenticate::parse_for_server(authenticate)?;
+        check_shared_bytes(authenticate, &message)?;
+        let flags = settle_server(sent.flags, message.flags)?;
+        check_age(policy, sent, now)?;
+        demand(flags, policy.require, policy.require_when_protected)?;
+
+        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+        let text =
+            |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
+        let user = UserName::new(text(message.user)?, text(message.domain)?);
+        // It proves nothing, so a workstation that is no text counts as none.
+        let workstation = text(message.workstation).unwrap_or_default();
+        let proof = Proof::new(&message, flags)?;
+        check_kind(policy, flags, &proof)?;
+        check_encrypted_key(policy, flags, &proof, &message)?;
+
+        messages.push_authenticate(authenticate);
+        let announced = match message.nt_response {
+            NtResponse::V2(response) => Some(Announced::new(response, sent, &messages)),
+            _ => None,
+        };
+        let mic = message.mic_offset().zip(message.mic);
+        Ok(Self {
+            flags,
+            server_challenge: sent.server_challenge,
+            #[cfg(feature = "http")]
+            sent_time: sent.time,
+            user,
+            workstation,
+            proof,
+            nt_response: range_within(authenticate, message.nt_response.as_bytes()),
+            lm_response: range_within(authenticate, message.lm_response.as_bytes()),
+            encrypted_session_key: message.encrypted_random_session_key.try_into().ok(),
+            mic: mic.map(|(offset, value)| Mic { value, offset }),
+            announced,
+            now,
+            messages,
+            config,
+        })
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    /// `NtChallengeResponse`, as received.
+    pub(super) fn nt_response(&self) -> &[u8] {
+        self.messages.within_authenticate(&self.nt_response)
+    }
+
+    /// `LmChallengeResponse`, as received.
+    pub(super) fn lm_response(&self) -> &[u8] {
+        self.messages.within_authenticate(&self.lm_response)
+    }
+
+    /// Whether the policy accepts a kind of response, and the key that follows from it.
+    pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
+        self.policy().accepts(kind) && allows_key(self.policy(), self.flags, kind)
+    }
+
+    /// Whether the session key is made of the user's LM hash (3.4.5.1).
+    pub(super) fn needs_lm_hash(&self) -> bool {
+        let from_lm_hash =
+            NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::REQUEST_NON_NT_SESSION_KEY;
+        matches!(self.proof, Proof::Ntlmv1 { .. }) && self.flags.intersects(from_lm_hash)
+    }
+
+    /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
+    ///
+    /// With KEY_EXCH but neither SIGN nor SEAL, the specification takes the key exchange key, and
+    /// peers disagree: gss-ntlmssp and Samba send a key all the same and use it; pyspnego sends one
+    /// byte and does not. So the length of the field decides.
+    pub(super) fn exported_session_key(
+        &self,
+        key_exchange_key: &KeyExchangeKey,
+    ) -> ExportedSessionKey {
+        let is_exchanged = self.flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        match &self.encrypted_session_key {
+            Some(encrypted) if is_exchanged => key_exchange_key.decrypt(encrypted),
+            _ => key_exchange_key.as_exported_session_key(),
+        }
+    }
+}
+
+impl Announced {
+    fn new(response: Ntlmv2Response<'_>, sent: &Sent, messages: &Messages) -> Self {
+        let pairs = response.target_info();
+        let flags = pairs.flags();
+        let server_time = pairs.timestamp();
+        let is_verified = !flags.contains(AvFlags::UNTRUSTED_SPN);
+        Self {
+            has_mic: flags.contains(AvFlags::MIC_PRESENT),
+            bindings: pairs.channel_bindings().copied(),
+            spn: pairs.text(AvId::TARGET_NAME).filter(|_| is_verified).unwrap_or_default(),
+            repeats_target_info: repeats(sent.target_info(messages.challenge()), pairs),
+            #[cfg(feature = "http")]
+            server_time,
+            time: time_of(response, sent.time, server_time),
+        }
+    }
+}
+
+/// Whether a client repeats the server's pairs. `MsvAvFlags`, bindings and SPN are the client's to
+/// set.
+fn repeats(ours: AvPairs<'_>, theirs: AvPairs<'_>) -> bool {
+    let clients = [AvId::FLAGS, AvId::TARGET_NAME, AvId::CHANNEL_BINDINGS];
+    let is_ours = |id: AvId| id.name().is_some() && !clients.contains(&id);
+    ours.iter().filter(|(id, _)| is_ours(*id)).all(|(id, value)| theirs.get(id) == Some(value))
+}
+
+/// 3.2.5.1.2 compares TimeStamp with the present. pysmb and Perl's Authen::NTLM 1.09 send no time, or
+/// some seconds after 1601, and are accepted by Samba 4.17. Their responses repeat the
+/// `MsvAvTimestamp` of our CHALLENGE, so they are no older than that; then it is the time that is
+/// compared.
+fn time_of(
+    response: Ntlmv2Response<'_>,
+    sent: Option<FileTime>,
+    repeated: Option<FileTime>,
+) -> FileTime {
+    match repeated {
+        Some(time) if sent == repeated => time,
+        _ => response.time(),
+    }
+}
+
+/// Otherwise a message could make more work than an honest one of its length.
+fn check_shared_bytes(bytes: &[u8], message: &Authenticate<'_>) -> Result<(), Unexpected> {
+    let Authenticate { user, domain, workstation, nt_response, .. } = message;
+    let fields = [user, domain, workstation, nt_response.as_bytes()];
+    let sum: usize = fields.into_iter().map(<[u8]>::len).sum();
+    if sum > bytes.len() { Err(Unexpected::SharedBytes) } else { Ok(()) }
+}
+
+fn check_age(policy: &Policy, sent: &Sent, now: FileTime) -> Result<(), Denied> {
+    match (policy.max_challenge_age, sent.time) {
+        (Some(age), Some(sent)) if sent.abs_diff(now) > age => Err(Denied::ChallengeExpired),
+        _ => Ok(()),
+    }
+}
+
+/// Rejects a response that the policy does not allow, whatever the password is.
+fn check_kind(policy: &Policy, flags: NegotiateFlags, proof: &Proof) -> Result<(), Refused> {
+    if matches!(proof, Proof::Anonymous) {
+        return if policy.allow_anonymous { Ok(()) } else { Err(Refused::Anonymous) };
+    }
+    let mut accepted =
+        proof.possible_kinds().iter().filter(|kind| policy.accepts(**kind)).peekable();
+    if accepted.peek().is_none() {
+        return Err(Refused::ResponseKind);
+    }
+    if !accepted.any(|kind| allows_key(policy, flags, *kind)) {
+        return Err(Refused::ConstantKeyExchangeKey);
+    }
+    Ok(())
+}
+
+/// Whether the policy allows the key that follows from a kind of response.
+pub(super) fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseKind) -> bool {
+    policy.allow_constant_key_exchange_key
+        || !flags.intersects(NegotiateFlags::PROTECTION)
+        || !has_constant_key_exchange_key(flags, kind)
+}
+
+/// Where messages will be protected, or each stands alone, the key must have been sent.
+fn check_encrypted_key(
+    policy: &Policy,
+    flags: NegotiateFlags,
+    proof: &Proof,
+    message: &Authenticate<'_>,
+) -> Result<(), Unexpected> {
+    let is_usable = !matches!(proof, Proof::Anonymous) || policy.allow_insecure_anonymous_keys;
+    let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
+    let is_needed = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(needs);
+    if is_usable && is_needed && message.encrypted_random_session_key.len() != 16 {
+        return Err(Unexpected::EncryptedSessionKey);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Received {
+    /// Shows no byte of the responses, the session key and the MIC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("messages", &self.messages)
+            .field("flags", &self.flags)
+            .field("user", &self.user)
+            .field("workstation", &self.workstation)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,36 @@
+//! What the server's own CHALLENGE says.
+
+use core::ops::Range;
+
+use crate::environment::FileTime;
+use crate::wire::{self, AvPairs, Challenge, NegotiateFlags, range_within};
+
+/// What a CHALLENGE says, as far as the AUTHENTICATE is compared with it.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) flags: NegotiateFlags,
+    pub(super) server_challenge: [u8; 8],
+    /// `MsvAvTimestamp`.
+    pub(super) time: Option<FileTime>,
+    /// Where `TargetInfo` is in the CHALLENGE.
+    pub(super) target_info: Range<usize>,
+}
+
+impl Sent {
+    /// Reads a CHALLENGE that was not made in this process.
+    pub(super) fn parse(challenge: &[u8]) -> Result<Self, wire::Error> {
+        let message = Challenge::parse_for_client(challenge)?;
+        let pairs = message.target_info.unwrap_or_default();
+        Ok(Self {
+            flags: message.flags,
+            server_challenge: message.server_challenge,
+            time: pairs.timestamp(),
+            target_info: range_within(challenge, pairs.as_bytes()),
+        })
+    }
+
+    /// The pairs of this CHALLENGE, of which these are the bytes.
+    pub(super) fn target_info<'a>(&self, challenge: &'a [u8]) -> AvPairs<'a> {
+        AvPairs::known(challenge.get(self.target_info.clone()).unwrap_or_default())
+    }
+}
