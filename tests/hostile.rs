@@ -70,6 +70,7 @@ fn assert_refused_for_its_reason(case: &Value) {
     let Some(reason) = case.text("strict_reason") else { return };
     let error = run(case).expect_err(reason);
     let is_its_own = match reason {
+        "second header" => error == Unexpected::SecondHeader.into(),
         "MIC" => error == Denied::Mic.into(),
         "MIC required" | "MIC announced, no room" => error == Denied::MicMissing.into(),
         "duplicate AV 6" => matches!(

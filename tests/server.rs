@@ -353,6 +353,57 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
     assert_eq!(attempt("OTHER", ""), wrong);
 }
 
+/// 3.3.2: NTOWFv2 hashes Upper(user) followed by the domain. Without a MIC a man in the middle moves
+/// the border between them, and the proof stays right.
+#[test]
+fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
+    let moved = |token: &[u8], user: &str, domain: &str| {
+        let (user, domain) = (Text::from(user).to_utf16le(), Text::from(domain).to_utf16le());
+        let message = Authenticate::parse(token).unwrap();
+        let mut bytes = Vec::new();
+        Authenticate { user: &user, domain: &domain, ..message }.emit(&mut bytes).unwrap();
+        bytes
+    };
+    let environment = &mut Fixed::default();
+    let mut policy = Policy::default();
+    policy.require_target_info = false;
+    let server = server().with_policy(policy);
+    let without_mic = |user: &str, domain: &str, account: Option<UserName>| {
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) =
+            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let pairs = AvPairsBuf::default();
+        let token = ntlmv2_without_mic(&challenge, "app", "LEGACY", "secret", &pairs, NOW);
+        let claim = handshake.read(&moved(&token, user, domain), environment).unwrap();
+        let Claim::User(mut claim) = claim else { panic!("{claim:?}") };
+        assert_eq!(*claim.claimed_user(), UserName::new(user, domain));
+        if let Some(account) = account {
+            claim = claim.with_account(account);
+        }
+        claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap()
+    };
+    // An application that takes the name from the message accepts a user who does not exist.
+    // A proof may also cover no domain, so that the border can be moved behind all of it.
+    for (user, domain, proven) in
+        [("appl", "EGACY", "EGACY"), ("ap", "PLEGACY", "PLEGACY"), ("appLEGACY", "EVIL", "")]
+    {
+        let accepted = without_mic(user, domain, None);
+        assert_eq!(accepted.user(), Some(UserName::new(user, domain)).as_ref());
+        assert_eq!(accepted.proven_domain(), Some(proven.into()));
+        assert!(!accepted.mic_checked);
+        // One that gives the account whose hash it used accepts that account.
+        let accepted = without_mic(user, domain, Some(UserName::new("app", "LEGACY")));
+        assert_eq!(accepted.user(), Some(UserName::new("app", "LEGACY")).as_ref());
+        assert_eq!(accepted.proven_domain(), Some(proven.into()), "as the response has it");
+    }
+
+    let client = Client::new(Credentials::password("LEGACY\\app", "secret"));
+    let (honest, handshake) = exchange(&client, &self::server(), environment).unwrap();
+    let token = moved(&honest.authenticate, "appl", "EGACY");
+    let claim = handshake.read(&token, environment).unwrap();
+    assert_eq!(common::accept(claim, "secret").unwrap_err(), Denied::Mic.into());
+}
+
 #[test]
 fn only_what_looks_anonymous_in_every_way_is() {
     let mut policy = permissive();

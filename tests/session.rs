@@ -5,6 +5,7 @@
 
 mod common;
 
+use ntlm::crypto::primitives::crc32;
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use ntlm::error::{Integrity, Misuse};
 use ntlm::session::{Part, Protection, Receiver, Sender};
@@ -102,6 +103,48 @@ fn a_changed_message_leaves_nothing_and_closes_the_direction() {
             assert_eq!(server.unseal(&mut next, &signature), closed);
             assert_eq!(server.verify(b"next", &signature), closed);
         }
+    }
+}
+
+/// 3.4.4.1: without extended session security the checksum is CRC32(message) under RC4, and both are
+/// linear. So an attacker who knows neither the key nor the message can change a sealed message and
+/// its signature. The bytes are from Wine's conformance tests, which also run on Windows.
+#[test]
+fn sealed_message_is_changed_without_the_key_without_extended_session_security() {
+    let key = [
+        0x8e, 0xff, 0x58, 0x5d, 0x2a, 0x73, 0xa2, 0x90, 0x6d, 0xc5, 0x17, 0xed, 0x01, 0x4b, 0xc5,
+        0x8a,
+    ];
+    let sealed = *b"\x86\x9c\x5a\x10\x78\xb3\x30\x98\x46\x15\xa0\x31\xd9";
+    let signature = *b"\x01\0\0\0\0\0\0\0\xe8\xc7\xaa\x26\x16\x39\x07\x4e";
+    let flags = Flags::from_bits_retain(0xa082_8205) | SEAL;
+    let unseal = |flags, mut message: [u8; 13], signature: [u8; 16]| {
+        let mut server = Session::new(flags, &ExportedSessionKey::from(key), Side::Server);
+        server.unseal(&mut message, &signature.into()).map(|()| message)
+    };
+    assert_eq!(unseal(flags, sealed, signature).as_ref(), Ok(b"Hello, world!"));
+
+    let mut delta = [0; 13];
+    for (place, (old, new)) in delta.iter_mut().zip(b"world".iter().zip(b"enemy")).take(5) {
+        *place = old ^ new;
+    }
+    delta.rotate_right("Hello, ".len());
+    let mut changed = sealed;
+    changed.iter_mut().zip(delta).for_each(|(byte, delta)| *byte ^= delta);
+    let checksum = (crc32(&delta) ^ crc32(&[0; 13])).to_le_bytes();
+    let mut forged = signature;
+    forged[8..12].iter_mut().zip(checksum).for_each(|(byte, delta)| *byte ^= delta);
+    assert_eq!(unseal(flags, changed, forged).as_ref(), Ok(b"Hello, enemy!"));
+
+    // With extended session security the signature is an HMAC, so the same change is found.
+    for flags in [SEAL | EXTENDED, SEAL | EXTENDED | KEY_EXCH] {
+        let mut client = Session::new(flags, &ExportedSessionKey::from(key), Side::Client);
+        let mut sealed = *b"Hello, world!";
+        let mut signature = *client.seal(&mut sealed).unwrap().as_bytes();
+        assert_eq!(unseal(flags, sealed, signature).as_ref(), Ok(b"Hello, world!"));
+        sealed.iter_mut().zip(delta).for_each(|(byte, delta)| *byte ^= delta);
+        signature[8..12].iter_mut().zip(checksum).for_each(|(byte, delta)| *byte ^= delta);
+        assert!(unseal(flags, sealed, signature).is_err(), "{flags}");
     }
 }
 

@@ -9,7 +9,7 @@ use ntlm_fuzz::knobs::ClientKnobs;
 fuzz_target!(|input: (ClientKnobs, bool, &[u8])| {
     let (knobs, is_datagram, challenge) = input;
     match Answer::to(challenge, &knobs, is_datagram) {
-        Err(error) => assert_peers_fault(error, knobs.is_misused(), knobs.lacks()),
+        Err(error) => assert_peers_fault(error, &knobs.misuses(), knobs.lacks()),
         Ok(answer) => {
             answer.assert_both_offered_it();
             answer.assert_demands_are_met();

@@ -10,7 +10,7 @@ fuzz_target!(|input: (ServerKnobs, bool, &[u8])| {
     let (knobs, is_datagram, negotiate) = input;
     let environment = &mut knobs.environment();
     match live_challenge(&knobs.server(), negotiate, is_datagram, environment) {
-        Err(error) => assert_peers_fault(error, knobs.is_nameless(), knobs.lacks()),
+        Err(error) => assert_peers_fault(error, &knobs.misuses(), knobs.lacks()),
         Ok((challenge, _)) => {
             let negotiate = (!is_datagram).then_some(negotiate);
             assert_challenge_is_right(&challenge, negotiate, &knobs.policy());

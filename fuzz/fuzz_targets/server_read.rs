@@ -10,6 +10,6 @@ fuzz_target!(|input: (ServerKnobs, Attempt<'_>)| {
     let (knobs, attempt) = input;
     match attempt.run(&knobs) {
         Ok(accepted) => assert_is_nobody(accepted, &knobs.policy()),
-        Err(error) => assert_peers_fault(error, knobs.is_nameless(), knobs.lacks()),
+        Err(error) => assert_peers_fault(error, &knobs.misuses(), knobs.lacks()),
     }
 });

@@ -51,6 +51,10 @@ pub enum FieldEdit<'a> {
     },
     /// The LM response proves the password alone, if it can.
     DropNt,
+    /// The same, with the start of the NT response beside it; left out if that is no response.
+    CutNt {
+        length: u8,
+    },
     /// The NT response takes the place of the LM response too.
     LmFromNt,
     SessionKey(&'a [u8]),
@@ -94,6 +98,11 @@ impl<'a> Apply<'a> for Authenticate<'a> {
             FieldEdit::Lm(response) => self.lm_response = LmResponse::new(response),
             FieldEdit::Nt(response) => self.nt_response = or_old(response, self.nt_response),
             FieldEdit::FlipNt { .. } => self.nt_response = or_old(flipped, self.nt_response),
+            FieldEdit::CutNt { length } => {
+                let bytes = self.nt_response.as_bytes();
+                let start = &bytes[..bytes.len().min(length.into())];
+                self.nt_response = or_old(start, self.nt_response);
+            }
             FieldEdit::DropNt => self.nt_response = NtResponse::Empty,
             FieldEdit::LmFromNt => self.lm_response = LmResponse::new(self.nt_response.as_bytes()),
             FieldEdit::SessionKey(key) => self.encrypted_random_session_key = key,

@@ -2,20 +2,22 @@
 
 use arbitrary::Arbitrary;
 use ntlm::client::Response;
-use ntlm::crypto::{LmHash, ResponseKey};
-use ntlm::error::{Denied, Unexpected};
+use ntlm::crypto::{ExportedSessionKey, LmHash, ResponseKey, mic};
+use ntlm::error::{Denied, Misuse, Unexpected};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, UserClaim};
+use ntlm::session::Protection;
 use ntlm::wire::{
-    Authenticate, AvFlags, AvId, Challenge, Negotiate, NegotiateFlags as Flags, NtResponse,
+    Authenticate, AvFlags, AvId, AvPairs, Challenge, Negotiate, NegotiateFlags as Flags, NtResponse,
 };
 use ntlm::{
-    Ascii, Enforcement, Environment, EnvironmentError, Error, LmCompatibility, NtHash, ResponseKind,
-    Server, SessionKeys, client, server,
+    Ascii, Enforcement, Environment, EnvironmentError, Error, LmCompatibility, NtHash,
+    ResponseKind, Server, SessionKeys, Text, client, server,
 };
 
 use crate::edit::{Edit, FieldEdit, edit, edit_fields};
 use crate::environment::{Fixed, NOW};
-use crate::knobs::{ClientKnobs, Identity, PASSWORD, ServerKnobs, USER};
+use crate::knobs::{ClientKnobs, DOMAIN, Identity, PASSWORD, ServerKnobs, USER};
+use crate::splice::{Known, Splice, has_second_header};
 
 /// What a policy can demand; other flags are nobody's choice.
 const CHOICES: Flags = Flags::NEGOTIATE_UNICODE
@@ -29,10 +31,13 @@ const CHOICES: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_KEY_EXCH)
     .union(Flags::PROTECTION);
 
+/// What has no effect where messages are not protected.
+const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
+
 /// Nothing that a peer sends may look like our own mistake, or like a lack of time.
-pub fn assert_peers_fault(error: Error, is_misused: bool, lacks: Option<EnvironmentError>) {
+pub fn assert_peers_fault(error: Error, misuses: &[Misuse], lacks: Option<EnvironmentError>) {
     match error {
-        Error::Misuse(_) => assert!(is_misused, "{error:?}"),
+        Error::Misuse(misuse) => assert!(misuses.contains(&misuse), "{error:?}"),
         Error::Environment(environment) => assert_eq!(Some(environment), lacks),
         Error::Integrity(_) => panic!("{error:?} before there are keys"),
         _ => {}
@@ -69,8 +74,15 @@ impl<'a> Answer<'a> {
         Authenticate::parse(&self.response.token).expect("our own message parses")
     }
 
-    fn sent(&self) -> Challenge<'_> {
-        Challenge::parse(self.challenge).expect("it was answered")
+    /// The flags of the CHALLENGE. Its name means nothing to the client, and may be wrong.
+    fn sent(&self) -> Flags {
+        flags_at(self.challenge, 20).expect("it was answered")
+    }
+
+    fn target_info(&self) -> Option<AvPairs<'_>> {
+        let list = field(self.challenge, TARGET_INFO);
+        let is_there = self.sent().contains(Flags::NEGOTIATE_TARGET_INFO) && !list.is_empty();
+        is_there.then(|| AvPairs::parse(list).expect("it was answered"))
     }
 
     fn flags(&self) -> Flags {
@@ -80,7 +92,7 @@ impl<'a> Answer<'a> {
     /// The flags of the answer were offered by both sides.
     pub fn assert_both_offered_it(&self) {
         let free = Flags::ANONYMOUS;
-        assert!((self.sent().flags | free).contains(self.flags()), "{}", self.flags());
+        assert!((self.sent() | free).contains(self.flags()), "{}", self.flags());
         if let Ok(negotiate) = Negotiate::parse(&self.negotiate) {
             let offered = negotiate.flags | free | Flags::NEGOTIATE_TARGET_INFO;
             assert!(offered.contains(self.flags()), "{}", self.flags());
@@ -97,15 +109,32 @@ impl<'a> Answer<'a> {
         let demanded = policy.require | if is_protected { strength } else { Flags::empty() };
         assert!(flags.contains(demanded & CHOICES), "{flags} without {demanded}");
         assert!(message.mic.is_some() || !policy.require_mic);
+        let must_carry = policy.require_target || policy.require_channel_bindings;
         match message.nt_response {
-            NtResponse::Empty => assert_eq!(self.knobs.identity(), Identity::Anonymous),
+            NtResponse::Empty => {
+                assert_eq!(self.knobs.identity(), Identity::Anonymous);
+                assert!(!must_carry && self.response.keys.is_known_to_everyone());
+                assert!(!is_usable(&self.response.keys) || policy.allow_insecure_anonymous_keys);
+            }
             NtResponse::Short(_) => panic!("this client sends no short response"),
-            NtResponse::V1(_) => assert!(!policy.lm_compatibility.sends_ntlmv2()),
+            NtResponse::V1(_) => {
+                assert!(!must_carry && !policy.lm_compatibility.sends_ntlmv2());
+                let is_allowed = policy.allow_constant_key_exchange_key;
+                assert!(is_allowed || !has_constant_key(flags, ResponseKind::Ntlmv1));
+            }
             NtResponse::V2(response) => {
                 let pairs = response.target_info();
+                let has_target = pairs.text(AvId::TARGET_NAME).is_some_and(|name| !name.is_empty());
+                assert!(has_target || !policy.require_target);
+                let bindings = pairs.channel_bindings();
+                assert!(bindings.is_some() || !policy.require_channel_bindings);
+                let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
+                let has_names = names.into_iter().all(|name| pairs.get(name).is_some());
+                let needs_names = self.knobs.protection() != Protection::None;
+                assert!(has_names || !needs_names || policy.allow_missing_netbios_names);
                 let has_mic = pairs.flags().contains(AvFlags::MIC_PRESENT);
                 assert_eq!(has_mic, message.mic.is_some());
-                let is_told = self.sent().target_info.is_some();
+                let is_told = self.target_info().is_some();
                 assert_eq!(pairs.get(AvId::TARGET_NAME).is_some(), is_told);
                 let has_bindings = is_told && self.knobs.has_bindings();
                 assert_eq!(pairs.channel_bindings().is_some(), has_bindings);
@@ -117,16 +146,23 @@ impl<'a> Answer<'a> {
     /// and shares the client's key.
     pub fn assert_it_proves_the_password(self) {
         let both = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_OEM;
-        if self.sent().flags.contains(both) {
+        if self.sent().contains(both) {
             // No server leaves the choice open.
             return;
         }
         let mut policy = any_response();
         policy.code_page = self.policy.code_page;
+        policy.allow_insecure_anonymous_keys = self.policy.allow_insecure_anonymous_keys;
         let is_datagram = self.negotiate.is_empty();
-        let challenged_for_datagrams = self.sent().flags.contains(Flags::NEGOTIATE_DATAGRAM);
+        let challenged_for_datagrams = self.sent().contains(Flags::NEGOTIATE_DATAGRAM);
         let server = Server::new(Names::standalone("SERVER")).with_policy(policy);
         let handshake = server.resume(self.negotiate.clone(), self.challenge.into());
+        if has_second_header(self.challenge) {
+            // A client answers a CHALLENGE that a piece of another one follows.
+            assert!(!has_authenticate_header(self.challenge));
+            assert_eq!(handshake.unwrap_err(), Unexpected::SecondHeader.into());
+            return;
+        }
         let handshake = handshake.expect("it was answered");
         let claim = match handshake.read(&self.response.token, &mut Fixed::default()) {
             Ok(claim) => claim,
@@ -163,6 +199,43 @@ fn any_response() -> server::Policy {
     policy
 }
 
+/// Whether a session can be made of keys.
+fn is_usable(keys: &SessionKeys) -> bool {
+    keys.protection() != Protection::None
+}
+
+/// Whether messages are protected with keys that are the same in all sessions of a user.
+fn has_constant_key(flags: Flags, kind: ResponseKind) -> bool {
+    let depends = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY | Flags::NEGOTIATE_LM_KEY;
+    flags.intersects(Flags::PROTECTION)
+        && matches!(kind, ResponseKind::Ntlmv1 | ResponseKind::Lm)
+        && !flags.intersects(depends)
+}
+
+const TARGET_INFO: usize = 40;
+const LM_RESPONSE: usize = 12;
+const NT_RESPONSE: usize = 20;
+
+/// The flags at an offset of a message.
+fn flags_at(message: &[u8], offset: usize) -> Option<Flags> {
+    let bits = message.get(offset..offset + 4)?.try_into().ok()?;
+    Some(Flags::from_bits_retain(u32::from_le_bytes(bits)))
+}
+
+/// What a field of a message holds; empty if it is outside.
+fn field(message: &[u8], descriptor: usize) -> &[u8] {
+    let number = |at: usize, length: usize| {
+        let bytes = message.get(at..at + length).unwrap_or_default();
+        bytes.iter().rev().fold(0, |number: usize, byte| number << 8 | usize::from(*byte))
+    };
+    let (length, offset) = (number(descriptor, 2), number(descriptor + 4, 4));
+    message.get(offset..offset + length).unwrap_or_default()
+}
+
+fn has_authenticate_header(message: &[u8]) -> bool {
+    message.windows(12).skip(1).any(|bytes| bytes == b"NTLMSSP\0\x03\0\0\0")
+}
+
 fn assert_same_keys(server: &SessionKeys, client: &SessionKeys) {
     assert_eq!(server.exported_session_key(), client.exported_session_key());
     assert_eq!(server.flags() & CHOICES, client.flags() & CHOICES);
@@ -184,19 +257,27 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
         Claim::Anonymous(claim) => return claim.accept(),
     };
     let nt_hash = NtHash::of_password(password);
-    match way {
-        Way::Hashes => claim.verify_hashes(&nt_hash, LmHash::of_password(password, &Ascii).as_ref()),
+    let result = match way {
+        Way::Hashes => {
+            claim.verify_hashes(&nt_hash, LmHash::of_password(password, &Ascii).as_ref())
+        }
         Way::NtHash => claim.verify_nt_hash(&nt_hash),
         Way::ResponseKey => {
             let user = claim.claimed_user();
             let key = ResponseKey::new(&nt_hash, user.user(), user.domain());
             claim.verify_response_key(&key)
         }
-        Way::Guest => claim.accept_as_guest(),
-    }
+        Way::Guest => {
+            return claim.accept_as_guest().inspect(|accepted| assert!(!is_usable(&accepted.keys)));
+        }
+    };
+    let lacks_lm_hash = result.as_ref().is_err_and(|error| *error == Denied::NoLmHash.into());
+    assert!(!lacks_lm_hash || matches!(way, Way::NtHash), "the hash was given, or is not needed");
+    result
 }
 
-/// Whoever is accepted as nobody was allowed to be, and has no session.
+/// Whoever is accepted without a proof was allowed to be, and has no session unless the policy allows
+/// one whose key everyone knows.
 pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
     assert_eq!((&accepted.user(), accepted.identity.response()), (&None, None));
     assert!(policy.allow_anonymous || policy.allow_guest);
@@ -204,7 +285,16 @@ pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
     assert!(!policy.require_mic && !accepted.mic_checked);
     assert!(policy.channel_bindings != Enforcement::Required && !accepted.bindings_checked);
     assert!(policy.target_name != Enforcement::Required && accepted.spn().is_none());
-    assert!(accepted.keys.into_session().is_err());
+    assert!(accepted.keys.is_known_to_everyone());
+    let is_allowed = policy.allow_anonymous && policy.allow_insecure_anonymous_keys;
+    assert!(is_allowed || !is_usable(&accepted.keys));
+    let is_datagram = accepted.keys.flags().contains(Flags::NEGOTIATE_DATAGRAM);
+    let session = if is_datagram {
+        accepted.keys.into_datagram_session().map(drop)
+    } else {
+        accepted.keys.into_session().map(drop)
+    };
+    assert!(is_allowed || session == Err(Misuse::NoSessionSecurity.into()));
 }
 
 /// A CHALLENGE that waits for its answer.
@@ -229,10 +319,8 @@ pub struct Message {
 }
 
 impl Message {
-    fn edited(sent: Vec<u8>, edits: &[Edit<'_>]) -> Self {
-        let mut received = sent.clone();
-        edit(&mut received, edits);
-        Self { sent, received }
+    fn new(sent: Vec<u8>) -> Self {
+        Self { received: sent.clone(), sent }
     }
 
     fn is_intact(&self) -> bool {
@@ -240,13 +328,17 @@ impl Message {
     }
 }
 
-/// An exchange with somebody in between.
+/// A handshake with a man in the middle.
 #[derive(Arbitrary, Debug)]
 pub struct Tampered<'a> {
     client: ClientKnobs,
     server: ServerKnobs,
     way: Way,
     is_datagram: bool,
+    /// The client does not look at what follows the CHALLENGE, as other implementations do not.
+    is_client_lax: bool,
+    before_authenticate: Option<Splice<'a>>,
+    before_challenge: Option<Splice<'a>>,
     negotiate: Vec<Edit<'a>>,
     challenge: Vec<Edit<'a>>,
     fields: Vec<FieldEdit<'a>>,
@@ -257,6 +349,7 @@ pub struct Tampered<'a> {
 pub struct Outcome {
     pub client: ClientKnobs,
     pub policy: server::Policy,
+    way: Way,
     negotiate: Message,
     challenge: Message,
     authenticate: Message,
@@ -268,32 +361,58 @@ impl Tampered<'_> {
     /// `None` if one side stopped before the last message.
     pub fn run(self) -> Option<Outcome> {
         let excuse_client = |error| {
-            assert_peers_fault(error, self.client.is_misused(), self.client.lacks());
+            assert_peers_fault(error, &self.client.misuses(), self.client.lacks());
         };
         let excuse_server = |error| {
-            assert_peers_fault(error, self.server.is_nameless(), self.server.lacks());
+            assert_peers_fault(error, &self.server.misuses(), self.server.lacks());
         };
+        let known = self.known();
         let client = self.client.client();
         let server = self.server.server();
         let (client_side, server_side) =
             (&mut self.client.environment(), &mut self.server.environment());
 
         let (negotiate, await_challenge) = client.initiate().map_err(excuse_client).ok()?;
-        let negotiate = Message::edited(negotiate, &self.negotiate);
+        // A connectionless handshake has none.
+        let mut negotiate = Message::new(if self.is_datagram { Vec::new() } else { negotiate });
+        if !self.is_datagram {
+            edit(&mut negotiate.received, &self.negotiate);
+            if let Some(splice) = &self.before_challenge {
+                splice.end(&mut negotiate.received, &known[1], &known);
+            }
+        }
         let (challenge, handshake) =
             live_challenge(&server, &negotiate.received, self.is_datagram, server_side)
                 .map_err(excuse_server)
                 .ok()?;
-        let challenge = Message::edited(challenge, &self.challenge);
-        let response = if self.is_datagram {
-            client.respond_datagram(&challenge.received, client_side)
+        let mut challenge = Message::new(challenge);
+        edit(&mut challenge.received, &self.challenge);
+        if let Some(splice) = &self.before_challenge {
+            splice.start(&mut challenge.received, &negotiate.sent, &known);
+        }
+        let unspliced = challenge.received.clone();
+        if let Some(splice) = &self.before_authenticate {
+            splice.end(&mut challenge.received, &known[2], &known);
+        }
+        let is_lax = self.is_client_lax && challenge.received.starts_with(&unspliced);
+        let answered = if is_lax { &unspliced } else { &challenge.received };
+        let mut response = if self.is_datagram {
+            client.respond_datagram(answered, client_side)
         } else {
-            await_challenge.respond(&challenge.received, client_side)
-        };
-        let response = response.map_err(excuse_client).ok()?;
-        let authenticate = edit_fields(&response.token, &self.fields)?;
-        let mut authenticate = Message::edited(authenticate, &self.authenticate);
-        authenticate.sent = response.token;
+            await_challenge.respond(answered, client_side)
+        }
+        .map_err(excuse_client)
+        .ok()?;
+        assert!(!has_authenticate_header(answered), "the client checks what it answers");
+        if is_lax {
+            cover(&mut response, &negotiate.sent, &challenge.received);
+        }
+        let mut authenticate = Message::new(response.token);
+        authenticate.received = edit_fields(&authenticate.sent, &self.fields)?;
+        edit(&mut authenticate.received, &self.authenticate);
+        if let Some(splice) = &self.before_authenticate {
+            splice.start(&mut authenticate.received, &unspliced, &known);
+        }
         let result = handshake
             .read(&authenticate.received, server_side)
             .inspect_err(|error| excuse_server(*error))
@@ -301,6 +420,7 @@ impl Tampered<'_> {
         Some(Outcome {
             policy: self.server.policy(),
             client: self.client,
+            way: self.way,
             negotiate,
             challenge,
             authenticate,
@@ -308,6 +428,40 @@ impl Tampered<'_> {
             result,
         })
     }
+
+    /// What the attacker saw of an earlier handshake, as far as it went.
+    fn known(&self) -> Known {
+        let mut known = Known::default();
+        if self.before_challenge.is_none() && self.before_authenticate.is_none() {
+            return known;
+        }
+        let (client_side, server_side) =
+            (&mut self.client.environment(), &mut self.server.environment());
+        let client = self.client.client();
+        let Ok((negotiate, await_challenge)) = client.initiate() else { return known };
+        let server = self.server.server();
+        let challenge = live_challenge(&server, &negotiate, self.is_datagram, server_side);
+        known[0] = negotiate;
+        let Ok((challenge, _)) = challenge else { return known };
+        let response = if self.is_datagram {
+            client.respond_datagram(&challenge, client_side)
+        } else {
+            await_challenge.respond(&challenge, client_side)
+        };
+        known[1] = challenge;
+        known[2] = response.map(|response| response.token).unwrap_or_default();
+        known
+    }
+}
+
+/// Lets the MIC of an answer cover another CHALLENGE than the one that was answered.
+fn cover(response: &mut Response, negotiate: &[u8], challenge: &[u8]) {
+    let message = Authenticate::parse(&response.token).expect("our own message parses");
+    let Some(offset) = message.mic_offset() else { return };
+    response.token[offset..offset + 16].fill(0);
+    let key = ExportedSessionKey::from(*response.keys.exported_session_key());
+    let mic = mic(&key, &[negotiate, challenge, &response.token]);
+    response.token[offset..offset + 16].copy_from_slice(&mic);
 }
 
 impl Outcome {
@@ -319,7 +473,8 @@ impl Outcome {
     pub fn assert_honest_proof_is_right(&self) {
         let Err(error) = &self.result else { return };
         let never = [Denied::WrongPassword, Denied::Mic, Denied::TargetInfo, Denied::Time];
-        let is_wrong = matches!(error, Error::Denied(denied) if never.contains(denied));
+        let is_wrong = matches!(error, Error::Denied(denied) if never.contains(denied))
+            || *error == Unexpected::SecondHeader.into();
         let is_honest = self.client.identity() != Identity::Impostor && self.is_intact();
         assert!(!(is_honest && is_wrong), "{error:?}");
     }
@@ -333,22 +488,39 @@ impl Outcome {
         assert!(policy.lm_compatibility.accepts(kind));
         assert!(policy.allow_lmv2_alone || kind != ResponseKind::Lmv2);
         assert!(accepted.mic_checked || !policy.require_mic);
+        assert!(!accepted.keys.is_known_to_everyone());
+        let has_constant_key = has_constant_key(accepted.keys.flags(), kind);
+        assert!(policy.allow_constant_key_exchange_key || !has_constant_key);
+        if policy.channel_bindings == Enforcement::Required {
+            assert_eq!(kind, ResponseKind::Ntlmv2);
+            assert!(accepted.bindings_checked || policy.allow_any_channel_bindings);
+        }
         assert!(accepted.spn().is_some() || policy.target_name != Enforcement::Required);
-        assert!(accepted.keys.flags().contains(policy.require & CHOICES));
+        let mut required = policy.require & CHOICES;
+        if accepted.keys.protection() == Protection::None {
+            required -= STRENGTH;
+        }
+        assert!(accepted.keys.flags().contains(required));
         let identity = self.client.identity();
         assert!(matches!(identity, Identity::Alice | Identity::AliceByHash | Identity::Jurgen));
 
         let sent = Authenticate::parse(&self.authenticate.sent).expect("our own message parses");
-        let received = Authenticate::parse(&self.authenticate.received).expect("it was accepted");
-        if received.nt_response == NtResponse::Empty {
-            assert_eq!(received.lm_response, sent.lm_response);
+        let received = &self.authenticate.received;
+        assert!(!has_second_header(received) && !has_second_header(&self.negotiate.received));
+        if kind == ResponseKind::Lmv2 || kind == ResponseKind::Lm {
+            assert_eq!(field(received, LM_RESPONSE), sent.lm_response.as_bytes());
         } else {
-            assert_eq!(received.nt_response, sent.nt_response);
+            assert_eq!(field(received, NT_RESPONSE), sent.nt_response.as_bytes());
         }
         if matches!(kind, ResponseKind::Ntlmv2 | ResponseKind::Lmv2) {
-            // The proof covers the user's name.
-            let right = if identity == Identity::Jurgen { "j\u{fc}rgen" } else { USER };
-            assert!(user.user().eq_ignore_case(&right.into()), "{user}");
+            // The proof covers the user's name and the domain, but not the border between them. The
+            // domain that it covers may be none, whatever the message says.
+            let name = if identity == Identity::Jurgen { "j\u{fc}rgen" } else { USER };
+            let claimed = matches!(self.way, Way::ResponseKey).then(|| user.domain().clone());
+            let domain = claimed.or(accepted.proven_domain()).expect("a hash was given");
+            let proven = Text::from(format!("{}{domain}", user.user()));
+            assert!(proven.eq_ignore_case(&Text::from(format!("{name}{DOMAIN}"))), "{proven}");
+            assert!(user.user().eq_ignore_case(&name.into()) || !accepted.mic_checked, "{user}");
         }
     }
 
@@ -356,7 +528,7 @@ impl Outcome {
     pub fn assert_mic_covers_everything(&self) {
         let Ok(accepted) = &self.result else { return };
         if accepted.mic_checked {
-            assert!(self.authenticate.is_intact() && self.challenge.is_intact());
+            assert!(self.is_intact());
         }
         let is_shown = accepted.mic_checked || self.is_intact();
         if is_shown && accepted.user().is_some() {
@@ -383,6 +555,7 @@ impl Attempt<'_> {
         let (_, handshake) =
             live_challenge(&knobs.server(), &negotiate, self.is_datagram, environment)?;
         let claim = handshake.read(self.authenticate, environment)?;
+        assert!(!has_second_header(self.authenticate));
         if let Claim::User(claim) = &claim {
             assert!(!claim.proof_matches(&NtHash::of_password(UNGUESSED)));
             assert_passed_on(claim, self.authenticate);
@@ -395,10 +568,10 @@ const UNGUESSED: &str = "q7G.x!fR2";
 
 /// What a domain controller is asked is what the client sent.
 fn assert_passed_on(claim: &UserClaim, authenticate: &[u8]) {
-    let message = Authenticate::parse(authenticate).expect("it was read");
     let Ok(logon) = claim.network_logon() else { return };
-    assert_eq!(logon.nt_response, message.nt_response.as_bytes());
-    assert!(logon.lm_response.is_empty() || logon.lm_response == message.lm_response.as_bytes());
+    assert_eq!(logon.nt_response, field(authenticate, NT_RESPONSE));
+    let lm_response = field(authenticate, LM_RESPONSE);
+    assert!(logon.lm_response.is_empty() || logon.lm_response == lm_response);
     assert!(!logon.nt_response.is_empty() || !logon.lm_response.is_empty());
 }
 
@@ -414,8 +587,9 @@ pub fn assert_challenge_is_right(
     match negotiate {
         None => allowed |= Flags::NEGOTIATE_KEY_EXCH,
         Some(negotiate) => {
-            assert!(negotiate.len() <= policy.max_message_len);
-            allowed &= Negotiate::parse(negotiate).expect("it was answered").flags;
+            assert!(negotiate.len() <= policy.max_message_len && !has_second_header(negotiate));
+            // All that follows the flags means nothing to the server.
+            allowed &= flags_at(negotiate, 12).expect("it was answered");
             assert!(granted.contains(policy.require & CHOICES));
         }
     }

@@ -4,11 +4,12 @@
 use core::time::Duration;
 
 use arbitrary::Arbitrary;
+use ntlm::error::Misuse;
 use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{
-    Enforcement, ChannelBindings, Client, CodePage, Credentials, EnvironmentError, LmCompatibility,
+    ChannelBindings, Client, CodePage, Credentials, Enforcement, EnvironmentError, LmCompatibility,
     NtHash, Server, client, server,
 };
 
@@ -65,6 +66,11 @@ pub struct ClientKnobs {
     max_message_len: u16,
     blocked: u8,
     lacks: u8,
+    require_target: bool,
+    require_channel_bindings: bool,
+    allow_missing_netbios_names: bool,
+    allow_insecure_anonymous_keys: bool,
+    allow_constant_key_exchange_key: bool,
 }
 
 impl ClientKnobs {
@@ -83,9 +89,20 @@ impl ClientKnobs {
         pick(&[Protection::None, Protection::Sign, Protection::Seal], self.protection)
     }
 
-    /// Whether it asks for what an anonymous client cannot have.
-    pub fn is_misused(&self) -> bool {
-        self.identity() == Identity::Anonymous && self.protection() != Protection::None
+    /// What the application does wrong.
+    pub fn misuses(&self) -> Vec<Misuse> {
+        let protects_nothing = self.identity() == Identity::Anonymous
+            && self.protection() != Protection::None
+            && !self.allow_insecure_anonymous_keys;
+        those(&[
+            (self.require_target && !self.has_target(), Misuse::NoTargetName),
+            (self.require_channel_bindings && !self.has_bindings, Misuse::NoChannelBindings),
+            (protects_nothing, Misuse::NoSessionSecurity),
+        ])
+    }
+
+    fn has_target(&self) -> bool {
+        self.target % 4 != 0
     }
 
     pub fn has_bindings(&self) -> bool {
@@ -108,6 +125,11 @@ impl ClientKnobs {
         policy.require_when_protected =
             flip(policy.require_when_protected, self.require_when_protected);
         policy.require_mic = self.require_mic;
+        policy.require_target = self.require_target;
+        policy.require_channel_bindings = self.require_channel_bindings;
+        policy.allow_missing_netbios_names = self.allow_missing_netbios_names;
+        policy.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
+        policy.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
         policy.version = policy.version.filter(|_| !self.tells_no_version);
         policy.code_page = code_page(self.has_code_page).unwrap_or(policy.code_page);
         policy.max_message_len = length(policy.max_message_len, self.max_message_len);
@@ -167,11 +189,24 @@ pub struct ServerKnobs {
     max_message_len: u16,
     blocked: u8,
     lacks: u8,
+    allow_insecure_anonymous_keys: bool,
+    allow_constant_key_exchange_key: bool,
+    allow_any_channel_bindings: bool,
 }
 
 impl ServerKnobs {
-    pub fn is_nameless(&self) -> bool {
-        self.names % 5 == 4
+    /// What the application does wrong.
+    pub fn misuses(&self) -> Vec<Misuse> {
+        let policy = self.policy();
+        let lacks_bindings = policy.channel_bindings == Enforcement::Required
+            && !policy.allow_any_channel_bindings
+            && self.bindings().is_none();
+        let lacks_names = policy.target_name == Enforcement::Required && !self.has_target_names;
+        those(&[
+            (lacks_bindings, Misuse::NoChannelBindings),
+            (lacks_names, Misuse::NoTargetName),
+            (self.names % 5 == 4, Misuse::NoServerName),
+        ])
     }
 
     pub fn lacks(&self) -> Option<EnvironmentError> {
@@ -189,6 +224,9 @@ impl ServerKnobs {
         policy.allow_lmv2_alone = self.allow_lmv2_alone;
         policy.allow_anonymous = self.allow_anonymous;
         policy.allow_guest = self.allow_guest;
+        policy.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
+        policy.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
+        policy.allow_any_channel_bindings = self.allow_any_channel_bindings;
         policy.offer = flip(policy.offer, self.offer);
         policy.require = flip(policy.require, self.require);
         policy.require_when_protected =
@@ -232,6 +270,10 @@ impl ServerKnobs {
         }
         server
     }
+}
+
+fn those(misuses: &[(bool, Misuse)]) -> Vec<Misuse> {
+    misuses.iter().filter(|(is_there, _)| *is_there).map(|(_, misuse)| *misuse).collect()
 }
 
 pub fn pick<T: Copy>(choices: &[T], knob: u8) -> T {

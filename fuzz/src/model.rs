@@ -44,18 +44,15 @@ impl Form {
             }
     }
 
-    /// Whether what a signature covers is still what was signed. The legacy one does not cover clear
-    /// parts next to sealed ones, nor its own random pad.
+    /// Whether what a signature covers is still what was signed. The legacy one does not cover its own
+    /// random pad.
     pub fn is_intact(self, sent: (&Parts, Signature), received: (&Parts, Signature)) -> bool {
         if self != Self::Legacy {
             return sent == received;
         }
-        let any_sealed = sent.0.iter().any(|(is_sealed, _)| *is_sealed);
-        let mut parts = sent.0.iter().zip(received.0);
         let covered =
             |signature: Signature| (signature.legacy().checksum, signature.legacy().sequence);
-        parts.all(|(sent, received)| sent == received || (any_sealed && !sent.0))
-            && covered(sent.1) == covered(received.1)
+        sent.0 == received.0 && covered(sent.1) == covered(received.1)
     }
 }
 

@@ -157,7 +157,7 @@ impl ServerConnection {
         };
         let token = match header.token() {
             Ok(token) => token,
-            Err(reason) => return self.refuse(reason),
+            Err(reason) => return self.refuse(reason.into()),
         };
         let kind = bare(&token).and_then(|token| Ok(message_type(token)?));
         match (kind, pending) {

@@ -191,7 +191,7 @@ impl Server {
         };
         let (negotiate, challenge) = (message()?, message()?);
         from.finish()?;
-        if check_single_header(negotiate).or(check_single_header(challenge)).is_err() {
+        if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
         let sent = Sent::parse(challenge).map_err(|_| ImportError::Damaged)?;

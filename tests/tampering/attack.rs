@@ -115,13 +115,18 @@ impl Honest {
             return None;
         }
         if number == 3 {
-            return Some(self.compare(self.answer(&changed)));
+            return Some(self.answered(&changed));
         }
         Some(self.tampered(&|current, message| {
             if current == number {
                 change(message);
             }
         }))
+    }
+
+    /// What comes of another last message.
+    pub(crate) fn answered(&self, authenticate: &[u8]) -> Outcome {
+        self.compare(self.answer(authenticate))
     }
 
     /// What the server says of another last message. Nobody but the server notices that one, so

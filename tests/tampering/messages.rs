@@ -116,7 +116,7 @@ pub(crate) fn rewrite(authenticate: &mut Vec<u8>, change: impl FnOnce(&mut Authe
     *authenticate = emit(&message);
 }
 
-fn emit(message: &Authenticate<'_>) -> Vec<u8> {
+pub(crate) fn emit(message: &Authenticate<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.emit(&mut bytes).unwrap();
     bytes

@@ -6,6 +6,13 @@ pub(crate) const NAMES: &str = "\
     who has the same password. The workstation is covered by the MIC alone. What helps: no \
     NTLMv1, and `require_mic`.";
 
+pub(crate) const BORDER: &str = "\
+    An NTLMv2 or LMv2 response covers the user in upper case followed by the domain, as one string \
+    without a border: user `app` of domain `LEGACY` has the same response as user `appl` of domain \
+    `EGACY`, and as user `appLEGACY` of any domain, since a response may cover none. An NTLMv1 \
+    response covers neither name. What helps: `require_mic`, and `UserClaim::with_account`, which \
+    accepts the account that was looked up instead of the name that was sent.";
+
 pub(crate) const LENGTHS: &str = "\
     They decide what is read as a name or as a key, and are covered as little as the name or the \
     key itself. What helps: `require_mic`.";

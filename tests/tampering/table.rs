@@ -13,13 +13,15 @@ use crate::outcome::{Outcome, Stopped};
 use crate::parts::PARTS;
 use crate::relays::RELAYS;
 use crate::session::{self, Kind};
+use crate::splices::SPLICES;
 
 /// All attacks on the messages of an exchange, in groups.
-pub(crate) const ATTACKS: [(&str, &[Attack]); 5] = [
+pub(crate) const ATTACKS: [(&str, &[Attack]); 6] = [
     ("Flip each bit of", FLIPS),
     ("Flags, in each combination of the messages:", FLAGS),
     ("Take away or replace", PARTS),
     ("Replace, repeat or delay", ORDER),
+    ("Move the borders of the messages:", SPLICES),
     ("Relay a client", RELAYS),
 ];
 

@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
     for target in ["session", "datagram", "http_headers", "masked", "tampered"] {
         write_streams(target, &messages)?;
     }
-    Ok(())
+    write_splices()
 }
 
 fn write_negotiate(message: &[u8]) -> io::Result<()> {
@@ -88,6 +88,26 @@ fn write_streams(target: &str, messages: &[Vec<u8>]) -> io::Result<()> {
     for (number, stream) in all.chunks(longest).take(32).enumerate() {
         let knobs = vec![0; number * 4];
         write(target, &[&knobs[..], stream].concat())?;
+    }
+    Ok(())
+}
+
+/// Handshakes under the default policies with one splice, and no other change.
+fn write_splices() -> io::Result<()> {
+    let policies = [&knobs::<ClientKnobs>()[0][..], &knobs::<ServerKnobs>()[0]].concat();
+    let way = [0; 4];
+    for is_datagram in [0, 1] {
+        for is_client_lax in [0, 1] {
+            // The highest byte of a number chooses the kind of splice.
+            for kind in (0..=255).step_by(32) {
+                for length in 0..16 {
+                    let chosen = [is_datagram, is_client_lax, 1, 0, 0, 0, kind, length];
+                    let (no_flags, and_so_on) = ([0; 4], [1, 0, 0, 0]);
+                    let seed = [&policies[..], &way, &chosen, &no_flags, &and_so_on].concat();
+                    write("tampered", &seed)?;
+                }
+            }
+        }
     }
     Ok(())
 }
