@@ -25,7 +25,7 @@ fn modes() -> Vec<Mode> {
         let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
             .with_policy(policy)
             .with_protection(protection)
-            .with_target("HTTP/www.example.com")
+            .with_spn("HTTP/www.example.com")
             .with_workstation("LAPTOP");
         let mut policy = Policy::default();
         policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
@@ -52,21 +52,21 @@ fn claim(handshake: AwaitAuthenticate, authenticate: &[u8]) -> UserClaim {
 fn exchange(Mode { client, server, .. }: &Mode, hash: &NtHash) -> Accepted {
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, handshake) = server.challenge(&negotiate, &mut Os).unwrap();
-    let response = await_challenge.respond(&challenge, &mut Os).unwrap();
+    let response = await_challenge.answer(&challenge, &mut Os).unwrap();
     claim(handshake, &response.token).verify_nt_hash(hash).unwrap()
 }
 
 fn exchanges(criterion: &mut Criterion) {
-    let hash = NtHash::of_password("correct horse");
+    let hash = NtHash::from_password("correct horse");
     for mode in &modes() {
         let mut group = criterion.benchmark_group(mode.name);
         let (negotiate, _) = mode.client.initiate().unwrap();
         let (challenge, _) = mode.server.challenge(&negotiate, &mut Os).unwrap();
         let (_, await_challenge) = mode.client.initiate().unwrap();
-        let authenticate = await_challenge.respond(&challenge, &mut Os).unwrap().token;
+        let authenticate = await_challenge.answer(&challenge, &mut Os).unwrap().token;
         group.bench_function("both sides", |b| b.iter(|| black_box(exchange(mode, &hash))));
         group.bench_function("client", |b| {
-            b.iter(|| mode.client.initiate().unwrap().1.respond(&challenge, &mut Os).unwrap());
+            b.iter(|| mode.client.initiate().unwrap().1.answer(&challenge, &mut Os).unwrap());
         });
         group.bench_function("server", |b| {
             b.iter(|| {
@@ -81,19 +81,19 @@ fn exchanges(criterion: &mut Criterion) {
 
 /// The connectionless exchange, and a server that keeps the NTLMv2 key of a user.
 fn others(criterion: &mut Criterion) {
-    let hash = NtHash::of_password("correct horse");
+    let hash = NtHash::from_password("correct horse");
     let key = ResponseKey::new(&hash, &"alice".into(), &"EXAMPLE".into());
     let Some(Mode { client, server, .. }) = modes().into_iter().nth(1) else { return };
     criterion.bench_function("connectionless, both sides", |b| {
         b.iter(|| {
             let (challenge, handshake) = server.challenge_datagram(&mut Os).unwrap();
-            let response = client.respond_datagram(&challenge, &mut Os).unwrap();
+            let response = client.answer_datagram(&challenge, &mut Os).unwrap();
             black_box(claim(handshake, &response.token).verify_nt_hash(&hash).unwrap())
         });
     });
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
-    let authenticate = await_challenge.respond(&challenge, &mut Os).unwrap().token;
+    let authenticate = await_challenge.answer(&challenge, &mut Os).unwrap().token;
     let mut group = criterion.benchmark_group("verify");
     let handshake = || server.resume(negotiate.clone(), challenge.clone()).unwrap();
     group.bench_function("with the NT hash", |b| {

@@ -12,13 +12,13 @@ use ntlm::{Client, Credentials, Os, Server, inspect};
 fn messages() -> [Vec<u8>; 3] {
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
         .with_protection(Protection::Seal)
-        .with_target("HTTP/www.example.com")
+        .with_spn("HTTP/www.example.com")
         .with_workstation("LAPTOP");
     let names = Names::member("FILES", "EXAMPLE").with_dns_computer("files.example.com");
     let server = Server::new(names);
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
-    let response = await_challenge.respond(&challenge, &mut Os).unwrap();
+    let response = await_challenge.answer(&challenge, &mut Os).unwrap();
     [negotiate, challenge, response.token]
 }
 

@@ -17,7 +17,7 @@ use std::process::{self, ExitCode};
 use std::time::Instant;
 use std::{env, fs, thread};
 
-use ntlm::error::{Denied, Integrity, Refused};
+use ntlm::error::{Denied, Integrity, Refused, Rejection};
 use ntlm::server::{AwaitAuthenticate, Claim, Names};
 use ntlm::session::{Protection, Signature};
 use ntlm::{
@@ -161,7 +161,9 @@ impl Fault {
             (Self::WrongPassword | Self::Replayed, Err(error)) => {
                 *error == Denied::WrongPassword.into()
             }
-            (Self::UnknownUser, Err(error)) => *error == Denied::UnknownUser.into(),
+            (Self::UnknownUser, Err(error)) => {
+                *error == Denied::Rejected(Rejection::UnknownUser).into()
+            }
             (Self::WrongMic, Err(error)) => *error == Denied::Mic.into(),
             (Self::Nobody, Err(error)) => *error == Refused::Anonymous.into(),
             (Self::Ntlmv1, Err(error)) => *error == Refused::ResponseKind.into(),
@@ -180,7 +182,7 @@ type Outcome = Result<Option<(Session, Session)>, Error>;
 impl Worker {
     fn new(seed: u64, number: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let hash = |number| NtHash::of_password(&password(number));
+        let hash = |number| NtHash::from_password(&password(number));
         let users = (0..USERS).map(|number| (user(number).to_uppercase(), hash(number))).collect();
         let mut plain = vec![0; LONGEST];
         random.fill(&mut plain);
@@ -227,7 +229,7 @@ impl Worker {
             return Ok(None);
         }
         let challenge = self.on_the_way(1, challenge, fault);
-        let response = await_challenge.respond(&challenge, &mut self.random)?;
+        let response = await_challenge.answer(&challenge, &mut self.random)?;
         let authenticate = self.on_the_way(2, response.token, fault);
         let claim = match handshake.read(&authenticate, &mut self.random)? {
             Claim::User(claim) => claim,
@@ -240,7 +242,7 @@ impl Worker {
             return Ok(None);
         }
         let Some(hash) = self.users.get(&claim.claimed_user().to_uppercase()) else {
-            return Err(claim.deny(Denied::UnknownUser));
+            return Err(claim.reject(Rejection::UnknownUser));
         };
         let accepted = claim.verify_nt_hash(hash)?;
         if accepted.user() != Some(&user(number)) {
@@ -303,7 +305,7 @@ impl Worker {
 const MIC: Range<usize> = 72..88;
 
 fn user(number: u64) -> UserName {
-    UserName::new(format!("user{number}"), "EXAMPLE")
+    UserName::new(format!("user{number}")).with_domain("EXAMPLE")
 }
 
 fn password(number: u64) -> String {
@@ -324,7 +326,7 @@ fn client(number: u64, fault: Fault) -> Client {
     Client::new(credentials)
         .with_policy(policy)
         .with_protection(Protection::Seal)
-        .with_target("ldap/files.example.com")
+        .with_spn("ldap/files.example.com")
 }
 
 /// What happens to a sealed message.

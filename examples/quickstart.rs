@@ -6,14 +6,14 @@
 //!
 //! Sockets are left out: where this prints a token, your application protocol sends it.
 
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim, Names};
 use ntlm::session::Protection;
 use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, inspect};
 
 fn main() -> Result<(), Error> {
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-        .with_target("ldap/files.example.com")
+        .with_spn("ldap/files.example.com")
         .with_workstation("LAPTOP")
         .with_protection(Protection::Seal);
     let server = Server::new(
@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
     show("client to server", &negotiate);
     let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
     show("server to client", &challenge);
-    let response = await_challenge.respond(&challenge, &mut Os)?;
+    let response = await_challenge.answer(&challenge, &mut Os)?;
     show("client to server", &response.token);
     let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
     report(&accepted);
@@ -52,7 +52,7 @@ fn main() -> Result<(), Error> {
     title("Connectionless: the server speaks first, messages may come in any order");
     let (challenge, await_authenticate) = server.challenge_datagram(&mut Os)?;
     show("server to client", &challenge);
-    let response = client.respond_datagram(&challenge, &mut Os)?;
+    let response = client.answer_datagram(&challenge, &mut Os)?;
     show("client to server", &response.token);
     let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
     report(&accepted);
@@ -74,7 +74,7 @@ fn main() -> Result<(), Error> {
     let mallory = Client::new(Credentials::password("EXAMPLE\\alice", "battery staple"));
     let (negotiate, await_challenge) = mallory.initiate()?;
     let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
-    let response = await_challenge.respond(&challenge, &mut Os)?;
+    let response = await_challenge.answer(&challenge, &mut Os)?;
     match verify(await_authenticate.read(&response.token, &mut Os)?) {
         Ok(_) => unreachable!("the server believes anybody"),
         // The peer learns no more than that; why, only the log does.
@@ -88,7 +88,7 @@ fn verify(claim: Claim) -> Result<Accepted, Error> {
     match claim {
         Claim::User(claim) => match lookup(claim.claimed_user()) {
             Some(hash) => claim.verify_nt_hash(&hash),
-            None => Err(claim.deny(Denied::UnknownUser)),
+            None => Err(claim.reject(Rejection::UnknownUser)),
         },
         Claim::Anonymous(claim) => claim.accept(),
     }
@@ -96,8 +96,8 @@ fn verify(claim: Claim) -> Result<Accepted, Error> {
 
 /// The user database. A real one stores hashes, not passwords.
 fn lookup(user: &UserName) -> Option<NtHash> {
-    let alice = UserName::new("alice", "EXAMPLE");
-    user.eq_ignore_case(&alice).then(|| NtHash::of_password("correct horse"))
+    let alice = UserName::new("alice").with_domain("EXAMPLE");
+    user.eq_ignore_case(&alice).then(|| NtHash::from_password("correct horse"))
 }
 
 fn report(accepted: &Accepted) {

@@ -28,10 +28,23 @@ pub struct UserName {
 }
 
 impl UserName {
-    /// A user of a domain; an empty domain leaves it to the server.
+    /// A user without a domain, which leaves it to the server: `alice`, or `alice@example.com`.
     #[must_use]
-    pub fn new(user: impl Into<Text>, domain: impl Into<Text>) -> Self {
-        Self { user: user.into(), domain: domain.into() }
+    pub fn new(user: impl Into<Text>) -> Self {
+        Self { user: user.into(), domain: Text::default() }
+    }
+
+    /// Sets the domain, such as `EXAMPLE`.
+    ///
+    /// ```
+    /// use ntlm::UserName;
+    ///
+    /// let alice = UserName::new("alice").with_domain("EXAMPLE");
+    /// assert_eq!(alice, UserName::from("EXAMPLE\\alice"));
+    /// ```
+    #[must_use]
+    pub fn with_domain(self, domain: impl Into<Text>) -> Self {
+        Self { domain: domain.into(), ..self }
     }
 
     /// The user's name: `alice`, or the whole of `alice@example.com`.
@@ -62,7 +75,7 @@ impl UserName {
     /// Both names in upper case: a key under which a user is found however it is written.
     #[must_use]
     pub fn to_uppercase(&self) -> Self {
-        Self::new(self.user.to_uppercase(), self.domain.to_uppercase())
+        Self { user: self.user.to_uppercase(), domain: self.domain.to_uppercase() }
     }
 }
 
@@ -78,8 +91,8 @@ impl From<&str> for UserName {
     /// `user@example.com`: a user principal name is sent whole.
     fn from(name: &str) -> Self {
         match name.split_once('\\') {
-            Some((domain, user)) => Self::new(user, domain),
-            None => Self::new(name, ""),
+            Some((domain, user)) => Self::new(user).with_domain(domain),
+            None => Self::new(name),
         }
     }
 }
@@ -180,7 +193,7 @@ impl Credentials {
     /// What proves it, `None` if nothing does.
     pub(crate) fn to_nt_hash(&self) -> Option<NtHash> {
         match self.kind {
-            Kind::Password => Some(NtHash::of_utf16(self.password.iter().copied())),
+            Kind::Password => Some(NtHash::from_utf16(self.password.iter().copied())),
             Kind::NtHash => Some(self.nt_hash.clone()),
             Kind::Anonymous => None,
         }
@@ -189,7 +202,7 @@ impl Credentials {
     /// The LM hash, if the password is known and has one.
     pub(crate) fn to_lm_hash(&self, code_page: &dyn CodePage) -> Option<LmHash> {
         match self.kind {
-            Kind::Password => LmHash::of_utf16(self.password.iter().copied(), code_page),
+            Kind::Password => LmHash::from_utf16(self.password.iter().copied(), code_page),
             Kind::NtHash | Kind::Anonymous => None,
         }
     }
@@ -217,14 +230,14 @@ mod tests {
             ("alice@example.com", "alice@example.com", ""),
             ("A\\b\\c", "b\\c", "A"),
         ] {
-            assert_eq!(UserName::from(name), UserName::new(user, domain));
-            assert_eq!(UserName::from(String::from(name)), UserName::new(user, domain));
+            assert_eq!(UserName::from(name), UserName::new(user).with_domain(domain));
+            assert_eq!(UserName::from(String::from(name)), UserName::new(user).with_domain(domain));
         }
     }
 
     #[test]
     fn names_are_the_same_in_any_case_and_no_other() {
-        let alice = UserName::new("alice", "EXAMPLE");
+        let alice = UserName::new("alice").with_domain("EXAMPLE");
         for (user, domain, same) in [
             ("alice", "EXAMPLE", true),
             ("ALICE", "example", true),
@@ -232,10 +245,10 @@ mod tests {
             ("alice", "OTHER", false),
             ("alice", "", false),
         ] {
-            let other = UserName::new(user, domain);
+            let other = UserName::new(user).with_domain(domain);
             assert_eq!(alice.eq_ignore_case(&other), same, "{other}");
             assert_eq!(alice.to_uppercase() == other.to_uppercase(), same, "{other}");
         }
-        assert_eq!(alice.to_uppercase(), UserName::new("ALICE", "EXAMPLE"));
+        assert_eq!(alice.to_uppercase(), UserName::new("ALICE").with_domain("EXAMPLE"));
     }
 }

@@ -10,35 +10,35 @@
 //!
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
-//! use ntlm::error::{Denied, Error};
+//! use ntlm::error::{Error, Rejection};
 //! use ntlm::server::{Claim, Names};
 //! use ntlm::session::Protection;
 //! use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
 //!
 //! # fn main() -> Result<(), Error> {
 //! let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-//!     .with_target("ldap/files.example.com")
+//!     .with_spn("ldap/files.example.com")
 //!     .with_protection(Protection::Seal);
 //! let server = Server::new(Names::member("FILES", "EXAMPLE"));
-//! let alice = UserName::new("alice", "EXAMPLE");
+//! let alice = UserName::new("alice").with_domain("EXAMPLE");
 //! let store = |user: &UserName| {
-//!     user.eq_ignore_case(&alice).then(|| NtHash::of_password("correct horse"))
+//!     user.eq_ignore_case(&alice).then(|| NtHash::from_password("correct horse"))
 //! };
 //!
 //! // Three messages: client, server, client.
 //! let (negotiate, await_challenge) = client.initiate()?;
 //! let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
-//! let response = await_challenge.respond(&challenge, &mut Os)?;
+//! let response = await_challenge.answer(&challenge, &mut Os)?;
 //!
 //! // The server pauses for the look-up, and verifies.
 //! let accepted = match await_authenticate.read(&response.token, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
 //!         Some(hash) => claim.verify_nt_hash(&hash)?,
-//!         None => return Err(claim.deny(Denied::UnknownUser)),
+//!         None => return Err(claim.reject(Rejection::UnknownUser)),
 //!     },
 //!     Claim::Anonymous(claim) => claim.accept()?,
 //! };
-//! assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
+//! assert_eq!(accepted.user(), Some(&alice));
 //!
 //! // Both sides share a key; messages are sealed in place.
 //! let mut client_side = response.keys.into_session()?;

@@ -33,16 +33,16 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
 fn an_exchange_allocates_what_it_hands_out_and_keeps() {
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
         .with_protection(ntlm::session::Protection::Seal)
-        .with_target("ldap/files.example.com")
+        .with_spn("ldap/files.example.com")
         .with_workstation("LAPTOP");
     let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
-    let hash = NtHash::of_password("secret");
+    let hash = NtHash::from_password("secret");
 
     let (first, (negotiate, await_challenge)) = allocations(|| client.initiate().unwrap());
     let (second, (challenge, handshake)) =
         allocations(|| server.challenge(&negotiate, &mut Fixed::default()).unwrap());
     let (third, response) =
-        allocations(|| await_challenge.respond(&challenge, &mut Fixed::default()).unwrap());
+        allocations(|| await_challenge.answer(&challenge, &mut Fixed::default()).unwrap());
     let (last, accepted) =
         allocations(|| match handshake.read(&response.token, &mut Fixed::default()).unwrap() {
             Claim::User(claim) => claim.verify_nt_hash(&hash).unwrap(),
@@ -59,14 +59,14 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
 fn an_answer_is_put_together_in_one_place() {
     let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]);
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
-        .with_target("HTTP/files.example.com")
+        .with_spn("HTTP/files.example.com")
         .with_channel_bindings(bindings)
         .with_workstation("LAPTOP");
     let server = Server::new(Names::standalone("FILES"));
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
     let (count, _) =
-        allocations(|| await_challenge.respond(&challenge, &mut Fixed::default()).unwrap());
+        allocations(|| await_challenge.answer(&challenge, &mut Fixed::default()).unwrap());
     assert_eq!(count, 2);
 }
 

@@ -34,7 +34,7 @@ fn most_permissive() -> server::Policy {
     policy.allow_guest = true;
     policy.require_when_protected = Flags::empty();
     policy.channel_bindings = Enforcement::Off;
-    policy.target_name = Enforcement::Off;
+    policy.spn = Enforcement::Off;
     policy.require_target_info = false;
     policy.max_time_difference = None;
     policy.max_challenge_age = None;
@@ -47,7 +47,7 @@ fn servers() -> [Server; 3] {
         Server::new(Names::member("FILES", "EXAMPLE"))
             .with_policy(policy)
             .with_channel_bindings(bindings())
-            .with_target_names([SPN])
+            .with_spns([SPN])
     })
 }
 
@@ -63,7 +63,7 @@ fn clients() -> [Client; 3] {
         Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
             .with_policy(policy)
             .with_channel_bindings(bindings())
-            .with_target(SPN)
+            .with_spn(SPN)
     })
 }
 
@@ -106,7 +106,7 @@ fn second_header_is_found_at_every_offset() {
             let error = servers()[0].challenge(&with_tail(&negotiate), &mut environment());
             assert_eq!(error.unwrap_err(), SECOND_HEADER);
             let (_, await_challenge) = clients()[0].initiate().unwrap();
-            let error = await_challenge.respond(&with_tail(&challenge), &mut environment());
+            let error = await_challenge.answer(&with_tail(&challenge), &mut environment());
             assert_eq!(error.unwrap_err(), SECOND_HEADER);
         }
     }
@@ -137,7 +137,7 @@ fn second_header_in_a_connectionless_authenticate_is_rejected() {
     for (server, client) in servers().iter().zip(clients()) {
         let read = |change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
             let (challenge, handshake) = server.challenge_datagram(&mut environment()).unwrap();
-            let response = client.respond_datagram(&challenge, &mut environment()).unwrap();
+            let response = client.answer_datagram(&challenge, &mut environment()).unwrap();
             handshake.read(&change(response.token), &mut environment()).map(drop)
         };
         assert_eq!(read(&|token| token), Ok(()));
@@ -202,11 +202,11 @@ fn header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client() {
             let attack = |challenge: &[u8]| [challenge, &vec![0; padding], header].concat();
             let (negotiate, await_challenge) = client.initiate().unwrap();
             let (challenge, _) = server.challenge(&negotiate, &mut environment()).unwrap();
-            let result = await_challenge.respond(&attack(&challenge), &mut environment());
+            let result = await_challenge.answer(&attack(&challenge), &mut environment());
             assert_eq!(result.unwrap_err(), SECOND_HEADER);
 
             let (challenge, _) = server.challenge_datagram(&mut environment()).unwrap();
-            let result = client.respond_datagram(&attack(&challenge), &mut environment());
+            let result = client.answer_datagram(&attack(&challenge), &mut environment());
             assert_eq!(result.unwrap_err(), SECOND_HEADER);
         }
     }
@@ -226,7 +226,7 @@ fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
     }
     let mut changed = Vec::new();
     Challenge { target_info: Some(pairs.as_pairs()), ..message }.emit(&mut changed).unwrap();
-    let result = await_challenge.respond(&changed, &mut environment());
+    let result = await_challenge.answer(&changed, &mut environment());
     assert_eq!(result.unwrap_err(), SECOND_HEADER);
 }
 
@@ -238,19 +238,19 @@ fn challenge_followed_by_a_piece_of_another_challenge_is_answered() {
         let (negotiate, await_challenge) = client.initiate().unwrap();
         let (challenge, handshake) = server.challenge(&negotiate, &mut environment()).unwrap();
         let followed = [&challenge[..], &challenge[..40]].concat();
-        let response = await_challenge.respond(&followed, &mut environment()).unwrap();
+        let response = await_challenge.answer(&followed, &mut environment()).unwrap();
         let claim = handshake.read(&response.token, &mut environment()).unwrap();
         assert_eq!(verify(claim).unwrap_err(), ntlm::error::Denied::Mic.into());
 
         let (challenge, _) = server.challenge_datagram(&mut environment()).unwrap();
         let followed = [&challenge[..], &challenge[..40]].concat();
-        assert!(client.respond_datagram(&followed, &mut environment()).is_ok());
+        assert!(client.answer_datagram(&followed, &mut environment()).is_ok());
     }
 }
 
 fn verify(claim: Claim) -> Result<Accepted, Error> {
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
-    claim.verify_nt_hash(&NtHash::of_password("secret"))
+    claim.verify_nt_hash(&NtHash::from_password("secret"))
 }
 
 /// The attack itself, as recorded bytes with a right MIC over the concatenation. Other checks would
@@ -270,7 +270,7 @@ fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
     let for_the_client = [&message("challenge")[..], &authenticate[..border]].concat();
     for client in clients() {
         let (_, await_challenge) = client.initiate().unwrap();
-        let result = await_challenge.respond(&for_the_client, &mut environment());
+        let result = await_challenge.answer(&for_the_client, &mut environment());
         assert_eq!(result.unwrap_err(), SECOND_HEADER);
     }
 }
@@ -318,8 +318,8 @@ fn for_each_message(value: &Value, id: &str, visit: &mut impl FnMut(&str, &[u8])
 mod http {
     use super::*;
     use ntlm::http::{
-        ClientConnection, Error as HttpError, Header, Next, Scheme, ServerConnection, Step,
-        Version, format,
+        ClientConnection, Error as HttpError, Header, HttpVersion, Next, Scheme, ServerConnection,
+        Step, format,
     };
 
     fn sent(next: Next) -> Vec<u8> {
@@ -335,7 +335,7 @@ mod http {
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
         let value = format(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
-        match server.on_request(Version::Http11, headers, &mut environment()) {
+        match server.on_request(HttpVersion::Http11, headers, &mut environment()) {
             Step::Continue(reply) => Ok(token(&reply.values[0])),
             Step::Refused(refusal) => Err(refusal.reason),
             step => panic!("{step:?}"),
@@ -344,7 +344,7 @@ mod http {
 
     fn next(client: &mut ClientConnection, challenge: &[u8]) -> Result<Next, HttpError> {
         let headers = [("WWW-Authenticate", format(Scheme::Ntlm, challenge))];
-        client.on_response(401, Version::Http11, headers, &mut environment())
+        client.on_response(401, HttpVersion::Http11, headers, &mut environment())
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Broken, Fixed, NOW, hex};
-use ntlm::client::{Policy, Response};
+use ntlm::client::{Answer, Policy};
 use ntlm::crypto::primitives::md4;
 use ntlm::crypto::{NtHash, ResponseKey};
 use ntlm::error::{Refused, Unexpected};
@@ -48,9 +48,9 @@ fn challenge(flags: Flags, target_info: Option<&AvPairsBuf>) -> Vec<u8> {
     bytes
 }
 
-fn respond(client: &Client, challenge: &[u8]) -> Result<Response, Error> {
+fn respond(client: &Client, challenge: &[u8]) -> Result<Answer, Error> {
     let (_, handshake) = client.initiate()?;
-    handshake.respond(challenge, &mut Fixed::default())
+    handshake.answer(challenge, &mut Fixed::default())
 }
 
 fn negotiate_flags(client: &Client) -> Flags {
@@ -58,11 +58,11 @@ fn negotiate_flags(client: &Client) -> Flags {
     Negotiate::parse(&token).unwrap().flags
 }
 
-fn authenticate(response: &Response) -> Authenticate<'_> {
+fn authenticate(response: &Answer) -> Authenticate<'_> {
     Authenticate::parse(&response.token).unwrap()
 }
 
-fn ntlmv2(response: &Response) -> Ntlmv2Response<'_> {
+fn ntlmv2(response: &Answer) -> Ntlmv2Response<'_> {
     match authenticate(response).nt_response {
         NtResponse::V2(response) => response,
         other => panic!("{other:?}"),
@@ -156,7 +156,7 @@ fn no_version_means_zeros_and_no_flag() {
 
 #[test]
 fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
-    let client = alice().with_target("HTTP/files").with_workstation("LAPTOP");
+    let client = alice().with_spn("HTTP/files").with_workstation("LAPTOP");
     let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
     let message = authenticate(&response);
     for descriptor in [28, 36, 44] {
@@ -170,7 +170,7 @@ fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
     assert_eq!(text(message.workstation), "LAPTOP");
 
     let sent = ntlmv2(&response);
-    let nt_hash = NtHash::of_password("secret");
+    let nt_hash = NtHash::from_password("secret");
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     assert_eq!(key.ntlmv2_proof(&SERVER_CHALLENGE, sent.blob()), *sent.proof());
     assert_eq!(sent.time(), NOW);
@@ -199,7 +199,8 @@ fn a_timestamp_from_the_server_brings_the_mic_and_takes_the_lm_response() {
     assert_eq!(ntlmv2(&response).time(), NOW, "the client's own time");
     assert_eq!(ntlmv2(&response).target_info().flags(), AvFlags::empty());
     assert_eq!(authenticate(&response).mic, None);
-    let key = ResponseKey::new(&NtHash::of_password("secret"), &"alice".into(), &"EXAMPLE".into());
+    let key =
+        ResponseKey::new(&NtHash::from_password("secret"), &"alice".into(), &"EXAMPLE".into());
     let lmv2 = key.lmv2_response(&SERVER_CHALLENGE, &[1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(authenticate(&response).lm_response.as_v1(), Some(&lmv2));
 }
@@ -207,7 +208,7 @@ fn a_timestamp_from_the_server_brings_the_mic_and_takes_the_lm_response() {
 #[test]
 fn without_target_info_the_list_is_empty() {
     let flags = SERVER - Flags::NEGOTIATE_TARGET_INFO;
-    let client = alice().with_target("HTTP/files");
+    let client = alice().with_spn("HTTP/files");
     let response = respond(&client, &challenge(flags, None)).unwrap();
     assert_eq!(ntlmv2(&response).target_info().as_bytes(), [0; 8]);
 }
@@ -286,9 +287,9 @@ fn an_untrusted_target_is_marked_and_others_are_not() {
         let response = respond(&client, &bytes).unwrap();
         ntlmv2(&response).target_info().flags()
     };
-    assert!(flags(alice().with_untrusted_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
-    assert!(!flags(alice().with_target("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
-    let trusted_again = alice().with_untrusted_target("cifs/x").with_target("cifs/y");
+    assert!(flags(alice().with_unverified_spn("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
+    assert!(!flags(alice().with_spn("cifs/x")).contains(AvFlags::UNTRUSTED_SPN));
+    let trusted_again = alice().with_unverified_spn("cifs/x").with_spn("cifs/y");
     assert!(!flags(trusted_again).contains(AvFlags::UNTRUSTED_SPN));
 }
 
@@ -321,7 +322,8 @@ fn a_domain_is_hashed_as_it_is_sent() {
     let response = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap();
     assert_eq!(authenticate(&response).domain, b"E\0x\0a\0m\0p\0l\0e\0");
     let sent = ntlmv2(&response);
-    let key = ResponseKey::new(&NtHash::of_password("secret"), &"ALICE".into(), &"Example".into());
+    let key =
+        ResponseKey::new(&NtHash::from_password("secret"), &"ALICE".into(), &"Example".into());
     assert_eq!(key.ntlmv2_proof(&SERVER_CHALLENGE, sent.blob()), *sent.proof());
 }
 
@@ -354,7 +356,7 @@ fn the_hash_is_as_good_as_the_password() {
     let user = "EXAMPLE\\alice";
     let lone_surrogate = NtHash::from(md4(&[0x00, 0xd8, 0x41, 0x00]));
     for (password, hash) in [
-        (Credentials::password(user, "secret"), NtHash::of_password("secret")),
+        (Credentials::password(user, "secret"), NtHash::from_password("secret")),
         (Credentials::password_utf16(user, &[0xd800, 0x41]), lone_surrogate),
     ] {
         let with_password = respond(&Client::new(password), &bytes).unwrap();
@@ -488,7 +490,7 @@ fn lm_responses_use_the_code_page() {
     policy.code_page = &CODE_PAGE;
     let client = Client::new(Credentials::password("alice", "pässword")).with_policy(policy);
     let response = respond(&client, &challenge(plain, Some(&server_info()))).unwrap();
-    let hash = ntlm::crypto::LmHash::of_password("PÄSSWORD", &CODE_PAGE).unwrap();
+    let hash = ntlm::crypto::LmHash::from_password("PÄSSWORD", &CODE_PAGE).unwrap();
     let lm = hash.lm_response(&SERVER_CHALLENGE);
     assert_eq!(authenticate(&response).lm_response.as_v1(), Some(&lm));
 }
@@ -557,14 +559,15 @@ fn a_key_is_exchanged_where_messages_are_protected() {
     assert_eq!(authenticate(&response).encrypted_random_session_key.len(), 16);
     // The random bytes after the client's challenge.
     let random: [u8; 16] = core::array::from_fn(|i| 9 + u8::try_from(i).unwrap());
-    assert_eq!(*response.keys.exported_session_key(), random);
+    assert_eq!(*response.keys.exported_session_key().expose(), random);
 
     let response = respond(&alice(), &bytes).unwrap();
     assert!(!response.keys.flags().contains(Flags::NEGOTIATE_KEY_EXCH));
     assert_eq!(authenticate(&response).encrypted_random_session_key, b"");
-    let key = ResponseKey::new(&NtHash::of_password("secret"), &"alice".into(), &"EXAMPLE".into());
+    let key =
+        ResponseKey::new(&NtHash::from_password("secret"), &"alice".into(), &"EXAMPLE".into());
     let base = key.session_base_key(ntlmv2(&response).proof());
-    assert_eq!(response.keys.exported_session_key(), base.expose());
+    assert_eq!(response.keys.exported_session_key().expose(), base.expose());
 }
 
 #[test]
@@ -579,7 +582,7 @@ fn an_anonymous_client_sends_one_zero_and_no_name() {
         assert_eq!((message.user, message.domain), (&[][..], &[][..]));
         assert!(message.flags.unwrap().contains(Flags::ANONYMOUS));
         assert!(!message.flags.unwrap().intersects(Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH));
-        assert_eq!(response.keys.exported_session_key(), &[0; 16]);
+        assert_eq!(response.keys.exported_session_key().expose(), &[0; 16]);
     }
     // An empty password with a name is a password.
     let response = respond(&Client::new(Credentials::password("alice", "")), &bytes).unwrap();
@@ -595,7 +598,7 @@ fn each_level_sends_its_responses() {
         let client = alice().with_policy(policy);
         let response = respond(&client, &challenge(plain, Some(&info))).unwrap();
         let message = authenticate(&response);
-        let nt = NtHash::of_password("secret").ntlmv1_response(&SERVER_CHALLENGE);
+        let nt = NtHash::from_password("secret").ntlmv1_response(&SERVER_CHALLENGE);
         assert_eq!(message.nt_response, NtResponse::V1(&nt), "level {level}");
         let repeats = message.lm_response.as_v1() == Some(&nt);
         assert_eq!(repeats, level == 2, "level {level}");
@@ -617,9 +620,9 @@ fn each_level_sends_its_responses() {
 fn an_lm_response_is_replaced_where_there_is_no_lm_hash() {
     let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let bytes = challenge(plain, Some(&server_info()));
-    let user = UserName::new("alice", "");
+    let user = UserName::new("alice");
     for credentials in [
-        Credentials::nt_hash(user.clone(), NtHash::of_password("secret")),
+        Credentials::nt_hash(user.clone(), NtHash::from_password("secret")),
         Credentials::password(user.clone(), "fifteen letters"),
         Credentials::password(user.clone(), "pässword"),
         Credentials::password_utf16(user, &[0xd800, 0x41]),
@@ -665,11 +668,11 @@ fn a_blocked_client_says_nothing_at_all() {
     policy.block_exceptions = vec!["files.example.com".into()];
     let blocked = alice().with_policy(policy);
     assert_eq!(blocked.initiate().unwrap_err(), Refused::Blocked.into());
-    let other = blocked.clone().with_target("cifs/other.example.com");
+    let other = blocked.clone().with_spn("cifs/other.example.com");
     assert_eq!(other.initiate().unwrap_err(), Refused::Blocked.into());
-    let error = other.respond_datagram(&[], &mut Fixed::default()).unwrap_err();
+    let error = other.answer_datagram(&[], &mut Fixed::default()).unwrap_err();
     assert_eq!(error, Refused::Blocked.into());
-    assert!(blocked.with_target("cifs/Files.example.com").initiate().is_ok());
+    assert!(blocked.with_spn("cifs/Files.example.com").initiate().is_ok());
 }
 
 #[test]
@@ -679,7 +682,7 @@ fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
     for client in [
         Client::new(Credentials::password(&*long, "secret")),
         alice().with_workstation(&*long),
-        alice().with_target(&*long),
+        alice().with_spn(&*long),
     ] {
         let too_long = Refused::OurName(TextError::TooLong);
         assert_eq!(respond(&client, &bytes).unwrap_err(), too_long.into());
@@ -690,7 +693,7 @@ fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
     let bytes = challenge(SERVER, Some(&pairs));
     let mut policy = Policy::default();
     policy.max_message_len = bytes.len();
-    let client = alice().with_policy(policy).with_target("HTTP/files");
+    let client = alice().with_policy(policy).with_spn("HTTP/files");
     assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
     let fits = "x".repeat(30_000);
     let client = Client::new(Credentials::password(&*fits, "secret"));
@@ -713,7 +716,7 @@ fn without_time_or_randomness_there_is_no_message() {
     let bytes = challenge(SERVER, Some(&AvPairsBuf::default()));
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let (_, handshake) = alice().initiate().unwrap();
-        let result = handshake.respond(&bytes, &mut Broken(error));
+        let result = handshake.answer(&bytes, &mut Broken(error));
         assert_eq!(result.unwrap_err(), Error::Environment(error));
     }
 }
@@ -725,16 +728,22 @@ fn two_exchanges_have_nothing_random_in_common() {
     let twice = |client: &Client| {
         [client, client].map(|client| {
             let (_, handshake) = client.initiate().unwrap();
-            handshake.respond(&bytes, &mut ntlm::Os).unwrap()
+            handshake.answer(&bytes, &mut ntlm::Os).unwrap()
         })
     };
     let client = alice().with_protection(Protection::Sign);
     let [first, second] = twice(&client);
     assert_ne!(ntlmv2(&first).client_challenge(), ntlmv2(&second).client_challenge());
-    assert_ne!(first.keys.exported_session_key(), second.keys.exported_session_key());
+    assert_ne!(
+        first.keys.exported_session_key().expose(),
+        second.keys.exported_session_key().expose()
+    );
     // The NTLM2 session response has its challenge in the place of the LM response.
     let [first, second] = twice(&client.with_policy(with_level(LmCompatibility::SendNtlm)));
     let lm_response = |response| authenticate(response).lm_response.client_challenge();
     assert_ne!(lm_response(&first), lm_response(&second));
-    assert_ne!(first.keys.exported_session_key(), second.keys.exported_session_key());
+    assert_ne!(
+        first.keys.exported_session_key().expose(),
+        second.keys.exported_session_key().expose()
+    );
 }

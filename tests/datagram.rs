@@ -8,7 +8,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{Fixed, accept};
-use ntlm::client::Response;
+use ntlm::client::Answer;
 use ntlm::crypto::ResponseKey;
 use ntlm::crypto::primitives::hmac_md5;
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
@@ -28,17 +28,14 @@ fn server() -> Server {
     Server::new(Names::member("FILES", "EXAMPLE"))
 }
 
-fn start(
-    client: &Client,
-    server: &Server,
-) -> Result<(Vec<u8>, Response, AwaitAuthenticate), Error> {
+fn start(client: &Client, server: &Server) -> Result<(Vec<u8>, Answer, AwaitAuthenticate), Error> {
     let environment = &mut Fixed::default();
     let (challenge, handshake) = server.challenge_datagram(environment)?;
-    let response = client.respond_datagram(&challenge, environment)?;
+    let response = client.answer_datagram(&challenge, environment)?;
     Ok((challenge, response, handshake))
 }
 
-fn log_in(client: &Client, server: &Server) -> Result<(Response, Accepted), Error> {
+fn log_in(client: &Client, server: &Server) -> Result<(Answer, Accepted), Error> {
     let (_, response, handshake) = start(client, server)?;
     let claim = handshake.read(&response.token, &mut Fixed::default())?;
     Ok((response, accept(claim, "secret")?))
@@ -81,9 +78,9 @@ fn the_mic_covers_two_messages_under_the_exported_session_key() {
     let mut zeroed = response.token.clone();
     zeroed[72..88].fill(0);
     let mic_under = |key: &[u8; 16]| hmac_md5(key, &[&challenge, &zeroed]);
-    assert_eq!(message.mic, Some(mic_under(response.keys.exported_session_key())));
+    assert_eq!(message.mic, Some(mic_under(response.keys.exported_session_key().expose())));
 
-    let nt_hash = NtHash::of_password("secret");
+    let nt_hash = NtHash::from_password("secret");
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let mut changed = response.token.clone();
     changed[72..88].copy_from_slice(&mic_under(key.expose()));
@@ -125,7 +122,7 @@ fn without_target_info_there_is_an_lmv2_response() {
     let mut challenge = Vec::new();
     message.emit(&mut challenge).unwrap();
     let client = alice().with_protection(Protection::None);
-    let response = client.respond_datagram(&challenge, &mut Fixed::default()).unwrap();
+    let response = client.answer_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.lm_response.as_bytes().len(), 24);
     assert!(matches!(message.nt_response, NtResponse::V2(_)));
@@ -149,17 +146,15 @@ fn a_wrong_password_and_a_changed_message_are_refused() {
 fn bindings_and_target_are_checked_as_ever() {
     let mut policy = Policy::default();
     policy.channel_bindings = ntlm::Enforcement::Required;
-    policy.target_name = ntlm::Enforcement::Required;
+    policy.spn = ntlm::Enforcement::Required;
     let bound = |data: &[u8]| ChannelBindings::application_data(data);
-    let server = server()
-        .with_policy(policy)
-        .with_channel_bindings(bound(b"a"))
-        .with_target_names(["rpc/files"]);
-    let client = |data, name: &str| alice().with_channel_bindings(bound(data)).with_target(name);
+    let server =
+        server().with_policy(policy).with_channel_bindings(bound(b"a")).with_spns(["rpc/files"]);
+    let client = |data, name: &str| alice().with_channel_bindings(bound(data)).with_spn(name);
     assert!(log_in(&client(b"a", "rpc/files"), &server).unwrap().1.bindings_checked);
     let error = |client| log_in(&client, &server).err();
     assert_eq!(error(client(b"b", "rpc/files")), Some(Denied::ChannelBindings.into()));
-    assert_eq!(error(client(b"a", "rpc/other")), Some(Denied::TargetName.into()));
+    assert_eq!(error(client(b"a", "rpc/other")), Some(Denied::Spn.into()));
 }
 
 #[test]
@@ -170,7 +165,7 @@ fn a_challenge_that_is_not_connectionless_is_refused() {
         let mut changed = challenge.clone();
         let flags = Challenge::parse(&challenge).unwrap().flags - bit;
         changed[20..24].copy_from_slice(&flags.bits().to_le_bytes());
-        let error = alice().respond_datagram(&changed, environment).unwrap_err();
+        let error = alice().answer_datagram(&changed, environment).unwrap_err();
         assert_eq!(error, Unexpected::NotConnectionless.into());
     }
 }
@@ -222,7 +217,10 @@ fn old_responses_work_where_they_are_allowed() {
     let mut policy = Policy::default();
     policy.lm_compatibility = LmCompatibility::RefuseLm;
     let (response, accepted) = log_in(&client, &server().with_policy(policy)).unwrap();
-    assert_eq!(response.keys.exported_session_key(), accepted.keys.exported_session_key());
+    assert_eq!(
+        response.keys.exported_session_key().expose(),
+        accepted.keys.exported_session_key().expose()
+    );
 }
 
 #[test]
@@ -247,7 +245,7 @@ fn a_stranger_servers_names_are_repeated() {
     };
     let mut challenge = Vec::new();
     message.emit(&mut challenge).unwrap();
-    let response = alice().respond_datagram(&challenge, &mut Fixed::default()).unwrap();
+    let response = alice().answer_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.mic, None, "the server told no time");
     assert_eq!(message.lm_response.as_bytes(), b"", "even so (3.1.5.2.1)");

@@ -69,7 +69,7 @@ fn a_conversation_goes_on_wherever_it_was_handed_over() {
         let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
         for _ in 0..3 {
             (client, server) = (handed_over(client), handed_over(server));
-            assert_eq!(client.protection(), Protection::of_flags(flags));
+            assert_eq!(client.protection(), Protection::from_flags(flags));
             converse(&mut client, &mut server);
             server = handed_over(server);
             converse(&mut client, &mut server);
@@ -236,7 +236,7 @@ fn any_changed_byte_is_refused_or_makes_another_half() {
             if at < HALVES {
                 let protections = [Protection::Sign, Protection::Seal];
                 assert!(protections.contains(&imported.protection()), "{flags}: {at}");
-                assert_ne!(imported.protection(), Protection::of_flags(flags), "{flags}: {at}");
+                assert_ne!(imported.protection(), Protection::from_flags(flags), "{flags}: {at}");
                 return;
             }
             let is_unused = !has_stream && (at - HALVES) % half >= half - 2;
@@ -317,7 +317,10 @@ fn keys_make_the_same_session_elsewhere() {
     let exported = outcome.accepted.keys.export();
     let keys = SessionKeys::import(exported.as_bytes()).unwrap();
     assert_eq!(keys.flags(), flags);
-    assert_eq!(keys.exported_session_key(), outcome.client.exported_session_key());
+    assert_eq!(
+        keys.exported_session_key().expose(),
+        outcome.client.exported_session_key().expose()
+    );
     let mut server_side = keys.into_session().unwrap();
     converse(&mut outcome.client.into_session().unwrap(), &mut server_side);
     for len in 0..exported.as_bytes().len() {
@@ -340,7 +343,7 @@ fn any_changed_byte_of_keys_is_refused_or_shows() {
     let client = client.with_protection(Protection::Seal);
     let server = Server::new(Names::member("FILES", "EXAMPLE"));
     let outcome = log_in(&client, &server, "secret").unwrap();
-    let right = (outcome.client.flags(), *outcome.client.exported_session_key());
+    let right = (outcome.client.flags(), *outcome.client.exported_session_key().expose());
     let theirs = outcome.client.into_session().unwrap().export();
     let mut others = 0;
     with_each_byte_changed(&outcome.accepted.keys.export(), |at, bytes| {
@@ -352,7 +355,7 @@ fn any_changed_byte_of_keys_is_refused_or_shows() {
             }
         };
         others += 1;
-        if (keys.flags(), *keys.exported_session_key()) != right {
+        if (keys.flags(), *keys.exported_session_key().expose()) != right {
             return;
         }
         match keys.into_session() {
@@ -375,7 +378,7 @@ fn an_exchange_is_answered_in_another_process() {
     let verify = |exported: &Exported| {
         let handshake = server().import(exported.as_bytes()).unwrap();
         match handshake.read(&sent.authenticate, &mut Fixed::default()).unwrap() {
-            Claim::User(claim) => claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap(),
+            Claim::User(claim) => claim.verify_nt_hash(&NtHash::from_password("secret")).unwrap(),
             claim => panic!("{claim:?}"),
         }
     };

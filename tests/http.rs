@@ -6,10 +6,10 @@
 mod common;
 
 use common::Fixed;
-use ntlm::error::{Denied, Refused, Unexpected};
+use ntlm::error::{Denied, Refused, Rejection, Unexpected};
 use ntlm::http::{
-    Body, ClientConnection, Connection, Error, Header, HeaderError, LookUp, Next, Refusal,
-    RequestHeader, Scheme, ServerConnection, Step, Version, format,
+    Body, ClientConnection, Connection, Error, Header, HeaderError, HttpVersion, LookUp, Next,
+    Refusal, RequestHeader, Scheme, ServerConnection, Step, format,
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
@@ -36,22 +36,22 @@ fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Res
         (200, vec![("X-User", user)])
     };
     let headers = headers.iter().copied();
-    match server.on_request(Version::Http11, headers, &mut Fixed::default()) {
+    match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
         Step::Continue(reply) => {
             Ok((reply.status, reply.values.into_iter().map(|value| (reply.name, value)).collect()))
         }
         Step::LookUp(look_up) => {
-            let hash = NtHash::of_password(PASSWORD);
+            let hash = NtHash::from_password(PASSWORD);
             look_up.verify(|claim| claim.verify_nt_hash(&hash)).map(ok).map_err(|r| r.reason)
         }
-        Step::Accepted(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
+        Step::AcceptedAnonymous(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
         Step::Refused(refusal) => Err(refusal.reason),
         step => panic!("{step:?}"),
     }
 }
 
 fn next(client: &mut ClientConnection, (status, headers): Response) -> Result<Next, Error> {
-    client.on_response(status, Version::Http11, headers, &mut Fixed::default())
+    client.on_response(status, HttpVersion::Http11, headers, &mut Fixed::default())
 }
 
 fn header(next: Next) -> RequestHeader {
@@ -119,7 +119,7 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     };
     let refused = |server: &mut ServerConnection, value: &str| {
         let headers = [("Authorization", value)];
-        match server.on_request(Version::Http11, headers, &mut Fixed::default()) {
+        match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
             Step::Refused(refusal) => refusal,
             step => panic!("{step:?}"),
         }
@@ -134,10 +134,10 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     assert_offer(refused(&mut server, &header(next(&mut anonymous, challenge).unwrap()).value));
 
     let looked_up: [fn(LookUp<'_>) -> Refusal; 3] = [
-        |look_up| look_up.deny(Denied::UnknownUser),
-        |look_up| look_up.deny(Denied::AccountRestriction),
+        |look_up| look_up.reject(Rejection::UnknownUser),
+        |look_up| look_up.reject(Rejection::AccountRestriction),
         |look_up| {
-            let wrong = NtHash::of_password("battery staple");
+            let wrong = NtHash::from_password("battery staple");
             look_up.verify(|claim| claim.verify_nt_hash(&wrong)).unwrap_err()
         },
     ];
@@ -147,7 +147,7 @@ fn all_refusals_have_the_reply_of_a_first_request() {
         let challenge = send(&mut server, &negotiate).unwrap();
         let authenticate = header(next(&mut client, challenge).unwrap());
         let headers = [(authenticate.name, &authenticate.value)];
-        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+        let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         assert_offer(end(look_up));
     }
@@ -312,7 +312,7 @@ fn an_answer_to_another_challenge_is_no_wrong_password() {
     let challenge = send(&mut server, &one.start(Scheme::Ntlm).unwrap()).unwrap();
     let negotiate = other.start(Scheme::Ntlm).unwrap();
     let headers = [(negotiate.name, &negotiate.value)];
-    let step = server.on_request(Version::Http11, headers, &mut Fixed::at(later));
+    let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::at(later));
     assert!(matches!(step, Step::Continue(_)), "{step:?}");
     let authenticate = header(next(&mut one, challenge).unwrap());
     assert_eq!(send(&mut server, &authenticate), Err(Error::OtherChallenge));
@@ -437,7 +437,7 @@ fn http_1_0_must_ask_to_be_kept_alive() {
     let status = |headers: &[(&str, &str)]| {
         let mut server = server();
         let headers = headers.iter().copied();
-        match server.on_request(Version::Http10, headers, &mut Fixed::default()) {
+        match server.on_request(HttpVersion::Http10, headers, &mut Fixed::default()) {
             Step::Continue(reply) => Ok(reply.status),
             Step::Refused(refusal) => Err(refusal.reason),
             step => panic!("{step:?}"),
@@ -456,7 +456,7 @@ fn headers_are_printed_without_their_tokens() {
     assert!(shown.contains(&length) && !shown.contains("TlRMTVNTUAAB"), "{shown}");
     let headers = [(negotiate.name, &*negotiate.value)];
     let mut server = server();
-    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
     let Step::Continue(reply) = step else { panic!("{step:?}") };
     let shown = format!("{reply:?}");
     assert!(shown.contains("schemes: [\"NTLM\"]") && !shown.contains("TlRM"), "{shown}");
@@ -467,7 +467,7 @@ fn http_2_is_sent_to_http_1_1() {
     let mut server = server();
     assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
     let nothing: [(&str, &str); 0] = [];
-    let step = server.on_request(Version::Http2, nothing, &mut Fixed::default());
+    let step = server.on_request(HttpVersion::Http2, nothing, &mut Fixed::default());
     let Step::Refused(refusal) = step else { panic!("{step:?}") };
     assert_eq!(refusal.reason, Error::NeedsHttp11);
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (505, 0));
@@ -478,19 +478,20 @@ fn http_2_is_sent_to_http_1_1() {
         let mut client = client(PASSWORD);
         let negotiate = client.start(Scheme::Ntlm).unwrap();
         let challenge = send(&mut server, &negotiate).unwrap().1;
-        let response = client.on_response(status, Version::Http2, challenge, &mut Fixed::default());
+        let response =
+            client.on_response(status, HttpVersion::Http2, challenge, &mut Fixed::default());
         assert_eq!(response, Err(Error::NeedsHttp11));
     }
     let mut late = client(PASSWORD);
     log_in(&mut late, &mut server).unwrap();
-    let response = late.on_response(200, Version::Http2, nothing, &mut Fixed::default());
+    let response = late.on_response(200, HttpVersion::Http2, nothing, &mut Fixed::default());
     assert_eq!(response, Err(Error::NeedsHttp11));
     assert!(!late.is_authenticated());
 
     let mut client = client(PASSWORD);
     let ask = |value| [("www-authenticate", value)];
     let mut on_response =
-        |value| client.on_response(401, Version::Http2, ask(value), &mut Fixed::default());
+        |value| client.on_response(401, HttpVersion::Http2, ask(value), &mut Fixed::default());
     assert_eq!(on_response("Negotiate"), Err(Error::NeedsHttp11));
     assert_eq!(on_response("Basic"), Ok(Next::NotOffered));
 }
@@ -512,7 +513,7 @@ fn http_2_in_the_middle_of_a_clients_exchange_starts_it_over() {
     for status in [401, 200] {
         for (mut client, challenge) in [after_negotiate(), after_authenticate()] {
             let response =
-                client.on_response(status, Version::Http2, challenge.1, &mut Fixed::default());
+                client.on_response(status, HttpVersion::Http2, challenge.1, &mut Fixed::default());
             assert_eq!(response, Err(Error::NeedsHttp11));
             assert!(!client.is_authenticated());
             let offer = (401, vec![("WWW-Authenticate", "NTLM".into())]);
@@ -523,24 +524,24 @@ fn http_2_in_the_middle_of_a_clients_exchange_starts_it_over() {
 
 #[test]
 fn a_user_who_is_not_looked_up_is_nobody() {
-    let deny = |reason: Option<Denied>| {
+    let deny = |reason: Option<Rejection>| {
         let (mut client, mut server) = (client(PASSWORD), server());
         let negotiate = client.start(Scheme::Ntlm).unwrap();
         let challenge = send(&mut server, &negotiate).unwrap();
         let authenticate = header(next(&mut client, challenge).unwrap());
         let headers = [(authenticate.name, &authenticate.value)];
-        let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+        let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         assert_eq!(look_up.claimed_user().to_string(), "EXAMPLE\\alice");
         assert_eq!(look_up.claim().network_logon().unwrap().user.user(), "alice");
-        let refusal = reason.map(|reason| look_up.deny(reason));
+        let refusal = reason.map(|reason| look_up.reject(reason));
         assert!(server.accepted().is_none());
         assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
         refusal
     };
     assert_eq!(deny(None), None);
-    let refusal = deny(Some(Denied::UnknownUser)).unwrap();
-    assert_eq!(refusal.reason, Error::Exchange(Denied::UnknownUser.into()));
+    let refusal = deny(Some(Rejection::UnknownUser)).unwrap();
+    assert_eq!(refusal.reason, Error::Exchange(Denied::Rejected(Rejection::UnknownUser).into()));
     assert_eq!(refusal.reply.values, ["NTLM"]);
 }
 
@@ -596,15 +597,15 @@ fn nothing_shows_the_tokens() {
     let mut shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
     let mut server = server();
     let headers = [(negotiate.name, &negotiate.value)];
-    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
     shown += &format!("{step:?}");
     shown += &format!("{server:?}");
     let challenge = send(&mut server, &negotiate).unwrap();
     let authenticate = header(next(&mut client, challenge).unwrap());
     let headers = [(authenticate.name, &authenticate.value)];
-    let step = server.on_request(Version::Http11, headers, &mut Fixed::default());
+    let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
     shown += &format!("{authenticate:?} {client:?} {step:?}");
-    let hash = NtHash::of_password(PASSWORD);
+    let hash = NtHash::from_password(PASSWORD);
     let Step::LookUp(look_up) = step else { panic!("{step:?}") };
     shown += &format!("{:?}", look_up.verify(|claim| claim.verify_nt_hash(&hash)));
     for secret in ["TlRM", PASSWORD, "78, 84, 76, 77"] {
@@ -635,8 +636,8 @@ proptest::proptest! {
             let _ = offer.token();
         }
         let headers = [("Authorization", &value)];
-        let _ = server().on_request(Version::Http11, headers, &mut Fixed::default());
+        let _ = server().on_request(HttpVersion::Http11, headers, &mut Fixed::default());
         let headers = [("WWW-Authenticate", &value)];
-        let _ = client(PASSWORD).on_response(401, Version::Http11, headers, &mut Fixed::default());
+        let _ = client(PASSWORD).on_response(401, HttpVersion::Http11, headers, &mut Fixed::default());
     }
 }

@@ -80,13 +80,13 @@ fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
     let mut challenge = Vec::new();
     message.emit(&mut challenge).unwrap();
     let environment = &mut common::Fixed::default();
-    let response = handshake.respond(&challenge, environment).unwrap();
-    assert_eq!(common::hex(response.keys.exported_session_key()), KEY);
+    let response = handshake.answer(&challenge, environment).unwrap();
+    assert_eq!(common::hex(response.keys.exported_session_key().expose()), KEY);
 
     let handshake = server_of(0, false).resume(negotiate, challenge).unwrap();
     let claim = handshake.read(&response.token, environment).unwrap();
     let accepted = common::accept(claim, "Password").unwrap();
-    assert_eq!(common::hex(accepted.keys.exported_session_key()), KEY);
+    assert_eq!(common::hex(accepted.keys.exported_session_key().expose()), KEY);
 }
 
 fn client_of(level: u8) -> Client {
@@ -109,7 +109,10 @@ fn server_of(level: u8, extended: bool) -> Server {
 }
 
 fn talk(outcome: common::Outcome) {
-    assert_eq!(outcome.client.exported_session_key(), outcome.accepted.keys.exported_session_key());
+    assert_eq!(
+        outcome.client.exported_session_key().expose(),
+        outcome.accepted.keys.exported_session_key().expose()
+    );
     let mut client = outcome.client.into_session().unwrap();
     let mut server = outcome.accepted.keys.into_session().unwrap();
     for text in ["to the server", ""] {

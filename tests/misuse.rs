@@ -31,7 +31,7 @@ fn bindings_of_zeros_are_none() {
     assert_eq!(client.initiate().unwrap_err(), Misuse::NoChannelBindings.into());
 
     let mut policy = ntlm::server::Policy::strict();
-    policy.target_name = ntlm::Enforcement::IfPresent;
+    policy.spn = ntlm::Enforcement::IfPresent;
     let server =
         Server::new(Names::standalone("FILES")).with_policy(policy).with_channel_bindings(zeros);
     let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
@@ -67,8 +67,8 @@ fn answers_do_not_fit_other_challenges() {
 /// Setting something twice keeps the last; clients and servers can be shared and changed apart.
 #[test]
 fn setters_change_one_clone_and_not_the_other() {
-    let first = alice().with_target("HTTP/first");
-    let second = first.clone().with_target("HTTP/second");
+    let first = alice().with_spn("HTTP/first");
+    let second = first.clone().with_spn("HTTP/second");
     let target = |client: &Client| {
         let outcome = common::log_in(client, &server(), "secret").unwrap();
         outcome.accepted.spn().unwrap().to_string()
@@ -87,6 +87,6 @@ fn many_exchanges_at_a_time() {
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
         let accepted = common::accept(claim, "secret").unwrap();
         let keys = (exchange.client_keys, accepted.keys);
-        assert_eq!(keys.0.exported_session_key(), keys.1.exported_session_key());
+        assert_eq!(keys.0.exported_session_key().expose(), keys.1.exported_session_key().expose());
     }
 }

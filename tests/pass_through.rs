@@ -7,7 +7,7 @@ mod common;
 
 use common::{Fixed, exchange};
 use ntlm::crypto::{LmHash, NtHash, ResponseKey};
-use ntlm::error::{Denied, Refused};
+use ntlm::error::{Denied, Refused, Rejection};
 use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
@@ -20,11 +20,11 @@ const PASSWORD: &str = "Passw0rd";
 
 /// What a domain controller does with [MS-NRPC]'s `NETLOGON_NETWORK_INFO`: it knows neither the
 /// handshake nor its flags.
-fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Denied> {
-    let nt_hash = NtHash::of_password(PASSWORD);
-    let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
+fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Rejection> {
+    let nt_hash = NtHash::from_password(PASSWORD);
+    let lm_hash = LmHash::from_password(PASSWORD, &Ascii).unwrap();
     if !logon.user.user().eq_ignore_case(&"alice".into()) {
-        return Err(Denied::UnknownUser);
+        return Err(Rejection::UnknownUser);
     }
     let user_session_key = match NtResponse::parse(logon.nt_response).unwrap() {
         NtResponse::V1(response) if *response == nt_hash.ntlmv1_response(&logon.challenge) => {
@@ -34,11 +34,11 @@ fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Denied> {
             let key = ResponseKey::new(&nt_hash, logon.user.user(), logon.user.domain());
             let proof = key.ntlmv2_proof(&logon.challenge, response.blob());
             if proof != *response.proof() {
-                return Err(Denied::WrongPassword);
+                return Err(Rejection::WrongPassword);
             }
             *key.session_base_key(&proof).expose()
         }
-        _ => return Err(Denied::WrongPassword),
+        _ => return Err(Rejection::WrongPassword),
     };
     let [a, b, c, d, e, f, g, h, ..] = *lm_hash.expose();
     Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
@@ -48,7 +48,7 @@ fn ask(claim: UserClaim) -> Result<Accepted, Error> {
     let answer = domain_controller(&claim.network_logon().unwrap());
     match answer {
         Ok(validation) => claim.verify_by_domain(&validation),
-        Err(denied) => Err(claim.deny(denied)),
+        Err(denied) => Err(claim.reject(denied)),
     }
 }
 
@@ -189,8 +189,8 @@ fn the_domain_controller_may_say_who_it_is() {
 fn who_is_not_vouched_for_gets_nothing() {
     let server = server_of(Policy::default());
     for (name, password, denied) in [
-        ("EXAMPLE\\alice", "wrong", Denied::WrongPassword),
-        ("EXAMPLE\\bob", PASSWORD, Denied::UnknownUser),
+        ("EXAMPLE\\alice", "wrong", Denied::Rejected(Rejection::WrongPassword)),
+        ("EXAMPLE\\bob", PASSWORD, Denied::Rejected(Rejection::UnknownUser)),
     ] {
         let client = Client::new(Credentials::password(name, password));
         let (_, claim) = claim(&client, &server);
@@ -199,7 +199,10 @@ fn who_is_not_vouched_for_gets_nothing() {
         assert_eq!(error.to_string(), "authentication failed");
     }
     let (_, claim) = claim(&client_of(3, Flags::empty()), &server);
-    assert_eq!(claim.deny(Denied::DomainController), Denied::DomainController.into());
+    assert_eq!(
+        claim.reject(Rejection::DomainController),
+        Denied::Rejected(Rejection::DomainController).into()
+    );
 }
 
 /// A domain controller vouches for the password; the MIC, the bindings and the names are ours.

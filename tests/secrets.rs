@@ -11,7 +11,7 @@ use common::{Exchange, Fixed, exchange, hex};
 use ntlm::crypto::{
     ExportedSessionKey, LmHash, LmSessionKey, ResponseKey, SealingKey, Side, SigningKey,
 };
-use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
+use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
 use ntlm::server::{Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, Message, NegotiateFlags};
@@ -113,8 +113,8 @@ fn no_public_type_prints_a_secret() {
 }
 
 fn one_exchange(level: LmCompatibility) {
-    let nt_hash = NtHash::of_password(PASSWORD);
-    let lm_hash = LmHash::of_password(PASSWORD, &Ascii).unwrap();
+    let nt_hash = NtHash::from_password(PASSWORD);
+    let lm_hash = LmHash::from_password(PASSWORD, &Ascii).unwrap();
     let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
     let with_hash = Credentials::nt_hash(UserName::from("alice"), nt_hash.clone());
     let mut policy = client::Policy::default();
@@ -131,10 +131,10 @@ fn one_exchange(level: LmCompatibility) {
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-    let response = await_challenge.respond(&challenge, environment).unwrap();
+    let response = await_challenge.answer(&challenge, environment).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     let response_key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-    let exported = *response.keys.exported_session_key();
+    let exported = *response.keys.exported_session_key().expose();
     let nt_response = &message.nt_response.as_bytes()[..16];
     let keys = Derived::of(response.keys.flags(), &exported);
     let secrets = Secrets(vec![
@@ -236,9 +236,9 @@ fn over_http(
     nt_hash: &NtHash,
     lm_hash: &LmHash,
 ) {
-    use ntlm::http::{ClientConnection, Header, Next, Scheme, ServerConnection, Step, Version};
+    use ntlm::http::{ClientConnection, Header, HttpVersion, Next, Scheme, ServerConnection, Step};
 
-    const H1: Version = Version::Http11;
+    const H1: HttpVersion = HttpVersion::Http11;
     let environment = &mut Fixed::default();
     let mut client = ClientConnection::new(client.clone());
     let mut server = ServerConnection::new(server.clone());
@@ -271,7 +271,7 @@ fn over_http(
 /// export was cut or changed.
 #[test]
 fn no_error_tells_a_secret() {
-    let nt_hash = NtHash::of_password(PASSWORD);
+    let nt_hash = NtHash::from_password(PASSWORD);
     let client = Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
         .with_protection(Protection::Seal);
     let server = Server::new(Names::member("FILES", "EXAMPLE"));
@@ -285,7 +285,7 @@ fn no_error_tells_a_secret() {
         }
     };
     let message = Authenticate::parse(&authenticate).unwrap();
-    let derived = Derived::of(client_keys.flags(), client_keys.exported_session_key());
+    let derived = Derived::of(client_keys.flags(), client_keys.exported_session_key().expose());
     let secrets = Secrets(vec![
         nt_hash.expose().to_vec(),
         ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into()).expose().to_vec(),
@@ -299,16 +299,16 @@ fn no_error_tells_a_secret() {
     ]);
     let mut told = Told::default();
 
-    let another = NtHash::of_password("another");
+    let another = NtHash::from_password("another");
     told.add(claim(&authenticate).unwrap().verify_nt_hash(&another).map(drop));
-    told.add(Err::<(), _>(claim(&authenticate).unwrap().deny(Denied::UnknownUser)));
+    told.add(Err::<(), _>(claim(&authenticate).unwrap().reject(Rejection::UnknownUser)));
     assert!(!told.0.is_empty());
     for damaged in damaged(&authenticate) {
         told.add(claim(&damaged).and_then(|claim| claim.verify_nt_hash(&nt_hash)).map(drop));
     }
     for damaged in damaged(&challenge) {
         let (_, await_challenge) = client.initiate().unwrap();
-        told.add(await_challenge.respond(&damaged, &mut Fixed::default()).map(drop));
+        told.add(await_challenge.answer(&damaged, &mut Fixed::default()).map(drop));
     }
     told.add(handshake.read(&negotiate, &mut Fixed::default()).map(drop));
 

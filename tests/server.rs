@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use common::{Broken, Exchange, Fixed, NOW, exchange, log_in, ntlmv2_without_mic};
 use ntlm::crypto::{LmHash, ResponseKey};
-use ntlm::error::{Denied, Misuse, Refused, Unexpected};
+use ntlm::error::{Denied, Misuse, Refused, Rejection, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{
@@ -246,24 +246,30 @@ fn flags_that_were_not_granted_have_no_effect() {
         message.flags = Some(Flags::all());
         message.encrypted_random_session_key = &[7; 16];
         let NtResponse::V2(response) = message.nt_response else { panic!("not NTLMv2") };
-        let nt_hash = NtHash::of_password("secret");
+        let nt_hash = NtHash::from_password("secret");
         let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
         session_base_key = Some(key.session_base_key(response.proof()));
     });
     let claim = handshake.read(&bytes, environment).unwrap();
     let accepted = common::accept(claim, "secret").unwrap();
     assert_eq!(accepted.keys.flags(), granted);
-    let key = accepted.keys.exported_session_key();
+    let key = accepted.keys.exported_session_key().expose();
     assert_eq!(key, session_base_key.unwrap().expose(), "no key was to be exchanged");
 }
 
 #[test]
 fn a_password_is_verified_and_a_wrong_one_is_not() {
     let outcome = log_in(&alice(), &server(), "secret").unwrap();
-    assert_eq!(outcome.accepted.user(), Some(UserName::new("alice", "EXAMPLE")).as_ref());
+    assert_eq!(
+        outcome.accepted.user(),
+        Some(UserName::new("alice").with_domain("EXAMPLE")).as_ref()
+    );
     assert_eq!(outcome.accepted.identity.response(), Some(ResponseKind::Ntlmv2));
     assert!(outcome.accepted.mic_checked);
-    assert_eq!(outcome.accepted.keys.exported_session_key(), outcome.client.exported_session_key());
+    assert_eq!(
+        outcome.accepted.keys.exported_session_key().expose(),
+        outcome.client.exported_session_key().expose()
+    );
     for wrong in ["Secret", "", "secret "] {
         let error = log_in(&alice(), &server(), wrong).err().unwrap();
         assert_eq!(error, Denied::WrongPassword.into());
@@ -271,28 +277,52 @@ fn a_password_is_verified_and_a_wrong_one_is_not() {
 }
 
 #[test]
-fn every_denial_says_the_same() {
-    for reason in [
+fn every_denial_says_the_same_to_the_peer_and_its_reason_to_the_log() {
+    let rejections = [
+        Rejection::UnknownUser,
+        Rejection::WrongPassword,
+        Rejection::AccountDisabled,
+        Rejection::AccountLocked,
+        Rejection::AccountExpired,
+        Rejection::PasswordExpired,
+        Rejection::AccountRestriction,
+        Rejection::NtlmBlocked,
+        Rejection::DomainController,
+        Rejection::Unreachable,
+        Rejection::LookupFailed,
+    ];
+    let mut reasons = std::collections::BTreeSet::new();
+    for rejection in rejections {
+        let (claim, _) = claim(&alice(), &server());
+        let error = claim.reject(rejection);
+        assert_eq!(error, Denied::Rejected(rejection).into());
+        assert_eq!(error, Error::from(rejection));
+        assert!(reasons.insert(rejection.reason()));
+    }
+    for denied in [
         Denied::WrongPassword,
-        Denied::UnknownUser,
-        Denied::AccountRestriction,
-        Denied::LookupFailed,
-        Denied::DomainController,
-        Denied::NtlmBlocked,
+        Denied::NoLmHash,
         Denied::Mic,
         Denied::MicMissing,
         Denied::ChannelBindings,
-        Denied::TargetName,
+        Denied::ChannelBindingsMissing,
+        Denied::Spn,
+        Denied::SpnMissing,
         Denied::TargetInfo,
         Denied::Time,
         Denied::ChallengeExpired,
-    ] {
-        assert_eq!(Error::from(reason).to_string(), "authentication failed");
-        let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
-        let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
-        let Claim::User(claim) = claim else { panic!("{claim:?}") };
-        assert_eq!(claim.deny(reason), Error::Denied(reason));
+    ]
+    .into_iter()
+    .chain(rejections.map(Denied::Rejected))
+    {
+        let error = Error::from(denied);
+        assert_eq!(error.to_string(), "authentication failed");
+        assert_eq!((error.ntstatus(), error.security_status()), (0xc000_006d, 0x8009_030c));
+        let logged = error.log().to_string();
+        assert_eq!(logged, format!("authentication failed: {}", denied.reason()));
+        reasons.insert(denied.reason());
     }
+    assert_eq!(reasons.len(), 22, "each reason is told apart in the log");
 }
 
 #[test]
@@ -302,17 +332,17 @@ fn a_claim_shows_what_is_claimed_and_takes_candidates() {
     let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
     let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
-    assert_eq!(claim.claimed_user(), &UserName::new("alice@example.com", ""));
+    assert_eq!(claim.claimed_user(), &UserName::new("alice@example.com"));
     assert_eq!(*claim.claimed_workstation(), "LAPTOP");
-    assert!(!claim.proof_matches(&NtHash::of_password("old secret")));
-    assert!(claim.proof_matches(&NtHash::of_password("secret")));
-    assert!(claim.verify_nt_hash(&NtHash::of_password("secret")).is_ok());
+    assert!(!claim.proof_matches(&NtHash::from_password("old secret")));
+    assert!(claim.proof_matches(&NtHash::from_password("secret")));
+    assert!(claim.verify_nt_hash(&NtHash::from_password("secret")).is_ok());
 }
 
 /// FreeRDP's CVE-2022-24882 and -24883: a look-up that failed must not be a hash.
 #[test]
 fn an_empty_or_zero_hash_is_just_another_wrong_one() {
-    for hash in [NtHash::from([0; 16]), NtHash::of_password("")] {
+    for hash in [NtHash::from([0; 16]), NtHash::from_password("")] {
         let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
         let Claim::User(claim) = claim else { panic!("{claim:?}") };
@@ -340,7 +370,7 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
         let claim = handshake.read(&bytes, environment).unwrap();
         let accepted = common::accept(claim, "secret")?;
         // Who comes in is who was looked up: another account may have the name of the proof.
-        assert_eq!(accepted.user(), Some(UserName::new("alice", sent)).as_ref());
+        assert_eq!(accepted.user(), Some(UserName::new("alice").with_domain(sent)).as_ref());
         Ok(accepted.proven_domain().unwrap().to_string())
     };
     assert_eq!(attempt("EXAMPLE", "EXAMPLE").as_deref(), Ok("EXAMPLE"));
@@ -376,11 +406,11 @@ fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
         let token = ntlmv2_without_mic(&challenge, "app", "LEGACY", "secret", &pairs, NOW);
         let claim = handshake.read(&moved(&token, user, domain), environment).unwrap();
         let Claim::User(mut claim) = claim else { panic!("{claim:?}") };
-        assert_eq!(*claim.claimed_user(), UserName::new(user, domain));
+        assert_eq!(*claim.claimed_user(), UserName::new(user).with_domain(domain));
         if let Some(account) = account {
             claim = claim.with_account(account);
         }
-        claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap()
+        claim.verify_nt_hash(&NtHash::from_password("secret")).unwrap()
     };
     // An application that takes the name from the message accepts a user who does not exist.
     // A proof may also cover no domain, so that the border can be moved behind all of it.
@@ -388,12 +418,12 @@ fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
         [("appl", "EGACY", "EGACY"), ("ap", "PLEGACY", "PLEGACY"), ("appLEGACY", "EVIL", "")]
     {
         let accepted = without_mic(user, domain, None);
-        assert_eq!(accepted.user(), Some(UserName::new(user, domain)).as_ref());
+        assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
         assert_eq!(accepted.proven_domain(), Some(proven.into()));
         assert!(!accepted.mic_checked);
         // One that gives the account whose hash it used accepts that account.
-        let accepted = without_mic(user, domain, Some(UserName::new("app", "LEGACY")));
-        assert_eq!(accepted.user(), Some(UserName::new("app", "LEGACY")).as_ref());
+        let accepted = without_mic(user, domain, Some(UserName::new("app").with_domain("LEGACY")));
+        assert_eq!(accepted.user(), Some(UserName::new("app").with_domain("LEGACY")).as_ref());
         assert_eq!(accepted.proven_domain(), Some(proven.into()), "as the response has it");
     }
 
@@ -477,8 +507,8 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     assert_eq!(common::accept(claim, "").unwrap_err(), missing.into());
     for (set, denied) in [
         ((|policy| policy.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
-        (|policy| policy.channel_bindings = Enforcement::Required, Denied::ChannelBindings),
-        (|policy| policy.target_name = Enforcement::Required, Denied::TargetName),
+        (|policy| policy.channel_bindings = Enforcement::Required, Denied::ChannelBindingsMissing),
+        (|policy| policy.spn = Enforcement::Required, Denied::SpnMissing),
     ] {
         let mut policy = Policy::default();
         policy.allow_anonymous = true;
@@ -548,13 +578,14 @@ fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
         log_in(&client, &server, "secret").map(|outcome| outcome.accepted.bindings_checked)
     };
     let bad = Err(Error::from(Denied::ChannelBindings));
+    let missing = Err(Error::from(Denied::ChannelBindingsMissing));
     let zero = || Some(ChannelBindings::from_md5([0; 16]));
     let (right, wrong) = (|| Some(bound(b"a")), || Some(bound(b"b")));
     for (binding, ours, theirs, expected) in [
         (Enforcement::Required, Some(&b"a"[..]), right(), Ok(true)),
         (Enforcement::Required, Some(b"a"), wrong(), bad),
-        (Enforcement::Required, Some(b"a"), zero(), bad),
-        (Enforcement::Required, Some(b"a"), None, bad),
+        (Enforcement::Required, Some(b"a"), zero(), missing),
+        (Enforcement::Required, Some(b"a"), None, missing),
         (Enforcement::IfPresent, Some(b"a"), right(), Ok(true)),
         (Enforcement::IfPresent, Some(b"a"), wrong(), bad),
         (Enforcement::IfPresent, Some(b"a"), zero(), Ok(false)),
@@ -580,7 +611,7 @@ fn any_channel_bindings_but_zeros_satisfy_a_policy_that_says_so() {
         let outcome = log_in(&client, &server().with_policy(policy), "secret");
         outcome.map(|outcome| outcome.accepted.bindings_checked)
     };
-    let bad = Err(Denied::ChannelBindings.into());
+    let bad = Err(Denied::ChannelBindingsMissing.into());
     assert_eq!(outcome(Some(bound(b"any"))), Ok(false));
     assert_eq!(outcome(Some(ChannelBindings::from_md5([0; 16]))), bad);
     assert_eq!(outcome(None), bad);
@@ -588,37 +619,38 @@ fn any_channel_bindings_but_zeros_satisfy_a_policy_that_says_so() {
 
 /// Bindings and a service name for clients to be compared with.
 fn with_own_identity(server: Server) -> Server {
-    server.with_channel_bindings(bound(b"a")).with_target_names(["HTTP/files"])
+    server.with_channel_bindings(bound(b"a")).with_spns(["HTTP/files"])
 }
 
 #[test]
 fn target_names_are_checked_as_strictly_as_the_policy_says() {
     let outcome = |binding, ours: &[&str], client: Client| {
         let mut policy = Policy::default();
-        policy.target_name = binding;
-        let server = server().with_policy(policy).with_target_names(ours.iter().copied());
+        policy.spn = binding;
+        let server = server().with_policy(policy).with_spns(ours.iter().copied());
         log_in(&client, &server, "secret").map(|outcome| outcome.accepted.spn().cloned())
     };
-    let bad = Err(Error::from(Denied::TargetName));
-    assert_eq!(Policy::default().target_name, Enforcement::IfPresent);
+    let bad = Err(Error::from(Denied::Spn));
+    assert_eq!(Policy::default().spn, Enforcement::IfPresent);
     let ours = &["HTTP/files", "HTTP/files.example.com"][..];
-    let asks = |name: &str| alice().with_target(name);
+    let asks = |name: &str| alice().with_spn(name);
     assert_eq!(
         outcome(Enforcement::Required, ours, asks("http/FILES")),
         Ok(Some("http/FILES".into()))
     );
     assert_eq!(outcome(Enforcement::Required, ours, asks("HTTP/evil")), bad);
     assert_eq!(outcome(Enforcement::Required, ours, asks("HTTP/files.example.com.evil")), bad);
-    assert_eq!(outcome(Enforcement::Required, ours, alice()), bad);
+    let missing = Err(Error::from(Denied::SpnMissing));
+    assert_eq!(outcome(Enforcement::Required, ours, alice()), missing);
     assert_eq!(
-        outcome(Enforcement::Required, ours, alice().with_untrusted_target("HTTP/files")),
-        bad
+        outcome(Enforcement::Required, ours, alice().with_unverified_spn("HTTP/files")),
+        missing
     );
-    let nothing_to_compare = Err(Misuse::NoTargetName.into());
+    let nothing_to_compare = Err(Misuse::NoSpn.into());
     assert_eq!(outcome(Enforcement::Required, &[], asks("HTTP/files")), nothing_to_compare);
     assert_eq!(outcome(Enforcement::IfPresent, ours, asks("HTTP/evil")), bad);
     assert_eq!(outcome(Enforcement::IfPresent, ours, alice()), Ok(None));
-    let untrusted = alice().with_untrusted_target("HTTP/evil");
+    let untrusted = alice().with_unverified_spn("HTTP/evil");
     assert_eq!(outcome(Enforcement::IfPresent, ours, untrusted), Ok(None));
     assert_eq!(outcome(Enforcement::IfPresent, &[], asks("cifs/x")), Ok(Some("cifs/x".into())));
     assert_eq!(outcome(Enforcement::Off, ours, asks("HTTP/evil")), Ok(Some("HTTP/evil".into())));
@@ -786,8 +818,8 @@ fn a_promised_mic_must_be_there_and_right() {
 /// Alice's right LM, LMv2 and NTLM responses to the challenge of a fixed environment.
 fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
-    let nt_hash = NtHash::of_password("secret");
-    let lm_hash = LmHash::of_password("secret", &ntlm::Ascii).unwrap();
+    let nt_hash = NtHash::from_password("secret");
+    let lm_hash = LmHash::from_password("secret", &ntlm::Ascii).unwrap();
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     [
         lm_hash.lm_response(&challenge),
@@ -818,12 +850,15 @@ fn claim(client: &Client, server: &Server) -> (UserClaim, SessionKeys) {
 /// A server may keep the NTLMv2 key instead of the hash. It belongs to a name and a domain.
 #[test]
 fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
-    let hash = NtHash::of_password("secret");
+    let hash = NtHash::from_password("secret");
     let key = |user: &str, domain: &str| ResponseKey::new(&hash, &user.into(), &domain.into());
     let attempt = |key: &ResponseKey| {
         let (claim, keys) = claim(&alice(), &server());
         let accepted = claim.verify_response_key(key)?;
-        assert_eq!(accepted.keys.exported_session_key(), keys.exported_session_key());
+        assert_eq!(
+            accepted.keys.exported_session_key().expose(),
+            keys.exported_session_key().expose()
+        );
         assert!(accepted.mic_checked);
         // What the key was made of, only the caller knows.
         assert_eq!(accepted.proven_domain(), None);
@@ -941,7 +976,7 @@ fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
             panic!("no user")
         };
         claim
-            .verify_hashes(&NtHash::of_password("secret"), lm_hash)
+            .verify_hashes(&NtHash::from_password("secret"), lm_hash)
             .map(|accepted| accepted.identity.response())
     };
     assert_eq!(attempt(Some(&zero)), Ok(Some(ResponseKind::Lm)));
@@ -956,10 +991,10 @@ fn an_lmv2_response_alone_proves_the_domain_and_makes_the_key() {
     let [_, lmv2, _] = responses_of_24_bytes();
     let accepted = with_lm_field_alone(&server().with_policy(policy), lmv2).unwrap();
     assert_eq!(accepted.proven_domain(), Some("EXAMPLE".into()));
-    let nt_hash = NtHash::of_password("secret");
+    let nt_hash = NtHash::from_password("secret");
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let base = key.session_base_key(lmv2.first_chunk().unwrap());
-    assert_eq!(accepted.keys.exported_session_key(), base.expose());
+    assert_eq!(accepted.keys.exported_session_key().expose(), base.expose());
 }
 
 #[test]
@@ -1042,7 +1077,7 @@ fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
         for set in [
             (|policy| policy.require_mic = true) as fn(&mut Policy),
             |policy| policy.channel_bindings = Enforcement::Required,
-            |policy| policy.target_name = Enforcement::Required,
+            |policy| policy.spn = Enforcement::Required,
         ] {
             let refused = attempt(kind, set).err();
             assert_eq!(refused, Some(Refused::ResponseKind.into()), "{kind:?}");
@@ -1083,7 +1118,7 @@ fn a_key_for_nothing_counts_if_it_is_one() {
         let environment = &mut Fixed::default();
         let (challenge, handshake) = server.challenge(&negotiate(negotiated), environment).unwrap();
         let sent = Challenge::parse(&challenge).unwrap().server_challenge;
-        let response = NtHash::of_password("secret").ntlmv1_response(&sent);
+        let response = NtHash::from_password("secret").ntlmv1_response(&sent);
         let message = Authenticate {
             user: b"a\0",
             nt_response: NtResponse::V1(&response),
@@ -1095,9 +1130,9 @@ fn a_key_for_nothing_counts_if_it_is_one() {
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
         let claim = handshake.read(&bytes, environment).unwrap();
-        *common::accept(claim, "secret").unwrap().keys.exported_session_key()
+        *common::accept(claim, "secret").unwrap().keys.exported_session_key().expose()
     };
-    let base = NtHash::of_password("secret").session_base_key();
+    let base = NtHash::from_password("secret").session_base_key();
     assert_eq!(attempt(&[]), *base.expose());
     assert_eq!(attempt(&[0]), *base.expose());
     let exchanged = ntlm::crypto::primitives::rc4k(base.expose(), &[7; 16]);
@@ -1116,18 +1151,18 @@ fn lm_keys_need_the_lm_hash() {
         // Whether the password is right, the error does not say.
         for password in ["secret", "wrong"] {
             let (claim, _) = claim(&client, &server);
-            let error = claim.verify_nt_hash(&NtHash::of_password(password)).unwrap_err();
+            let error = claim.verify_nt_hash(&NtHash::from_password(password)).unwrap_err();
             assert_eq!(error, Denied::NoLmHash.into(), "{password}");
         }
         // A domain controller vouches for the password, and has no LM hash.
         let (claim, _) = claim(&client, &server);
-        let base_key = NtHash::of_password("secret").session_base_key();
+        let base_key = NtHash::from_password("secret").session_base_key();
         let error = claim.verify_by_domain(&Validation::new(*base_key.expose(), 0)).unwrap_err();
         assert_eq!(error, Denied::NoLmHash.into());
 
         let outcome = log_in(&client, &server, "secret").unwrap();
-        let keys = (outcome.client.exported_session_key(), outcome.accepted.keys);
-        assert_eq!(keys.0, keys.1.exported_session_key());
+        let keys = (outcome.client.exported_session_key().expose(), outcome.accepted.keys);
+        assert_eq!(keys.0, keys.1.exported_session_key().expose());
     }
 }
 
@@ -1140,7 +1175,7 @@ fn names_are_read_in_the_character_set_of_the_challenge() {
     bytes[60] |= 1;
     let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
     let Claim::User(claim) = claim else { panic!("{claim:?}") };
-    assert_eq!(claim.claimed_user(), &UserName::new("alice", "EXAMPLE"));
+    assert_eq!(claim.claimed_user(), &UserName::new("alice").with_domain("EXAMPLE"));
 }
 
 static CODE_PAGE_850: [char; 128] = {
@@ -1171,7 +1206,7 @@ fn oem_names_are_written_and_read_in_the_code_page() {
     assert_eq!(pairs.text(AvId::NB_DOMAIN_NAME).unwrap(), "MÜNCHEN", "always UTF-16");
     let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
     let accepted = common::accept(claim, "secret").unwrap();
-    assert_eq!(accepted.user(), Some(UserName::new("jürgen", "MÜNCHEN")).as_ref());
+    assert_eq!(accepted.user(), Some(UserName::new("jürgen").with_domain("MÜNCHEN")).as_ref());
 }
 
 /// curl offers OEM alone. The AV pairs carry the names, so `TargetName` can be left out.
@@ -1230,7 +1265,7 @@ fn what_means_nothing_is_hashed_as_received() {
     blob.extend_from_slice(&[0xaa; 4]);
     blob.extend_from_slice(sent.target_info.unwrap().as_bytes());
     blob.extend_from_slice(&[0xaa; 17]);
-    let nt_hash = NtHash::of_password("secret");
+    let nt_hash = NtHash::from_password("secret");
     let key = ResponseKey::new(&nt_hash, &user, &Text::default());
     let response = [&key.ntlmv2_proof(&sent.server_challenge, &blob)[..], &blob].concat();
     let message = Authenticate {
@@ -1251,7 +1286,7 @@ fn what_means_nothing_is_hashed_as_received() {
 fn a_shortened_proof_proves_nothing() {
     let client = alice().with_policy(client_policy(LmCompatibility::SendLmAndNtlm));
     let server = server().with_policy(permissive());
-    let right = |challenge: [u8; 8]| NtHash::of_password("secret").ntlmv1_response(&challenge);
+    let right = |challenge: [u8; 8]| NtHash::from_password("secret").ntlmv1_response(&challenge);
     let mut response = right([1, 2, 3, 4, 5, 6, 7, 8]);
     response[16..].fill(0);
     let result = with_changed(&client, &server, "secret", |message| {
@@ -1282,16 +1317,19 @@ fn the_key_of_an_anonymous_client_is_known_to_everybody() {
         common::accept(claim, "").unwrap().keys
     };
     let plain = Flags::NEGOTIATE_UNICODE;
-    assert_eq!(*exchanged(plain, &[]).exported_session_key(), [0; 16]);
+    assert_eq!(*exchanged(plain, &[]).exported_session_key().expose(), [0; 16]);
     let keys = exchanged(plain | Flags::NEGOTIATE_KEY_EXCH, &[7; 16]);
     let expected = ntlm::crypto::primitives::rc4k(&[0; 16], &[7; 16]);
-    assert_eq!(*keys.exported_session_key(), expected);
+    assert_eq!(*keys.exported_session_key().expose(), expected);
     // So it protects nothing, whatever was negotiated.
     for flags in [Flags::NEGOTIATE_SIGN, Flags::PROTECTION] {
         assert_eq!(exchanged(plain | flags, &[]).protection(), Protection::None);
     }
     let outcome = log_in(&nobody, &server, "").unwrap();
-    assert_eq!(outcome.client.exported_session_key(), outcome.accepted.keys.exported_session_key());
+    assert_eq!(
+        outcome.client.exported_session_key().expose(),
+        outcome.accepted.keys.exported_session_key().expose()
+    );
 }
 
 #[test]

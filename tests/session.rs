@@ -507,7 +507,7 @@ fn windows_signs_clear_parts_without_extended_session_security() {
     const HEADER: &[u8] = b"Header Test\0";
     let flags = Flags::from_bits_retain(0xa082_8205) | SEAL;
     let key = 0x8eff_585d_2a73_a290_6dc5_17ed_014b_c58a_u128.to_be_bytes();
-    let base = ntlm::NtHash::of_password("testpass").session_base_key();
+    let base = ntlm::NtHash::from_password("testpass").session_base_key();
     assert_eq!(*base.expose(), key, "MD4 of the NT hash");
     let mut client = Session::new(flags, &ExportedSessionKey::from(key), Side::Client);
     // Who sends, whether with header and trailer, the text, its ciphertext, the checksum and the

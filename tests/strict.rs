@@ -103,7 +103,7 @@ fn outcome(recorded: &Value, password: &str) -> String {
 fn server(recorded: &Value, authenticate: &[u8]) -> Server {
     let name = target_name(authenticate).unwrap_or_else(|| "HTTP/files".into());
     let mut policy = Policy::strict();
-    let server = Server::new(Names::standalone("FILES")).with_target_names([name]);
+    let server = Server::new(Names::standalone("FILES")).with_spns([name]);
     let Some(data) = recorded.bytes("channel_bindings_app_data") else {
         policy.channel_bindings = Enforcement::IfPresent;
         return server.with_policy(policy);

@@ -33,9 +33,9 @@ fn client_with(set: impl FnOnce(&mut client::Policy)) -> Client {
     alice().with_policy(policy)
 }
 
-fn respond(client: &Client, challenge: &[u8]) -> Result<client::Response, Error> {
+fn respond(client: &Client, challenge: &[u8]) -> Result<client::Answer, Error> {
     let (_, handshake) = client.initiate()?;
-    handshake.respond(challenge, &mut Fixed::default())
+    handshake.answer(challenge, &mut Fixed::default())
 }
 
 fn server_with(set: impl FnOnce(&mut Policy)) -> Server {
@@ -96,7 +96,7 @@ fn client_treats_an_empty_target_info_as_absent() {
 fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_target_info() {
     let bound = |client: Client| {
         client
-            .with_target("HTTP/files")
+            .with_spn("HTTP/files")
             .with_channel_bindings(ntlm::ChannelBindings::tls_unique(b"finished"))
     };
     let with_flag = unhex(EMPTY_TARGET_INFO);
@@ -105,7 +105,7 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
     for challenge in [with_flag, without_flag] {
         for (client, refused) in [
             (client_with(|policy| policy.require_channel_bindings = true), Refused::NoTargetInfo),
-            (client_with(|policy| policy.require_target = true), Refused::NoTargetInfo),
+            (client_with(|policy| policy.require_spn = true), Refused::NoTargetInfo),
             (client_with(|policy| policy.require_mic = true), Refused::NoMic),
         ] {
             assert_eq!(respond(&bound(client), &challenge).unwrap_err(), refused.into());
@@ -138,7 +138,7 @@ fn server_accepts_an_ntlmv2_response_without_a_list() {
     let mut blob = vec![1, 1, 0, 0, 0, 0, 0, 0];
     blob.extend(common::NOW.ticks().to_le_bytes());
     blob.extend([0xcc; 12]);
-    let nt_hash = NtHash::of_password("correct horse");
+    let nt_hash = NtHash::from_password("correct horse");
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
     // Written by hand, since no response without a list parses as one.
@@ -244,7 +244,7 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
         policy.lm_compatibility = LmCompatibility::RefuseLm;
     });
     let attempt = |flags: u32, user: &[u8]| {
-        let response = NtHash::of_password("correct horse").ntlmv1_response(
+        let response = NtHash::from_password("correct horse").ntlmv1_response(
             &ntlm::crypto::ntlm2_session_challenge(
                 &0x0123_4567_89ab_cdef_u64.to_be_bytes(),
                 &[7; 8],
@@ -288,7 +288,7 @@ fn lmv2_beside_a_short_nt_response_is_accepted_where_lmv2_alone_is() {
         let accepted = verdict(&allowing, &recorded).unwrap();
         assert_eq!(accepted.identity.response(), Some(ResponseKind::Lmv2), "{id}");
         let key = common::array(&recorded, "exported_session_key");
-        assert_eq!(*accepted.keys.exported_session_key(), key, "{id}");
+        assert_eq!(*accepted.keys.exported_session_key().expose(), key, "{id}");
     }
 }
 
@@ -323,7 +323,7 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
         policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     });
-    let lm_hash = ntlm::crypto::LmHash::of_password("correct horse", &ntlm::Ascii).unwrap();
+    let lm_hash = ntlm::crypto::LmHash::from_password("correct horse", &ntlm::Ascii).unwrap();
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
     let attempt = |user: &[u8], nt: &[u8], lm: &[u8]| {
         let environment = &mut Fixed::default();
@@ -408,11 +408,11 @@ fn server_ignores_the_names_of_a_negotiate() {
 #[cfg(feature = "http")]
 #[test]
 fn http_server_ignores_the_names_of_a_negotiate() {
-    use ntlm::http::{Scheme, ServerConnection, Step, Version, format};
+    use ntlm::http::{HttpVersion, Scheme, ServerConnection, Step, format};
     let header = format(Scheme::Ntlm, &unhex(JTDS));
     let mut connection = ServerConnection::new(server_with(|_| {}));
     let headers = [("Authorization", header.as_str())];
-    let step = connection.on_request(Version::Http11, headers, &mut Fixed::default());
+    let step = connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
     let Step::Continue(reply) = step else { panic!("{step:?}") };
     assert!(reply.values[0].starts_with("NTLM TlRMTVNTUAAC"));
 }
@@ -444,12 +444,12 @@ fn server_ignores_a_workstation_and_an_lm_response_that_mean_nothing() {
         let environment = &mut Fixed::default();
         let (negotiate, await_challenge) = client.initiate().unwrap();
         let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-        let response = await_challenge.respond(&challenge, environment).unwrap();
+        let response = await_challenge.answer(&challenge, environment).unwrap();
         let mut message = response.token;
         message[descriptor..descriptor + 8].copy_from_slice(&field);
         // The client did it, so its MIC covers it.
         message[72..88].fill(0);
-        let key = ExportedSessionKey::from(*response.keys.exported_session_key());
+        let key = response.keys.exported_session_key().clone();
         let right = mic(&key, &[&negotiate, &challenge, &message]);
         message[72..88].copy_from_slice(&right);
         let claim = handshake.read(&message, environment)?;
@@ -522,7 +522,7 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
     let allow = |policy: &mut Policy| policy.allow_insecure_anonymous_keys = true;
     let accepted = recorded.verdict(allow).unwrap();
     let key = 0xda95_0020_0689_aa3f_0998_9601_f1ff_ad41_u128.to_be_bytes();
-    assert_eq!(*accepted.keys.exported_session_key(), key);
+    assert_eq!(*accepted.keys.exported_session_key().expose(), key);
     assert!(accepted.keys.is_known_to_everyone());
     assert_eq!(accepted.keys.protection(), Protection::Seal);
     // Its MIC is right, so the key is; but it shows nothing.

@@ -196,7 +196,7 @@ fn server(transcript: &Value) -> Outcome<Server> {
     policy.require_when_protected = NegotiateFlags::empty();
     policy.allow_constant_key_exchange_key = true;
     policy.require_target_info = false;
-    policy.target_name = Enforcement::Off;
+    policy.spn = Enforcement::Off;
     policy.channel_bindings = Enforcement::Off;
     let clients = bytes(transcript, "channel_bindings_app_data")?;
     let servers = bytes(transcript, "server_channel_bindings_app_data")?;
@@ -237,7 +237,7 @@ fn time_of(challenge: &[u8], authenticate: &[u8]) -> FileTime {
 /// Checks the session key and every message that it protects.
 fn protected(transcript: &Value, accepted: Accepted, messages: &[Protected<'_>]) -> Outcome<usize> {
     let flags = accepted.keys.flags();
-    let key = *accepted.keys.exported_session_key();
+    let key = *accepted.keys.exported_session_key().expose();
     let recorded = bytes(transcript, "exported_session_key")?;
     if let Some(right) = recorded.filter(|_| accepted.user().is_some()) {
         if key[..] != right {

@@ -526,13 +526,13 @@ fn side(inputs: &Value) -> Side {
 
 fn nt_hash(inputs: &Value) -> NtHash {
     match inputs.text("password") {
-        Some(password) => NtHash::of_password(password),
+        Some(password) => NtHash::from_password(password),
         None => NtHash::from(array(inputs, "nt_hash")),
     }
 }
 
 fn lm_hash(inputs: &Value) -> Option<LmHash> {
-    LmHash::of_password(inputs.text("password").unwrap(), &Ascii)
+    LmHash::from_password(inputs.text("password").unwrap(), &Ascii)
 }
 
 fn response_key(inputs: &Value) -> ResponseKey {

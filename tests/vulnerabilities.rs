@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use common::{Broken, Fields, Fixed, NOW, array, exchange, hex};
 use ntlm::crypto::{LmHash, ResponseKey, primitives};
-use ntlm::error::{Denied, Integrity, Misuse, Refused, Unexpected};
+use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, Signature};
 use ntlm::wire::{
@@ -34,7 +34,7 @@ fn alice() -> Client {
 }
 
 fn named(user: &str, domain: &str) -> Client {
-    Client::new(Credentials::password(UserName::new(user, domain), PASSWORD))
+    Client::new(Credentials::password(UserName::new(user).with_domain(domain), PASSWORD))
 }
 
 fn server() -> Server {
@@ -190,9 +190,9 @@ fn receive(message: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn respond(client: &Client, challenge: &[u8]) -> Result<client::Response, Error> {
+fn respond(client: &Client, challenge: &[u8]) -> Result<client::Answer, Error> {
     let (_, handshake) = client.initiate()?;
-    handshake.respond(challenge, &mut Fixed::default())
+    handshake.answer(challenge, &mut Fixed::default())
 }
 
 /// A server that has sent its CHALLENGE.
@@ -224,7 +224,7 @@ fn proven(challenge: &[u8], list: &[u8], user: &Text) -> Vec<u8> {
     blob.extend_from_slice(&[0xcc; 12]);
     blob.extend_from_slice(list);
     let domain = Text::from("EXAMPLE");
-    let key = ResponseKey::new(&NtHash::of_password(PASSWORD), user, &domain);
+    let key = ResponseKey::new(&NtHash::from_password(PASSWORD), user, &domain);
     let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
     let message = Authenticate {
         user: &user.to_utf16le(),
@@ -287,7 +287,7 @@ fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
         let md5 = array(case, "channel_bindings_md5");
         server = server.with_channel_bindings(ChannelBindings::from_md5(md5));
     }
-    let server = server.with_target_names(["HTTP/files"]);
+    let server = server.with_spns(["HTTP/files"]);
     let handshake = server.resume(case.bytes("negotiate").unwrap(), challenge)?;
     let environment = &mut Fixed::at(told.unwrap_or(NOW));
     let claim = handshake.read(&case.bytes("authenticate").unwrap(), environment)?;
@@ -340,7 +340,7 @@ fn md4(message: &[u8]) -> [u8; 16] {
 /// Compares the hash of a password with that of the other implementation, and logs in with it.
 fn assert_hashed_whole(password: &str) {
     let right = NtHash::from(md4(&Text::from(password).to_utf16le()));
-    assert_eq!(NtHash::of_password(password), right, "{} characters", password.len());
+    assert_eq!(NtHash::from_password(password), right, "{} characters", password.len());
     let client = Client::new(Credentials::password("EXAMPLE\\alice", password));
     assert!(claim(&client).proof_matches(&right));
 }
@@ -432,7 +432,7 @@ fn cve_2023_25566_names_with_both_separators() {
             ("a@b@c", "a@b@c", ""),
             ("A\\B\\c", "B\\c", "A"),
         ] {
-            assert_eq!(UserName::from(name), UserName::new(user, domain), "{name}");
+            assert_eq!(UserName::from(name), UserName::new(user).with_domain(domain), "{name}");
             let client = Client::new(Credentials::password(name, PASSWORD));
             let response = respond(&client, &token("H-200")).unwrap();
             let message = Authenticate::parse(&response.token).unwrap();
@@ -530,7 +530,7 @@ fn cve_2005_3185_long_names() {
         let server = with_policy(|policy| policy.max_message_len = 1 << 20);
         for (user, domain) in [(&*long, ""), ("alice", &long), (&long, &long)] {
             let accepted = log_in(&named(user, domain), &server).unwrap();
-            assert_eq!(accepted.user(), Some(UserName::new(user, domain)).as_ref());
+            assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
         }
     }
     let long = "x".repeat(40_000);
@@ -575,9 +575,9 @@ fn cve_2018_14618_length_of_the_password() {
             (usize::MAX / 2 + 1, None)
         }
     }
-    let hash = NtHash::of_utf16(Endless(PASSWORD.encode_utf16()));
-    assert_eq!(hash, NtHash::of_password(PASSWORD));
-    assert!(LmHash::of_utf16(Endless(PASSWORD.encode_utf16()), &Ascii).is_some());
+    let hash = NtHash::from_utf16(Endless(PASSWORD.encode_utf16()));
+    assert_eq!(hash, NtHash::from_password(PASSWORD));
+    assert!(LmHash::from_utf16(Endless(PASSWORD.encode_utf16()), &Ascii).is_some());
 }
 
 /// curl's check of `TargetInfo` wrapped.
@@ -608,17 +608,17 @@ fn cve_2019_3822_large_target_info() {
 
     let challenge = token("H-232");
     let theirs = Challenge::parse(&challenge).unwrap().target_info.unwrap();
-    let with_target = |target: &str| {
+    let with_spn = |target: &str| {
         let mut policy = client::Policy::default();
         policy.max_message_len = challenge.len();
-        respond(&alice().with_policy(policy).with_target(target), &challenge)
+        respond(&alice().with_policy(policy).with_spn(target), &challenge)
     };
-    let response = with_target("HTTP/files").unwrap();
+    let response = with_spn("HTTP/files").unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     let sent = ntlmv2(&message);
     assert!(sent.as_bytes().len() > theirs.as_bytes().len() + 44);
     assert_eq!(sent.target_info().text(AvId::TARGET_NAME), Some("HTTP/files".into()));
-    let too_long = with_target(&"x".repeat(200));
+    let too_long = with_spn(&"x".repeat(200));
     assert_eq!(wire(too_long).0, ErrorKind::FieldTooLong);
 }
 
@@ -627,9 +627,9 @@ fn cve_2019_3822_large_target_info() {
 fn curl_2004_responses_of_24_bytes() {
     // [MS-NLMP] 4.2.2.2.1
     let challenge = 0x0123_4567_89ab_cdef_u64.to_be_bytes();
-    let response: [u8; 24] = NtHash::of_password("Password").ntlmv1_response(&challenge);
+    let response: [u8; 24] = NtHash::from_password("Password").ntlmv1_response(&challenge);
     assert_eq!(hex(&response), "67c43011f30298a2ad35ece64f16331c44bdbed927841f94");
-    let lm_hash = LmHash::of_password("Password", &Ascii).unwrap();
+    let lm_hash = LmHash::from_password("Password", &Ascii).unwrap();
     let response: [u8; 24] = lm_hash.lm_response(&challenge);
     assert_eq!(hex(&response), "98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13");
     // What stands behind them in the message is whole.
@@ -775,7 +775,7 @@ fn cve_2020_13396_overlapping_fields() {
     assert!((56..plain.len()).contains(&offset_of(&plain, TARGET_INFO)));
     let mut response = None;
     let counted = allocation_counter::measure(|| {
-        response = Some(await_challenge.respond(&overlapping, environment).unwrap());
+        response = Some(await_challenge.answer(&overlapping, environment).unwrap());
     });
     assert!(counted.bytes_max < 4096, "{}", counted.bytes_max);
     // The MIC is that of the bytes on the wire.
@@ -838,7 +838,7 @@ fn with_mic(negotiate: &[u8], challenge: &[u8], list: &[u8]) -> (Vec<u8>, usize)
     let mut message = Authenticate::parse(&bare).unwrap();
     (message.version, message.mic) = (Some(Default::default()), Some([0; 16]));
     let (mut bytes, at) = (emit(&message), message.mic_offset().unwrap());
-    let nt_hash = NtHash::of_password(PASSWORD);
+    let nt_hash = NtHash::from_password(PASSWORD);
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let key = key.session_base_key(ntlmv2(&message).proof()).ntlmv2_key_exchange_key();
     let mic = ntlm::crypto::mic(&key.as_exported_session_key(), &[negotiate, challenge, &bytes]);
@@ -888,11 +888,11 @@ fn libsoup_no_token_and_md4_padding() {
     assert_eq!(wire(result), (ErrorKind::TooShort, 0));
     #[cfg(feature = "http")]
     for value in ["NTLM", "NTLM ", "Negotiate"] {
-        use ntlm::http::{Header, ServerConnection, Step, Version};
+        use ntlm::http::{Header, HttpVersion, ServerConnection, Step};
         assert!(Header::credentials(value).unwrap().is_bare());
         let mut connection = ServerConnection::new(server());
         let headers = [("Authorization", value)];
-        match connection.on_request(Version::Http11, headers, &mut Fixed::default()) {
+        match connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
             Step::Continue(reply) => assert_eq!(reply.values, ["NTLM"]),
             step => panic!("{step:?}"),
         }
@@ -900,7 +900,7 @@ fn libsoup_no_token_and_md4_padding() {
     for length in 0..=64 {
         let password = "0123456789abcdef".repeat(4)[..length].to_owned();
         let right = md4(&Text::from(&*password).to_utf16le());
-        assert_eq!(*NtHash::of_password(&password).expose(), right, "{length}");
+        assert_eq!(*NtHash::from_password(&password).expose(), right, "{length}");
         assert_eq!(primitives::md4(password.as_bytes()), md4(password.as_bytes()), "{length}");
     }
 }
@@ -951,7 +951,7 @@ fn cve_2020_12783_the_right_response_behind_the_message() {
     let (challenge, handshake) = challenged(&server);
     let sent = Challenge::parse(&challenge).unwrap();
     let flags = sent.flags - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    let right = NtHash::of_password(PASSWORD).ntlmv1_response(&sent.server_challenge);
+    let right = NtHash::from_password(PASSWORD).ntlmv1_response(&sent.server_challenge);
     let user = Text::from("alice").to_utf16le();
     let message = emit(&Authenticate { user: &user, flags: Some(flags), ..Default::default() });
     let buffer = with_payload(&message, NT, &right);
@@ -1011,9 +1011,10 @@ fn cve_2017_7520_nothing_but_the_servers_list_is_sent_back() {
 #[test]
 fn cve_2004_0541_long_names_and_passwords() {
     let (user, password) = ("u".repeat(10_000), "p".repeat(10_000));
-    let client = Client::new(Credentials::password(UserName::new(&*user, &*user), &password));
-    let accepted = claim(&client).verify_nt_hash(&NtHash::of_password(&password)).unwrap();
-    assert_eq!(accepted.user(), Some(UserName::new(&*user, &*user)).as_ref());
+    let client =
+        Client::new(Credentials::password(UserName::new(&*user).with_domain(&*user), &password));
+    let accepted = claim(&client).verify_nt_hash(&NtHash::from_password(&password)).unwrap();
+    assert_eq!(accepted.user(), Some(UserName::new(&*user).with_domain(&*user)).as_ref());
 }
 
 /// Squid took a length of 0xffff for -1.
@@ -1066,10 +1067,10 @@ fn cve_2005_2917_messages_out_of_order() {
     }
     #[cfg(feature = "http")]
     {
-        use ntlm::http::{Error, Scheme, ServerConnection, Step, Version, format};
+        use ntlm::http::{Error, HttpVersion, Scheme, ServerConnection, Step, format};
         let mut connection = ServerConnection::new(server());
         let headers = [("Authorization", format(Scheme::Ntlm, &authenticate))];
-        let step = connection.on_request(Version::Http11, headers, environment);
+        let step = connection.on_request(HttpVersion::Http11, headers, environment);
         let Step::Refused(refusal) = step else { panic!("{step:?}") };
         assert_eq!(refusal.reason, Error::NoPendingChallenge);
     }
@@ -1107,7 +1108,7 @@ fn squid_2025_signature_names_and_byte_order() {
 fn cve_2020_8517_a_long_name_for_the_look_up() {
     let (user, domain) = ("u".repeat(15_000), "d".repeat(15_000));
     let claim = claim(&named(&user, &domain));
-    assert_eq!(*claim.claimed_user(), UserName::new(&*user, &*domain));
+    assert_eq!(*claim.claimed_user(), UserName::new(&*user).with_domain(&*domain));
     assert_eq!(claim.claimed_user().to_string().len(), 30_001);
 }
 
@@ -1258,7 +1259,7 @@ fn cve_2022_2127_lm_responses_of_any_length() {
         let claim = user_of(claim);
         let logon = claim.network_logon().unwrap();
         assert_eq!(logon.lm_response, b"", "it is not passed on");
-        assert!(claim.verify_nt_hash(&NtHash::of_password(PASSWORD)).is_ok(), "{length}");
+        assert!(claim.verify_nt_hash(&NtHash::from_password(PASSWORD)).is_ok(), "{length}");
     }
     let outside = with_field(&token("H-300"), LM, 65_535, 88);
     assert_eq!(refusal(&outside), (ErrorKind::FieldOutside, LM));
@@ -1347,7 +1348,7 @@ fn cve_2019_1166_two_msv_av_flags() {
         let mut pairs = pairs_of(&challenge);
         pairs.insert(0, (AvId::FLAGS, vec![value, 0, 0, 0]));
         let changed = with_payload(&challenge, TARGET_INFO, &list(&pairs));
-        let response = await_challenge.respond(&changed, environment).unwrap();
+        let response = await_challenge.answer(&changed, environment).unwrap();
         let mut message = Authenticate::parse(&response.token).unwrap();
         let sent = ntlmv2(&message).target_info();
         assert_eq!(sent.iter().filter(|(id, _)| *id == AvId::FLAGS).count(), 1);
@@ -1372,7 +1373,7 @@ fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
     for set in [
         (|policy| policy.require_mic = true) as fn(&mut Policy),
         |policy| policy.channel_bindings = Enforcement::Required,
-        |policy| policy.target_name = Enforcement::Required,
+        |policy| policy.spn = Enforcement::Required,
     ] {
         let result = judge("H-431", |policy| {
             lenient(policy);
@@ -1384,7 +1385,7 @@ fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
     // The scanner's: the NT proof is that of a list which ends otherwise.
     let (challenge, handshake) = challenged(&server());
     let server_challenge = Challenge::parse(&challenge).unwrap().server_challenge;
-    let nt_hash = NtHash::of_password(PASSWORD);
+    let nt_hash = NtHash::from_password(PASSWORD);
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let mut bytes = proven(&challenge, &list(&pairs_of(&challenge)), &"alice".into());
     bytes.extend_from_slice(&[1; 4]);
@@ -1525,7 +1526,7 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
             });
             let (challenge, handshake) = challenged(&server);
             let sent = Challenge::parse(&challenge).unwrap();
-            let nt = NtHash::of_password(PASSWORD).ntlmv1_response(&sent.server_challenge);
+            let nt = NtHash::from_password(PASSWORD).ntlmv1_response(&sent.server_challenge);
             let message = Authenticate {
                 lm_response: LmResponse::new(&nt),
                 user: &Text::from("alice").to_utf16le(),
@@ -1541,7 +1542,7 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
             let (same_challenge, handshake) = challenged(&server);
             assert_eq!(same_challenge, challenge);
             let claim = handshake.read(&bytes, &mut Fixed::default());
-            let nt_hash = NtHash::of_password(PASSWORD);
+            let nt_hash = NtHash::from_password(PASSWORD);
             let result = claim.and_then(|claim| user_of(claim).verify_nt_hash(&nt_hash));
             assert_eq!(result.unwrap_err(), expected, "{level:?}, without an LM hash");
         }
@@ -1554,16 +1555,16 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
 fn cve_2020_25717_no_other_account() {
     for (user, domain) in [("alice", "EXAMPLE"), ("alice", ""), ("root", "EXAMPLE"), ("a@b", "")] {
         let accepted = log_in(&named(user, domain), &server()).unwrap();
-        assert_eq!(accepted.user(), Some(UserName::new(user, domain)).as_ref());
+        assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
         assert_eq!(accepted.proven_domain(), Some(domain.into()));
     }
     let (exchange, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     let claim = user_of(handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap());
     let claimed = claim.claimed_user().clone();
-    let key = ResponseKey::new(&NtHash::of_password(PASSWORD), claimed.user(), claimed.domain());
+    let key = ResponseKey::new(&NtHash::from_password(PASSWORD), claimed.user(), claimed.domain());
     let message = Authenticate::parse(&exchange.authenticate).unwrap();
     let validation = Validation::new(*key.session_base_key(ntlmv2(&message).proof()).expose(), 0);
-    let found = UserName::new("alice.smith", "CORP");
+    let found = UserName::new("alice.smith").with_domain("CORP");
     let accepted = claim.verify_by_domain(&validation.with_user(found.clone())).unwrap();
     assert_eq!(accepted.user(), Some(found).as_ref());
 }
@@ -1579,10 +1580,10 @@ fn cve_2022_24882_a_user_without_a_hash() {
     let claim = claim(&alice());
     let result = match store(claim.claimed_user()) {
         Some(hash) => claim.verify_nt_hash(&hash),
-        None => Err(claim.deny(Denied::UnknownUser)),
+        None => Err(claim.reject(Rejection::UnknownUser)),
     };
-    assert_eq!(result.unwrap_err(), Denied::UnknownUser.into());
-    for hash in [[0; 16], *NtHash::of_password("").expose()] {
+    assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::UnknownUser).into());
+    for hash in [[0; 16], *NtHash::from_password("").expose()] {
         let error = self::claim(&alice()).verify_nt_hash(&NtHash::from(hash)).unwrap_err();
         assert_eq!(error, Denied::WrongPassword.into());
     }
@@ -1595,31 +1596,34 @@ fn cve_2022_24883_a_look_up_that_fails() {
     let claim = claim(&alice());
     let result = match store(claim.claimed_user()) {
         Ok(hash) => claim.verify_nt_hash(&hash),
-        Err(_) => Err(claim.deny(Denied::LookupFailed)),
+        Err(_) => Err(claim.reject(Rejection::LookupFailed)),
     };
-    assert_eq!(result.unwrap_err(), Denied::LookupFailed.into());
+    assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::LookupFailed).into());
     #[cfg(feature = "http")]
     for denies in [true, false] {
-        use ntlm::http::{Header, Scheme, ServerConnection, Step, Version, format};
+        use ntlm::http::{Header, HttpVersion, Scheme, ServerConnection, Step, format};
         let environment = &mut Fixed::default();
         let mut connection = ServerConnection::new(server());
         let (negotiate, await_challenge) = alice().initiate().unwrap();
         let headers = [("Authorization", format(Scheme::Ntlm, &negotiate))];
-        let step = connection.on_request(Version::Http11, headers, environment);
+        let step = connection.on_request(HttpVersion::Http11, headers, environment);
         let Step::Continue(reply) = step else { panic!("{step:?}") };
         let challenge = Header::credentials(&reply.values[0]).unwrap().token().unwrap();
-        let response = await_challenge.respond(&challenge, environment).unwrap();
+        let response = await_challenge.answer(&challenge, environment).unwrap();
         let headers = [("Authorization", format(Scheme::Ntlm, &response.token))];
-        let step = connection.on_request(Version::Http11, headers, environment);
+        let step = connection.on_request(HttpVersion::Http11, headers, environment);
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         if denies {
-            let refusal = look_up.deny(Denied::LookupFailed);
-            assert_eq!(refusal.reason, Error::from(Denied::LookupFailed).into());
+            let refusal = look_up.reject(Rejection::LookupFailed);
+            assert_eq!(
+                refusal.reason,
+                Error::from(Denied::Rejected(Rejection::LookupFailed)).into()
+            );
         } else {
             drop(look_up);
         }
         assert!(connection.accepted().is_none());
-        let plain = connection.on_request(Version::Http11, [("Host", "www")], environment);
+        let plain = connection.on_request(HttpVersion::Http11, [("Host", "www")], environment);
         assert!(matches!(plain, Step::Continue(_)), "the next request is nobody's");
     }
 }
@@ -1656,7 +1660,7 @@ fn ksmbd_954d196bebb2_no_key_after_a_failure() {
     assert_eq!(judge("H-433", default).unwrap_err(), Denied::WrongPassword.into());
     let client = alice().with_protection(Protection::Seal);
     // The claim is used up, and what is left of it is a word.
-    let error = claim(&client).verify_nt_hash(&NtHash::of_password("wrong")).unwrap_err();
+    let error = claim(&client).verify_nt_hash(&NtHash::from_password("wrong")).unwrap_err();
     assert_eq!(format!("{error:?}"), "Denied(WrongPassword)");
     assert_eq!(error.to_string(), "authentication failed");
     // A wrong proof is found before a wrong MIC, and a wrong MIC before all else.
@@ -1700,13 +1704,13 @@ fn cve_2010_0231_challenges_do_not_repeat() {
 /// asks for, to a server that knows its names, is not believed there.
 #[test]
 fn cve_2008_4037_an_answer_that_was_meant_for_another_service() {
-    let server = server().with_target_names(["cifs/victim"]);
-    let reflected = log_in(&alice().with_target("cifs/evil"), &server);
-    assert_eq!(reflected.unwrap_err(), Denied::TargetName.into());
-    assert!(log_in(&alice().with_target("CIFS/Victim"), &server).is_ok());
+    let server = server().with_spns(["cifs/victim"]);
+    let reflected = log_in(&alice().with_spn("cifs/evil"), &server);
+    assert_eq!(reflected.unwrap_err(), Denied::Spn.into());
+    assert!(log_in(&alice().with_spn("CIFS/Victim"), &server).is_ok());
     // The name is within the proof.
     let (exchange, handshake) =
-        exchange(&alice().with_target("cifs/evil"), &server, &mut Fixed::default()).unwrap();
+        exchange(&alice().with_spn("cifs/evil"), &server, &mut Fixed::default()).unwrap();
     let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
     let mut response = message.nt_response.as_bytes().to_vec();
     let evil = Text::from("cifs/evil").to_utf16le();
@@ -1722,8 +1726,9 @@ fn cve_2017_8563_bindings_never_when_given_always() {
     let bad = Some(Error::from(Denied::ChannelBindings));
     let with = |binding| move |policy: &mut Policy| policy.channel_bindings = binding;
     assert!(judge("H-440", with(Enforcement::Required)).unwrap().bindings_checked);
+    let missing = Some(Error::from(Denied::ChannelBindingsMissing));
     for id in ["H-441", "H-442"] {
-        assert_eq!(judge(id, with(Enforcement::Required)).err(), bad, "{id}");
+        assert_eq!(judge(id, with(Enforcement::Required)).err(), missing, "{id}");
     }
     let wrong = |binding| {
         let server = with_policy(with(binding));
@@ -1762,12 +1767,12 @@ fn pyspnego_bindings_of_zeros() {
         require(policy);
         policy.allow_any_channel_bindings = true;
     };
-    assert_eq!(judge("H-441", require_any).unwrap_err(), Denied::ChannelBindings.into());
+    assert_eq!(judge("H-441", require_any).unwrap_err(), Denied::ChannelBindingsMissing.into());
     // Where they are optional, they are none.
     assert!(!judge("H-441", default).unwrap().bindings_checked);
     let any = with_policy(require_any);
     let zero = alice().with_channel_bindings(ChannelBindings::from_md5([0; 16]));
-    assert_eq!(log_in(&zero, &any).unwrap_err(), Denied::ChannelBindings.into());
+    assert_eq!(log_in(&zero, &any).unwrap_err(), Denied::ChannelBindingsMissing.into());
 }
 
 /// LocalPotato: Windows skips the password for a local call, whose context stands in the reserved
@@ -1783,13 +1788,13 @@ fn cve_2023_21746_cve_2025_58726_local_calls() {
     let mut swapped = plain.clone();
     swapped[21] |= 0x40;
     swapped[32..40].copy_from_slice(b"context\0");
-    let response = await_challenge.respond(&swapped, environment).unwrap();
+    let response = await_challenge.answer(&swapped, environment).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert!(!message.flags.unwrap().contains(local));
     let proof = *ntlmv2(&message).proof();
     let (_, again) = alice().initiate().unwrap();
     let as_after_the_challenge = &mut Fixed { now: NOW, next: 9 };
-    let response = again.respond(&plain, as_after_the_challenge).unwrap();
+    let response = again.answer(&plain, as_after_the_challenge).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(*ntlmv2(&message).proof(), proof, "the whole response, as to any server");
 
@@ -1809,7 +1814,7 @@ fn cve_2023_21746_cve_2025_58726_local_calls() {
 /// Windows trusted target names with something marshalled behind them. Here they are whole texts.
 #[test]
 fn cve_2025_33073_cve_2025_54918_names_with_something_behind_them() {
-    let server = server().with_target_names(["cifs/srv"]);
+    let server = server().with_spns(["cifs/srv"]);
     for name in [
         "cifs/srv1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA",
         "cifs/srv.example.com",
@@ -1818,8 +1823,8 @@ fn cve_2025_33073_cve_2025_54918_names_with_something_behind_them() {
         "cifs/sr",
         "srv",
     ] {
-        let error = log_in(&alice().with_target(name), &server).unwrap_err();
-        assert_eq!(error, Denied::TargetName.into(), "{name:?}");
+        let error = log_in(&alice().with_spn(name), &server).unwrap_err();
+        assert_eq!(error, Denied::Spn.into(), "{name:?}");
     }
 }
 
@@ -1831,19 +1836,19 @@ fn cve_2016_9594_nonces_are_random() {
     let message = Authenticate::parse(&response.token).unwrap();
     let drawn: [u8; 24] = core::array::from_fn(|i| 1 + u8::try_from(i).unwrap());
     assert_eq!(ntlmv2(&message).client_challenge(), drawn[..8]);
-    assert_eq!(response.keys.exported_session_key()[..], drawn[8..]);
+    assert_eq!(response.keys.exported_session_key().expose()[..], drawn[8..]);
     let broken = &mut Broken(EnvironmentError::Randomness);
     let (_, handshake) = client.initiate().unwrap();
-    let error = handshake.respond(&token("H-200"), broken).unwrap_err();
+    let error = handshake.answer(&token("H-200"), broken).unwrap_err();
     assert_eq!(error, EnvironmentError::Randomness.into());
     #[cfg(feature = "std")]
     {
         let once = || {
             let (negotiate, handshake) = client.initiate().unwrap();
             let (challenge, _) = server().challenge(&negotiate, &mut ntlm::Os).unwrap();
-            let response = handshake.respond(&challenge, &mut ntlm::Os).unwrap();
+            let response = handshake.answer(&challenge, &mut ntlm::Os).unwrap();
             let message = Authenticate::parse(&response.token).unwrap();
-            let key = *response.keys.exported_session_key();
+            let key = *response.keys.exported_session_key().expose();
             [&challenge[24..32], &ntlmv2(&message).client_challenge(), &key].map(<[u8]>::to_vec)
         };
         for (one, other) in once().into_iter().zip(once()) {
@@ -1861,11 +1866,11 @@ fn cve_2022_27774_redirects_to_other_servers() {
     policy.blocked = true;
     policy.block_exceptions = vec!["www.example.com".into()];
     let client = alice().with_policy(policy);
-    assert!(client.clone().with_target("HTTP/www.example.com").initiate().is_ok());
+    assert!(client.clone().with_spn("HTTP/www.example.com").initiate().is_ok());
     for target in
         ["HTTP/www.evil.com", "HTTP/www.example.com.evil.com", "HTTP/evil/www.example.com"]
     {
-        let error = client.clone().with_target(target).initiate().unwrap_err();
+        let error = client.clone().with_spn(target).initiate().unwrap_err();
         assert_eq!(error, Refused::Blocked.into(), "{target}");
     }
     assert_eq!(client.initiate().unwrap_err(), Refused::Blocked.into());
@@ -1875,21 +1880,21 @@ fn cve_2022_27774_redirects_to_other_servers() {
 #[test]
 fn logs_of_several_products_show_no_secret() {
     let password = "correct horse";
-    let nt_hash = NtHash::of_password(password);
+    let nt_hash = NtHash::from_password(password);
     let credentials = Credentials::password("EXAMPLE\\alice", password);
     let client = Client::new(credentials.clone()).with_protection(Protection::Seal);
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
     let mut shown = vec![format!("{await_challenge:?} {handshake:?}")];
-    let response = await_challenge.respond(&challenge, environment).unwrap();
+    let response = await_challenge.answer(&challenge, environment).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     let secrets = [
         password.as_bytes(),
         nt_hash.expose(),
         key.expose(),
-        response.keys.exported_session_key(),
+        response.keys.exported_session_key().expose(),
         ntlmv2(&message).proof(),
         message.encrypted_random_session_key,
     ]
@@ -1904,7 +1909,7 @@ fn logs_of_several_products_show_no_secret() {
         &response,
         &claim,
         &claim.network_logon().unwrap(),
-        &Validation::new(*response.keys.exported_session_key(), 0),
+        &Validation::new(*response.keys.exported_session_key().expose(), 0),
     ];
     shown.extend(types.iter().map(|value| format!("{value:?}")));
     shown.push(format!("{:?}", claim.verify_nt_hash(&nt_hash).unwrap()));
@@ -1923,7 +1928,7 @@ fn logs_of_several_products_show_no_secret() {
 /// FreeRDP and sspi-rs guessed from its length whether a password was a hash.
 #[test]
 fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes() {
-    let hash = NtHash::of_password(PASSWORD);
+    let hash = NtHash::from_password(PASSWORD);
     let digits = hex(hash.expose());
     assert_eq!(digits.len(), 32);
     let with_digits = Client::new(Credentials::password("EXAMPLE\\alice", &digits));

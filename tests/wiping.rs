@@ -26,7 +26,7 @@ use ntlm::crypto::{
     ExportedSessionKey, KeyExchangeKey, LmHash, LmSessionKey, ResponseKey, SealingKey,
     SessionBaseKey, Side, SigningKey,
 };
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{AwaitAuthenticate, Claim, Names, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, Challenge, NegotiateFlags as Flags, NtResponse};
@@ -122,7 +122,7 @@ impl Mode {
         let environment = &mut Scattered::default();
         let (negotiate, await_challenge) = self.client().initiate().unwrap();
         let (challenge, handshake) = self.server().challenge(&negotiate, environment).unwrap();
-        let response = await_challenge.respond(&challenge, environment).unwrap();
+        let response = await_challenge.answer(&challenge, environment).unwrap();
         let (authenticate, keys) = (response.token, response.keys);
         Exchange { challenge, authenticate, keys, handshake }
     }
@@ -136,7 +136,7 @@ impl Mode {
         let Exchange { challenge, authenticate, keys, .. } = self.exchange();
         let challenge = Challenge::parse(&challenge).unwrap();
         let (base, kex) = base_keys(keys.flags(), &challenge, &authenticate);
-        let (flags, key) = (keys.flags(), ExportedSessionKey::from(*keys.exported_session_key()));
+        let (flags, key) = (keys.flags(), keys.exported_session_key().clone());
         let upper = PASSWORD.replace('ü', "Ü").to_ascii_uppercase();
         let mut secrets = vec![
             ("password", PASSWORD.into()),
@@ -185,11 +185,11 @@ impl Exchange {
 }
 
 fn nt_hash() -> NtHash {
-    NtHash::of_password(PASSWORD)
+    NtHash::from_password(PASSWORD)
 }
 
 fn lm_hash() -> LmHash {
-    LmHash::of_password(PASSWORD, &CODE_PAGE).unwrap()
+    LmHash::from_password(PASSWORD, &CODE_PAGE).unwrap()
 }
 
 fn response_key() -> ResponseKey {
@@ -366,7 +366,7 @@ fn what_is_wiped_in_part_is_found() {
 #[test]
 fn credentials_and_clients_leave_nothing() {
     let units: Vec<u16> = PASSWORD.encode_utf16().collect();
-    let alice = || UserName::new("alice", "EXAMPLE");
+    let alice = || UserName::new("alice").with_domain("EXAMPLE");
     let memory = Mode::DEFAULT.watch();
     let password = || Credentials::password(alice(), PASSWORD);
     let hash = || Credentials::nt_hash(alice(), nt_hash());
@@ -383,7 +383,7 @@ fn credentials_and_clients_leave_nothing() {
         assert_wiped(&memory, "a client", &[secret], client);
         assert_wiped(&memory, "two clients", &[secret], || {
             let first = client();
-            (first.clone().with_target("ldap/files"), first)
+            (first.clone().with_spn("ldap/files"), first)
         });
         assert_wiped(&memory, "a client that waits", &[secret], || client().initiate().unwrap());
     }
@@ -395,7 +395,7 @@ fn keys_leave_nothing() {
     let Exchange { keys, challenge, authenticate, .. } = mode.exchange();
     let challenge = Challenge::parse(&challenge).unwrap();
     let memory = mode.watch();
-    let exported = || ExportedSessionKey::from(*keys.exported_session_key());
+    let exported = || keys.exported_session_key().clone();
     let (flags, side) = (keys.flags(), Side::Server);
     let base_keys = || base_keys(flags, &challenge, &authenticate);
     let sealing = || SealingKey::derive(flags, &exported(), side);
@@ -432,7 +432,7 @@ fn weakened_keys_leave_nothing() {
     let keys = mode.exchange().keys;
     let memory = mode.watch();
     assert_wiped_but_for_gaps(&memory, "SealingKey", &["sealing key"], KEYS, || {
-        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let key = keys.exported_session_key().clone();
         SealingKey::derive(keys.flags(), &key, Side::Client)
     });
 }
@@ -444,14 +444,14 @@ fn lm_hashes_leave_nothing_of_the_password() {
     let tables: [(&dyn CodePage, bool); 3] =
         [(&CODE_PAGE, true), (&Ascii, false), (&['\u{fffd}'; 128], false)];
     for (code_page, has_hash) in tables {
-        let hash = LmHash::of_password(PASSWORD, code_page);
+        let hash = LmHash::from_password(PASSWORD, code_page);
         assert_eq!(hash.is_some(), has_hash);
-        let late = LmHash::of_password("Kürzer gehts ☃", code_page);
+        let late = LmHash::from_password("Kürzer gehts ☃", code_page);
         assert!(late.is_none());
-        let long = LmHash::of_password("Kürzer gehts nimmer!?", code_page);
+        let long = LmHash::from_password("Kürzer gehts nimmer!?", code_page);
         assert!(long.is_none());
         let ill_formed = PASSWORD.encode_utf16().take(12).chain([0xd800]);
-        assert!(LmHash::of_utf16(ill_formed, code_page).is_none());
+        assert!(LmHash::from_utf16(ill_formed, code_page).is_none());
         assert_nothing_left(&memory, "an LM hash");
     }
 }
@@ -480,9 +480,9 @@ fn exchanges_leave_nothing() {
             claim().verify_hashes(&nt_hash(), Some(&lm_hash)).unwrap()
         });
         assert_wiped(&memory, "a wrong password", &[], || {
-            claim().verify_nt_hash(&NtHash::of_password("another")).unwrap_err()
+            claim().verify_nt_hash(&NtHash::from_password("another")).unwrap_err()
         });
-        assert_wiped(&memory, "no user", &[], || claim().deny(Denied::UnknownUser));
+        assert_wiped(&memory, "no user", &[], || claim().reject(Rejection::UnknownUser));
         assert_wiped(&memory, "an export of keys", &["exported session key"], || {
             mode.exchange().keys.export()
         });
@@ -566,7 +566,7 @@ fn halves_with_keys_of_their_own_leave_nothing() {
     let memory = mode.watch();
     let (flags, side) = (keys.flags(), Side::Client);
     let keys = || {
-        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let key = keys.exported_session_key().clone();
         (SigningKey::derive(flags, &key, side), SealingKey::derive(flags, &key, side))
     };
     let sender = || {
@@ -610,7 +610,7 @@ fn datagrams_leave_nothing() {
     let keys = mode.exchange().keys;
     let memory = mode.watch();
     assert_wiped(&memory, "a datagram session", SIGNING_AND_SEALING, || {
-        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let key = keys.exported_session_key().clone();
         let session = |side| DatagramSession::new(keys.flags(), &key, side);
         let (client, server) = (session(Side::Client), session(Side::Server));
         let mut message = *b"message";
@@ -630,7 +630,7 @@ const PLAIN: &[u8; 199] = b"attack at dawn, from the woods beyond the river; whe
 fn a_message_that_was_changed_leaves_nothing_of_its_text() {
     for mode in &Mode::ALL {
         let keys = mode.exchange().keys;
-        let key = ExportedSessionKey::from(*keys.exported_session_key());
+        let key = keys.exported_session_key().clone();
         let session = |side| Session::new(keys.flags(), &key, side);
         let mut sealed = *PLAIN;
         let signature = session(Side::Client).seal(&mut sealed).unwrap();
@@ -677,9 +677,9 @@ fn a_datagram_that_was_changed_leaves_nothing_of_its_text() {
 #[cfg(feature = "http")]
 mod over_http {
     use super::*;
-    use ntlm::http::{ClientConnection, Next, Scheme, ServerConnection, Step, Version};
+    use ntlm::http::{ClientConnection, HttpVersion, Next, Scheme, ServerConnection, Step};
 
-    const H1: Version = Version::Http11;
+    const H1: HttpVersion = HttpVersion::Http11;
     const KEY: &[&str] = &["exported session key"];
 
     const NO_HEADERS: [(&str, &str); 0] = [];
@@ -735,7 +735,7 @@ mod over_http {
         assert_nothing_left(&memory, "a client whose keys were taken");
         drop(keys);
 
-        for (status, version) in [(401, H1), (407, H1), (302, H1), (200, Version::Http2)] {
+        for (status, version) in [(401, H1), (407, H1), (302, H1), (200, HttpVersion::Http2)] {
             let mut client = Box::new(connections().0);
             _ = client.on_response(status, version, NO_HEADERS, environment);
             _ = client.on_response(401, H1, NO_HEADERS, environment);
@@ -753,7 +753,7 @@ mod over_http {
 
         let mut server = Box::new(connections().1);
         assert!(memory.holds(KEY[0]));
-        _ = server.on_request(Version::Http2, NO_HEADERS, environment);
+        _ = server.on_request(HttpVersion::Http2, NO_HEADERS, environment);
         drop(black_box(server));
         assert_nothing_left(&memory, "a server that went on");
     }

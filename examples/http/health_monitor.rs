@@ -199,7 +199,7 @@ fn login(
     certificate: Option<&[u8]>,
 ) -> anyhow::Result<ClientConnection> {
     let target = format!("HTTP/{}", url.host_str().unwrap_or_default());
-    let mut client = Client::new(credentials.clone()).with_target(target);
+    let mut client = Client::new(credentials.clone()).with_spn(target);
     if let Some(certificate) = certificate {
         let bindings = ChannelBindings::from_certificate(certificate)?;
         client = client.with_channel_bindings(bindings);

@@ -360,7 +360,7 @@ impl<'a> Agent<'a> {
         policy.lm_compatibility = self.options.level;
         Client::new(credentials.clone())
             .with_policy(policy)
-            .with_target(format!("HTTP/{}", url.host_str().unwrap_or_default()))
+            .with_spn(format!("HTTP/{}", url.host_str().unwrap_or_default()))
             .with_workstation(self.options.workstation.as_deref().unwrap_or_default())
     }
 }

@@ -25,7 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
 use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server, UserName};
@@ -94,7 +94,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if arguments.hash {
         let password = io::read_to_string(io::stdin())?;
-        println!("{}", users::digits(&NtHash::of_password(password.trim_end_matches('\n'))));
+        println!("{}", users::digits(&NtHash::from_password(password.trim_end_matches('\n'))));
         return Ok(());
     }
     let site = Arc::new(Site::new(&arguments)?);
@@ -245,7 +245,7 @@ impl Site {
         let version = version(request.version());
         let accepted = match connection.on_request(version, request.headers(), &mut Os) {
             Step::Authenticated(accepted) => accepted,
-            Step::Accepted(accepted) => {
+            Step::AcceptedAnonymous(accepted) => {
                 log_login(peer, accepted);
                 accepted
             }
@@ -253,7 +253,7 @@ impl Site {
                 let user = look_up.claimed_user().clone();
                 let verified = match self.users.find(&user) {
                     Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
-                    None => Err(look_up.deny(Denied::UnknownUser)),
+                    None => Err(look_up.reject(Rejection::UnknownUser)),
                 };
                 match verified {
                     Ok(accepted) => {

@@ -182,7 +182,7 @@ impl Session {
     /// The client for the server that sent a response: only then is its certificate known.
     fn client(&self, response: &Response) -> anyhow::Result<Client> {
         let host = response.url().host_str().unwrap_or_default();
-        let client = Client::new(self.credentials.clone()).with_target(format!("HTTP/{host}"));
+        let client = Client::new(self.credentials.clone()).with_spn(format!("HTTP/{host}"));
         let tls = response.extensions().get::<TlsInfo>();
         let Some(certificate) = tls.and_then(TlsInfo::peer_certificate) else {
             ensure!(response.url().scheme() != "https", "reqwest does not tell the certificate");

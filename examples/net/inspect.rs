@@ -164,7 +164,7 @@ fn report(
     writeln!(output, "MIC             {}", mic.unwrap_or("none".into()))?;
     writeln!(output, "flags           {}", accepted.keys.flags())?;
     writeln!(output, "protection      {:?}", accepted.keys.protection())?;
-    writeln!(output, "session key     {}", hex(accepted.keys.exported_session_key()))?;
+    writeln!(output, "session key     {}", hex(accepted.keys.exported_session_key().expose()))?;
     Ok(())
 }
 

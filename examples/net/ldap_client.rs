@@ -99,7 +99,7 @@ fn bind(connection: &mut Connection, options: &Options, client: &Client) -> anyh
     let (result, token) = reply.bind_response()?;
     ensure!(result.code == ResultCode::SASL_BIND_IN_PROGRESS, "the server says {result}");
 
-    let (token, login) = login.respond(token)?;
+    let (token, login) = login.answer(token)?;
     connection.send(&bind_request(connection.message_id, &token))?;
     let reply = connection.receive()?;
     let (result, token) = reply.bind_response()?;

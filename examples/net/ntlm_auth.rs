@@ -139,7 +139,7 @@ fn client_helper(options: &Options, settings: Settings) -> anyhow::Result<Client
     let user = options.username.as_deref().context("a client needs --username")?;
     let level = options.level.unwrap_or(client::Policy::default().lm_compatibility);
     let template = Template {
-        user: UserName::new(user, settings.workgroup.unwrap_or_default()),
+        user: UserName::new(user).with_domain(settings.workgroup.unwrap_or_default()),
         policy: level::client_policy(level),
         workstation: settings.netbios_name.unwrap_or_default(),
         target: options.target(),

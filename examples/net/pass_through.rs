@@ -9,7 +9,7 @@
 //! The machine must be a member of the domain, or its controller: `wbinfo --ping-dc` says so. The
 //! server must be allowed to use winbind's privileged pipe: as root, or in the group
 //! `winbindd_priv`. If it is not, or winbind does not run, everybody is refused, and the log says
-//! `detail=Denied(LookupFailed) status="Reading winbind reply failed! (0xc0000001)"`.
+//! `detail=Denied(Rejected(LookupFailed)) status="Reading winbind reply failed! (0xc0000001)"`.
 //!
 //! # One server becomes many
 //!
@@ -215,7 +215,7 @@ fn log_in(options: &ClientOptions) -> anyhow::Result<()> {
     frames.send(&negotiate)?;
     let challenge = frames.receive()?;
     ensure!(challenge != [VERDICT_REFUSED], "access denied");
-    let response = await_challenge.respond(&challenge, &mut Os)?;
+    let response = await_challenge.answer(&challenge, &mut Os)?;
     frames.send(&response.token)?;
     match frames.receive()?[..] {
         [VERDICT_ACCEPTED] => {}

@@ -110,7 +110,7 @@ fn log_in(
     let (token, login) = options.ntlm.start(client, framing)?;
     let answer = connection.bind(Kind::Bind, interface, Some(with(&token)))?;
     ensure!(answer.signs_headers(), "the server does not sign headers");
-    let (token, login) = login.respond(token_of(&answer, security)?)?;
+    let (token, login) = login.answer(token_of(&answer, security)?)?;
 
     let established = match framing {
         Framing::Raw => {

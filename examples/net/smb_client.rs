@@ -91,7 +91,7 @@ fn log_in(connection: &mut Connection, options: &Options, client: &Client) -> an
         "the server does not want NTLM: {}",
         response.status
     );
-    let (token, login) = login.respond(SessionSetup::of(&response)?.token)?;
+    let (token, login) = login.answer(SessionSetup::of(&response)?.token)?;
 
     let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
     response.status.expect_success()?;

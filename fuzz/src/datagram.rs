@@ -35,7 +35,7 @@ impl Datagrams<'_> {
         let [client, server] =
             [Side::Client, Side::Server].map(|side| DatagramSession::new(flags, &key, side));
         let form = Form::of(flags);
-        assert!(client.protection() <= Protection::of_flags(flags));
+        assert!(client.protection() <= Protection::from_flags(flags));
         for datagram in &self.datagrams {
             let receiver = if datagram.is_reflected { &client } else { &server };
             datagram.pass(&client, receiver, form);

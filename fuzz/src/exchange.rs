@@ -1,8 +1,8 @@
 //! An exchange with somebody in between, and what may come of it.
 
 use arbitrary::Arbitrary;
-use ntlm::client::Response;
-use ntlm::crypto::{ExportedSessionKey, LmHash, ResponseKey, mic};
+
+use ntlm::crypto::{LmHash, ResponseKey, mic};
 use ntlm::error::{Denied, Misuse, Unexpected};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, UserClaim};
 use ntlm::session::Protection;
@@ -51,7 +51,7 @@ pub struct Answer<'a> {
     /// Empty if the exchange is connectionless.
     negotiate: Vec<u8>,
     challenge: &'a [u8],
-    response: Response,
+    response: client::Answer,
 }
 
 impl<'a> Answer<'a> {
@@ -62,10 +62,10 @@ impl<'a> Answer<'a> {
     ) -> Result<Self, Error> {
         let (client, environment) = (knobs.client(), &mut knobs.environment());
         let (negotiate, response) = if is_datagram {
-            (Vec::new(), client.respond_datagram(challenge, environment)?)
+            (Vec::new(), client.answer_datagram(challenge, environment)?)
         } else {
             let (negotiate, handshake) = client.initiate()?;
-            (negotiate, handshake.respond(challenge, environment)?)
+            (negotiate, handshake.answer(challenge, environment)?)
         };
         Ok(Self { knobs, policy: knobs.policy(), negotiate, challenge, response })
     }
@@ -109,7 +109,7 @@ impl<'a> Answer<'a> {
         let demanded = policy.require | if is_protected { strength } else { Flags::empty() };
         assert!(flags.contains(demanded & CHOICES), "{flags} without {demanded}");
         assert!(message.mic.is_some() || !policy.require_mic);
-        let must_carry = policy.require_target || policy.require_channel_bindings;
+        let must_carry = policy.require_spn || policy.require_channel_bindings;
         match message.nt_response {
             NtResponse::Empty => {
                 assert_eq!(self.knobs.identity(), Identity::Anonymous);
@@ -125,7 +125,7 @@ impl<'a> Answer<'a> {
             NtResponse::V2(response) => {
                 let pairs = response.target_info();
                 let has_target = pairs.text(AvId::TARGET_NAME).is_some_and(|name| !name.is_empty());
-                assert!(has_target || !policy.require_target);
+                assert!(has_target || !policy.require_spn);
                 let bindings = pairs.channel_bindings();
                 assert!(bindings.is_some() || !policy.require_channel_bindings);
                 let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
@@ -192,7 +192,7 @@ fn any_response() -> server::Policy {
     policy.require_when_protected = Flags::empty();
     policy.allow_constant_key_exchange_key = true;
     policy.channel_bindings = Enforcement::Off;
-    policy.target_name = Enforcement::Off;
+    policy.spn = Enforcement::Off;
     policy.max_time_difference = None;
     policy.max_challenge_age = None;
     policy.max_message_len = usize::MAX;
@@ -237,7 +237,7 @@ fn has_authenticate_header(message: &[u8]) -> bool {
 }
 
 fn assert_same_keys(server: &SessionKeys, client: &SessionKeys) {
-    assert_eq!(server.exported_session_key(), client.exported_session_key());
+    assert_eq!(server.exported_session_key().expose(), client.exported_session_key().expose());
     assert_eq!(server.flags() & CHOICES, client.flags() & CHOICES);
     assert_eq!(server.protection(), client.protection());
 }
@@ -256,10 +256,10 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
         Claim::User(claim) => claim,
         Claim::Anonymous(claim) => return claim.accept(),
     };
-    let nt_hash = NtHash::of_password(password);
+    let nt_hash = NtHash::from_password(password);
     let result = match way {
         Way::Hashes => {
-            claim.verify_hashes(&nt_hash, LmHash::of_password(password, &Ascii).as_ref())
+            claim.verify_hashes(&nt_hash, LmHash::from_password(password, &Ascii).as_ref())
         }
         Way::NtHash => claim.verify_nt_hash(&nt_hash),
         Way::ResponseKey => {
@@ -284,7 +284,7 @@ pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
     assert!(!policy.require.intersects(Flags::PROTECTION));
     assert!(!policy.require_mic && !accepted.mic_checked);
     assert!(policy.channel_bindings != Enforcement::Required && !accepted.bindings_checked);
-    assert!(policy.target_name != Enforcement::Required && accepted.spn().is_none());
+    assert!(policy.spn != Enforcement::Required && accepted.spn().is_none());
     assert!(accepted.keys.is_known_to_everyone());
     let is_allowed = policy.allow_anonymous && policy.allow_insecure_anonymous_keys;
     assert!(is_allowed || !is_usable(&accepted.keys));
@@ -397,9 +397,9 @@ impl Tampered<'_> {
         let is_lax = self.is_client_lax && challenge.received.starts_with(&unspliced);
         let answered = if is_lax { &unspliced } else { &challenge.received };
         let mut response = if self.is_datagram {
-            client.respond_datagram(answered, client_side)
+            client.answer_datagram(answered, client_side)
         } else {
-            await_challenge.respond(answered, client_side)
+            await_challenge.answer(answered, client_side)
         }
         .map_err(excuse_client)
         .ok()?;
@@ -444,9 +444,9 @@ impl Tampered<'_> {
         known[0] = negotiate;
         let Ok((challenge, _)) = challenge else { return known };
         let response = if self.is_datagram {
-            client.respond_datagram(&challenge, client_side)
+            client.answer_datagram(&challenge, client_side)
         } else {
-            await_challenge.respond(&challenge, client_side)
+            await_challenge.answer(&challenge, client_side)
         };
         known[1] = challenge;
         known[2] = response.map(|response| response.token).unwrap_or_default();
@@ -455,11 +455,11 @@ impl Tampered<'_> {
 }
 
 /// Lets the MIC of an answer cover another CHALLENGE than the one that was answered.
-fn cover(response: &mut Response, negotiate: &[u8], challenge: &[u8]) {
+fn cover(response: &mut client::Answer, negotiate: &[u8], challenge: &[u8]) {
     let message = Authenticate::parse(&response.token).expect("our own message parses");
     let Some(offset) = message.mic_offset() else { return };
     response.token[offset..offset + 16].fill(0);
-    let key = ExportedSessionKey::from(*response.keys.exported_session_key());
+    let key = response.keys.exported_session_key().clone();
     let mic = mic(&key, &[negotiate, challenge, &response.token]);
     response.token[offset..offset + 16].copy_from_slice(&mic);
 }
@@ -495,7 +495,7 @@ impl Outcome {
             assert_eq!(kind, ResponseKind::Ntlmv2);
             assert!(accepted.bindings_checked || policy.allow_any_channel_bindings);
         }
-        assert!(accepted.spn().is_some() || policy.target_name != Enforcement::Required);
+        assert!(accepted.spn().is_some() || policy.spn != Enforcement::Required);
         let mut required = policy.require & CHOICES;
         if accepted.keys.protection() == Protection::None {
             required -= STRENGTH;
@@ -557,7 +557,7 @@ impl Attempt<'_> {
         let claim = handshake.read(self.authenticate, environment)?;
         assert!(!has_second_header(self.authenticate));
         if let Claim::User(claim) = &claim {
-            assert!(!claim.proof_matches(&NtHash::of_password(UNGUESSED)));
+            assert!(!claim.proof_matches(&NtHash::from_password(UNGUESSED)));
             assert_passed_on(claim, self.authenticate);
         }
         verify(claim, self.way, UNGUESSED)

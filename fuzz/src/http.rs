@@ -3,8 +3,8 @@
 use arbitrary::Arbitrary;
 use ntlm::error::Error as ExchangeError;
 use ntlm::http::{
-    Body, ClientConnection, Connection, Error, Header, Next, Refusal, RequestHeader, Scheme,
-    ServerConnection, Step, Version, format,
+    Body, ClientConnection, Connection, Error, Header, HttpVersion, Next, Refusal, RequestHeader,
+    Scheme, ServerConnection, Step, format,
 };
 use ntlm::server::Names;
 use ntlm::wire::Message;
@@ -143,11 +143,11 @@ impl World {
         match step {
             Step::Continue(reply) => {
                 assert_eq!(reply.status, status);
-                assert!(version != Version::Http2 && credentials.len() < 2);
+                assert!(version != HttpVersion::Http2 && credentials.len() < 2);
                 self.reply = reply.values;
             }
             Step::LookUp(look_up) => {
-                let hash = NtHash::of_password(PASSWORD);
+                let hash = NtHash::from_password(PASSWORD);
                 match look_up.verify(|claim| claim.verify_nt_hash(&hash)) {
                     Ok(accepted) => {
                         assert!(accepted.mic_checked && self.knows_password);
@@ -165,7 +165,7 @@ impl World {
                 assert!(was_logged_in && credentials.is_empty() && accepted.user().is_some());
                 self.is_logged_in = true;
             }
-            Step::Refused(refusal) if version == Version::Http2 => {
+            Step::Refused(refusal) if version == HttpVersion::Http2 => {
                 assert_eq!((refusal.reply.status, refusal.reason), (505, Error::NeedsHttp11));
             }
             Step::Refused(refusal) => self.reply = assert_is_offer(refusal, status, &self.offer),
@@ -247,8 +247,8 @@ fn scheme(negotiate: bool) -> Scheme {
     if negotiate { Scheme::Negotiate } else { Scheme::Ntlm }
 }
 
-fn version(knob: u8) -> Version {
-    pick(&[Version::Http11, Version::Http10, Version::Http2], knob)
+fn version(knob: u8) -> HttpVersion {
+    pick(&[HttpVersion::Http11, HttpVersion::Http10, HttpVersion::Http2], knob)
 }
 
 /// A refusal tells the client nothing but to start again.

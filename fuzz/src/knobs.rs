@@ -66,7 +66,7 @@ pub struct ClientKnobs {
     max_message_len: u16,
     blocked: u8,
     lacks: u8,
-    require_target: bool,
+    require_spn: bool,
     require_channel_bindings: bool,
     allow_missing_netbios_names: bool,
     allow_insecure_anonymous_keys: bool,
@@ -95,7 +95,7 @@ impl ClientKnobs {
             && self.protection() != Protection::None
             && !self.allow_insecure_anonymous_keys;
         those(&[
-            (self.require_target && !self.has_target(), Misuse::NoTargetName),
+            (self.require_spn && !self.has_target(), Misuse::NoSpn),
             (self.require_channel_bindings && !self.has_bindings, Misuse::NoChannelBindings),
             (protects_nothing, Misuse::NoSessionSecurity),
         ])
@@ -125,7 +125,7 @@ impl ClientKnobs {
         policy.require_when_protected =
             flip(policy.require_when_protected, self.require_when_protected);
         policy.require_mic = self.require_mic;
-        policy.require_target = self.require_target;
+        policy.require_spn = self.require_spn;
         policy.require_channel_bindings = self.require_channel_bindings;
         policy.allow_missing_netbios_names = self.allow_missing_netbios_names;
         policy.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
@@ -142,7 +142,7 @@ impl ClientKnobs {
         let alice = format!("{DOMAIN}\\{USER}");
         let credentials = match self.identity() {
             Identity::Alice => Credentials::password(alice, PASSWORD),
-            Identity::AliceByHash => Credentials::nt_hash(alice, NtHash::of_password(PASSWORD)),
+            Identity::AliceByHash => Credentials::nt_hash(alice, NtHash::from_password(PASSWORD)),
             Identity::Anonymous => Credentials::anonymous(),
             Identity::Jurgen => Credentials::password(JURGEN, PASSWORD),
             Identity::Impostor => Credentials::password(alice, "battery staple"),
@@ -151,9 +151,9 @@ impl ClientKnobs {
             Client::new(credentials).with_policy(self.policy()).with_protection(self.protection());
         client = match self.target % 4 {
             0 => client,
-            1 => client.with_target(TARGET),
-            2 => client.with_untrusted_target(TARGET),
-            _ => client.with_target("cifs/elsewhere"),
+            1 => client.with_spn(TARGET),
+            2 => client.with_unverified_spn(TARGET),
+            _ => client.with_spn("cifs/elsewhere"),
         };
         if self.has_bindings {
             client = client.with_channel_bindings(ChannelBindings::tls_unique(b"finished"));
@@ -201,10 +201,10 @@ impl ServerKnobs {
         let lacks_bindings = policy.channel_bindings == Enforcement::Required
             && !policy.allow_any_channel_bindings
             && self.bindings().is_none();
-        let lacks_names = policy.target_name == Enforcement::Required && !self.has_target_names;
+        let lacks_names = policy.spn == Enforcement::Required && !self.has_target_names;
         those(&[
             (lacks_bindings, Misuse::NoChannelBindings),
-            (lacks_names, Misuse::NoTargetName),
+            (lacks_names, Misuse::NoSpn),
             (self.names % 5 == 4, Misuse::NoServerName),
         ])
     }
@@ -233,7 +233,7 @@ impl ServerKnobs {
             flip(policy.require_when_protected, self.require_when_protected);
         policy.require_mic = self.require_mic;
         policy.channel_bindings = pick(&strictness, self.channel_bindings);
-        policy.target_name = pick(&strictness, self.target_name);
+        policy.spn = pick(&strictness, self.target_name);
         policy.require_target_info = !self.ignores_target_info;
         policy.max_time_difference = duration(policy.max_time_difference, self.max_time_difference);
         policy.max_challenge_age = duration(policy.max_challenge_age, self.max_challenge_age);
@@ -266,7 +266,7 @@ impl ServerKnobs {
             server = server.with_channel_bindings(bindings);
         }
         if self.has_target_names {
-            server = server.with_target_names([TARGET, "HOST/www.example.com"]);
+            server = server.with_spns([TARGET, "HOST/www.example.com"]);
         }
         server
     }

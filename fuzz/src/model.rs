@@ -72,7 +72,7 @@ pub enum Channel {
 
 impl Channel {
     pub fn of(flags: Flags) -> Self {
-        match Protection::of_flags(flags) {
+        match Protection::from_flags(flags) {
             Protection::None if flags.contains(Flags::NEGOTIATE_ALWAYS_SIGN) => Self::Dummy,
             Protection::None => Self::Nothing,
             _ if Form::of(flags) == Form::Legacy => Self::Shared,

@@ -156,7 +156,7 @@ enum Halves {
 impl End {
     fn whole(flags: Flags, key: &ExportedSessionKey, side: Side) -> Self {
         let session = Session::new(flags, key, side);
-        assert_eq!(session.protection(), Protection::of_flags(flags));
+        assert_eq!(session.protection(), Protection::from_flags(flags));
         Self::new(Halves::Together(session), Channel::of(flags), flags, 0)
     }
 
@@ -175,7 +175,7 @@ impl End {
         let form = Form::of(flags);
         Self {
             halves,
-            protection: Protection::of_flags(flags),
+            protection: Protection::from_flags(flags),
             channel,
             form,
             sending: Stream::new(form, sequence),

@@ -1,14 +1,14 @@
 //! The side that logs in.
 //!
 //! Connection-oriented: [`Client::initiate`] makes the NEGOTIATE, the CHALLENGE goes into
-//! [`AwaitChallenge::respond`], and the AUTHENTICATE comes out with the keys. Connectionless:
-//! [`Client::respond_datagram`] does it in one step, since the server speaks first.
+//! [`AwaitChallenge::answer`], and the AUTHENTICATE comes out with the keys. Connectionless:
+//! [`Client::answer_datagram`] does it in one step, since the server speaks first.
 //!
 //! Whether the server believed it, the application protocol says. NTLM never proves to the client
 //! who the server is, unless it protects messages: only the right server can do that.
 
 mod policy;
-mod respond;
+mod prove;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -38,8 +38,8 @@ struct Config {
     policy: Policy,
     protection: Protection,
     /// Empty if there is none: see [`Accepted`](crate::server::Accepted) for why it is no `Option`.
-    target: Text,
-    target_is_untrusted: bool,
+    spn: Text,
+    spn_is_unverified: bool,
     /// Zeros if there are none.
     bindings: ChannelBindings,
     workstation: Text,
@@ -53,8 +53,8 @@ impl Client {
             credentials,
             policy: Policy::default(),
             protection: Protection::None,
-            target: Text::default(),
-            target_is_untrusted: false,
+            spn: Text::default(),
+            spn_is_unverified: false,
             bindings: ChannelBindings::NONE,
             workstation: Text::default(),
         };
@@ -74,24 +74,24 @@ impl Client {
     /// It travels in NTLMv2 responses, if the server sends `TargetInfo`, as all do since Windows
     /// Vista; [`Policy::require_mic`] insists on that.
     #[must_use]
-    pub fn with_target(self, service_principal_name: impl Into<Text>) -> Self {
+    pub fn with_spn(self, service_principal_name: impl Into<Text>) -> Self {
         self.with(|config| {
-            config.target = service_principal_name.into();
-            config.target_is_untrusted = false;
+            config.spn = service_principal_name.into();
+            config.spn_is_unverified = false;
         })
     }
 
-    /// As [`with_target`](Self::with_target), and tells the server that the name comes from an
+    /// As [`with_spn`](Self::with_spn), and tells the server that the name comes from an
     /// untrusted source (`UnverifiedTargetName`). Servers that check names refuse it then, and no
     /// Microsoft client sends it: gss-ntlmssp had to stop.
     #[must_use]
-    pub fn with_untrusted_target(self, service_principal_name: impl Into<Text>) -> Self {
-        self.with_target(service_principal_name).with(|config| config.target_is_untrusted = true)
+    pub fn with_unverified_spn(self, service_principal_name: impl Into<Text>) -> Self {
+        self.with_spn(service_principal_name).with(|config| config.spn_is_unverified = true)
     }
 
     /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
     ///
-    /// It travels as the [target](Self::with_target) does.
+    /// It travels as the [target](Self::with_spn) does.
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = bindings)
@@ -115,7 +115,7 @@ impl Client {
     /// Makes the first message, the NEGOTIATE.
     ///
     /// # Errors
-    /// [`Refused::Blocked`] if the policy blocks NTLM to this target; [`Misuse::NoTargetName`] or
+    /// [`Refused::Blocked`] if the policy blocks NTLM to this target; [`Misuse::NoSpn`] or
     /// [`Misuse::NoChannelBindings`] if it demands what the application did not give.
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
         self.config.check()?;
@@ -132,14 +132,14 @@ impl Client {
     /// Answers the CHALLENGE of a connectionless exchange, in which it is the first message.
     ///
     /// # Errors
-    /// As [`AwaitChallenge::respond`] and [`initiate`](Self::initiate).
-    pub fn respond_datagram(
+    /// As [`AwaitChallenge::answer`] and [`initiate`](Self::initiate).
+    pub fn answer_datagram(
         &self,
         challenge: &[u8],
         environment: &mut dyn Environment,
-    ) -> Result<Response, Error> {
+    ) -> Result<Answer, Error> {
         self.config.check()?;
-        respond::respond(&self.config, Mode::Datagram, &[], challenge, environment)
+        prove::answer(&self.config, Mode::Datagram, &[], challenge, environment)
     }
 
     fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
@@ -151,11 +151,11 @@ impl Client {
 impl Config {
     /// Fails where the exchange must not begin.
     fn check(&self) -> Result<(), Error> {
-        if self.policy.blocks(&self.target) {
+        if self.policy.blocks(&self.spn) {
             return Err(Refused::Blocked.into());
         }
-        if self.policy.require_target && self.target.is_empty() {
-            return Err(Misuse::NoTargetName.into());
+        if self.policy.require_spn && self.spn.is_empty() {
+            return Err(Misuse::NoSpn.into());
         }
         if self.policy.require_channel_bindings && self.bindings.is_none() {
             return Err(Misuse::NoChannelBindings.into());
@@ -199,13 +199,13 @@ impl AwaitChallenge {
     ///   from an LM hash that is not at hand; or the message, or a name of ours, is too long.
     /// - [`Error::Misuse`]: protection was asked for an anonymous client.
     /// - [`Error::Environment`]: there is no time, or no randomness.
-    pub fn respond(
+    pub fn answer(
         self,
         challenge: &[u8],
         environment: &mut dyn Environment,
-    ) -> Result<Response, Error> {
+    ) -> Result<Answer, Error> {
         let Self { config, negotiate } = self;
-        respond::respond(&config, Mode::Connection, &negotiate, challenge, environment)
+        prove::answer(&config, Mode::Connection, &negotiate, challenge, environment)
     }
 }
 
@@ -218,19 +218,19 @@ impl fmt::Debug for AwaitChallenge {
     }
 }
 
-/// The client's last word.
+/// The last message, to be sent, and the session keys.
 #[non_exhaustive]
 #[must_use]
-pub struct Response {
+pub struct Answer {
     /// The AUTHENTICATE, to be sent.
     pub token: Vec<u8>,
     /// What the client shares with the server, if that believes it.
     pub keys: SessionKeys,
 }
 
-impl fmt::Debug for Response {
+impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
+        f.debug_struct("Answer")
             .field("token", &Counted(&self.token))
             .field("keys", &self.keys)
             .finish()

@@ -48,12 +48,12 @@ pub struct Policy {
     /// Without it, whoever stands in between can take the server's `TargetInfo` away, and with it
     /// the channel bindings and the target name that the response would carry.
     pub require_mic: bool,
-    /// Whether the response must carry a [target name](crate::Client::with_target). If the
+    /// Whether the response must carry a [target name](crate::Client::with_spn). If the
     /// application gave none, the handshake does not begin
-    /// ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)). If the CHALLENGE has no
+    /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)). If the CHALLENGE has no
     /// `TargetInfo`, or the response is not NTLMv2, the client does not answer
     /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)). Default: no.
-    pub require_target: bool,
+    pub require_spn: bool,
     /// Whether the response must carry [channel bindings](crate::Client::with_channel_bindings). If
     /// the application gave none, the handshake does not begin
     /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)). If the CHALLENGE
@@ -85,7 +85,7 @@ pub struct Policy {
     /// Whether NTLM is blocked (`ClientBlocked`). Default: no.
     pub blocked: bool,
     /// The servers that are exempt from `blocked` (`ClientBlockExceptions`): each the whole target
-    /// of [`with_target`](crate::Client::with_target), or the host in it without port, in any case.
+    /// of [`with_spn`](crate::Client::with_spn), or the host in it without port, in any case.
     /// An IPv6 address may stand in brackets, and must where a port follows it.
     pub block_exceptions: Vec<String>,
 }
@@ -98,7 +98,7 @@ impl Default for Policy {
             require: NegotiateFlags::empty(),
             require_when_protected: DEFAULT_STRENGTH,
             require_mic: false,
-            require_target: false,
+            require_spn: false,
             require_channel_bindings: false,
             allow_missing_netbios_names: false,
             allow_insecure_anonymous_keys: false,
@@ -124,7 +124,7 @@ impl Policy {
     /// # let certificate_hash = [7; 32];
     /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
     ///     .with_policy(client::Policy::strict())
-    ///     .with_target("ldap/files.example.com")
+    ///     .with_spn("ldap/files.example.com")
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash))
     ///     .with_protection(Protection::Seal);
     /// ```
@@ -143,12 +143,12 @@ impl Policy {
     /// that is asked for must be granted, with 128 bits. Ask for it wherever the application
     /// protocol can carry it: no MIC proves to the client who the server is.
     ///
-    /// A client that was given no [target](Self::require_target), or no
-    /// [bindings](Self::require_channel_bindings), does not begin: [`Misuse::NoTargetName`],
+    /// A client that was given no [target](Self::require_spn), or no
+    /// [bindings](Self::require_channel_bindings), does not begin: [`Misuse::NoSpn`],
     /// [`Misuse::NoChannelBindings`]. Outside TLS, where there are none, set
     /// `require_channel_bindings` to `false` and ask for [`Protection::Seal`].
     ///
-    /// [`Misuse::NoTargetName`]: crate::error::Misuse::NoTargetName
+    /// [`Misuse::NoSpn`]: crate::error::Misuse::NoSpn
     /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings
     /// [`Protection::Seal`]: crate::session::Protection::Seal
     /// [`Refused::NoMic`]: crate::error::Refused::NoMic
@@ -161,7 +161,7 @@ impl Policy {
             require: STRICT_ALWAYS,
             require_when_protected: STRICT_OFFER,
             require_mic: true,
-            require_target: true,
+            require_spn: true,
             require_channel_bindings: true,
             ..Self::default()
         }

@@ -11,7 +11,7 @@
 //! use ntlm::crypto::{NtHash, ResponseKey};
 //!
 //! // [MS-NLMP] 4.2.4.1.1
-//! let nt_hash = NtHash::of_password("Password");
+//! let nt_hash = NtHash::from_password("Password");
 //! let response_key = ResponseKey::new(&nt_hash, &"User".into(), &"Domain".into());
 //! assert_eq!(response_key.expose()[..4], [0x0c, 0x86, 0x8a, 0x40]);
 //! ```

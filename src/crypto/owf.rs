@@ -26,14 +26,14 @@ key! {
 impl NtHash {
     /// The hash of a password.
     #[must_use]
-    pub fn of_password(password: &str) -> Self {
-        Self::of_utf16(password.encode_utf16())
+    pub fn from_password(password: &str) -> Self {
+        Self::from_utf16(password.encode_utf16())
     }
 
     /// The hash of a password of UTF-16 code units, well formed or not, as machine accounts have
     /// it.
     #[must_use]
-    pub fn of_utf16(password: impl IntoIterator<Item = u16>) -> Self {
+    pub fn from_utf16(password: impl IntoIterator<Item = u16>) -> Self {
         Self::from(md4_of_units(password))
     }
 }
@@ -42,13 +42,13 @@ impl LmHash {
     /// The hash of a password, `None` if it has none: it must have at most 14 characters, all of
     /// them in the code page, which on Windows is the OEM code page of the machine.
     #[must_use]
-    pub fn of_password(password: &str, code_page: &dyn CodePage) -> Option<Self> {
-        Self::of_utf16(password.encode_utf16(), code_page)
+    pub fn from_password(password: &str, code_page: &dyn CodePage) -> Option<Self> {
+        Self::from_utf16(password.encode_utf16(), code_page)
     }
 
-    /// The hash of a password of UTF-16 code units, as [`of_password`](Self::of_password).
+    /// The hash of a password of UTF-16 code units, as [`from_password`](Self::from_password).
     #[must_use]
-    pub fn of_utf16(
+    pub fn from_utf16(
         password: impl IntoIterator<Item = u16>,
         code_page: &dyn CodePage,
     ) -> Option<Self> {
@@ -98,29 +98,29 @@ mod tests {
 
     #[test]
     fn a_password_of_15_characters_has_no_lm_hash() {
-        assert!(LmHash::of_password("14 characters!", &Ascii).is_some());
-        assert_eq!(LmHash::of_password("15 characters!!", &Ascii), None);
+        assert!(LmHash::from_password("14 characters!", &Ascii).is_some());
+        assert_eq!(LmHash::from_password("15 characters!!", &Ascii), None);
     }
 
     #[test]
     fn a_password_outside_the_code_page_has_no_lm_hash() {
-        assert_eq!(LmHash::of_password("päßword", &Ascii), None);
+        assert_eq!(LmHash::from_password("päßword", &Ascii), None);
         static WESTERN: [char; 128] = {
             let mut table = ['\u{fffd}'; 128];
             table[0x0e] = 'Ä';
             table
         };
         // The lower-case letter is looked up as the upper-case one, as Windows does.
-        let upper = LmHash::of_password("PÄSSWORD", &WESTERN);
+        let upper = LmHash::from_password("PÄSSWORD", &WESTERN);
         assert!(upper.is_some());
-        assert_eq!(LmHash::of_password("pässword", &WESTERN), upper);
+        assert_eq!(LmHash::from_password("pässword", &WESTERN), upper);
     }
 
     #[test]
     fn the_empty_password_has_its_known_hashes() {
         let nt = 0x31d6_cfe0_d16a_e931_b73c_59d7_e0c0_89c0_u128.to_be_bytes();
         let lm = 0xaad3_b435_b514_04ee_aad3_b435_b514_04ee_u128.to_be_bytes();
-        assert_eq!(NtHash::of_password("").expose(), &nt);
-        assert_eq!(LmHash::of_password("", &Ascii).unwrap().expose(), &lm);
+        assert_eq!(NtHash::from_password("").expose(), &nt);
+        assert_eq!(LmHash::from_password("", &Ascii).unwrap().expose(), &lm);
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::{fmt, mem};
 
 use super::connection::{Asker, Received, bare};
-use super::{Error, Scheme, Version, format};
+use super::{Error, HttpVersion, Scheme, format};
 use crate::client::{AwaitChallenge, Client};
 use crate::environment::Environment;
 use crate::session::SessionKeys;
@@ -18,14 +18,14 @@ use crate::session::SessionKeys;
 /// ```
 /// # use ntlm::{Client, Credentials, Os};
 /// # fn main() -> Result<(), ntlm::http::Error> {
-/// use ntlm::http::{ClientConnection, Next, Version};
+/// use ntlm::http::{ClientConnection, Next, HttpVersion};
 ///
 /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-///     .with_target("HTTP/www.example.com");
+///     .with_spn("HTTP/www.example.com");
 /// let mut connection = ClientConnection::new(client);
 /// // The request was answered with this:
 /// let headers = [("Content-Length", "0"), ("WWW-Authenticate", "Negotiate, NTLM")];
-/// match connection.on_response(401, Version::Http11, headers, &mut Os)? {
+/// match connection.on_response(401, HttpVersion::Http11, headers, &mut Os)? {
 ///     Next::Send(header) => {
 ///         // Again, on the same connection, with this header.
 ///         assert!(header.value.starts_with("NTLM TlRMTVNTUAAB"));
@@ -185,12 +185,12 @@ impl ClientConnection {
     pub fn on_response<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         status: u16,
-        version: Version,
+        version: HttpVersion,
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
         let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || self.awaits_verdict();
-        if version == Version::Http2 && is_under_way {
+        if version == HttpVersion::Http2 && is_under_way {
             self.state = State::Initial;
             return Err(Error::NeedsHttp11);
         }
@@ -267,7 +267,7 @@ impl ClientConnection {
 
     fn on_offer<V: AsRef<[u8]>>(
         &mut self,
-        version: Version,
+        version: HttpVersion,
         response: &Received<V>,
     ) -> Result<Next, Error> {
         // NTLM under its own name is understood by all that offer it.
@@ -275,7 +275,7 @@ impl ClientConnection {
         let Some(scheme) = [Scheme::Ntlm, Scheme::Negotiate].into_iter().find(is_offered) else {
             return Ok(Next::NotOffered);
         };
-        if version == Version::Http2 {
+        if version == HttpVersion::Http2 {
             return Err(Error::NeedsHttp11);
         }
         let mut header = self.start(scheme)?;
@@ -297,7 +297,7 @@ impl ClientConnection {
             return Ok(Next::NotOffered);
         }
         let challenge = offers.find(|offer| !offer.is_bare()).ok_or(Error::NoChallenge)?.token()?;
-        let answer = handshake.respond(bare(&challenge)?, environment)?;
+        let answer = handshake.answer(bare(&challenge)?, environment)?;
         if !response.persists {
             return Err(Error::ConnectionCloses);
         }

@@ -8,7 +8,7 @@ use super::{Error, Header};
 /// The version of HTTP of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "what matters to NTLM")]
-pub enum Version {
+pub enum HttpVersion {
     /// HTTP/1.0: the connection ends with the response, unless `Connection: keep-alive` says
     /// otherwise.
     Http10,
@@ -62,7 +62,7 @@ pub(super) struct Received<V> {
 
 impl<V: AsRef<[u8]>> Received<V> {
     pub(super) fn new<N: AsRef<str>>(
-        version: Version,
+        version: HttpVersion,
         headers: impl IntoIterator<Item = (N, V)>,
         asker: Asker,
         wanted: &str,
@@ -78,7 +78,7 @@ impl<V: AsRef<[u8]>> Received<V> {
                 keeps_alive |= has_option(value.as_ref(), "keep-alive");
             }
         }
-        Self { values, persists: !closes && (keeps_alive || version != Version::Http10) }
+        Self { values, persists: !closes && (keeps_alive || version != HttpVersion::Http10) }
     }
 
     /// The schemes that carry NTLM, in the order of the headers.
@@ -111,7 +111,7 @@ mod tests {
             Received::new(version, headers.iter().copied(), asker, "Authorization").persists
         };
         let persists = |version, headers| persists_at(Asker::Origin, version, headers);
-        let (http10, http11) = (Version::Http10, Version::Http11);
+        let (http10, http11) = (HttpVersion::Http10, HttpVersion::Http11);
         assert!(persists(http11, &[]));
         assert!(!persists(http10, &[]));
         assert!(!persists(http11, &[("connection", "Foo, CLOSE")]));

@@ -89,7 +89,7 @@ mod header;
 mod server;
 
 pub use client::{Body, ClientConnection, Connection, Next, RequestHeader};
-pub use connection::Version;
+pub use connection::HttpVersion;
 pub use error::{Error, HeaderError};
 pub use header::{Header, MAX_TOKEN_LEN, Scheme, format};
 pub use server::{LookUp, Refusal, Reply, ServerConnection, Step};

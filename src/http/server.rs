@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::connection::{Asker, Received, bare};
-use super::{Error, Header, HeaderError, Scheme, Version, format};
+use super::{Error, Header, HeaderError, HttpVersion, Scheme, format};
 use crate::credentials::UserName;
 use crate::environment::Environment;
-use crate::error::{self, Denied};
+use crate::error::{self, Rejection};
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, UserClaim};
 use crate::wire::{MessageType, message_type};
 
@@ -29,12 +29,12 @@ use crate::wire::{MessageType, message_type};
 /// ```
 /// # use ntlm::{NtHash, Os, Server, server::Names};
 /// # let server = Server::new(Names::standalone("WEB"));
-/// use ntlm::http::{ServerConnection, Step, Version};
+/// use ntlm::http::{ServerConnection, Step, HttpVersion};
 ///
 /// let mut connection = ServerConnection::new(server);
-/// # let nt_hash = NtHash::of_password("secret");
+/// # let nt_hash = NtHash::from_password("secret");
 /// let headers = [("Host", "www.example.com")];
-/// match connection.on_request(Version::Http11, headers, &mut Os) {
+/// match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
 ///     Step::Continue(reply) => {
 ///         // A normal step: not to be counted as a failure.
 ///         assert_eq!((reply.status, reply.name), (401, "WWW-Authenticate"));
@@ -47,7 +47,7 @@ use crate::wire::{MessageType, message_type};
 ///             Err(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
 ///         }
 ///     }
-///     Step::Accepted(accepted) | Step::Authenticated(accepted) => { /* answer the request */ }
+///     Step::AcceptedAnonymous(accepted) | Step::Authenticated(accepted) => { /* answer the request */ }
 ///     Step::Refused(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
 ///     _ => {}
 /// }
@@ -76,7 +76,7 @@ pub enum Step<'a> {
     /// The client says who it is: look that user up, and [verify](LookUp::verify) it.
     LookUp(LookUp<'a>),
     /// An anonymous client was let in with this request, as the policy allows. Answer the request.
-    Accepted(&'a Accepted),
+    AcceptedAnonymous(&'a Accepted),
     /// An earlier request on this connection proved who the client is. Answer the request.
     Authenticated(&'a Accepted),
     /// The client was not believed, or its request cannot stand here.
@@ -131,11 +131,11 @@ impl ServerConnection {
     /// one with credentials of another scheme: from then on nobody is.
     pub fn on_request<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
-        version: Version,
+        version: HttpVersion,
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Step<'_> {
-        if version == Version::Http2 {
+        if version == HttpVersion::Http2 {
             (self.pending, self.accepted) = (None, None);
             let reply = Reply { status: 505, values: Vec::new(), ..self.offer() };
             return Step::Refused(Refusal { reply, reason: Error::NeedsHttp11 });
@@ -228,7 +228,7 @@ impl ServerConnection {
             }
             Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
             Ok(Claim::Anonymous(claim)) => match claim.accept() {
-                Ok(accepted) => Step::Accepted(self.accepted.insert(accepted)),
+                Ok(accepted) => Step::AcceptedAnonymous(self.accepted.insert(accepted)),
                 Err(reason) => self.refuse(reason.into()),
             },
         }
@@ -289,10 +289,10 @@ impl<'a> LookUp<'a> {
         }
     }
 
-    /// Refuses the client, with the same reply as for a wrong password: see [`UserClaim::deny`].
+    /// Rejects the client, with the same reply as for a wrong password: see [`UserClaim::reject`].
     #[must_use]
-    pub fn deny(self, reason: Denied) -> Refusal {
-        self.connection.refusal(self.claim.deny(reason).into())
+    pub fn reject(self, reason: Rejection) -> Refusal {
+        self.connection.refusal(self.claim.reject(reason).into())
     }
 }
 

@@ -55,7 +55,7 @@ fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, De
     let ours = received.config.bindings.as_ref().map(|bindings| bindings.md5());
     match (received.policy().channel_bindings, ours, &announced.bindings) {
         (Enforcement::Off, ..) | (Enforcement::IfPresent, _, None) => Ok(false),
-        (Enforcement::Required, _, None) => Err(Denied::ChannelBindings),
+        (Enforcement::Required, _, None) => Err(Denied::ChannelBindingsMissing),
         // Where they are required, the handshake began because the policy allows any bindings.
         (_, None, Some(_)) => Ok(false),
         (_, Some(ours), Some(theirs)) if secret::equal(ours, theirs) => Ok(true),
@@ -65,14 +65,15 @@ fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, De
 
 /// `ClientSuppliedTargetName`.
 fn check_spn(received: &Received, announced: &Announced) -> Result<(), Denied> {
-    let (ours, theirs) = (&received.config.target_names, &announced.spn);
+    let (ours, theirs) = (&received.config.spns, &announced.spn);
     let is_ours = || ours.iter().any(|our| our.eq_ignore_case(theirs));
-    let is_right = match received.policy().target_name {
-        Enforcement::Off => true,
-        Enforcement::IfPresent => theirs.is_empty() || ours.is_empty() || is_ours(),
-        Enforcement::Required => !theirs.is_empty() && is_ours(),
-    };
-    if is_right { Ok(()) } else { Err(Denied::TargetName) }
+    match received.policy().spn {
+        Enforcement::Off => Ok(()),
+        Enforcement::Required if theirs.is_empty() => Err(Denied::SpnMissing),
+        Enforcement::IfPresent if theirs.is_empty() || ours.is_empty() => Ok(()),
+        Enforcement::IfPresent | Enforcement::Required if is_ours() => Ok(()),
+        Enforcement::IfPresent | Enforcement::Required => Err(Denied::Spn),
+    }
 }
 
 /// A response that repeats what this server sent was made for it.

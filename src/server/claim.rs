@@ -7,7 +7,7 @@ use super::received::Received;
 use super::response::{Proof, Proven, ProvenDomain};
 use crate::credentials::UserName;
 use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side};
-use crate::error::{Denied, Error, Refused};
+use crate::error::{Denied, Error, Refused, Rejection};
 use crate::handshake::flags::in_use;
 use crate::policy::{Enforcement, ResponseKind};
 use crate::session::{Secrecy, SessionKeys};
@@ -123,8 +123,8 @@ impl UserClaim {
     /// # Errors
     /// [`Error::Denied`]: the password is wrong, or a check of the policy failed.
     pub fn verify_password(self, password: &str) -> Result<Accepted, Error> {
-        let lm_hash = LmHash::of_password(password, self.received.policy().code_page);
-        self.verify_hashes(&NtHash::of_password(password), lm_hash.as_ref())
+        let lm_hash = LmHash::from_password(password, self.received.policy().code_page);
+        self.verify_hashes(&NtHash::from_password(password), lm_hash.as_ref())
     }
 
     /// Verifies with the hashes of an account. It does the same work if there is no account, so it
@@ -152,7 +152,7 @@ impl UserClaim {
     ///
     /// Only the caller knows which domain the key was made of, so [`Accepted::proven_domain`] is
     /// `None`. To avoid a timing oracle, verify unknown users against the key of a random hash:
-    /// [`deny`](Self::deny) takes as long as a hash does.
+    /// [`reject`](Self::reject) takes as long as a hash does.
     ///
     /// # Errors
     /// [`Error::Denied`]: the key is wrong, or a check of the policy failed;
@@ -173,7 +173,7 @@ impl UserClaim {
 
     /// What a domain controller must be asked that knows the user, with no more than the policy
     /// allows. Ask it by NETLOGON's `NetrLogonSamLogonEx` or through winbind, and continue with
-    /// [`verify_by_domain`](Self::verify_by_domain) or [`deny`](Self::deny).
+    /// [`verify_by_domain`](Self::verify_by_domain) or [`reject`](Self::reject).
     ///
     /// # Errors
     /// [`Refused::ResponseKind`] if there is only an LM field: the domain controller does not report
@@ -224,9 +224,10 @@ impl UserClaim {
     /// Rejects the client: the error to log. It takes as long as a wrong password does with
     /// [`verify_nt_hash`](Self::verify_nt_hash), so that the time does not show which users exist.
     #[must_use]
-    pub fn deny(self, reason: Denied) -> Error {
+    pub fn reject(self, reason: Rejection) -> Error {
         // There is no hash that could prove anything.
-        self.verify(None, None, reason).err().unwrap_or(Error::Denied(reason))
+        let denied = Denied::Rejected(reason);
+        self.verify(None, None, denied).err().unwrap_or(Error::Denied(denied))
     }
 
     /// The end of every way to the keys: what is proven, then the key, then all other checks.
@@ -315,8 +316,8 @@ fn accept_unproven(
     }
     let requirements = [
         (policy.require_mic, Denied::MicMissing),
-        (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindings),
-        (policy.target_name == Enforcement::Required, Denied::TargetName),
+        (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindingsMissing),
+        (policy.spn == Enforcement::Required, Denied::SpnMissing),
     ];
     if let Some((_, denied)) = requirements.into_iter().find(|(is_required, _)| *is_required) {
         return Err(denied.into());

@@ -17,13 +17,13 @@ pub(super) struct Config {
     pub(super) target_info: Result<AvPairsBuf, Refused>,
     pub(super) policy: Policy,
     pub(super) bindings: Option<ChannelBindings>,
-    pub(super) target_names: Vec<Text>,
+    pub(super) spns: Vec<Text>,
 }
 
 impl Config {
     /// Fails where no exchange must begin, or go on.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { policy, bindings, target_names, .. } = self;
+        let Self { policy, bindings, spns, .. } = self;
         if policy.blocked {
             return Err(Refused::Blocked.into());
         }
@@ -32,8 +32,8 @@ impl Config {
         if compares_bindings && bindings.is_none() {
             return Err(Misuse::NoChannelBindings.into());
         }
-        if policy.target_name == Enforcement::Required && target_names.is_empty() {
-            return Err(Misuse::NoTargetName.into());
+        if policy.spn == Enforcement::Required && spns.is_empty() {
+            return Err(Misuse::NoSpn.into());
         }
         Ok(())
     }

@@ -9,18 +9,18 @@
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! # use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, server};
-//! # use ntlm::{error::Denied, server::Claim};
-//! # fn store(user: &UserName) -> Option<NtHash> { Some(NtHash::of_password("secret")) }
+//! # use ntlm::{error::Rejection, server::Claim};
+//! # fn store(user: &UserName) -> Option<NtHash> { Some(NtHash::from_password("secret")) }
 //! # let client = Client::new(Credentials::password("alice", "secret"));
 //! let server = Server::new(server::Names::member("FILES", "EXAMPLE"));
 //! # let (first, client) = client.initiate()?;
 //! let (challenge, handshake) = server.challenge(&first, &mut Os)?;
-//! # let third = client.respond(&challenge, &mut Os)?.token;
+//! # let third = client.answer(&challenge, &mut Os)?.token;
 //! // ... send it, receive the third message ...
 //! let accepted = match handshake.read(&third, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
 //!         Some(hash) => claim.verify_nt_hash(&hash)?,
-//!         None => return Err(claim.deny(Denied::UnknownUser)),
+//!         None => return Err(claim.reject(Rejection::UnknownUser)),
 //!     },
 //!     Claim::Anonymous(claim) => claim.accept()?,
 //! };
@@ -81,7 +81,7 @@ impl Server {
             names,
             policy: Policy::default(),
             bindings: None,
-            target_names: Vec::new(),
+            spns: Vec::new(),
         };
         Self { config: Arc::new(config) }
     }
@@ -104,10 +104,10 @@ impl Server {
 
     /// Tells by which service principal names clients may ask for this server, such as
     /// `HTTP/www.example.com`. They are compared as whole texts, in any case; how strictly that is
-    /// checked, [`Policy::target_name`] says.
+    /// checked, [`Policy::spn`] says.
     #[must_use]
-    pub fn with_target_names<T: Into<Text>>(self, names: impl IntoIterator<Item = T>) -> Self {
-        self.with(|config| config.target_names = names.into_iter().map(Into::into).collect())
+    pub fn with_spns<T: Into<Text>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        self.with(|config| config.spns = names.into_iter().map(Into::into).collect())
     }
 
     /// Answers a NEGOTIATE with the CHALLENGE.

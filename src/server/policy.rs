@@ -81,7 +81,7 @@ pub struct Policy {
     /// [`allow_any_channel_bindings`](Self::allow_any_channel_bindings) is set.
     ///
     /// Set [`require_mic`](Self::require_mic) too if you require bindings or a
-    /// [target name](Self::target_name): a client that sends no MIC and copies the CHALLENGE's AV
+    /// [target name](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
     /// pairs, such as curl, also copies pairs that a man in the middle inserted.
     pub channel_bindings: Enforcement,
     /// Whether a server that has no bindings of its own accepts any that are not zero where
@@ -89,11 +89,11 @@ pub struct Policy {
     /// shows that the client supports them, and protects against nothing. Default: no.
     pub allow_any_channel_bindings: bool,
     /// How strictly the service that the client asked for is compared with
-    /// [this server's names](crate::Server::with_target_names). Default:
+    /// [this server's names](crate::Server::with_spns). Default:
     /// [`Enforcement::IfPresent`], which has no effect without such names.
     /// [`Enforcement::Required`] without them begins no handshake
-    /// ([`Misuse::NoTargetName`](crate::error::Misuse::NoTargetName)).
-    pub target_name: Enforcement,
+    /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)).
+    pub spn: Enforcement,
     /// Whether an NTLMv2 client must repeat what the server said in its `TargetInfo`: its names
     /// and its time. So a response that was made for another server is refused (CVE-2015-0005,
     /// CVE-2019-1019). Default: yes; all implementations seen do so.
@@ -134,7 +134,7 @@ impl Default for Policy {
             require_mic: false,
             channel_bindings: Enforcement::IfPresent,
             allow_any_channel_bindings: false,
-            target_name: Enforcement::IfPresent,
+            spn: Enforcement::IfPresent,
             require_target_info: true,
             max_time_difference: max_lifetime,
             max_challenge_age: max_lifetime,
@@ -161,7 +161,7 @@ impl Policy {
     /// policy.require |= NegotiateFlags::PROTECTION;
     /// let server = Server::new(server::Names::member("FILES", "EXAMPLE"))
     ///     .with_policy(policy)
-    ///     .with_target_names(["ldap/files.example.com", "ldap/files"])
+    ///     .with_spns(["ldap/files.example.com", "ldap/files"])
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
     /// ```
     ///
@@ -179,11 +179,11 @@ impl Policy {
     /// - There must be the [channel bindings](Self::channel_bindings) of this server
     ///   ([`Denied::ChannelBindings`]): clients without TLS, behind a proxy that ends TLS, or that
     ///   know no bindings.
-    /// - The client must have asked for one of this server's [names](Self::target_name)
-    ///   ([`Denied::TargetName`]): clients that know the server by an alias or an address that is
+    /// - The client must have asked for one of this server's [names](Self::spn)
+    ///   ([`Denied::Spn`]): clients that know the server by an alias or an address that is
     ///   not among them, and clients that name none, such as ntlm-auth.
     /// - The server must have been given both: otherwise no handshake begins, with
-    ///   [`Misuse::NoChannelBindings`] or [`Misuse::NoTargetName`].
+    ///   [`Misuse::NoChannelBindings`] or [`Misuse::NoSpn`].
     /// - The [time](Self::max_time_difference) in the response, and the
     ///   [age](Self::max_challenge_age) of the challenge, may be five minutes off
     ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]): clients that do not repeat the server's
@@ -201,11 +201,11 @@ impl Policy {
     ///
     /// [`Denied::MicMissing`]: crate::error::Denied::MicMissing
     /// [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
-    /// [`Denied::TargetName`]: crate::error::Denied::TargetName
+    /// [`Denied::Spn`]: crate::error::Denied::Spn
     /// [`Denied::Time`]: crate::error::Denied::Time
     /// [`Denied::ChallengeExpired`]: crate::error::Denied::ChallengeExpired
     /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings
-    /// [`Misuse::NoTargetName`]: crate::error::Misuse::NoTargetName
+    /// [`Misuse::NoSpn`]: crate::error::Misuse::NoSpn
     /// [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
     /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
     #[must_use]
@@ -218,7 +218,7 @@ impl Policy {
             require_when_protected: STRICT_OFFER,
             require_mic: true,
             channel_bindings: Enforcement::Required,
-            target_name: Enforcement::Required,
+            spn: Enforcement::Required,
             max_time_difference: five_minutes,
             max_challenge_age: five_minutes,
             ..Self::default()
@@ -230,7 +230,7 @@ impl Policy {
         let carries_what_is_required = kind == ResponseKind::Ntlmv2
             || !self.require_mic
                 && self.channel_bindings != Enforcement::Required
-                && self.target_name != Enforcement::Required;
+                && self.spn != Enforcement::Required;
         self.lm_compatibility.accepts(kind)
             && (kind != ResponseKind::Lmv2 || self.allow_lmv2_alone)
             && carries_what_is_required

@@ -90,7 +90,7 @@ impl Received {
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
         let text =
             |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
-        let user = UserName::new(text(message.user)?, text(message.domain)?);
+        let user = UserName::new(text(message.user)?).with_domain(text(message.domain)?);
         // It proves nothing, so a workstation that is no text counts as none.
         let workstation = text(message.workstation).unwrap_or_default();
         let proof = Proof::new(&message, flags)?;

@@ -42,7 +42,7 @@ impl DatagramSession {
             sealing_key: SealingKey::derive(flags, key, side),
         };
         Self {
-            protection: Protection::of_datagrams(flags),
+            protection: Protection::from_datagram_flags(flags),
             sending: keys(side),
             receiving: keys(side.peer()),
         }

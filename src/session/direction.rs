@@ -46,12 +46,12 @@ impl Sender {
         sequence: u32,
     ) -> Self {
         let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
-        Self { protection: Protection::of_flags(flags), cipher }
+        Self { protection: Protection::from_flags(flags), cipher }
     }
 
     pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let cipher = Cipher::derived(flags, key, side);
-        Self { protection: Protection::of_flags(flags), cipher }
+        Self { protection: Protection::from_flags(flags), cipher }
     }
 
     /// See [`Session::sign`](super::Session::sign).
@@ -105,13 +105,13 @@ impl Receiver {
         sequence: u32,
     ) -> Self {
         let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
-        Self { protection: Protection::of_flags(flags), cipher }
+        Self { protection: Protection::from_flags(flags), cipher }
     }
 
     /// For the messages that this side sends.
     pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let cipher = Cipher::derived(flags, key, side);
-        Self { protection: Protection::of_flags(flags), cipher }
+        Self { protection: Protection::from_flags(flags), cipher }
     }
 
     /// See [`Session::verify`](super::Session::verify).

@@ -1,7 +1,7 @@
 //! Signing and sealing messages once the peers share a key ([MS-NLMP] 3.4).
 //!
 //! A session comes from [`SessionKeys`], which the client has after
-//! [`respond`](crate::client::AwaitChallenge::respond) and the server after it accepted. What it
+//! [`respond`](crate::client::AwaitChallenge::answer) and the server after it accepted. What it
 //! can do was settled before the exchange began: ask with
 //! [`Client::with_protection`](crate::Client::with_protection).
 //!
@@ -84,7 +84,7 @@ pub enum Protection {
 impl Protection {
     /// What these negotiated flags provide.
     #[must_use]
-    pub const fn of_flags(flags: NegotiateFlags) -> Self {
+    pub const fn from_flags(flags: NegotiateFlags) -> Self {
         if flags.contains(NegotiateFlags::NEGOTIATE_SEAL) {
             Self::Seal
         } else if flags.contains(NegotiateFlags::NEGOTIATE_SIGN) {
@@ -96,9 +96,9 @@ impl Protection {
 
     /// What they provide for connectionless messages, which are sealed with extended session security
     /// only (3.4.3).
-    fn of_datagrams(flags: NegotiateFlags) -> Self {
+    fn from_datagram_flags(flags: NegotiateFlags) -> Self {
         let has_keys = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-        Self::of_flags(flags).min(if has_keys { Self::Seal } else { Self::Sign })
+        Self::from_flags(flags).min(if has_keys { Self::Seal } else { Self::Sign })
     }
 
     /// Fails unless what is asked for is within this.
@@ -175,8 +175,8 @@ impl SessionKeys {
         let is_datagram = self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM);
         match (self.secrecy, is_datagram) {
             (Secrecy::Unusable, _) => Protection::None,
-            (_, false) => Protection::of_flags(self.flags),
-            (_, true) => Protection::of_datagrams(self.flags),
+            (_, false) => Protection::from_flags(self.flags),
+            (_, true) => Protection::from_datagram_flags(self.flags),
         }
     }
 
@@ -191,8 +191,9 @@ impl SessionKeys {
     /// `ExportedSessionKey`: 16 secret bytes, for protocols that protect messages themselves.
     /// Of anonymous clients and guests it is no secret.
     #[must_use]
-    pub fn exported_session_key(&self) -> &[u8; 16] {
-        self.key.expose()
+    #[doc(alias("session key", "SECPKG_ATTR_SESSION_KEY"))]
+    pub const fn exported_session_key(&self) -> &ExportedSessionKey {
+        &self.key
     }
 
     /// The keys as bytes, for another process, which makes the session. Secret: see [`Exported`].
@@ -296,7 +297,7 @@ impl Session {
     /// A key must be used for one session only.
     #[must_use]
     pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
-        let protection = Protection::of_flags(flags);
+        let protection = Protection::from_flags(flags);
         let channel = if protection == Protection::None {
             if flags.contains(NegotiateFlags::NEGOTIATE_ALWAYS_SIGN) {
                 Channel::Dummy

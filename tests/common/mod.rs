@@ -66,7 +66,7 @@ pub fn exchange(
 ) -> Result<(Exchange, ntlm::server::AwaitAuthenticate), Error> {
     let (negotiate, await_challenge) = client.initiate()?;
     let (challenge, await_authenticate) = server.challenge(&negotiate, environment)?;
-    let response = await_challenge.respond(&challenge, environment)?;
+    let response = await_challenge.answer(&challenge, environment)?;
     let exchange =
         Exchange { negotiate, challenge, authenticate: response.token, client_keys: response.keys };
     Ok((exchange, await_authenticate))
@@ -88,8 +88,8 @@ pub struct Outcome {
 
 /// Verifies a claim with a password.
 pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
-    let nt_hash = NtHash::of_password(password);
-    let lm_hash = LmHash::of_password(password, &ntlm::Ascii);
+    let nt_hash = NtHash::from_password(password);
+    let lm_hash = LmHash::from_password(password, &ntlm::Ascii);
     match claim {
         Claim::User(claim) => claim.verify_hashes(&nt_hash, lm_hash.as_ref()),
         Claim::Anonymous(claim) => claim.accept(),
@@ -192,7 +192,7 @@ pub fn ntlmv2_without_mic(
     let mut blob = Vec::new();
     ClientChallenge { time, client_challenge: [0xcc; 8], target_info: pairs.as_pairs() }
         .emit(&mut blob);
-    let key = ResponseKey::new(&NtHash::of_password(password), &user, &domain);
+    let key = ResponseKey::new(&NtHash::from_password(password), &user, &domain);
     let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
     let response = [&proof[..], &blob].concat();
     let message = Authenticate {

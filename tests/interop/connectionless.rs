@@ -65,7 +65,7 @@ fn two_processes_know_the_users_of_a_file() {
     }
     let refusals = server.wait_for_lines("server: refused login ", 2);
     assert!(refusals[0].ends_with("detail=Denied(WrongPassword)"), "{refusals:?}");
-    assert!(refusals[1].ends_with("detail=Denied(UnknownUser)"), "{refusals:?}");
+    assert!(refusals[1].ends_with("detail=Denied(Rejected(UnknownUser))"), "{refusals:?}");
 }
 
 fn log_in(address: &str, account: Account) -> Finished {

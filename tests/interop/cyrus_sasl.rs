@@ -1,6 +1,6 @@
 //! The NTLM plugin of Cyrus SASL: both roles. It has no security layer.
 
-use ntlm::error::{Denied, Refused};
+use ntlm::error::{Denied, Refused, Rejection};
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Error, LmCompatibility, ResponseKind};
@@ -87,7 +87,7 @@ fn everybody_with_an_ascii_name_logs_in_with_it() {
                     // It takes the server's domain if it has none.
                     assert_eq!(user.domain().to_string(), "EXAMPLE");
                 }
-                Err(Refusal::Ours(Error::Denied(Denied::UnknownUser)))
+                Err(Refusal::Ours(Error::Denied(Denied::Rejected(Rejection::UnknownUser))))
                     if !identity.user.is_ascii() => {}
                 Err(refusal) => panic!("{identity:?}: {refusal:?}"),
             }

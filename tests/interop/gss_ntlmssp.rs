@@ -252,10 +252,10 @@ fn log_in_datagram(protection: Protection) -> (Peer, DatagramSession) {
     gss.bridge.begin(arguments).expect("it begins");
     let challenge = gss.bridge.step(None).expect("it speaks first").token;
     let client = mode.client(Identity::ALICE.credentials());
-    let response = client.respond_datagram(&challenge, &mut Os).expect("its challenge is good");
+    let response = client.answer_datagram(&challenge, &mut Os).expect("its challenge is good");
     assert!(gss.bridge.step(Some(&response.token)).expect("it believes us").is_done);
     let theirs = gss.bridge.key().expect("it tells its key");
-    assert_eq!(theirs, response.keys.exported_session_key());
+    assert_eq!(theirs, response.keys.exported_session_key().expose());
     (gss, response.keys.into_datagram_session().expect("a session of datagrams"))
 }
 
@@ -271,7 +271,7 @@ fn let_in_datagram(protection: Protection) -> (Peer, DatagramSession) {
     let claim = handshake.read(&authenticate, &mut Os).expect("a claim");
     let accepted = verify(claim, &[Identity::ALICE]).expect("it is alice");
     let theirs = gss.bridge.key().expect("it tells its key");
-    assert_eq!(theirs, accepted.keys.exported_session_key());
+    assert_eq!(theirs, accepted.keys.exported_session_key().expose());
     (gss, accepted.keys.into_datagram_session().expect("a session of datagrams"))
 }
 

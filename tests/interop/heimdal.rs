@@ -60,7 +60,10 @@ fn everybody_with_a_domain_logs_in_with_it() {
     for identity in Identity::ALL.into_iter().filter(|identity| !identity.domain.is_empty()) {
         match attempt(&mut heimdal, &NTLMV1, LmCompatibility::SendNtlm, identity) {
             Ok(LetIn { accepted, .. }) if identity != Identity::ZOE => {
-                assert_eq!(accepted.user(), Some(UserName::new(identity.user, "EXAMPLE")).as_ref());
+                assert_eq!(
+                    accepted.user(),
+                    Some(UserName::new(identity.user).with_domain("EXAMPLE")).as_ref()
+                );
             }
             // It knows two bytes of a character.
             Err(Refusal::Theirs(why)) if identity == Identity::ZOE => {

@@ -33,7 +33,9 @@ fn curl_logs_in_to_squid_and_through_it_to_a_server() {
 fn squid_refuses_a_wrong_password_and_an_unknown_user_alike_and_its_log_tells_them_apart() {
     let squid = Squid::start_with_our_helper(&users(), "");
     let server = HttpServer::start(&[]);
-    for (account, detail) in [(WRONG, "Denied(WrongPassword)"), (UNKNOWN, "Denied(UnknownUser)")] {
+    for (account, detail) in
+        [(WRONG, "Denied(WrongPassword)"), (UNKNOWN, "Denied(Rejected(UnknownUser))")]
+    {
         let got = through_squid(&squid, account, &["--fail", &server.url]);
         assert_eq!(got.status.code(), Some(22), "{got:#?}");
         assert!(got.stderr.contains("407"), "{got:#?}");
@@ -85,7 +87,9 @@ fn squid_runs_our_helper_with_the_command_line_of_sambas() {
     let page = format!("{}/page.txt", server.url);
     let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
     assert!(!got.status.success(), "{got:#?}");
-    wait_until(|| squid.helper_log().contains("Denied(AccountRestriction)").then_some(()));
+    wait_until(|| {
+        squid.helper_log().contains("Denied(Rejected(AccountRestriction))").then_some(())
+    });
     assert!(squid.helper_log().contains("ntlm_auth: without effect: --diagnostics"));
 }
 

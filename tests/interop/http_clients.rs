@@ -94,7 +94,11 @@ fn curl_is_refused_as_an_unknown_user() {
     let got = curl(&["--ntlm", "--user", r"EXAMPLE\mallory:wrong", &server.url]);
     assert_eq!(got.status(), 401);
     let refusal = server.refusal();
-    assert!(refusal.field("detail").contains("Denied(UnknownUser)"), "{}", refusal.text());
+    assert!(
+        refusal.field("detail").contains("Denied(Rejected(UnknownUser))"),
+        "{}",
+        refusal.text()
+    );
 }
 
 /// curl sends the bytes that it was given under the name of the OEM code page, and hashes name and

@@ -33,7 +33,7 @@ fn the_log_of_curl_is_shown_and_verified() {
     assert_eq!(line(&verified, "user"), r#""EXAMPLE\\alice""#);
     assert_eq!(line(&verified, "response"), "Ntlmv2, and it is right");
     assert_eq!(line(&verified, "MIC"), "none");
-    let hash = hex(NtHash::of_password(ALICE.password).expose());
+    let hash = hex(NtHash::from_password(ALICE.password).expose());
     let by_hash = with_password("battery staple", &["--nt-hash", &hash, &file]);
     assert_eq!(by_hash.expect_success().stdout, verified, "the hash counts");
     let refused = with_password("battery staple", &[&file]);
@@ -79,7 +79,7 @@ fn what_gss_ntlmssp_and_we_seal_is_read() {
     let client = Client::new(credentials).with_protection(Protection::Seal);
     let (negotiate, handshake) = client.initiate().expect("a token");
     let challenge = gss.step(Some(&negotiate)).expect("a challenge").token;
-    let response = handshake.respond(&challenge, &mut Os).expect("a response");
+    let response = handshake.answer(&challenge, &mut Os).expect("a response");
     gss.step(Some(&response.token)).expect("it believes us");
 
     let mut session = response.keys.into_session().expect("a session");

@@ -1,6 +1,6 @@
 //! GNU libntlm's client, which logs in to our server with NTLMv1, and protects nothing.
 
-use ntlm::error::{Denied, Refused};
+use ntlm::error::{Denied, Refused, Rejection};
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Error, LmCompatibility, ResponseKind, UserName};
@@ -38,7 +38,7 @@ fn it_logs_in_at_each_level_that_takes_ntlmv1() {
 fn it_does_not_log_in_with_oem_names() {
     let oem = NTLMV1.without(Flags::NEGOTIATE_UNICODE);
     let result = attempt(&mut libntlm(), &oem, LmCompatibility::SendNtlm, Identity::ALICE);
-    assert_denied(&result, Denied::UnknownUser);
+    assert_denied(&result, Denied::Rejected(Rejection::UnknownUser));
 }
 
 /// It makes two bytes of each byte of a name.
@@ -48,12 +48,12 @@ fn everybody_with_an_ascii_name_logs_in_with_it() {
     for identity in Identity::ALL {
         let result = attempt(&mut libntlm, &NTLMV1, LmCompatibility::SendNtlm, identity);
         if !identity.user.is_ascii() {
-            assert_denied(&result, Denied::UnknownUser);
+            assert_denied(&result, Denied::Rejected(Rejection::UnknownUser));
             continue;
         }
         let accepted = result.unwrap_or_else(|why| panic!("{identity:?}: {why:?}")).accepted;
         // Without a domain of its own it takes the server's.
-        let expected = UserName::new(identity.user, "EXAMPLE");
+        let expected = UserName::new(identity.user).with_domain("EXAMPLE");
         assert_eq!(accepted.user(), Some(expected).as_ref());
     }
 }

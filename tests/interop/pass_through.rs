@@ -59,10 +59,10 @@ fn refusals_are_told_apart_in_the_log_and_alike_to_the_client() {
     }
     let mut answers = Vec::new();
     for (user, password, detail, status) in [
-        ("alice", WRONG, "Denied(WrongPassword)", "0xc000006d"),
-        ("nobody", WRONG, "Denied(UnknownUser)", "0xc000006d"),
-        ("forgetful", ALICE.password, "Denied(AccountRestriction)", "0xc0000234"),
-        ("disabled", ALICE.password, "Denied(AccountRestriction)", "0xc0000072"),
+        ("alice", WRONG, "Denied(Rejected(WrongPassword))", "0xc000006d"),
+        ("nobody", WRONG, "Denied(Rejected(UnknownUser))", "0xc000006d"),
+        ("forgetful", ALICE.password, "Denied(Rejected(AccountLocked))", "0xc0000234"),
+        ("disabled", ALICE.password, "Denied(Rejected(AccountDisabled))", "0xc0000072"),
     ] {
         let account = Account { user, password };
         for level in ["3", "1", "0"] {
@@ -75,7 +75,7 @@ fn refusals_are_told_apart_in_the_log_and_alike_to_the_client() {
         }
     }
     let got = service.log_in(r"ELSEWHERE\alice:correct horse", &[]);
-    assert_eq!(service.last_line().field("detail"), "Denied(UnknownUser)");
+    assert_eq!(service.last_line().field("detail"), "Denied(Rejected(UnknownUser))");
     answers.push(outcome(got));
     let [first, others @ ..] = &answers[..] else { panic!("there are some") };
     assert!(!first.0.success() && first.1.contains("access denied"), "{first:?}");
@@ -114,8 +114,8 @@ fn domain_takes_an_lm_field_alone_for_lmv2() {
     Winbind::shared();
     let challenge = [7; 8];
     let (nt_hash, lm_hash) = (
-        NtHash::of_password(ALICE.password),
-        LmHash::of_password(ALICE.password, &Ascii).expect("it is short"),
+        NtHash::from_password(ALICE.password),
+        LmHash::from_password(ALICE.password, &Ascii).expect("it is short"),
     );
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &DOMAIN.into());
     let lmv2 = key.lmv2_response(&challenge, &[9; 8]);
@@ -141,7 +141,7 @@ fn names_that_look_like_options_are_names() {
         let got = service.log_in(&format!("{DOMAIN}\\{user}:{WRONG}"), &[]);
         assert!(!got.status.success());
         let refusal = service.last_line();
-        assert_eq!(refusal.field("detail"), "Denied(UnknownUser)", "{refusal:?}");
+        assert_eq!(refusal.field("detail"), "Denied(Rejected(UnknownUser))", "{refusal:?}");
     }
 }
 
@@ -236,7 +236,7 @@ impl Service {
         let got = self.log_in(&ALICE.with_password(), &[]);
         assert!(got.stderr.contains("access denied"), "{got:#?}");
         let refusal = self.last_line();
-        assert_eq!(refusal.field("detail"), "Denied(LookupFailed)", "{refusal:?}");
+        assert_eq!(refusal.field("detail"), "Denied(Rejected(LookupFailed))", "{refusal:?}");
         refusal.field("status").to_owned()
     }
 

@@ -75,7 +75,7 @@ fn many_entries_come_over_ldap() {
 
 #[test]
 fn an_nt_hash_does_instead_of_a_password() {
-    let hash = hex(NtHash::of_password(Identity::ALICE.password).expose());
+    let hash = hex(NtHash::from_password(Identity::ALICE.password).expose());
     for framing in FRAMINGS {
         let login = [&["--user", r"EXAMPLE\alice", "--nt-hash", &hash], framing].concat();
         let run_with =

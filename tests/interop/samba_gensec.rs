@@ -1,6 +1,6 @@
 //! Samba's gensec: both roles, with every setting that it has for NTLM.
 
-use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::crypto::Side;
 use ntlm::error::Misuse;
 use ntlm::server::Accepted;
 use ntlm::session::{Protection, Session, SessionKeys, Signature};
@@ -284,7 +284,7 @@ fn let_in_with_lm_key(gensec: &mut Peer, arguments: Value) -> Accepted {
 /// What it wraps is nothing to a session of what was negotiated, and is read with SEAL added.
 fn assert_seals_all_the_same(bridge: &mut Bridge, keys: &SessionKeys, side: Side) {
     assert_eq!(keys.protection(), Protection::Sign);
-    let key = ExportedSessionKey::from(*keys.exported_session_key());
+    let key = keys.exported_session_key().clone();
     let session = |flags| Session::new(flags, &key, side);
     let mut sealing = session(keys.flags() | Flags::NEGOTIATE_SEAL);
     for message in [&b"a message"[..], b"another"] {

@@ -49,11 +49,11 @@ fn a_long_file_comes_in_pieces() {
 fn an_nt_hash_does_instead_of_a_password() {
     let server = FileServer::start(&[]);
     let share = share(server.port);
-    let hash = hex(NtHash::of_password(FILE_SERVER_PASSWORD).expose());
+    let hash = hex(NtHash::from_password(FILE_SERVER_PASSWORD).expose());
     let user = FILE_SERVER_USER;
     let got = smb_client(&["--user", user, "--nt-hash", &hash, &share, "notes.txt"]);
     assert_eq!(got.expect_success().stdout, NOTES);
-    let hash = hex(NtHash::of_password("wrong").expose());
+    let hash = hex(NtHash::from_password("wrong").expose());
     let got = smb_client(&["--user", user, "--nt-hash", &hash, &share, "notes.txt"]);
     assert_refused(&got, "STATUS_LOGON_FAILURE");
 }

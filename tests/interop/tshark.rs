@@ -88,7 +88,7 @@ fn no_message_of_datagrams_is_malformed() {
     let server = modes::DEFAULT.server();
     let (challenge, handshake) = server.challenge_datagram(&mut Os).expect("a challenge");
     let client = modes::DEFAULT.client(Identity::ALICE.credentials());
-    let response = client.respond_datagram(&challenge, &mut Os).expect("an answer");
+    let response = client.answer_datagram(&challenge, &mut Os).expect("an answer");
     let claim = handshake.read(&response.token, &mut Os).expect("a claim");
     verify(claim, &[Identity::ALICE]).expect("it is let in");
     let authenticate = response.token;
@@ -143,7 +143,7 @@ impl Exchange {
     fn between(client: &Client, server: &Server, identity: Identity) -> Self {
         let (negotiate, await_challenge) = client.initiate().expect("a first message");
         let (challenge, handshake) = server.challenge(&negotiate, &mut Os).expect("an answer");
-        let authenticate = await_challenge.respond(&challenge, &mut Os).expect("the last").token;
+        let authenticate = await_challenge.answer(&challenge, &mut Os).expect("the last").token;
         let claim = handshake.read(&authenticate, &mut Os).expect("a claim");
         verify(claim, &[identity]).expect("it is let in");
         Self { negotiate, challenge, authenticate }

@@ -146,7 +146,7 @@ fn winpr() -> Peer {
 fn acceptor_of(mode: &Mode, identity: Identity) -> Value {
     json!({
         "role": "acceptor",
-        "nt_hash": hex(NtHash::of_password(identity.password).expose()),
+        "nt_hash": hex(NtHash::from_password(identity.password).expose()),
         "protection": mode.protection_name(),
     })
 }

@@ -102,7 +102,7 @@ impl Setting {
         change(2, &mut challenge);
         let answered = match await_challenge {
             Some(client) => client
-                .respond(&challenge, ours)
+                .answer(&challenge, ours)
                 .map(|response| (response.token, Keys::of(&response.keys))),
             None => foreign::respond(self.mode, &challenge, world.given),
         };
@@ -118,7 +118,7 @@ impl Setting {
         change(2, &mut challenge);
         let mut response = self
             .client(world.given)
-            .respond_datagram(&challenge, ours)
+            .answer_datagram(&challenge, ours)
             .map_err(Stopped::by(By::Client))?;
         change(3, &mut response.token);
         let accepted = world.finish(handshake, &response.token)?;
@@ -135,7 +135,7 @@ impl Setting {
             .with_workstation("LAPTOP")
             .with_protection(self.protection);
         if let Some(target) = given.target {
-            client = client.with_target(target);
+            client = client.with_spn(target);
         }
         if let Some(channel) = given.channel {
             client = client.with_channel_bindings(channel.bindings());
@@ -150,7 +150,7 @@ impl Setting {
             (Mode::Ntlmv2 | Mode::Datagram, Level::Strict) => ClientPolicy::strict(),
             _ => ClientPolicy::default(),
         };
-        policy.require_target &= given.target.is_some();
+        policy.require_spn &= given.target.is_some();
         policy.require_channel_bindings &= given.channel.is_some();
         match self.mode {
             Mode::Ntlm2Session | Mode::Ntlm2SessionDatagram => {
@@ -169,7 +169,7 @@ impl Setting {
     pub(crate) fn server(&self, given: Given) -> Server {
         let server = Server::new(Names::member("FILES", "EXAMPLE"))
             .with_policy(self.server_policy())
-            .with_target_names([Given::TARGET, "HTTP/files"]);
+            .with_spns([Given::TARGET, "HTTP/files"]);
         match given.servers_channel {
             Some(channel) => server.with_channel_bindings(channel.bindings()),
             None => server,
@@ -263,7 +263,7 @@ impl World {
 
 /// Of the password; made once, since there are many exchanges.
 static HASHES: LazyLock<(NtHash, Option<LmHash>)> =
-    LazyLock::new(|| (NtHash::of_password("secret"), LmHash::of_password("secret", &Ascii)));
+    LazyLock::new(|| (NtHash::from_password("secret"), LmHash::from_password("secret", &Ascii)));
 
 /// What the applications gave to both sides.
 #[derive(Clone, Copy)]

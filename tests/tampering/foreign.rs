@@ -85,5 +85,5 @@ fn keys(flags: Flags, proof: &[u8; 16]) -> Keys {
 }
 
 fn alices_key() -> ResponseKey {
-    ResponseKey::new(&NtHash::of_password("secret"), &"alice".into(), &"EXAMPLE".into())
+    ResponseKey::new(&NtHash::from_password("secret"), &"alice".into(), &"EXAMPLE".into())
 }

@@ -27,7 +27,7 @@ fn server(policy: Policy) -> Server {
     Server::new(Names::member("FILES", "EXAMPLE"))
         .with_policy(policy)
         .with_channel_bindings(Channel::OfTheServer.bindings())
-        .with_target_names([Given::TARGET])
+        .with_spns([Given::TARGET])
 }
 
 /// Relays a client that knows neither bindings nor targets, and repeats the server's `TargetInfo`
@@ -45,7 +45,7 @@ fn relay_one_that_repeats(policy: Policy) -> Result<Accepted, Stopped> {
 fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
     let mut policy = Policy::default();
     policy.channel_bindings = Enforcement::Required;
-    policy.target_name = Enforcement::Required;
+    policy.spn = Enforcement::Required;
     assert!(relay_one_that_repeats(policy.clone()).unwrap().bindings_checked, "by their rules");
     policy.require_mic = true;
     assert_eq!(relay_one_that_repeats(policy).unwrap_err().reason, "MicMissing");
@@ -56,7 +56,7 @@ fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
 #[test]
 fn our_client_does_not_repeat_them() {
     let mut strict = ClientPolicy::strict();
-    (strict.require_target, strict.require_channel_bindings) = (false, false);
+    (strict.require_spn, strict.require_channel_bindings) = (false, false);
     for policy in [ClientPolicy::default(), strict] {
         let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
         let (negotiate, await_challenge) = client.with_policy(policy).initiate().unwrap();
@@ -66,7 +66,7 @@ fn our_client_does_not_repeat_them() {
             let untrusted = AvFlags::UNTRUSTED_SPN.bits().to_le_bytes().to_vec();
             [inject(pairs), vec![(AvId::FLAGS, untrusted)]].concat()
         });
-        let response = await_challenge.respond(&challenge, &mut Fixed::default()).unwrap();
+        let response = await_challenge.answer(&challenge, &mut Fixed::default()).unwrap();
         let message = Authenticate::parse(&response.token).unwrap();
         let NtResponse::V2(proven) = message.nt_response else { panic!("it is NTLMv2") };
         let pairs = proven.target_info();

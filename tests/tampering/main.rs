@@ -179,27 +179,27 @@ fn each_bit_belongs_to_one_row() {
 fn strict_policies_that_were_given_nothing_do_not_begin() {
     let alice = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
         .with_policy(client::Policy::strict());
-    let target = alice.clone().with_target(Given::TARGET);
+    let target = alice.clone().with_spn(Given::TARGET);
     let bound = alice.clone().with_channel_bindings(Channel::OfTheServer.bindings());
     for (client, misuse) in [
-        (alice, Misuse::NoTargetName),
+        (alice, Misuse::NoSpn),
         (target, Misuse::NoChannelBindings),
-        (bound.clone(), Misuse::NoTargetName),
-        (bound.with_target(""), Misuse::NoTargetName),
+        (bound.clone(), Misuse::NoSpn),
+        (bound.with_spn(""), Misuse::NoSpn),
     ] {
         assert_eq!(client.initiate().unwrap_err(), misuse.into());
-        let datagram = client.respond_datagram(b"", &mut Fixed::default());
+        let datagram = client.answer_datagram(b"", &mut Fixed::default());
         assert_eq!(datagram.unwrap_err(), misuse.into());
     }
 
     let server =
         Server::new(server::Names::standalone("FILES")).with_policy(server::Policy::strict());
-    let named = server.clone().with_target_names([Given::TARGET]);
+    let named = server.clone().with_spns([Given::TARGET]);
     let bound = server.clone().with_channel_bindings(Channel::OfTheServer.bindings());
     for (server, misuse) in [
         (server, Misuse::NoChannelBindings),
         (named, Misuse::NoChannelBindings),
-        (bound, Misuse::NoTargetName),
+        (bound, Misuse::NoSpn),
     ] {
         let negotiate = foreign::negotiate(Protection::None);
         let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();

@@ -98,7 +98,7 @@ impl Keys {
     pub(crate) const NONE: Self = Self { flags: Flags::empty(), key: [0; 16] };
 
     pub(crate) fn of(keys: &SessionKeys) -> Self {
-        Self { flags: keys.flags(), key: *keys.exported_session_key() }
+        Self { flags: keys.flags(), key: *keys.exported_session_key().expose() }
     }
 
     /// What of the flags means something once the exchange is over.

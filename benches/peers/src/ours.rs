@@ -22,14 +22,14 @@ impl Ours {
             .with_dns_computer("files.example.com")
             .with_dns_domain("example.com");
         let server = Server::new(names);
-        Self { client, server, hash: NtHash::of_password(PASSWORD) }
+        Self { client, server, hash: NtHash::from_password(PASSWORD) }
     }
 
     /// From first to last token, and to sessions on both sides.
     pub fn handshake(&self) -> (Session, Session) {
         let (negotiate, client) = self.client.initiate().unwrap();
         let (challenge, server) = self.server.challenge(&negotiate, &mut Os).unwrap();
-        let response = client.respond(&challenge, &mut Os).unwrap();
+        let response = client.answer(&challenge, &mut Os).unwrap();
         let claim = match server.read(&response.token, &mut Os).unwrap() {
             Claim::User(claim) => claim,
             Claim::Anonymous(_) => unreachable!("alice has a name"),
@@ -53,13 +53,13 @@ impl Ours {
     pub fn messages(&self) -> [Vec<u8>; 3] {
         let (negotiate, client) = self.client.initiate().unwrap();
         let (challenge, _server) = self.server.challenge(&negotiate, &mut Os).unwrap();
-        let response = client.respond(&challenge, &mut Os).unwrap();
+        let response = client.answer(&challenge, &mut Os).unwrap();
         [negotiate, challenge, response.token]
     }
 
     pub fn client(&self, challenge: &[u8]) {
         let (_, handshake) = self.client.initiate().unwrap();
-        std::hint::black_box(handshake.respond(challenge, &mut Os).unwrap().token);
+        std::hint::black_box(handshake.answer(challenge, &mut Os).unwrap().token);
     }
 }
 

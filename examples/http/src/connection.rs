@@ -134,11 +134,11 @@ pub fn address(url: &Url) -> anyhow::Result<String> {
 }
 
 /// What the library calls a version of HTTP.
-pub fn version(version: hyper::Version) -> ntlm::http::Version {
+pub fn version(version: hyper::Version) -> ntlm::http::HttpVersion {
     match version {
-        hyper::Version::HTTP_09 | hyper::Version::HTTP_10 => ntlm::http::Version::Http10,
-        hyper::Version::HTTP_11 => ntlm::http::Version::Http11,
-        _ => ntlm::http::Version::Http2,
+        hyper::Version::HTTP_09 | hyper::Version::HTTP_10 => ntlm::http::HttpVersion::Http10,
+        hyper::Version::HTTP_11 => ntlm::http::HttpVersion::Http11,
+        _ => ntlm::http::HttpVersion::Http2,
     }
 }
 

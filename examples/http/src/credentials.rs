@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_hash_and_a_password_do_not_go_together() {
-        let hash = Some(NtHash::of_password("secret"));
+        let hash = Some(NtHash::from_password("secret"));
         let options = |user: &str| LoginOptions { user: Some(user.into()), nt_hash: hash.clone() };
         let credentials = options(r"D\alice").credentials().unwrap().unwrap();
         assert_eq!(credentials.user().to_string(), r"D\alice");

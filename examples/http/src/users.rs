@@ -21,7 +21,7 @@ impl Users {
     /// One user with a password, for trying things out.
     pub fn one(name: &str, password: &str) -> Self {
         let mut users = Self::default();
-        users.insert(UserName::from(name), NtHash::of_password(password));
+        users.insert(UserName::from(name), NtHash::from_password(password));
         users
     }
 
@@ -35,7 +35,7 @@ impl Users {
     /// the domain that they were told, which may be any.
     pub fn find(&self, user: &UserName) -> Option<&NtHash> {
         let key = user.to_uppercase();
-        let anywhere = UserName::new(key.user().clone(), "");
+        let anywhere = UserName::new(key.user().clone());
         self.hashes.get(&key).or_else(|| self.hashes.get(&anywhere))
     }
 

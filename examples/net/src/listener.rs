@@ -19,7 +19,7 @@ impl Listener {
     pub fn new(keys: &SessionKeys) -> Self {
         Self {
             flags: keys.flags(),
-            key: ExportedSessionKey::from(*keys.exported_session_key()),
+            key: keys.exported_session_key().clone(),
             protection: keys.protection(),
             client: None,
             server: None,
@@ -91,7 +91,10 @@ mod tests {
         let (tokens, client, server) = exchange(&alice(Protection::Seal));
         let accepted = verified(&tokens);
         assert!(accepted.mic_checked);
-        assert_eq!(accepted.keys.exported_session_key(), client.exported_session_key());
+        assert_eq!(
+            accepted.keys.exported_session_key().expose(),
+            client.exported_session_key().expose()
+        );
         let mut listener = Listener::new(&accepted.keys);
         let mut client = client.into_session().unwrap();
         let mut server = server.into_session().unwrap();
@@ -132,7 +135,7 @@ mod tests {
     fn datagrams_are_read_in_any_order() {
         let server = Server::new(Names::member("FILES", "EXAMPLE"));
         let (challenge, _) = server.challenge_datagram(&mut Os).unwrap();
-        let response = alice(Protection::Seal).respond_datagram(&challenge, &mut Os).unwrap();
+        let response = alice(Protection::Seal).answer_datagram(&challenge, &mut Os).unwrap();
         let tokens = [challenge, response.token];
         let accepted = verified(&tokens);
         let session = response.keys.into_datagram_session().unwrap();

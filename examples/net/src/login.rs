@@ -50,7 +50,7 @@ impl NtlmOptions {
         let protection = if credentials.is_some() { protection } else { unprotected(protection) };
         Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
             .with_policy(self.policy())
-            .with_target(target)
+            .with_spn(target)
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
             .with_protection(protection))
     }
@@ -121,16 +121,16 @@ impl AwaitChallenge {
     }
 
     /// Answers the challenge.
-    pub fn respond(self, token: &[u8]) -> anyhow::Result<(Vec<u8>, AwaitVerdict)> {
+    pub fn answer(self, token: &[u8]) -> anyhow::Result<(Vec<u8>, AwaitVerdict)> {
         let challenge = match self.framing {
             Framing::Raw => token,
             Framing::Spnego => Reply::parse(token)?.response_token,
         };
         self.trace.show("CHALLENGE", challenge);
-        let response = self.exchange.respond(challenge, &mut Os)?;
+        let response = self.exchange.answer(challenge, &mut Os)?;
         self.trace.show("AUTHENTICATE", &response.token);
         // SMB needs the key itself, the others a session of it; SPNEGO's MIC comes of the session.
-        let session_key = ExportedSessionKey::from(*response.keys.exported_session_key());
+        let session_key = response.keys.exported_session_key().clone();
         let flags = response.keys.flags();
         let has_mic = self.framing == Framing::Spnego && can_sign_mech_list(&response.keys);
         let mut session = match response.keys.protection() {
@@ -242,7 +242,7 @@ mod tests {
             Framing::Raw => challenge,
             Framing::Spnego => spnego::response(&challenge, None),
         };
-        let (last, responded) = login.respond(&challenge).unwrap();
+        let (last, responded) = login.answer(&challenge).unwrap();
         let reply = match framing {
             Framing::Raw => Reply { response_token: &last, ..Reply::default() },
             Framing::Spnego => Reply::parse(&last).unwrap(),
@@ -250,7 +250,7 @@ mod tests {
         let Claim::User(claim) = state.read(reply.response_token, &mut Os).unwrap() else {
             panic!("alice is no anonymous client")
         };
-        let accepted = claim.verify_nt_hash(&NtHash::of_password("secret")).unwrap();
+        let accepted = claim.verify_nt_hash(&NtHash::from_password("secret")).unwrap();
         let session = accepted.keys.into_session().unwrap();
         (responded, session, reply.mech_list_mic.unwrap_or_default().to_vec())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim};
 use ntlm::{Error, Os, Server, UserName};
 
@@ -66,7 +66,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
     fn verify(&self, claim: Claim) -> Result<Accepted, Refusal> {
         let Claim::User(claim) = claim else {
             // The policy does not let them get here.
-            return Err(Error::from(Denied::UnknownUser).into());
+            return Err(Error::from(Rejection::UnknownUser).into());
         };
         let user = claim.claimed_user().clone();
         let refusal = |error: Error, status: &str| Refusal {
@@ -79,7 +79,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
             Ok(validation) => {
                 claim.verify_by_domain(&validation).map_err(|error| refusal(error, "NT_STATUS_OK"))
             }
-            Err(Unvouched { reason, status }) => Err(refusal(claim.deny(reason), &status)),
+            Err(Unvouched { reason, status }) => Err(refusal(claim.reject(reason), &status)),
         }
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     /// A domain that says the same of everybody.
-    struct Says(Result<Validation, Denied>);
+    struct Says(Result<Validation, Rejection>);
 
     impl Domain for Says {
         fn ask(&self, _: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
@@ -195,7 +195,7 @@ mod tests {
                 state = Some(next);
                 negotiate
             }
-            Some(next) => next.respond(challenge, &mut Os).unwrap().token,
+            Some(next) => next.answer(challenge, &mut Os).unwrap().token,
         }
     }
 
@@ -221,12 +221,12 @@ mod tests {
     #[test]
     fn whatever_the_domain_says_a_refusal_is_told_at_the_same_time() {
         for reason in [
-            Denied::WrongPassword,
-            Denied::UnknownUser,
-            Denied::AccountRestriction,
-            Denied::NtlmBlocked,
-            Denied::DomainController,
-            Denied::LookupFailed,
+            Rejection::WrongPassword,
+            Rejection::UnknownUser,
+            Rejection::AccountRestriction,
+            Rejection::NtlmBlocked,
+            Rejection::DomainController,
+            Rejection::LookupFailed,
         ] {
             assert_told_in_time(&events(Says(Err(reason)), messages(alice())));
         }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_does_not_get_to_the_domain_is_refused_at_the_same_time_too() {
-        let domain = || Says(Err(Denied::WrongPassword));
+        let domain = || Says(Err(Rejection::WrongPassword));
         assert_told_in_time(&events(domain(), |_| b"what is this?".to_vec()));
         let mut genuine = messages(alice());
         let cut_short = |received: &[u8]| {

@@ -15,8 +15,8 @@ pub struct Secret {
 
 impl Secret {
     pub fn of_password(password: &str) -> Self {
-        let nt_hash = NtHash::of_password(password);
-        Self { nt_hash, lm_hash: LmHash::of_password(password, &Ascii) }
+        let nt_hash = NtHash::from_password(password);
+        Self { nt_hash, lm_hash: LmHash::from_password(password, &Ascii) }
     }
 
     /// LM responses cannot be checked with it.
@@ -115,11 +115,11 @@ pub(crate) mod tests {
         let server = Server::new(Names::member("FILES", "EXAMPLE"));
         let (negotiate, await_challenge) = client.initiate().unwrap();
         let (challenge, handshake) = server.challenge(&negotiate, &mut Os).unwrap();
-        let response = await_challenge.respond(&challenge, &mut Os).unwrap();
+        let response = await_challenge.answer(&challenge, &mut Os).unwrap();
         let Claim::User(claim) = handshake.read(&response.token, &mut Os).unwrap() else {
             panic!("alice is somebody")
         };
-        let accepted = claim.verify_nt_hash(&NtHash::of_password("correct horse")).unwrap();
+        let accepted = claim.verify_nt_hash(&NtHash::from_password("correct horse")).unwrap();
         (vec![negotiate, challenge, response.token], response.keys, accepted.keys)
     }
 

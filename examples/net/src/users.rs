@@ -34,7 +34,7 @@ impl User {
     /// Whether the file says so. As with users, a group without a domain in the file is meant by
     /// that name in any domain.
     pub fn is_in(&self, group: &UserName) -> bool {
-        let anywhere = UserName::new(group.user().clone(), "");
+        let anywhere = UserName::new(group.user().clone());
         self.groups.iter().any(|g| g.eq_ignore_case(group) || g.eq_ignore_case(&anywhere))
     }
 }
@@ -44,7 +44,7 @@ impl Users {
     pub fn one(name: &str, password: &str) -> Self {
         let mut users = Self::default();
         let name = UserName::from(name);
-        users.insert(User { name, hash: NtHash::of_password(password), groups: Vec::new() });
+        users.insert(User { name, hash: NtHash::from_password(password), groups: Vec::new() });
         users
     }
 
@@ -58,7 +58,7 @@ impl Users {
     /// that they were told, which may be any.
     pub fn find(&self, claimed: &UserName) -> Option<&User> {
         let key = claimed.to_uppercase();
-        let anywhere = UserName::new(key.user().clone(), "");
+        let anywhere = UserName::new(key.user().clone());
         self.users.get(&key).or_else(|| self.users.get(&anywhere))
     }
 
@@ -77,7 +77,7 @@ pub fn claimed(authenticate: &[u8]) -> Option<UserName> {
     let message = Authenticate::parse(authenticate).ok()?;
     let character_set = message.flags?.character_set()?;
     let text = |bytes| Text::decode(bytes, character_set, &Ascii).ok();
-    let claimed = UserName::new(text(message.user)?, text(message.domain)?);
+    let claimed = UserName::new(text(message.user)?).with_domain(text(message.domain)?);
     (!claimed.user().is_empty()).then_some(claimed)
 }
 
@@ -157,7 +157,7 @@ mod tests {
             let server = Server::new(Names::member("FILES", "EXAMPLE"));
             let (negotiate, handshake) = Client::new(credentials).initiate().unwrap();
             let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
-            handshake.respond(&challenge, &mut Os).unwrap().token
+            handshake.answer(&challenge, &mut Os).unwrap().token
         };
         let jurgen = token(Credentials::password(r"LAB\jürgen", "secret"));
         assert_eq!(claimed(&jurgen).unwrap().to_string(), r"LAB\jürgen");

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ntlm::Text;
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{NetworkLogon, Validation};
 
 use crate::encoding::{hex, unhex};
@@ -23,7 +23,7 @@ pub trait Domain {
 /// The domain does not vouch for a client.
 #[derive(Clone, Debug)]
 pub struct Unvouched {
-    pub reason: Denied,
+    pub reason: Rejection,
     /// In the domain's own words, for the log.
     pub status: String,
 }
@@ -42,12 +42,12 @@ impl Domain for Winbind {
     /// moment; if there are others than the server's, `--helper-protocol=ntlm-server-1` takes them
     /// on standard input, but says less of refusals.
     fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
-        let nobody = || Unvouched { reason: Denied::UnknownUser, status: "no name".into() };
+        let nobody = || Unvouched { reason: Rejection::UnknownUser, status: "no name".into() };
         let user = argument(logon.user.user()).ok_or_else(nobody)?;
         let domain = argument(logon.user.domain()).ok_or_else(nobody)?;
         let output = run(&mut self.question(user, domain, logon), PATIENCE);
         let output = output.map_err(|error| Unvouched {
-            reason: Denied::LookupFailed,
+            reason: Rejection::LookupFailed,
             status: format!("{}: {error}", self.ntlm_auth),
         })?;
         if let Some(validation) = validation(&output) {
@@ -55,8 +55,8 @@ impl Domain for Winbind {
         }
         let mut unvouched = unvouched(&output.text());
         // winbind may say the same of a wrong password and of an unknown user. The log shall tell.
-        if unvouched.reason == Denied::WrongPassword && !self.may_know(user, domain) {
-            unvouched.reason = Denied::UnknownUser;
+        if unvouched.reason == Rejection::WrongPassword && !self.may_know(user, domain) {
+            unvouched.reason = Rejection::UnknownUser;
         }
         Err(unvouched)
     }
@@ -125,23 +125,11 @@ fn unvouched(output: &str) -> Unvouched {
     let code = status.rsplit_once("(0x").and_then(|(_, code)| code.strip_suffix(')'));
     let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
     let reason = match code {
-        // STATUS_NO_SUCH_USER
-        Some(0xc000_0064) => Denied::UnknownUser,
-        // STATUS_WRONG_PASSWORD, STATUS_LOGON_FAILURE: one that does not say which
-        Some(0xc000_006a | 0xc000_006d) => Denied::WrongPassword,
-        // STATUS_ACCOUNT_RESTRICTION, INVALID_LOGON_HOURS, INVALID_WORKSTATION, PASSWORD_EXPIRED,
-        // ACCOUNT_DISABLED, LOGON_TYPE_NOT_GRANTED, ACCOUNT_EXPIRED, PASSWORD_MUST_CHANGE,
-        // ACCOUNT_LOCKED_OUT
-        Some(0xc000_006e..=0xc000_0072 | 0xc000_015b | 0xc000_0193 | 0xc000_0224 | 0xc000_0234) => {
-            Denied::AccountRestriction
-        }
-        // STATUS_NTLM_BLOCKED
-        Some(0xc000_0418) => Denied::NtlmBlocked,
-        // STATUS_UNSUCCESSFUL: what Samba 4.17's `ntlm_auth` says if winbind does not run, and if it
-        // keeps us from its privileged pipe. STATUS_ACCESS_DENIED, OBJECT_NAME_NOT_FOUND,
-        // NO_LOGON_SERVERS, and what has no status.
-        None | Some(0xc000_0001 | 0xc000_0022 | 0xc000_0034 | 0xc000_005e) => Denied::LookupFailed,
-        Some(_) => Denied::DomainController,
+        // STATUS_UNSUCCESSFUL: Samba 4.17's `ntlm_auth` prints it if winbind does not run, and if
+        // winbind denies access to its privileged pipe. STATUS_ACCESS_DENIED, OBJECT_NAME_NOT_FOUND,
+        // and output without a status.
+        None | Some(0xc000_0001 | 0xc000_0022 | 0xc000_0034) => Rejection::LookupFailed,
+        Some(status) => Rejection::from_ntstatus(status),
     };
     Unvouched { reason, status: status.into() }
 }
@@ -193,25 +181,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 mod tests {
     use super::*;
 
-    fn reason(output: &str) -> Denied {
+    fn reason(output: &str) -> Rejection {
         unvouched(output).reason
     }
 
     #[test]
     fn reasons_are_told_apart_by_the_status() {
         for (output, expected) in [
-            ("NT_STATUS_NO_SUCH_USER: ... (0xc0000064)\n", Denied::UnknownUser),
-            ("NT_STATUS_WRONG_PASSWORD: ... (0xc000006a)", Denied::WrongPassword),
-            ("NT_STATUS_LOGON_FAILURE: ... (0xc000006d)", Denied::WrongPassword),
-            ("The user account ... locked (0xc0000234)", Denied::AccountRestriction),
-            ("NT_STATUS_ACCOUNT_DISABLED (0xc0000072)", Denied::AccountRestriction),
-            ("NTLM blocked (0xc0000418)", Denied::NtlmBlocked),
-            ("no logon servers (0xc000005e)", Denied::LookupFailed),
-            ("Reading winbind reply failed! (0xc0000001)", Denied::LookupFailed),
-            ("Access denied (0xc0000022)", Denied::LookupFailed),
-            ("what is this? (0xc0000002)", Denied::DomainController),
-            ("could not obtain winbind interface details", Denied::LookupFailed),
-            ("", Denied::LookupFailed),
+            ("NT_STATUS_NO_SUCH_USER: ... (0xc0000064)\n", Rejection::UnknownUser),
+            ("NT_STATUS_WRONG_PASSWORD: ... (0xc000006a)", Rejection::WrongPassword),
+            ("NT_STATUS_LOGON_FAILURE: ... (0xc000006d)", Rejection::WrongPassword),
+            ("The user account ... locked (0xc0000234)", Rejection::AccountLocked),
+            ("NT_STATUS_ACCOUNT_DISABLED (0xc0000072)", Rejection::AccountDisabled),
+            ("NTLM blocked (0xc0000418)", Rejection::NtlmBlocked),
+            ("no logon servers (0xc000005e)", Rejection::Unreachable),
+            ("Reading winbind reply failed! (0xc0000001)", Rejection::LookupFailed),
+            ("Access denied (0xc0000022)", Rejection::LookupFailed),
+            ("what is this? (0xc0000002)", Rejection::DomainController),
+            ("could not obtain winbind interface details", Rejection::LookupFailed),
+            ("", Rejection::LookupFailed),
         ] {
             assert_eq!(reason(output), expected, "{output}");
         }

@@ -161,7 +161,7 @@ fn exports() -> Vec<Exported> {
     let (negotiate, await_challenge) = client.initiate().expect("nothing is blocked");
     let (challenge, handshake) =
         server().challenge(&negotiate, environment).expect("it grants all");
-    let response = await_challenge.respond(&challenge, environment).expect("it takes all");
+    let response = await_challenge.answer(&challenge, environment).expect("it takes all");
     let mut exports = vec![handshake.export(), response.keys.export()];
     for flags in [0xe208_8235, 0xa208_8235, 0x6200_8215, 0x0208_8215, 0x8205, 0x205] {
         for messages in 0..3 {

@@ -36,7 +36,7 @@ impl Account {
 /// A line of the file of users of `http_server`.
 pub fn nt_hash_line(name: &str, password: &str) -> String {
     let mut line = format!("{name}:");
-    for byte in NtHash::of_password(password).expose() {
+    for byte in NtHash::from_password(password).expose() {
         write!(line, "{byte:02x}").expect("a string takes all");
     }
     line + "\n"

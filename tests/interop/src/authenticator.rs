@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use ntlm::error::{Denied, Refused};
+use ntlm::error::{Refused, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim};
 use ntlm::{Error, NtHash, Os, Server, UserName};
 
@@ -110,8 +110,8 @@ impl Authenticator {
         let claimed = claim.claimed_user().clone();
         let is_claimed = |user: &&Identity| user.name().eq_ignore_case(&claimed);
         let result = match self.users.iter().find(is_claimed) {
-            Some(user) => claim.verify_nt_hash(&NtHash::of_password(user.password)),
-            None => Err(claim.deny(Denied::UnknownUser)),
+            Some(user) => claim.verify_nt_hash(&NtHash::from_password(user.password)),
+            None => Err(claim.reject(Rejection::UnknownUser)),
         };
         result.map_err(|error| (Some(claimed), error))
     }

@@ -99,7 +99,7 @@ pub fn log_in_to_a_strict_server(peer: &mut Peer) -> Result<(), Refusal> {
     peer.bridge.begin(arguments)?;
     let server = modes::server()
         .with_policy(server::Policy::strict())
-        .with_target_names(["HTTP/files.example.com"])
+        .with_spns(["HTTP/files.example.com"])
         .with_channel_bindings(of("this channel"));
     let accepted = exchange::let_in(&mut peer.bridge, &server, &[Identity::ALICE])?.accepted;
     assert!(accepted.mic_checked && accepted.bindings_checked);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use ntlm::http::{ClientConnection, Next, RequestHeader, Scheme, Version};
+use ntlm::http::{ClientConnection, HttpVersion, Next, RequestHeader, Scheme};
 use ntlm::{Client, Os};
 
 /// A connection to a server, or to what stands before it.
@@ -70,7 +70,7 @@ impl Connection {
     /// The header to answer a response with, `None` if the login is over.
     fn next(&self, login: &mut ClientConnection, response: &Response) -> Option<RequestHeader> {
         let headers = response.headers.iter().map(|(name, value)| (name, value));
-        match login.on_response(response.status, Version::Http11, headers, &mut Os) {
+        match login.on_response(response.status, HttpVersion::Http11, headers, &mut Os) {
             Ok(Next::Send(header)) => Some(header),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Whole exchanges between the library and a peer behind a bridge.
 
 use ntlm::crypto::LmHash;
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim};
 use ntlm::session::SessionKeys;
 use ntlm::{Ascii, Client, Error, NtHash, Os, Server};
@@ -48,7 +48,7 @@ pub struct LetIn {
 pub fn log_in(bridge: &mut Bridge, client: &Client) -> Result<LoggedIn, Refusal> {
     let (negotiate, handshake) = client.initiate()?;
     let challenge = bridge.step(Some(&negotiate))?.token;
-    let response = handshake.respond(&challenge, &mut Os)?;
+    let response = handshake.answer(&challenge, &mut Os)?;
     let last = bridge.step(Some(&response.token))?;
     assert!(last.is_done, "the peer wants more: {last:?}");
     let (authenticate, keys) = (response.token, response.keys);
@@ -79,10 +79,10 @@ pub fn verify(claim: Claim, users: &[Identity]) -> Result<Accepted, Error> {
     let claimed = claim.claimed_user().user();
     match users.iter().find(|user| claimed.eq_ignore_case(&user.user.into())) {
         Some(Identity { password, .. }) => {
-            let lm_hash = LmHash::of_password(password, &Ascii);
-            claim.verify_hashes(&NtHash::of_password(password), lm_hash.as_ref())
+            let lm_hash = LmHash::from_password(password, &Ascii);
+            claim.verify_hashes(&NtHash::from_password(password), lm_hash.as_ref())
         }
-        None => Err(claim.deny(Denied::UnknownUser)),
+        None => Err(claim.reject(Rejection::UnknownUser)),
     }
 }
 

@@ -50,7 +50,7 @@ impl Identity {
     }
 
     pub fn name(self) -> UserName {
-        UserName::new(self.user, self.domain)
+        UserName::new(self.user).with_domain(self.domain)
     }
 
     /// The user's account: a principal's is before the `@`.

@@ -89,7 +89,7 @@ impl Mode {
     pub fn client(&self, credentials: Credentials) -> Client {
         Client::new(credentials)
             .with_policy(self.client_policy())
-            .with_target("HTTP/files.example.com")
+            .with_spn("HTTP/files.example.com")
             .with_workstation("LAPTOP")
             .with_protection(self.protection)
     }

@@ -317,7 +317,7 @@ impl Peer {
     pub fn talk(&mut self, keys: SessionKeys) -> Result<(), Refusal> {
         if self.abilities.tells_key {
             let theirs = self.bridge.key().map_err(Refusal::Afterwards)?;
-            if theirs != keys.exported_session_key() {
+            if theirs != keys.exported_session_key().expose() {
                 return Err(Refusal::Afterwards("the session keys differ".into()));
             }
         }

@@ -95,6 +95,6 @@ impl DomainController {
 
 /// A line of the file of users of a server that stands alone.
 fn smbpasswd_line(user: &str, password: &str) -> String {
-    let hash = NtHash::of_password(password).expose().map(|byte| format!("{byte:02X}")).concat();
+    let hash = NtHash::from_password(password).expose().map(|byte| format!("{byte:02X}")).concat();
     format!("{user}:5:{}:{hash}:[U          ]:LCT-00000001:\n", "X".repeat(32))
 }

@@ -21,7 +21,7 @@ pub fn log_in(bridge: &mut Bridge, client: &Client, signed: &[u8]) -> Result<Ses
     let answer = bridge.step(Some(&initial_token(&negotiate)))?;
     let answer = Response::parse(&answer.token);
     assert!(matches!(answer.state, Some(State::Incomplete | State::RequestMic)), "{answer:?}");
-    let response = handshake.respond(&answer.token, &mut Os)?;
+    let response = handshake.answer(&answer.token, &mut Os)?;
     let mut session = response.keys.into_session()?;
     let mic = session.mech_list_mic(signed)?;
     let mech_list_mic = Some(mic.as_bytes().to_vec());

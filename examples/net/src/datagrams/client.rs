@@ -19,7 +19,7 @@ pub fn log_in(
 ) -> anyhow::Result<Channel> {
     let client = Client::new(credentials).with_protection(Protection::Seal);
     let response = ask(socket, server, &Datagram::Hello, |answer| match answer {
-        Datagram::Challenge(token) => Some(client.respond_datagram(token, &mut Os)),
+        Datagram::Challenge(token) => Some(client.answer_datagram(token, &mut Os)),
         _ => None,
     })??;
     let mut channel = Channel::new(response.keys.into_datagram_session()?);

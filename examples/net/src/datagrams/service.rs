@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ntlm::error::Denied;
+use ntlm::error::{Denied, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy};
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Error, Os, Server};
@@ -99,7 +99,7 @@ impl Service {
         };
         let accepted = match self.has_room_for(from) {
             true => handshake.read(token, &mut Os).and_then(|claim| self.verify(claim)),
-            false => Err(Denied::LookupFailed.into()),
+            false => Err(Denied::Rejected(Rejection::LookupFailed).into()),
         };
         match accepted {
             Ok(Accepted { identity, keys, .. }) => {
@@ -134,7 +134,7 @@ impl Service {
         match claim {
             Claim::User(claim) => match self.users.find(claim.claimed_user()) {
                 Some(user) => claim.verify_nt_hash(&user.hash),
-                None => Err(claim.deny(Denied::UnknownUser)),
+                None => Err(claim.reject(Rejection::UnknownUser)),
             },
             Claim::Anonymous(claim) => claim.accept(),
         }
@@ -179,7 +179,7 @@ mod tests {
     /// The AUTHENTICATE, and the client's end.
     fn respond(client: &Client, challenge: &[u8]) -> (Vec<u8>, Channel) {
         let Some(Datagram::Challenge(token)) = Datagram::parse(challenge) else { panic!("none") };
-        let response = client.respond_datagram(token, &mut Os).unwrap();
+        let response = client.answer_datagram(token, &mut Os).unwrap();
         let channel = Channel::new(response.keys.into_datagram_session().unwrap());
         (Datagram::Authenticate(&response.token).to_bytes(), channel)
     }

@@ -50,7 +50,7 @@ pub fn parse_group(text: &str, separator: char, domain: &str) -> anyhow::Result<
     let name = parse_name(text, separator);
     match is_sid || !name.domain().is_empty() {
         true => Ok(name),
-        false => Ok(UserName::new(name.user().clone(), domain)),
+        false => Ok(UserName::new(name.user().clone()).with_domain(domain)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `squid-2.5-basic`: a name and a password in clear, as Squid has them from its clients.
 
-use ntlm::error::Denied;
+use ntlm::error::{Denied, Rejection};
 use ntlm::{NtHash, UserName};
 
 use super::admission::{Admission, parse_name};
@@ -37,20 +37,24 @@ impl BasicHelper {
     fn user_name(&self, name: &str) -> UserName {
         let name = parse_name(name, self.separator);
         match name.domain().is_empty() {
-            true => UserName::new(name.user().clone(), self.domain.as_str()),
+            true => UserName::new(name.user().clone()).with_domain(self.domain.as_str()),
             false => name,
         }
     }
 
     fn verify(&self, claimed: &UserName, password: &str) -> Result<(), Denied> {
         // Before it is known whether there is such a user, so that this does not show.
-        let hash = NtHash::of_password(password);
-        let user = self.admission.find(claimed).ok_or(Denied::UnknownUser)?;
+        let hash = NtHash::from_password(password);
+        let user = self.admission.find(claimed).ok_or(Denied::Rejected(Rejection::UnknownUser))?;
         // Compares in constant time.
         if hash != user.hash {
             return Err(Denied::WrongPassword);
         }
-        if self.admission.admits(user) { Ok(()) } else { Err(Denied::AccountRestriction) }
+        if self.admission.admits(user) {
+            Ok(())
+        } else {
+            Err(Denied::Rejected(Rejection::AccountRestriction))
+        }
     }
 }
 
@@ -84,7 +88,7 @@ mod tests {
     #[test]
     fn a_password_is_compared_and_membership_looked_up() {
         let line = |user, password, groups| {
-            format!("{user}:{}:{groups}\n", hex(NtHash::of_password(password).expose()))
+            format!("{user}:{}:{groups}\n", hex(NtHash::from_password(password).expose()))
         };
         let users = line(r"EXAMPLE\alice", "correct horse", "Proxy")
             + &line(r"EXAMPLE\bob", "100%", "")

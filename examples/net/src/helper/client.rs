@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use ntlm::client::{Policy, Response};
+use ntlm::client::{Answer, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{Negotiate, NegotiateFlags};
 use ntlm::{Client, Credentials, Error, Os, SessionKeys, UserName};
@@ -96,7 +96,7 @@ impl ClientHelper {
 
     fn respond(&mut self, challenge: &[u8], password: &str) -> String {
         match self.authenticate(challenge, password) {
-            Ok(Response { token, keys, .. }) => {
+            Ok(Answer { token, keys, .. }) => {
                 self.state = State::Responded(keys);
                 format!("AF {}", base64(&token))
             }
@@ -104,10 +104,10 @@ impl ClientHelper {
         }
     }
 
-    fn authenticate(&self, challenge: &[u8], password: &str) -> Result<Response, Error> {
+    fn authenticate(&self, challenge: &[u8], password: &str) -> Result<Answer, Error> {
         // Makes the same NEGOTIATE as before, which the MIC covers.
         let (_, handshake) = self.client(password).initiate()?;
-        handshake.respond(challenge, &mut Os)
+        handshake.answer(challenge, &mut Os)
     }
 
     /// A password that was asked for is good for this login, as with Samba; another for all that
@@ -134,7 +134,7 @@ impl ClientHelper {
             .with_workstation(workstation.as_str())
             .with_protection(self.protection);
         match target {
-            Some(target) => client.with_target(target.as_str()),
+            Some(target) => client.with_spn(target.as_str()),
             None => client,
         }
     }

@@ -16,7 +16,7 @@ use crate::encoding::base64;
 /// `GK`: the session key.
 fn session_key(keys: Option<&SessionKeys>) -> String {
     match keys {
-        Some(keys) => format!("GK {}", base64(keys.exported_session_key())),
+        Some(keys) => format!("GK {}", base64(keys.exported_session_key().expose())),
         None => "BH No session key".into(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use ntlm::error::Denied;
+use ntlm::error::{Denied, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim};
 use ntlm::wire::{Challenge, NegotiateFlags};
 use ntlm::{Error, Os, Server, SessionKeys, UserName};
@@ -87,12 +87,14 @@ impl ServerHelper {
         let claim = match handshake.read(authenticate, &mut Os) {
             Ok(Claim::User(claim)) => claim,
             // The policy allows no anonymous clients.
-            Ok(Claim::Anonymous(_)) => return refuse(Denied::UnknownUser.into(), None),
+            Ok(Claim::Anonymous(_)) => {
+                return refuse(Denied::Rejected(Rejection::UnknownUser).into(), None);
+            }
             Err(error) => return refuse(error, claimed(authenticate).as_ref()),
         };
         let claimed = claim.claimed_user().clone();
         let Some(user) = self.admission.find(&claimed) else {
-            return refuse(claim.deny(Denied::UnknownUser), Some(&claimed));
+            return refuse(claim.reject(Rejection::UnknownUser), Some(&claimed));
         };
         let keys = match claim.verify_nt_hash(&user.hash) {
             Ok(Accepted { keys, .. }) => keys,
@@ -100,7 +102,10 @@ impl ServerHelper {
         };
         // Only now, so that the log tells the two apart: who it is, and whether he may.
         if !self.admission.admits(user) {
-            return refuse(Error::from(Denied::AccountRestriction), Some(&claimed));
+            return refuse(
+                Error::from(Denied::Rejected(Rejection::AccountRestriction)),
+                Some(&claimed),
+            );
         }
         self.state = State::Accepted(keys);
         // As the file has it: a name from the client could hold a line break, or a domain that
@@ -133,7 +138,7 @@ mod tests {
     }
 
     fn server_of(required: &[&str], separator: char) -> ServerHelper {
-        let hash = hex(NtHash::of_password("correct horse").expose());
+        let hash = hex(NtHash::from_password("correct horse").expose());
         let users = format!("EXAMPLE\\Alice:{hash}:Proxy\nbob:{hash}\n").parse().unwrap();
         let required = required.iter().map(|group| UserName::from(*group)).collect();
         let server = Server::new(Names::member("PROXY", "EXAMPLE"));

@@ -158,7 +158,7 @@ mod tests {
         let (negotiate, state) = client.initiate().unwrap();
         let server = Server::new(Names::member("FILES", "EXAMPLE"));
         let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
-        state.respond(&challenge, &mut Os).unwrap().token
+        state.answer(&challenge, &mut Os).unwrap().token
     }
 
     #[track_caller]

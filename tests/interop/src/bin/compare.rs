@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use ntlm::crypto::{ExportedSessionKey, LmHash, ResponseKey, Side};
-use ntlm::error::Denied;
+use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
 use ntlm::session::Signature;
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
@@ -127,7 +127,7 @@ impl Exchange {
         let (negotiate, await_challenge) = self.client.initiate().expect("a first message");
         let (challenge, handshake) =
             self.server.challenge(&negotiate, environment).expect("a challenge");
-        let token = await_challenge.respond(&challenge, environment).expect("an answer").token;
+        let token = await_challenge.answer(&challenge, environment).expect("an answer").token;
         match handshake.read(&change(&token), environment).expect("a claim") {
             Claim::User(claim) => claim,
             Claim::Anonymous(_) => panic!("alice has a name"),
@@ -135,8 +135,8 @@ impl Exchange {
     }
 
     fn is_accepted(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> bool {
-        let (claim, nt_hash) = (self.claim(change), NtHash::of_password(PASSWORD));
-        let lm_hash = LmHash::of_password(PASSWORD, &Ascii);
+        let (claim, nt_hash) = (self.claim(change), NtHash::from_password(PASSWORD));
+        let lm_hash = LmHash::from_password(PASSWORD, &Ascii);
         measured(|| claim.verify_hashes(&nt_hash, lm_hash.as_ref()).is_ok())
     }
 }
@@ -151,7 +151,7 @@ fn response(level: LmCompatibility, place: Range<usize>, at: Option<Place>) -> b
 fn matches(at: Option<Place>) -> bool {
     let exchange = Exchange::at(LmCompatibility::SendNtlmv2);
     let claim = exchange.claim(|token| with_spoiled_response(token, 0..16, at));
-    let nt_hash = NtHash::of_password(PASSWORD);
+    let nt_hash = NtHash::from_password(PASSWORD);
     measured(|| claim.proof_matches(&nt_hash))
 }
 
@@ -170,10 +170,10 @@ fn rejected(kind: &str) -> bool {
         }),
         response => panic!("no response: {response}"),
     };
-    let guess = NtHash::of_password("a guess");
-    let lm_guess = LmHash::of_password("a guess", &Ascii).expect("it is short");
+    let guess = NtHash::from_password("a guess");
+    let lm_guess = LmHash::from_password("a guess", &Ascii).expect("it is short");
     let verify: fn(UserClaim, &NtHash, &LmHash) -> Result<Accepted, Error> = match account {
-        "nobody" => |claim, _, _| Err(claim.deny(Denied::UnknownUser)),
+        "nobody" => |claim, _, _| Err(claim.reject(Rejection::UnknownUser)),
         "a user" => |claim, nt_hash, _| claim.verify_nt_hash(nt_hash),
         "a user with an LM hash" => {
             |claim, nt_hash, lm_hash| claim.verify_hashes(nt_hash, Some(lm_hash))
@@ -206,12 +206,12 @@ fn lm_field(mut response: [u8; 24], len: usize, at: Option<Place>) -> bool {
 }
 
 fn lm_response() -> [u8; 24] {
-    let hash = LmHash::of_password(PASSWORD, &Ascii).expect("it is short");
+    let hash = LmHash::from_password(PASSWORD, &Ascii).expect("it is short");
     hash.lm_response(&CHALLENGE)
 }
 
 fn lmv2_response() -> [u8; 24] {
-    let hash = NtHash::of_password(PASSWORD);
+    let hash = NtHash::from_password(PASSWORD);
     let key = ResponseKey::new(&hash, &"alice".into(), &"EXAMPLE".into());
     key.lmv2_response(&CHALLENGE, &[9; 8])
 }

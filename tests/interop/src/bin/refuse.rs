@@ -44,7 +44,7 @@ fn receive(kind: &str, length: usize) -> Received {
         }
         "names, proof without domain" => {
             let names = long_names(length);
-            Sent::by(UserName::new(names.user().clone(), ""), PASSWORD, &[])
+            Sent::by(UserName::new(names.user().clone()), PASSWORD, &[])
                 .with_domain(names.domain())
                 .verify()
         }
@@ -79,11 +79,11 @@ const GUESS: &str = "a guess";
 
 /// The case of the domain matters: proofs may cover it as it is, in upper case, or not at all.
 fn alice() -> UserName {
-    UserName::new("alice", "Example")
+    UserName::new("alice").with_domain("Example")
 }
 
 fn long_names(length: usize) -> UserName {
-    UserName::new("ü".repeat(length / 4), "ö".repeat(length / 4))
+    UserName::new("ü".repeat(length / 4)).with_domain("ö".repeat(length / 4))
 }
 
 /// What a server might add to its list, if all of it is one thing.
@@ -127,7 +127,7 @@ impl Sent {
         let client = Client::new(Credentials::password(user, password));
         let (negotiate, await_challenge) = client.initiate().expect("a first message");
         let challenge = challenge(pairs);
-        let token = await_challenge.respond(&challenge, &mut Fixed).expect("an answer").token;
+        let token = await_challenge.answer(&challenge, &mut Fixed).expect("an answer").token;
         let server = Server::new(Names::standalone("F"));
         let handshake = server.resume(negotiate, challenge).expect("it was this server's");
         Self { handshake, token }
@@ -166,7 +166,7 @@ impl Sent {
     }
 
     fn verify(self) -> Received {
-        let hash = NtHash::of_password(PASSWORD);
+        let hash = NtHash::from_password(PASSWORD);
         measured(|| match self.handshake.read(&self.token, &mut Fixed)? {
             Claim::User(claim) => claim.verify_nt_hash(&hash).map(|_| "accepted"),
             Claim::Anonymous(claim) => claim.accept().map(|_| "accepted"),
@@ -183,7 +183,7 @@ fn cut_field(message: &mut [u8], descriptor: usize, by: u16) {
 fn respond(challenge: &[u8]) -> Received {
     let client = Client::new(Credentials::password(alice(), PASSWORD));
     let (_, await_challenge) = client.initiate().expect("a first message");
-    measured(|| await_challenge.respond(challenge, &mut Fixed).map(|_| "accepted"))
+    measured(|| await_challenge.answer(challenge, &mut Fixed).map(|_| "accepted"))
 }
 
 fn unseal(length: usize, change: u8) -> Received {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::{Config, Response};
+use super::{Answer, Config};
 use crate::crypto::{
     ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side,
     ntlm2_session_challenge,
@@ -23,13 +23,13 @@ use crate::wire::{
     append_pair, append_text_pair, emit_fixed,
 };
 
-pub(super) fn respond(
+pub(super) fn answer(
     config: &Config,
     mode: Mode,
     negotiate: &[u8],
     challenge: &[u8],
     environment: &mut dyn Environment,
-) -> Result<Response, Error> {
+) -> Result<Answer, Error> {
     if challenge.len() > config.policy.max_message_len {
         return Err(Refused::TooLong.into());
     }
@@ -43,7 +43,7 @@ pub(super) fn respond(
         return Err(Refused::NoMic.into());
     }
     // What is required must arrive at the server, so a response that cannot carry it is not sent.
-    let needs_target_info = config.policy.require_target || config.policy.require_channel_bindings;
+    let needs_target_info = config.policy.require_spn || config.policy.require_channel_bindings;
     if needs_target_info && !proof.carries_target_info {
         return Err(Refused::NoTargetInfo.into());
     }
@@ -63,7 +63,7 @@ pub(super) fn respond(
         (true, false) => Secrecy::Unusable,
     };
     let keys = SessionKeys::new(in_use(flags), key, Side::Client, secrecy);
-    Ok(Response { token, keys })
+    Ok(Answer { token, keys })
 }
 
 /// The flags that hold from now on, if they are good enough.
@@ -243,7 +243,7 @@ impl Config {
     fn max_payload_len(&self, from_server: Option<AvPairs<'_>>) -> usize {
         let user = self.credentials.user();
         let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
-        let target = self.target.max_utf16le_len();
+        let target = self.spn.max_utf16le_len();
         let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
         // Proof and fixed part 44, MsvAvFlags 8, bindings 20, target name 4, MsvAvEOL 4, Z(4).
         84 + pairs + target + names.iter().sum::<usize>()
@@ -265,7 +265,7 @@ fn append_target_info(
     };
     let mut flags = from_server.flags();
     flags.set(AvFlags::MIC_PRESENT, from_server.timestamp().is_some());
-    flags.set(AvFlags::UNTRUSTED_SPN, config.target_is_untrusted);
+    flags.set(AvFlags::UNTRUSTED_SPN, config.spn_is_unverified);
     let mut has_flags = false;
     for (id, value) in from_server {
         match id {
@@ -286,7 +286,7 @@ fn append_target_info(
     if !config.bindings.is_none() {
         append_pair(out, AvId::CHANNEL_BINDINGS, config.bindings.md5())?;
     }
-    append_text_pair(out, AvId::TARGET_NAME, &config.target)
+    append_text_pair(out, AvId::TARGET_NAME, &config.spn)
         .map_err(|_| Refused::OurName(TextError::TooLong))?;
     out.extend_from_slice(&EOL);
     Ok(())
