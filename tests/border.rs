@@ -331,7 +331,7 @@ mod http {
         Header::credentials(value).unwrap().token().unwrap()
     }
 
-    /// A reply's token, or why the server refused; nobody is looked up.
+    /// The token of the server's reply, or why it rejected the message. It looks up no user.
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
         let value = format(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
