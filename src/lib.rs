@@ -117,10 +117,11 @@ pub mod crypto;
 mod environment;
 pub mod error;
 mod export;
-mod handshake;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod inspect;
+mod mic;
+mod negotiation;
 mod policy;
 mod secret;
 pub mod server;

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
+use crate::negotiation::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
 use crate::policy::LmCompatibility;
 use crate::text::{Ascii, CodePage, Text};
 use crate::wire::{NegotiateFlags, Version};

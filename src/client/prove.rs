@@ -11,10 +11,10 @@ use crate::crypto::{
 };
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
-use crate::handshake::flags::{
-    Mode, demand, has_constant_key_exchange_key, in_use, of_protection, settle_client,
+use crate::mic::{Transcript, check_challenge_has_no_authenticate};
+use crate::negotiation::{
+    Mode, agree_client, demand, has_constant_key_exchange_key, in_use, of_protection,
 };
-use crate::handshake::transcript::{Transcript, check_challenge_has_no_authenticate};
 use crate::policy::ResponseKind;
 use crate::session::{Protection, Secrecy, SessionKeys};
 use crate::text::{Text, TextError};
@@ -68,7 +68,7 @@ pub(super) fn answer(
 
 /// The flags that hold from now on, if they are good enough.
 fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<NegotiateFlags, Error> {
-    let flags = settle_client(config.asked(mode), challenge, mode)?;
+    let flags = agree_client(config.asked(mode), challenge, mode)?;
     let policy = &config.policy;
     let protection = of_protection(config.protection);
     demand(flags, policy.require | protection, policy.require_when_protected)?;

@@ -7,7 +7,7 @@
 use super::received::{Announced, Received};
 use crate::crypto::ExportedSessionKey;
 use crate::error::Denied;
-use crate::handshake::transcript::Transcript;
+use crate::mic::Transcript;
 use crate::policy::Enforcement;
 use crate::secret;
 

@@ -8,7 +8,7 @@ use super::response::{Proof, Proven, ProvenDomain};
 use crate::credentials::UserName;
 use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side};
 use crate::error::{Denied, Error, Refused, Rejection};
-use crate::handshake::flags::in_use;
+use crate::negotiation::in_use;
 use crate::policy::{Enforcement, ResponseKind};
 use crate::session::{Secrecy, SessionKeys};
 use crate::text::Text;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Names, Policy};
 use crate::channel_bindings::ChannelBindings;
 use crate::error::{Error, Misuse, Refused};
-use crate::handshake::transcript::check_single_header;
+use crate::mic::check_single_header;
 use crate::policy::Enforcement;
 use crate::text::Text;
 use crate::wire::AvPairsBuf;

@@ -61,8 +61,8 @@ use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
-use crate::handshake::flags::{answer, demand, offer_datagram};
-use crate::handshake::transcript::check_single_header;
+use crate::mic::check_single_header;
+use crate::negotiation::{demand, grant, offer_datagram};
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{AvId, Challenge, Negotiate, NegotiateFlags};
 
@@ -132,7 +132,7 @@ impl Server {
         self.config.check()?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
-        let flags = answer(policy.offer, Negotiate::parse_flags(negotiate)?)?;
+        let flags = grant(policy.offer, Negotiate::parse_flags(negotiate)?)?;
         demand(flags, policy.require, policy.require_when_protected)?;
         self.emit(flags, negotiate, environment)
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
+use crate::negotiation::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
 use crate::policy::{Enforcement, LmCompatibility, ResponseKind};
 use crate::text::{Ascii, CodePage};
 use crate::wire::{NegotiateFlags, Version};

@@ -13,7 +13,7 @@ use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
-use crate::handshake::flags::{demand, has_constant_key_exchange_key, settle_server};
+use crate::negotiation::{agree_server, demand, has_constant_key_exchange_key};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{
@@ -83,7 +83,7 @@ impl Received {
         let policy = &config.policy;
         let message = Authenticate::parse_for_server(authenticate)?;
         check_shared_bytes(authenticate, &message)?;
-        let flags = settle_server(sent.flags, message.flags)?;
+        let flags = agree_server(sent.flags, message.flags)?;
         check_age(policy, sent, now)?;
         demand(flags, policy.require, policy.require_when_protected)?;
 

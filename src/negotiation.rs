@@ -85,7 +85,7 @@ pub(crate) const fn of_protection(protection: Protection) -> Flags {
 }
 
 /// What the client wants: in the NEGOTIATE, or to itself if the server speaks first.
-pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
+pub(crate) fn offer(offer: Flags, protection: Protection, mode: Mode) -> Flags {
     let mut flags = ALWAYS | (offer & OPTIONAL) | of_protection(protection);
     if protection == Protection::None {
         // No key needs to be exchanged if none is used, and peers disagree on what to send then
@@ -96,7 +96,7 @@ pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
 }
 
 /// What the server answers to a NEGOTIATE (3.2.5.1.1).
-pub(crate) fn answer(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
+pub(crate) fn grant(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
     let flags = negotiate & ((offer & OPTIONAL) | Flags::PROTECTION);
     Ok(ALWAYS | narrow(flags)?)
 }
@@ -109,7 +109,7 @@ pub(crate) fn offer_datagram(offer: Flags) -> Result<Flags, Unexpected> {
 
 /// What holds for the client, of what it asked and what the CHALLENGE says (3.1.5.1.2): nothing
 /// that it did not ask.
-pub(crate) fn settle_client(
+pub(crate) fn agree_client(
     asked: Flags,
     challenge: Flags,
     mode: Mode,
@@ -122,7 +122,7 @@ pub(crate) fn settle_client(
 /// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
 /// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the
 /// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56.
-pub(crate) fn settle_server(
+pub(crate) fn agree_server(
     challenge: Flags,
     authenticate: Option<Flags>,
 ) -> Result<Flags, Unexpected> {
