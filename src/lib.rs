@@ -141,7 +141,7 @@ pub use environment::Os;
 pub use environment::{Environment, EnvironmentError, FileTime};
 pub use error::Error;
 pub use export::{Exported, ImportError};
-pub use policy::{Enforcement, LmCompatibility, ResponseKind};
+pub use policy::{Enforcement, LmCompatibility, ResponseKind, SharedPolicy};
 pub use server::Server;
 pub use session::{DatagramSession, Session, SessionKeys};
 pub use text::{Ascii, CharacterSet, CodePage, Text, TextError};

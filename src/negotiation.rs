@@ -1,7 +1,8 @@
-//! Asking, answering and settling flags ([MS-NLMP] 2.2.2.5, 3.1.5.1, 3.2.5.1).
+//! Which flags a client offers, a server grants, and both agree on ([MS-NLMP] 2.2.2.5, 3.1.5.1,
+//! 3.2.5.1).
 
 use crate::error::{Refused, Unexpected};
-use crate::policy::ResponseKind;
+use crate::policy::{ResponseKind, STRENGTH};
 use crate::session::Protection;
 use crate::wire::NegotiateFlags as Flags;
 
@@ -14,31 +15,6 @@ pub(crate) const OPTIONAL: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::REQUEST_NON_NT_SESSION_KEY)
     .union(STRENGTH)
     .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What both sides offer by default: all but the session keys made of LM hashes, and IDENTIFY.
-pub(crate) const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
-    .union(Flags::NEGOTIATE_OEM)
-    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
-    .union(STRENGTH)
-    .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What both sides demand by default where messages are signed or sealed.
-pub(crate) const DEFAULT_STRENGTH: Flags =
-    Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-
-/// What strict policies offer: of two that do the same, only the stronger.
-pub(crate) const STRICT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
-    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
-    .union(Flags::NEGOTIATE_128)
-    .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What strict policies demand of it even where nothing is protected.
-pub(crate) const STRICT_ALWAYS: Flags =
-    Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-
-/// How strong the keys are. Without SIGN or SEAL it has no effect (2.2.2.5, U and W), but peers
-/// send it all the same, and ldap3 gives up if a server does not grant it.
-const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
 /// What all messages of ours say (3.1.5.1.1, 3.2.5.1.1).
 const ALWAYS: Flags =

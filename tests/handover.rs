@@ -307,7 +307,7 @@ fn a_key_stream_that_is_none_is_refused() {
 #[test]
 fn keys_make_the_same_session_elsewhere() {
     let mut policy = client::Policy::default();
-    policy.require_when_protected = Flags::empty();
+    policy.shared.require_when_protected = Flags::empty();
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
         .with_policy(policy)
         .with_protection(Protection::Seal);

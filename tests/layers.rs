@@ -17,7 +17,7 @@ const MODULES: [(&str, &str); 19] = [
     ("crypto", "secret text upcase wire"),
     ("export", ""),
     ("session", "secret error export wire crypto"),
-    ("policy", ""),
+    ("policy", "text wire"),
     ("channel_bindings", "crypto"),
     ("credentials", "text crypto"),
     ("negotiation", "error wire session policy"),
@@ -155,7 +155,7 @@ impl<'a> Tree<'a> {
                 rest = after;
                 continue;
             }
-            let child = [&at[..], std::slice::from_ref(name)].concat();
+            let child = [&at[..], core::slice::from_ref(name)].concat();
             if self.files.contains_key(&child) {
                 (at, rest) = (child, after);
                 continue;

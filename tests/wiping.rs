@@ -97,11 +97,11 @@ impl Mode {
 
     fn client(&self) -> Client {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = self.level;
-        policy.offer = (policy.offer | self.with) - self.without;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
-        policy.code_page = &CODE_PAGE;
+        policy.shared.lm_compatibility = self.level;
+        policy.shared.offer = (policy.shared.offer | self.with) - self.without;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
+        policy.shared.code_page = &CODE_PAGE;
         Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
             .with_policy(policy)
             .with_protection(Protection::Seal)
@@ -110,10 +110,10 @@ impl Mode {
 
     fn server(&self) -> Server {
         let mut policy = server::Policy::default();
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.offer |= self.with;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.offer |= self.with;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
     }
 

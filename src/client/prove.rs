@@ -30,7 +30,7 @@ pub(super) fn answer(
     challenge: &[u8],
     environment: &mut dyn Environment,
 ) -> Result<Answer, Error> {
-    if challenge.len() > config.policy.max_message_len {
+    if challenge.len() > config.policy.shared.max_message_len {
         return Err(Refused::TooLong.into());
     }
     check_challenge_has_no_authenticate(challenge)?;
@@ -39,7 +39,7 @@ pub(super) fn answer(
     flags.set(NegotiateFlags::NEGOTIATE_TARGET_INFO, message.target_info.is_some());
     let nonces = Nonces::draw(environment)?;
     let mut proof = prove(config, mode, flags, &message, &nonces, environment)?;
-    if config.policy.require_mic && !proof.announces_mic {
+    if config.policy.shared.require_mic && !proof.announces_mic {
         return Err(Refused::NoMic.into());
     }
     // What is required must arrive at the server, so a response that cannot carry it is not sent.
@@ -57,7 +57,7 @@ pub(super) fn answer(
             place.copy_from_slice(&mic);
         }
     }
-    let secrecy = match (proof.is_anonymous, config.policy.allow_insecure_anonymous_keys) {
+    let secrecy = match (proof.is_anonymous, config.policy.shared.allow_insecure_anonymous_keys) {
         (false, _) => Secrecy::Secret,
         (true, true) => Secrecy::KnownToEveryone,
         (true, false) => Secrecy::Unusable,
@@ -71,7 +71,7 @@ fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<Nego
     let flags = agree_client(config.asked(mode), challenge, mode)?;
     let policy = &config.policy;
     let protection = of_protection(config.protection);
-    demand(flags, policy.require | protection, policy.require_when_protected)?;
+    demand(flags, policy.shared.require | protection, policy.shared.require_when_protected)?;
     if mode == Mode::Datagram && config.protection == Protection::Seal {
         // Connectionless sealing needs a key for each message (3.4.3).
         demand(flags, NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY, NegotiateFlags::empty())?;
@@ -118,7 +118,7 @@ fn prove(
     environment: &mut dyn Environment,
 ) -> Result<Proof, Error> {
     let Some(nt_hash) = config.credentials.to_nt_hash() else { return anonymous(config) };
-    if !config.policy.lm_compatibility.sends_ntlmv2() {
+    if !config.policy.shared.lm_compatibility.sends_ntlmv2() {
         return ntlmv1(config, flags, message, &nt_hash, nonces);
     }
     let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
@@ -134,7 +134,8 @@ fn prove(
 /// Nothing is proven and no secret is shared, so nothing can be protected (3.3.1, 3.4). Windows
 /// seals all the same, with a key that everyone knows; a policy can allow that.
 fn anonymous(config: &Config) -> Result<Proof, Error> {
-    if config.protection != Protection::None && !config.policy.allow_insecure_anonymous_keys {
+    if config.protection != Protection::None && !config.policy.shared.allow_insecure_anonymous_keys
+    {
         return Err(Misuse::NoSessionSecurity.into());
     }
     Ok(Proof {
@@ -157,11 +158,11 @@ fn ntlmv1(
 ) -> Result<Proof, Error> {
     if flags.intersects(NegotiateFlags::PROTECTION)
         && has_constant_key_exchange_key(flags, ResponseKind::Ntlmv1)
-        && !config.policy.allow_constant_key_exchange_key
+        && !config.policy.shared.allow_constant_key_exchange_key
     {
         return Err(Refused::ConstantKeyExchangeKey.into());
     }
-    let lm_hash = config.credentials.to_lm_hash(config.policy.code_page);
+    let lm_hash = config.credentials.to_lm_hash(config.policy.shared.code_page);
     let server_challenge = &message.server_challenge;
     let (nt_response, lm_response);
     if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
@@ -173,7 +174,7 @@ fn ntlmv1(
     } else {
         nt_response = nt_hash.ntlmv1_response(server_challenge);
         lm_response = match &lm_hash {
-            Some(hash) if config.policy.lm_compatibility.sends_lm() => {
+            Some(hash) if config.policy.shared.lm_compatibility.sends_lm() => {
                 hash.lm_response(server_challenge)
             }
             _ => nt_response,
@@ -337,7 +338,7 @@ fn emit(
     let payload = &mut proof.nt_response;
     let nt_end = payload.len();
     let mut append = |text: &Text| {
-        text.append_to(payload, character_set, config.policy.code_page)
+        text.append_to(payload, character_set, config.policy.shared.code_page)
             .map(|()| payload.len())
             .map_err(Refused::OurName)
     };

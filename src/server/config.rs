@@ -24,7 +24,7 @@ impl Config {
     /// Fails where no exchange must begin, or go on.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Self { policy, bindings, spns, .. } = self;
-        if policy.blocked {
+        if policy.shared.blocked {
             return Err(Refused::Blocked.into());
         }
         let compares_bindings =
@@ -41,7 +41,7 @@ impl Config {
     /// Checks a message of the client before it is parsed. Its length is limited because it is kept
     /// until the handshake ends.
     pub(super) fn check_received(&self, message: &[u8]) -> Result<(), Error> {
-        if message.len() > self.policy.max_message_len {
+        if message.len() > self.policy.shared.max_message_len {
             return Err(Refused::TooLong.into());
         }
         Ok(check_single_header(message)?)

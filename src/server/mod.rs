@@ -132,8 +132,8 @@ impl Server {
         self.config.check()?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
-        let flags = grant(policy.offer, Negotiate::parse_flags(negotiate)?)?;
-        demand(flags, policy.require, policy.require_when_protected)?;
+        let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
+        demand(flags, policy.shared.require, policy.shared.require_when_protected)?;
         self.emit(flags, negotiate, environment)
     }
 
@@ -146,7 +146,7 @@ impl Server {
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
         self.config.check()?;
-        let flags = offer_datagram(self.config.policy.offer)?;
+        let flags = offer_datagram(self.config.policy.shared.offer)?;
         self.emit(flags, &[], environment)
     }
 
@@ -215,7 +215,7 @@ impl Server {
         flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
-        flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
+        flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.shared.version.is_some());
         let target_name = match flags.character_set().ok_or(Unexpected::CharacterSet)? {
             // The same text is in the list, in UTF-16.
             CharacterSet::Unicode => {
@@ -223,7 +223,7 @@ impl Server {
             }
             // The AV pairs carry the names; clients do nothing with this field. So a name that the
             // code page lacks is left out instead of rejecting all clients without UNICODE.
-            oem => target.encode(oem, policy.code_page).unwrap_or_default().into(),
+            oem => target.encode(oem, policy.shared.code_page).unwrap_or_default().into(),
         };
         let now = environment.now()?;
         let mut server_challenge = [0; 8];
@@ -233,7 +233,7 @@ impl Server {
             flags,
             server_challenge,
             target_info: Some(target_info),
-            version: Some(policy.version.unwrap_or_default()),
+            version: Some(policy.shared.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
         // Only the names together can be too long.
