@@ -161,12 +161,11 @@ pub(crate) struct HmacMd5(Hmac<Md5>);
 
 impl HmacMd5 {
     pub(crate) fn new(key: &[u8; 16]) -> Self {
-        // HMAC pads a key that is shorter than a block with zeros.
-        let mut block = Zeroizing::new([0; 64]);
-        if let Some(start) = block.first_chunk_mut() {
-            *start = *key;
+        // From the slice, since a copy in a block of 64 bytes would have to be wiped.
+        match Hmac::new_from_slice(key) {
+            Ok(hmac) => Self(hmac),
+            Err(_) => unreachable!("HMAC accepts keys of any length"),
         }
-        Self(Hmac::new((&*block).into()))
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
