@@ -100,6 +100,7 @@
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
+//! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -163,6 +163,22 @@ fn messages_are_protected_in_place() {
 }
 
 #[test]
+fn wrapped_and_unwrapped_messages_are_allocated_once() {
+    let flags = NegotiateFlags::from_bits_retain(0xe208_8235);
+    let key = ExportedSessionKey::from([0x55; 16]);
+    let mut client = Session::new(flags, &key, Side::Client);
+    let mut server = Session::new(flags, &key, Side::Server);
+    let message = vec![7; 1400];
+    let mut token = Vec::new();
+    let wrapping = allocation_counter::measure(|| token = client.wrap(&message).unwrap());
+    assert_eq!((wrapping.count_total, wrapping.bytes_total), (1, 1416));
+    let mut unwrapped = Vec::new();
+    let unwrapping = allocation_counter::measure(|| unwrapped = server.unwrap(&token).unwrap());
+    assert_eq!((unwrapping.count_total, unwrapping.bytes_total), (1, 1400));
+    assert_eq!(unwrapped, message);
+}
+
+#[test]
 fn datagrams_are_protected_in_place() {
     let flags = NegotiateFlags::from_bits_retain(0xe208_8275);
     let key = ExportedSessionKey::from([0x55; 16]);

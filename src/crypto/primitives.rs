@@ -107,6 +107,7 @@ pub fn rc4k(key: &[u8; 16], data: &[u8; 16]) -> [u8; 16] {
 }
 
 /// `CRC32(M)`: reflected polynomial 0xEDB88320, all ones before and inverted after.
+#[cfg(any(test, feature = "hazmat"))]
 #[must_use]
 pub fn crc32(message: &[u8]) -> u32 {
     let mut crc = Crc32::default();
