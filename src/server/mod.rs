@@ -38,6 +38,7 @@ mod messages;
 mod names;
 mod pass_through;
 mod policy;
+mod prove;
 mod received;
 mod response;
 mod sent;
