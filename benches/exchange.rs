@@ -71,7 +71,7 @@ fn exchanges(criterion: &mut Criterion) {
         group.bench_function("server", |b| {
             b.iter(|| {
                 let _challenge = mode.server.challenge(&negotiate, &mut Os).unwrap();
-                let handshake = mode.server.resume(negotiate.clone(), challenge.clone()).unwrap();
+                let handshake = mode.server.resume(&negotiate, &challenge).unwrap();
                 black_box(claim(handshake, &authenticate).verify_nt_hash(&hash).unwrap())
             });
         });
@@ -95,7 +95,7 @@ fn others(criterion: &mut Criterion) {
     let (challenge, _) = server.challenge(&negotiate, &mut Os).unwrap();
     let authenticate = await_challenge.answer(&challenge, &mut Os).unwrap().token;
     let mut group = criterion.benchmark_group("verify");
-    let handshake = || server.resume(negotiate.clone(), challenge.clone()).unwrap();
+    let handshake = || server.resume(&negotiate, &challenge).unwrap();
     group.bench_function("with the NT hash", |b| {
         b.iter(|| claim(handshake(), &authenticate).verify_nt_hash(&hash).unwrap());
     });

@@ -190,6 +190,11 @@ impl Credentials {
         &self.user
     }
 
+    /// Whether there is nothing that proves it.
+    pub(crate) const fn is_anonymous(&self) -> bool {
+        matches!(self.kind, Kind::Anonymous)
+    }
+
     /// What proves it, `None` if nothing does.
     pub(crate) fn to_nt_hash(&self) -> Option<NtHash> {
         match self.kind {

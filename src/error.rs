@@ -416,6 +416,13 @@ pub enum Misuse {
     /// send, or to compare with.
     #[error("the policy requires an SPN, and this side was given none")]
     NoSpn,
+    /// The policy offers neither UNICODE nor OEM, so that no peer can agree on a character set
+    /// (2.2.2.5, A and B).
+    #[error("the policy offers no character set")]
+    NoCharacterSet,
+    /// The handshake is over, by its end or by an error: make another.
+    #[error("the handshake is over")]
+    HandshakeOver,
 }
 
 #[cfg(test)]

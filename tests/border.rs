@@ -153,9 +153,8 @@ fn second_header_in_a_resumed_handshake_is_rejected() {
     for (server, client) in servers().iter().zip(clients()) {
         let (Exchange { negotiate, challenge, .. }, _) =
             exchange(&client, server, &mut environment()).unwrap();
-        let resume = |negotiate: &[u8], challenge: &[u8]| {
-            server.resume(negotiate.to_vec(), challenge.to_vec()).map(drop)
-        };
+        let resume =
+            |negotiate: &[u8], challenge: &[u8]| server.resume(negotiate, challenge).map(drop);
         assert_eq!(resume(&negotiate, &challenge), Ok(()));
         assert_eq!(resume(b"", &challenge), Ok(()));
         for message in with_second_header(&negotiate) {
@@ -261,7 +260,7 @@ fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
     let case = cases.as_array().unwrap().iter().find(|case| case["id"] == "H-460").unwrap();
     let message = |name| case.bytes(name).unwrap();
     for server in servers() {
-        let handshake = server.resume(message("negotiate"), message("challenge")).unwrap();
+        let handshake = server.resume(&message("negotiate"), &message("challenge")).unwrap();
         let error = handshake.read(&message("authenticate"), &mut environment()).unwrap_err();
         assert_eq!(error, SECOND_HEADER);
     }

@@ -162,7 +162,7 @@ fn attempt(
     challenge: Vec<u8>,
     now: FileTime,
 ) -> Result<Accepted, Error> {
-    let handshake = server.resume(case.bytes("negotiate").unwrap(), challenge)?;
+    let handshake = server.resume(&case.bytes("negotiate").unwrap(), &challenge)?;
     let claim = handshake.read(&case.bytes("authenticate").unwrap(), &mut Fixed::at(now))?;
     match claim {
         Claim::User(claim) => {

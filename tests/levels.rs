@@ -83,7 +83,7 @@ fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
     let response = handshake.answer(&challenge, environment).unwrap();
     assert_eq!(common::hex(response.keys.exported_session_key().expose()), KEY);
 
-    let handshake = server_of(0, false).resume(negotiate, challenge).unwrap();
+    let handshake = server_of(0, false).resume(&negotiate, &challenge).unwrap();
     let claim = handshake.read(&response.token, environment).unwrap();
     let accepted = common::accept(claim, "Password").unwrap();
     assert_eq!(common::hex(accepted.keys.exported_session_key().expose()), KEY);

@@ -6,10 +6,11 @@
 mod common;
 
 use common::{Fixed, exchange};
-use ntlm::error::{Denied, Misuse};
+use ntlm::error::{Denied, Error, Misuse, Refused};
 use ntlm::server::Names;
 use ntlm::session::Protection;
-use ntlm::{Client, Credentials, Server};
+use ntlm::wire::NegotiateFlags;
+use ntlm::{Client, Credentials, Server, TextError};
 
 fn server() -> Server {
     Server::new(Names::standalone("FILES"))
@@ -89,4 +90,122 @@ fn many_exchanges_at_a_time() {
         let keys = (exchange.client_keys, accepted.keys);
         assert_eq!(keys.0.exported_session_key().expose(), keys.1.exported_session_key().expose());
     }
+}
+
+/// Each mistake appears when the configuration is read, and again with the first peer.
+#[test]
+fn mistakes_of_a_client_appear_when_it_is_checked() {
+    use ntlm::client::Policy;
+    let oem_only = |policy: &mut Policy| policy.shared.offer -= NegotiateFlags::NEGOTIATE_UNICODE;
+    let with = |client: Client, set: &dyn Fn(&mut Policy)| {
+        let mut policy = Policy::default();
+        set(&mut policy);
+        client.with_policy(policy)
+    };
+    let greek = Client::new(Credentials::password("αλίκη", "secret"));
+    let long = "x".repeat(32_768);
+    let sealing = Client::new(Credentials::anonymous()).with_protection(Protection::Seal);
+    for (client, error) in [
+        (with(alice(), &|policy| policy.require_spn = true), Misuse::NoSpn.into()),
+        (
+            with(alice(), &|policy| policy.require_channel_bindings = true),
+            Misuse::NoChannelBindings.into(),
+        ),
+        (
+            with(alice(), &|policy| {
+                oem_only(policy);
+                policy.shared.offer -= NegotiateFlags::NEGOTIATE_OEM;
+            }),
+            Error::from(Misuse::NoCharacterSet),
+        ),
+        (sealing.clone(), Misuse::NoSessionSecurity.into()),
+        (with(greek.clone(), &oem_only), Refused::OurName(TextError::NotInCodePage).into()),
+        (alice().with_workstation(&*long), Refused::OurName(TextError::TooLong).into()),
+        (alice().with_spn(&*long), Refused::OurName(TextError::TooLong).into()),
+    ] {
+        assert_eq!(client.clone().checked().unwrap_err(), error);
+        assert!(exchange(&client, &server(), &mut Fixed::default()).is_err(), "{error}");
+    }
+    let allowed = with(sealing, &|policy| policy.shared.allow_insecure_anonymous_keys = true);
+    for client in [alice(), greek, Client::new(Credentials::anonymous()), allowed] {
+        client.checked().unwrap();
+    }
+}
+
+#[test]
+fn mistakes_of_a_server_appear_when_it_is_checked() {
+    use ntlm::Enforcement::Required;
+    use ntlm::server::Policy;
+    let with = |set: &dyn Fn(&mut Policy)| {
+        let mut policy = Policy::default();
+        set(&mut policy);
+        server().with_policy(policy)
+    };
+    let both = NegotiateFlags::NEGOTIATE_UNICODE | NegotiateFlags::NEGOTIATE_OEM;
+    for (server, error) in [
+        (Server::new(Names::standalone("")), Error::from(Misuse::NoServerName)),
+        (Server::new(Names::member("FILES", "")), Misuse::NoServerName.into()),
+        (with(&|policy| policy.spn = Required), Misuse::NoSpn.into()),
+        (with(&|policy| policy.channel_bindings = Required), Misuse::NoChannelBindings.into()),
+        (with(&|policy| policy.shared.offer -= both), Misuse::NoCharacterSet.into()),
+        (
+            Server::new(Names::standalone("x".repeat(32_768))),
+            Refused::OurName(TextError::TooLong).into(),
+        ),
+    ] {
+        assert_eq!(server.clone().checked().unwrap_err(), error);
+        assert!(exchange(&alice(), &server, &mut Fixed::default()).is_err(), "{error}");
+    }
+    server().checked().unwrap();
+    let any = with(&|policy| {
+        policy.channel_bindings = Required;
+        policy.allow_any_channel_bindings = true;
+    });
+    any.checked().unwrap();
+}
+
+/// What a handshake in one value does out of turn.
+#[test]
+fn a_handshake_in_one_value_ends_once() {
+    use ntlm::{client, server::Step};
+    let environment = &mut Fixed::default();
+    let over = Error::from(Misuse::HandshakeOver);
+
+    let mut first = alice().handshake();
+    let mut second = server().handshake();
+    let client::Step::Send(negotiate) = first.step(&[], environment).unwrap() else { panic!() };
+    let Step::Send(challenge) = second.step(&negotiate, environment).unwrap() else { panic!() };
+    let client::Step::Done(answer) = first.step(&challenge, environment).unwrap() else { panic!() };
+    let Step::Done(claim) = second.step(&answer.token, environment).unwrap() else { panic!() };
+    let accepted = common::accept(claim, "secret").unwrap();
+    assert_eq!(accepted.keys.exported_session_key(), answer.keys.exported_session_key());
+    assert_eq!(first.step(&challenge, environment).unwrap_err(), over);
+    assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
+
+    // An error ends it too: each challenge is good for one attempt.
+    let mut second = server().handshake();
+    let Step::Send(_) = second.step(&negotiate, environment).unwrap() else { panic!() };
+    assert!(matches!(second.step(b"NTLMSSP", environment).unwrap_err(), Error::Wire(_)));
+    assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
+
+    // The client speaks first, and in the connectionless mode the server.
+    let wrong = Error::from(Misuse::WrongMode);
+    assert_eq!(alice().handshake().step(&challenge, environment).unwrap_err(), wrong);
+    let mut connectionless = server().handshake_datagram();
+    assert_eq!(connectionless.step(&negotiate, environment).unwrap_err(), wrong);
+}
+
+#[test]
+fn a_connectionless_handshake_in_one_value() {
+    use ntlm::{client, server::Step};
+    let environment = &mut Fixed::default();
+    let mut server = server().handshake_datagram();
+    let Step::Send(challenge) = server.step(&[], environment).unwrap() else { panic!() };
+    let mut client = alice().with_protection(Protection::Seal).handshake_datagram();
+    let client::Step::Done(answer) = client.step(&challenge, environment).unwrap() else {
+        panic!()
+    };
+    let Step::Done(claim) = server.step(&answer.token, environment).unwrap() else { panic!() };
+    common::accept(claim, "secret").unwrap().keys.into_datagram_session().unwrap();
+    answer.keys.into_datagram_session().unwrap();
 }

@@ -250,7 +250,7 @@ fn reserved_bytes_and_padding_change_nothing_but_the_mic() {
     let claim = handshake.read(&response.token, environment).unwrap();
     assert!(common::accept(claim, "secret").is_err());
     negotiate.truncate(40);
-    let handshake = server().resume(negotiate, challenge).unwrap();
+    let handshake = server().resume(&negotiate, &challenge).unwrap();
     let claim = handshake.read(&response.token, environment).unwrap();
     assert!(common::accept(claim, "secret").unwrap().mic_checked);
 }
@@ -321,7 +321,7 @@ fn claim(quirk: &Value, policy: Policy) -> Result<UserClaim, Error> {
     let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
     let environment = &mut Fixed::at(info.timestamp().unwrap());
     let server = server().with_policy(policy);
-    let handshake = server.resume(quirk.bytes("negotiate").unwrap(), challenge.clone())?;
+    let handshake = server.resume(&quirk.bytes("negotiate").unwrap(), &challenge)?;
     match handshake.read(&sent(quirk), environment)? {
         Claim::User(claim) => Ok(claim),
         claim => panic!("it has a name: {claim:?}"),

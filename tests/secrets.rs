@@ -278,7 +278,7 @@ fn no_error_tells_a_secret() {
     let (Exchange { negotiate, challenge, authenticate, client_keys }, handshake) =
         exchange(&client, &server, &mut Fixed::default()).unwrap();
     let claim = |message: &[u8]| -> Result<UserClaim, Error> {
-        let handshake = server.resume(negotiate.clone(), challenge.clone())?;
+        let handshake = server.resume(&negotiate, &challenge)?;
         match handshake.read(message, &mut Fixed::default())? {
             Claim::User(claim) => Ok(claim),
             claim => panic!("{claim:?}"),

@@ -714,7 +714,7 @@ fn only_what_is_the_servers_to_say_must_be_repeated() {
         message.target_info = Some(pairs.as_pairs());
         let mut longer = Vec::new();
         message.emit(&mut longer).unwrap();
-        let handshake = server().resume(Vec::new(), longer).unwrap();
+        let handshake = server().resume(&[], &longer).unwrap();
         let claim = handshake.read(&bytes, environment).unwrap();
         assert_eq!(common::accept(claim, "secret").map(drop), Ok(()), "{id}");
     }
@@ -1356,7 +1356,7 @@ fn a_blocked_server_says_nothing_at_all() {
     assert_eq!(error, Refused::Blocked.into());
     assert_eq!(blocked.challenge_datagram(environment).unwrap_err(), Refused::Blocked.into());
     let (exchange, _) = exchange(&alice(), &server(), environment).unwrap();
-    let handshake = blocked.resume(exchange.negotiate, exchange.challenge).unwrap();
+    let handshake = blocked.resume(&exchange.negotiate, &exchange.challenge).unwrap();
     let error = handshake.read(&exchange.authenticate, environment).unwrap_err();
     assert_eq!(error, Refused::Blocked.into());
 }
@@ -1365,10 +1365,10 @@ fn a_blocked_server_says_nothing_at_all() {
 fn a_resumed_exchange_goes_on_where_it_was() {
     let environment = &mut Fixed::default();
     let (exchange, _) = exchange(&alice(), &server(), environment).unwrap();
-    let handshake = server().resume(exchange.negotiate, exchange.challenge).unwrap();
+    let handshake = server().resume(&exchange.negotiate, &exchange.challenge).unwrap();
     let claim = handshake.read(&exchange.authenticate, environment).unwrap();
     assert!(common::accept(claim, "secret").unwrap().mic_checked);
-    assert!(matches!(server().resume(Vec::new(), b"NTLM".to_vec()), Err(Error::Wire(_))));
+    assert!(matches!(server().resume(&[], b"NTLM"), Err(Error::Wire(_))));
 }
 
 #[test]
@@ -1377,7 +1377,7 @@ fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
     let resume = |length| {
         let mut negotiate = exchange.negotiate.clone();
         negotiate.resize(length, 0);
-        server().resume(negotiate, exchange.challenge.clone()).map(drop)
+        server().resume(&negotiate, &exchange.challenge).map(drop)
     };
     let limit = Policy::default().shared.max_message_len;
     assert_eq!(resume(limit), Ok(()));

@@ -90,7 +90,7 @@ fn outcome(recorded: &Value, password: &str) -> String {
         }
     }
     let time = Challenge::parse(&challenge).unwrap().target_info.unwrap().timestamp().unwrap();
-    let handshake = server.resume(negotiate, challenge).unwrap();
+    let handshake = server.resume(&negotiate, &challenge).unwrap();
     let claim = handshake.read(&authenticate, &mut Fixed::at(time));
     match claim.and_then(|claim| common::accept(claim, password)) {
         Ok(_) => "accepted".into(),

@@ -63,7 +63,7 @@ fn claim(server: &Server, recorded: &Value) -> Result<Claim, Error> {
 fn claim_at(server: &Server, recorded: &Value, now: FileTime) -> Result<Claim, Error> {
     let [negotiate, challenge, authenticate] =
         ["negotiate", "challenge", "authenticate"].map(|name| recorded.bytes(name).unwrap());
-    let handshake = server.resume(negotiate, challenge)?;
+    let handshake = server.resume(&negotiate, &challenge)?;
     handshake.read(&authenticate, &mut Fixed::at(now))
 }
 
@@ -260,7 +260,7 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
         };
         let mut bytes = Vec::new();
         message.emit(&mut bytes).unwrap();
-        let handshake = server.resume(Vec::new(), challenge.clone()).unwrap();
+        let handshake = server.resume(&[], &challenge).unwrap();
         let claim = handshake.read(&bytes, &mut Fixed::default())?;
         let accepted = common::accept(claim, "correct horse")?;
         Ok::<_, Error>(accepted.user().unwrap().to_string())
@@ -508,7 +508,7 @@ impl EventForwarder {
             set(policy);
         });
         let told = Challenge::parse(&self.challenge).unwrap().target_info.unwrap().timestamp();
-        let handshake = server.resume(self.negotiate.clone(), self.challenge.clone())?;
+        let handshake = server.resume(&self.negotiate, &self.challenge)?;
         match handshake.read(&self.authenticate, &mut Fixed::at(told.unwrap()))? {
             Claim::Anonymous(claim) => claim.accept(),
             claim => panic!("{claim:?}"),

@@ -212,7 +212,7 @@ fn verify(
     password: &str,
 ) -> Result<Accepted, Error> {
     let mut environment = Fixed::at(time_of(challenge, authenticate));
-    let handshake = server.resume(negotiate.into(), challenge.into())?;
+    let handshake = server.resume(negotiate, challenge)?;
     let claim = handshake.read(authenticate, &mut environment)?;
     common::accept(claim, password)
 }

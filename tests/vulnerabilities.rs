@@ -288,7 +288,7 @@ fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
         server = server.with_channel_bindings(ChannelBindings::from_md5(md5));
     }
     let server = server.with_spns(["HTTP/files"]);
-    let handshake = server.resume(case.bytes("negotiate").unwrap(), challenge)?;
+    let handshake = server.resume(&case.bytes("negotiate").unwrap(), &challenge)?;
     let environment = &mut Fixed::at(told.unwrap_or(NOW));
     let claim = handshake.read(&case.bytes("authenticate").unwrap(), environment)?;
     common::accept(claim, case.text("password").unwrap())
@@ -779,7 +779,7 @@ fn cve_2020_13396_overlapping_fields() {
     });
     assert!(counted.bytes_max < 4096, "{}", counted.bytes_max);
     // The MIC is that of the bytes on the wire.
-    let handshake = server().resume(negotiate, overlapping).unwrap();
+    let handshake = server().resume(&negotiate, &overlapping).unwrap();
     let token_of_it = response.unwrap().token;
     assert!(verdict(handshake, &token_of_it).unwrap().mic_checked);
     assert_eq!(receive(&token("H-214")), Ok(()));
@@ -810,15 +810,15 @@ fn freerdp_2026_hardening() {
     assert_eq!(verdict(handshake, &message).unwrap_err(), Denied::MicMissing.into());
     let (message, mic) = with_mic(&negotiate, &challenge, &list(&promised));
     let (_, again) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
-    let resumed = server().resume(negotiate.clone(), challenge.clone()).unwrap();
+    let resumed = server().resume(&negotiate, &challenge).unwrap();
     for handshake in [again, resumed] {
         assert!(verdict(handshake, &message).unwrap().mic_checked);
     }
     let mut cut = negotiate.clone();
     cut.pop();
-    let handshake = server().resume(cut, challenge.clone()).unwrap();
+    let handshake = server().resume(&cut, &challenge).unwrap();
     assert_eq!(verdict(handshake, &message).unwrap_err(), Denied::Mic.into());
-    let handshake = server().resume(negotiate, challenge).unwrap();
+    let handshake = server().resume(&negotiate, &challenge).unwrap();
     let cut = handshake.read(&message[..mic], &mut Fixed::default());
     assert_eq!(wire(cut).0, ErrorKind::FieldOutside);
 
@@ -1955,8 +1955,7 @@ fn gss_ntlmssp_memcmp_comparisons_take_the_same_time() {
     let whole = exchange.authenticate;
     for (start, denied) in [(72, Denied::Mic), (offset_of(&whole, NT), Denied::WrongPassword)] {
         for byte in start..start + 16 {
-            let handshake =
-                server().resume(exchange.negotiate.clone(), exchange.challenge.clone()).unwrap();
+            let handshake = server().resume(&exchange.negotiate, &exchange.challenge).unwrap();
             let mut changed = whole.clone();
             changed[byte] ^= 0x80;
             assert_eq!(verdict(handshake, &changed).unwrap_err(), denied.into(), "{byte}");

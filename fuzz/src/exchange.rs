@@ -159,7 +159,7 @@ impl<'a> Answer<'a> {
         let is_datagram = self.negotiate.is_empty();
         let challenged_for_datagrams = self.sent().contains(Flags::NEGOTIATE_DATAGRAM);
         let server = Server::new(Names::standalone("SERVER")).with_policy(policy);
-        let handshake = server.resume(self.negotiate.clone(), self.challenge.into());
+        let handshake = server.resume(&self.negotiate, self.challenge);
         if has_second_header(self.challenge) {
             // A client answers a CHALLENGE that a piece of another one follows.
             assert!(!has_authenticate_header(self.challenge));

@@ -7,6 +7,7 @@
 //! Whether the server believed it, the application protocol says. NTLM never proves to the client
 //! who the server is, unless it protects messages: only the right server can do that.
 
+mod handshake;
 mod policy;
 mod prove;
 
@@ -14,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub use handshake::{Handshake, Step};
 pub use policy::Policy;
 
 use crate::channel_bindings::ChannelBindings;
@@ -23,7 +25,7 @@ use crate::error::{Error, Misuse, Refused};
 use crate::negotiation::{Mode, offer};
 use crate::secret::Counted;
 use crate::session::{Protection, SessionKeys};
-use crate::text::Text;
+use crate::text::{CharacterSet, Text};
 use crate::wire::{Negotiate, NegotiateFlags, Version};
 
 /// An identity and how to log in with it. Cheap to clone; good for many exchanges at a time.
@@ -112,6 +114,29 @@ impl Client {
         self.with(|config| config.protection = protection)
     }
 
+    /// Returns the client if a handshake with it can succeed: call it when the configuration is
+    /// read, so that its mistakes appear there and not with the first server.
+    ///
+    /// ```
+    /// use ntlm::error::{Error, Misuse};
+    /// use ntlm::{Client, Credentials, client};
+    ///
+    /// let credentials = Credentials::password("EXAMPLE\\alice", "correct horse");
+    /// let client = Client::new(credentials).with_policy(client::Policy::strict());
+    /// assert_eq!(client.checked().unwrap_err(), Error::Misuse(Misuse::NoSpn));
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::Misuse`]: the policy requires an SPN or channel bindings, and there are none; it
+    ///   offers no character set; or anonymous credentials are to protect messages, and the policy
+    ///   does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
+    /// - [`Refused::OurName`]: a name is too long, or does not fit the code page, where the policy
+    ///   offers OEM alone.
+    pub fn checked(self) -> Result<Self, Error> {
+        self.config.check_all()?;
+        Ok(self)
+    }
+
     /// Makes the first message, the NEGOTIATE.
     ///
     /// # Errors
@@ -154,11 +179,41 @@ impl Config {
         if self.policy.blocks(&self.spn) {
             return Err(Refused::Blocked.into());
         }
+        Ok(self.check_requirements()?)
+    }
+
+    /// Fails if no exchange can succeed.
+    fn check_all(&self) -> Result<(), Error> {
+        self.check_requirements()?;
+        self.check_protection()?;
+        let shared = &self.policy.shared;
+        let character_set = shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        let user = self.credentials.user();
+        for name in [user.user(), user.domain(), &self.workstation] {
+            name.encode(character_set, shared.code_page).map_err(Refused::OurName)?;
+        }
+        self.spn.encode(CharacterSet::Unicode, shared.code_page).map_err(Refused::OurName)?;
+        Ok(())
+    }
+
+    /// What the policy requires, the application must have given.
+    fn check_requirements(&self) -> Result<(), Misuse> {
         if self.policy.require_spn && self.spn.is_empty() {
-            return Err(Misuse::NoSpn.into());
+            return Err(Misuse::NoSpn);
         }
         if self.policy.require_channel_bindings && self.bindings.is_none() {
-            return Err(Misuse::NoChannelBindings.into());
+            return Err(Misuse::NoChannelBindings);
+        }
+        Ok(())
+    }
+
+    /// An anonymous client proves nothing and shares no secret, so nothing can be protected (3.3.1,
+    /// 3.4). Windows seals all the same, with a key that everyone knows; a policy can allow that.
+    fn check_protection(&self) -> Result<(), Misuse> {
+        let allows_insecure_keys = self.policy.shared.allow_insecure_anonymous_keys;
+        let is_protected = self.protection != Protection::None;
+        if is_protected && self.credentials.is_anonymous() && !allows_insecure_keys {
+            return Err(Misuse::NoSessionSecurity);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::crypto::{
     ntlm2_session_challenge,
 };
 use crate::environment::Environment;
-use crate::error::{Error, Misuse, Refused, Unexpected};
+use crate::error::{Error, Refused, Unexpected};
 use crate::mic::check_challenge_has_no_authenticate;
 use crate::negotiation::{
     Mode, agree_client, demand, has_constant_key_exchange_key, in_use, of_protection,
@@ -129,13 +129,9 @@ fn prove(
     ntlmv2(config, mode, message, &nt_hash, nonces, environment)
 }
 
-/// Nothing is proven and no secret is shared, so nothing can be protected (3.3.1, 3.4). Windows
-/// seals all the same, with a key that everyone knows; a policy can allow that.
+/// Nothing is proven, and the key is no secret (3.3.1).
 fn anonymous(config: &Config) -> Result<Proof, Error> {
-    if config.protection != Protection::None && !config.policy.shared.allow_insecure_anonymous_keys
-    {
-        return Err(Misuse::NoSessionSecurity.into());
-    }
+    config.check_protection()?;
     Ok(Proof {
         lm_response: LmAnswer::Zero,
         nt_response: Vec::new(),
@@ -334,22 +330,25 @@ fn emit(
     let user = config.credentials.user();
     // All that is put together goes into one buffer.
     let payload = &mut proof.nt_response;
-    let nt_end = payload.len();
+    let nt_len = payload.len();
     let mut append = |text: &Text| {
+        let start = payload.len();
         text.append_to(payload, character_set, config.policy.shared.code_page)
-            .map(|()| payload.len())
+            .map(|()| payload.len() - start)
             .map_err(Refused::OurName)
     };
-    let domain_end = append(user.domain())?;
-    let user_end = append(user.user())?;
-    let workstation_end = append(&config.workstation)?;
-    let item = |start, end| proof.nt_response.get(start..end).unwrap_or_default();
+    let domain_len = append(user.domain())?;
+    let user_len = append(user.user())?;
+    append(&config.workstation)?;
+    let (nt_response, names) = proof.nt_response.split_at(nt_len);
+    let (domain, names) = names.split_at(domain_len);
+    let (user, workstation) = names.split_at(user_len);
     let message = Authenticate {
         lm_response: LmResponse::new(proof.lm_response.as_bytes()),
-        nt_response: NtResponse::parse(item(0, nt_end))?,
-        domain: item(nt_end, domain_end),
-        user: item(domain_end, user_end),
-        workstation: item(user_end, workstation_end),
+        nt_response: NtResponse::parse(nt_response)?,
+        domain,
+        user,
+        workstation,
         encrypted_random_session_key: encrypted_key,
         flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
         version: Some(config.version_for(flags)),

@@ -8,7 +8,7 @@ use crate::error::{Error, Misuse, Refused};
 use crate::mic::check_single_header;
 use crate::policy::Enforcement;
 use crate::text::Text;
-use crate::wire::AvPairsBuf;
+use crate::wire::{AvPairs, AvPairsBuf};
 
 #[derive(Clone, Debug)]
 pub(super) struct Config {
@@ -23,17 +23,38 @@ pub(super) struct Config {
 impl Config {
     /// Fails where no exchange must begin, or go on.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { policy, bindings, spns, .. } = self;
-        if policy.shared.blocked {
+        if self.policy.shared.blocked {
             return Err(Refused::Blocked.into());
         }
+        Ok(self.check_requirements()?)
+    }
+
+    /// Fails if no exchange can succeed.
+    pub(super) fn check_all(&self) -> Result<(), Error> {
+        self.check_requirements()?;
+        self.policy.shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        self.target_info().map(drop)
+    }
+
+    /// `TargetInfo` without the time.
+    pub(super) fn target_info(&self) -> Result<AvPairs<'_>, Error> {
+        if self.names.is_nameless() {
+            return Err(Misuse::NoServerName.into());
+        }
+        let target_info = self.target_info.as_ref().map_err(|refused| *refused)?;
+        Ok(target_info.as_pairs())
+    }
+
+    /// What the policy requires of clients, this side must have too.
+    fn check_requirements(&self) -> Result<(), Misuse> {
+        let Self { policy, bindings, spns, .. } = self;
         let compares_bindings =
             policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
         if compares_bindings && bindings.is_none() {
-            return Err(Misuse::NoChannelBindings.into());
+            return Err(Misuse::NoChannelBindings);
         }
         if policy.spn == Enforcement::Required && spns.is_empty() {
-            return Err(Misuse::NoSpn.into());
+            return Err(Misuse::NoSpn);
         }
         Ok(())
     }

@@ -35,20 +35,20 @@ impl Messages {
     }
 
     pub(super) fn negotiate(&self) -> &[u8] {
-        self.bytes.get(..self.negotiate_end).unwrap_or_default()
+        self.bytes.split_at(self.negotiate_end).0
     }
 
     pub(super) fn challenge(&self) -> &[u8] {
-        self.bytes.get(self.negotiate_end..self.challenge_end).unwrap_or_default()
+        self.bytes.split_at(self.challenge_end).0.split_at(self.negotiate_end).1
     }
 
     pub(super) fn authenticate(&self) -> &[u8] {
-        self.bytes.get(self.challenge_end..).unwrap_or_default()
+        self.bytes.split_at(self.challenge_end).1
     }
 
     /// A part of the AUTHENTICATE.
     pub(super) fn within_authenticate(&self, range: &Range<usize>) -> &[u8] {
-        self.authenticate().get(range.clone()).unwrap_or_default()
+        self.authenticate().split_at(range.end).0.split_at(range.start).1
     }
 }
 

@@ -12,7 +12,7 @@
 //! # use ntlm::{error::Rejection, server::Claim};
 //! # fn store(user: &UserName) -> Option<NtHash> { Some(NtHash::from_password("secret")) }
 //! # let client = Client::new(Credentials::password("alice", "secret"));
-//! let server = Server::new(server::Names::member("FILES", "EXAMPLE"));
+//! let server = Server::new(server::Names::member("FILES", "EXAMPLE")).checked()?;
 //! # let (first, client) = client.initiate()?;
 //! let (challenge, handshake) = server.challenge(&first, &mut Os)?;
 //! # let third = client.answer(&challenge, &mut Os)?.token;
@@ -34,6 +34,7 @@ mod accepted;
 mod checks;
 mod claim;
 mod config;
+mod handshake;
 mod messages;
 mod names;
 mod pass_through;
@@ -49,6 +50,7 @@ use alloc::vec::Vec;
 
 pub use accepted::{Accepted, Identity};
 pub use claim::{AnonymousClaim, Claim, UserClaim};
+pub use handshake::{Handshake, Step};
 pub use names::Names;
 pub use pass_through::{NetworkLogon, Validation};
 pub use policy::Policy;
@@ -60,7 +62,7 @@ use sent::Sent;
 
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
-use crate::error::{Error, Misuse, Refused, Unexpected};
+use crate::error::{Error, Refused, Unexpected};
 use crate::export::{Exported, ImportError};
 use crate::mic::check_single_header;
 use crate::negotiation::{demand, grant, offer_datagram};
@@ -112,6 +114,30 @@ impl Server {
         self.with(|config| config.spns = names.into_iter().map(Into::into).collect())
     }
 
+    /// Returns the server if a handshake with it can succeed: call it when the configuration is
+    /// read, so that its mistakes appear there and not with the first client.
+    ///
+    /// ```
+    /// use ntlm::error::{Error, Misuse};
+    /// use ntlm::{Server, server};
+    ///
+    /// let server = Server::new(server::Names::member("FILES", "EXAMPLE")).checked()?;
+    ///
+    /// // This policy requires channel bindings, and the server has none to compare with.
+    /// let error = server.with_policy(server::Policy::strict()).checked().unwrap_err();
+    /// assert_eq!(error, Error::Misuse(Misuse::NoChannelBindings));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::Misuse`]: the server has no NetBIOS name; the policy offers no character set; or it
+    ///   requires channel bindings or an SPN, and the server was given none to compare with.
+    /// - [`Refused::OurName`]: the names of the server are too long.
+    pub fn checked(self) -> Result<Self, Error> {
+        self.config.check_all()?;
+        Ok(self)
+    }
+
     /// Answers a NEGOTIATE with the CHALLENGE.
     ///
     /// Each challenge is good for one attempt: the state that waits for the answer is used up by
@@ -159,24 +185,19 @@ impl Server {
     /// this CHALLENGE, and that it is answered once. The CHALLENGE tells the names; this server's
     /// own are not looked at.
     ///
-    /// It is also the way to check a recorded exchange. Give it an [`Environment`] whose clock
-    /// shows the time of the recording, and relax in the [`Policy`] what the recording lacks:
-    /// `lm_compatibility`, `allow_lmv2_alone`, `allow_anonymous`, `require_when_protected`,
-    /// `channel_bindings`, `code_page`.
+    /// It is also the way to check a recorded exchange. The server has the policy
+    /// [`Policy::insecure_for_analysis`], and the clock of the [`Environment`] shows the time of the
+    /// recording.
     ///
     /// # Errors
     /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows,
     /// [`Unexpected::SecondHeader`] if one of the messages contains the header of another, and
     /// [`Error::Wire`] if `challenge` is no CHALLENGE.
-    pub fn resume(
-        &self,
-        negotiate: Vec<u8>,
-        challenge: Vec<u8>,
-    ) -> Result<AwaitAuthenticate, Error> {
-        self.config.check_received(&negotiate)?;
-        check_single_header(&challenge)?;
-        let sent = Sent::parse(&challenge)?;
-        let messages = Messages::new(&negotiate, &challenge);
+    pub fn resume(&self, negotiate: &[u8], challenge: &[u8]) -> Result<AwaitAuthenticate, Error> {
+        self.config.check_received(negotiate)?;
+        check_single_header(challenge)?;
+        let sent = Sent::parse(challenge)?;
+        let messages = Messages::new(negotiate, challenge);
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
     }
 
@@ -195,32 +216,30 @@ impl Server {
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
     }
 
-    #[expect(clippy::expect_used, reason = "the list that this crate has made ends so")]
+    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
     fn emit(
         &self,
         mut flags: NegotiateFlags,
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        let Config { names, policy, target_info, .. } = &*self.config;
-        if names.is_nameless() {
-            return Err(Misuse::NoServerName.into());
-        }
-        let target_info = target_info.as_ref().map_err(|refused| *refused)?.as_pairs();
+        let Config { names, policy, .. } = &*self.config;
+        let target_info = self.config.target_info()?;
         let (target, target_type) = names.target();
         flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.shared.version.is_some());
-        let target_name = match flags.character_set().ok_or(Unexpected::CharacterSet)? {
-            // The same text is in the list, in UTF-16.
-            CharacterSet::Unicode => {
-                Cow::Borrowed(target_info.get(AvId::NB_DOMAIN_NAME).unwrap_or_default())
-            }
-            // The AV pairs carry the names; clients do nothing with this field. So a name that the
-            // code page lacks is left out instead of rejecting all clients without UNICODE.
-            oem => target.encode(oem, policy.shared.code_page).unwrap_or_default().into(),
-        };
+        let target_name: Cow<'_, [u8]> =
+            match flags.character_set().ok_or(Unexpected::CharacterSet)? {
+                // The same text is in the list, in UTF-16.
+                CharacterSet::Unicode => {
+                    target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has one").into()
+                }
+                // The AV pairs carry the names; clients do nothing with this field. So a name that the
+                // code page lacks is left out instead of rejecting all clients without UNICODE.
+                oem => target.encode(oem, policy.shared.code_page).unwrap_or_default().into(),
+            };
         let now = environment.now()?;
         let mut server_challenge = [0; 8];
         environment.fill_random(&mut server_challenge)?;
@@ -237,7 +256,7 @@ impl Server {
         // The list is the last field, and the time is its last pair.
         let start = token.len() - target_info.as_bytes().len();
         let (_, [time @ .., _, _, _, _]) =
-            token.split_last_chunk_mut::<12>().expect("`Names::target_info` ends with a time");
+            token.split_last_chunk_mut::<12>().expect("each list ends with a time");
         *time = now.ticks().to_le_bytes();
         let sent =
             Sent { flags, server_challenge, time: Some(now), target_info: start..token.len() };

@@ -98,7 +98,7 @@ impl Received {
         let domain = Some(domain);
         match self.proof {
             Proof::Ntlmv2 { proof } => {
-                let blob = self.nt_response().get(proof.len()..).unwrap_or_default();
+                let (_proof, blob) = self.nt_response().split_at(proof.len());
                 let (right, session_base_key) = key.prove_ntlmv2(&self.server_challenge, blob);
                 secret::equal(&right, &proof).then_some(Proven {
                     kind: ResponseKind::Ntlmv2,

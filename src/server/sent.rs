@@ -31,6 +31,7 @@ impl Sent {
 
     /// The pairs of this CHALLENGE, of which these are the bytes.
     pub(super) fn target_info<'a>(&self, challenge: &'a [u8]) -> AvPairs<'a> {
-        AvPairs::known(challenge.get(self.target_info.clone()).unwrap_or_default())
+        let Range { start, end } = self.target_info;
+        AvPairs::known(challenge.split_at(end).0.split_at(start).1)
     }
 }

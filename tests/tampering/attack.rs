@@ -134,7 +134,7 @@ impl Honest {
     pub(crate) fn answer(&self, authenticate: &[u8]) -> Result<End, Stopped> {
         let negotiate = self.message(1).cloned().unwrap_or_default();
         let challenge = self.message(2).unwrap().clone();
-        let handshake = self.setting.server(Given::RIGHT).resume(negotiate, challenge).unwrap();
+        let handshake = self.setting.server(Given::RIGHT).resume(&negotiate, &challenge).unwrap();
         let accepted = World::HONEST.finish(handshake, authenticate)?;
         let clients_keys = self.end.as_ref().map_or(Keys::NONE, |honest| honest.client);
         Ok(End::new(clients_keys, &accepted))

@@ -62,7 +62,7 @@ impl<'a> Recording<'a> {
         // The CHALLENGE tells the name; this one goes nowhere.
         let server = Server::new(Names::standalone("RECORDING"))
             .with_policy(Policy::insecure_for_analysis());
-        let handshake = server.resume(self.negotiate.into(), self.challenge.into())?;
+        let handshake = server.resume(self.negotiate, self.challenge)?;
         match handshake.read(self.authenticate, &mut Os)? {
             Claim::User(claim) => claim.verify_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
             Claim::Anonymous(claim) => claim.accept(),

@@ -129,7 +129,7 @@ impl Sent {
         let challenge = challenge(pairs);
         let token = await_challenge.answer(&challenge, &mut Fixed).expect("an answer").token;
         let server = Server::new(Names::standalone("F"));
-        let handshake = server.resume(negotiate, challenge).expect("it was this server's");
+        let handshake = server.resume(&negotiate, &challenge).expect("it was this server's");
         Self { handshake, token }
     }
 
