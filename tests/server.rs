@@ -1371,6 +1371,52 @@ fn a_resumed_exchange_goes_on_where_it_was() {
     assert!(matches!(server().resume(Vec::new(), b"NTLM".to_vec()), Err(Error::Wire(_))));
 }
 
+/// Neither `resume` nor `import` looks at what the policy needs, so `read` must.
+#[test]
+fn exchange_from_elsewhere_does_not_go_on_without_what_the_policy_compares_with() {
+    let environment = &mut Fixed::default();
+    let client = alice().with_channel_bindings(bound(b"a")).with_spn("HTTP/files");
+    for (set, misuse) in [
+        (
+            (|policy| policy.channel_bindings = Enforcement::Required) as fn(&mut Policy),
+            Misuse::NoChannelBindings,
+        ),
+        (|policy| policy.spn = Enforcement::Required, Misuse::NoSpn),
+    ] {
+        let mut policy = Policy::default();
+        set(&mut policy);
+        let lacking = server().with_policy(policy);
+        let complete = with_own_identity(lacking.clone());
+        let (exchange, handshake) = exchange(&client, &server(), environment).unwrap();
+        let exported = handshake.export();
+        let handshakes = |server: &Server| {
+            let (negotiate, challenge) = (&exchange.negotiate, &exchange.challenge);
+            [
+                server.resume(negotiate.clone(), challenge.clone()).unwrap(),
+                server.import(exported.as_bytes()).unwrap(),
+            ]
+        };
+        for handshake in handshakes(&lacking) {
+            let error = handshake.read(&exchange.authenticate, environment).unwrap_err();
+            assert_eq!(error, misuse.into());
+        }
+        for handshake in handshakes(&complete) {
+            let claim = handshake.read(&exchange.authenticate, environment).unwrap();
+            assert_eq!(common::accept(claim, "secret").map(drop), Ok(()), "{misuse:?}");
+        }
+    }
+}
+
+/// Looking up an unknown user ends alike, also for a client that knows what stands in for the hash.
+#[test]
+fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() {
+    let credentials = Credentials::nt_hash("alice", NtHash::from([0; 16]));
+    let client = Client::new(credentials).with_channel_bindings(bound(b"theirs"));
+    let (claim, _) = claim(&client, &with_own_identity(server()));
+    let error = claim.reject(Rejection::UnknownUser);
+    assert_eq!(error, Denied::Rejected(Rejection::UnknownUser).into());
+}
+
 #[test]
 fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
     let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
