@@ -1166,6 +1166,34 @@ fn lm_keys_need_the_lm_hash() {
     }
 }
 
+/// So that no error says whether the password is right.
+#[test]
+fn lm_key_needs_the_lm_response_whatever_the_password_is() {
+    let flag = Flags::NEGOTIATE_LM_KEY;
+    let mut client = client_policy(LmCompatibility::SendLmAndNtlm);
+    client.shared.offer |= flag;
+    let client = alice().with_policy(client).with_protection(Protection::Seal);
+    let mut policy = permissive();
+    policy.shared.offer |= flag;
+    let server = server().with_policy(policy);
+    let attempt = |lm: &[u8]| {
+        let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+        let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
+        message.lm_response = LmResponse::new(lm);
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        handshake.read(&bytes, &mut Fixed::default())
+    };
+    for length in [0, 1, 8, 23, 25] {
+        let error = attempt(&[7; 25][..length]).unwrap_err();
+        assert_eq!(error, Unexpected::NoResponse.into(), "{length}");
+    }
+    for (password, expected) in [("secret", None), ("wrong", Some(Denied::WrongPassword.into()))] {
+        let Claim::User(claim) = attempt(&[7; 24]).unwrap() else { panic!("no user") };
+        assert_eq!(claim.verify_password(password).err(), expected, "{password}");
+    }
+}
+
 #[test]
 fn names_are_read_in_the_character_set_of_the_challenge() {
     // wget's way: the CHALLENGE says OEM, the AUTHENTICATE says UNICODE and holds OEM.
