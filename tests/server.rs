@@ -1446,6 +1446,19 @@ fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() 
 }
 
 #[test]
+fn only_a_negotiate_or_nothing_is_resumed_as_one() {
+    let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    let resume = |negotiate: &[u8]| {
+        server().resume(negotiate.to_vec(), exchange.challenge.clone()).map(drop)
+    };
+    for other in [&b"garbage"[..], b"N", &exchange.challenge, &exchange.authenticate] {
+        assert!(matches!(resume(other), Err(Error::Wire(_))), "{other:?}");
+    }
+    assert_eq!(resume(&exchange.negotiate), Ok(()));
+    assert_eq!(resume(b""), Ok(()), "connectionless");
+}
+
+#[test]
 fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
     let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     let resume = |length| {
