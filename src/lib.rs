@@ -100,6 +100,7 @@
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
+//! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -132,7 +133,7 @@ pub mod wire;
 
 #[cfg(feature = "certificate")]
 pub use certificate::CertificateError;
-pub use channel_bindings::ChannelBindings;
+pub use channel_bindings::{ChannelBindings, HashLengthError};
 pub use client::Client;
 pub use credentials::{Credentials, UserName};
 pub use crypto::NtHash;

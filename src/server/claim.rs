@@ -3,8 +3,9 @@
 use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
 use super::pass_through::{NetworkLogon, Validation};
+use super::prove::{Proven, ProvenDomain};
 use super::received::Received;
-use super::response::{Proof, Proven, ProvenDomain};
+use super::response::Proof;
 use crate::credentials::UserName;
 use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side};
 use crate::error::{Denied, Error, Refused, Rejection};

@@ -38,6 +38,7 @@ mod messages;
 mod names;
 mod pass_through;
 mod policy;
+mod prove;
 mod received;
 mod response;
 mod sent;
@@ -60,9 +61,10 @@ use sent::Sent;
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
-use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
+use crate::export::{Exported, ImportError};
 use crate::mic::check_single_header;
 use crate::negotiation::{demand, grant, offer_datagram};
+use crate::session::{export_handshake, import_handshake};
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{self, AvId, Challenge, Negotiate, NegotiateFlags};
 
@@ -185,13 +187,7 @@ impl Server {
     /// # Errors
     /// [`ImportError`].
     pub fn import(&self, exported: &[u8]) -> Result<AwaitAuthenticate, ImportError> {
-        let mut from = Decoder::new(Kind::Handshake, exported)?;
-        let mut message = || {
-            let length = usize::try_from(from.u32()?).map_err(|_| ImportError::Damaged)?;
-            from.bytes(length)
-        };
-        let (negotiate, challenge) = (message()?, message()?);
-        from.finish()?;
+        let (negotiate, challenge) = import_handshake(exported)?;
         if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
@@ -295,15 +291,7 @@ impl AwaitAuthenticate {
     /// It must be answered once: [`Server::import`] it once.
     #[must_use]
     pub fn export(self) -> Exported {
-        let messages = [self.messages.negotiate(), self.messages.challenge()];
-        let capacity = messages.iter().map(|message| message.len() + 4).sum();
-        let mut out = Encoder::new(Kind::Handshake, capacity);
-        for message in messages {
-            // Neither is longer than the policy allows, or than its fields can say.
-            out.u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-            out.bytes(message);
-        }
-        out.finish()
+        export_handshake(self.messages.negotiate(), self.messages.challenge())
     }
 
     /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.
