@@ -85,8 +85,8 @@ pub enum Unexpected {
     #[error("the challenge lacks the server's NetBIOS names")]
     NetbiosNames,
     /// The AUTHENTICATE holds neither a response nor the marks of an anonymous client
-    /// (3.2.5.1.2).
-    #[error("there is no response and no anonymous client")]
+    /// (3.2.5.1.2); or it lacks the LM response of which LM_KEY makes the session key (3.4.5.1).
+    #[error("a response is missing, and the client is not anonymous")]
     NoResponse,
     /// NTLMv1 with extended session security lacks the client's challenge (3.2.5.1.2).
     #[error("the client's challenge is missing")]
@@ -438,7 +438,7 @@ mod tests {
         let missing = Refused::MissingFlags(NegotiateFlags::NEGOTIATE_SEAL);
         for (error, text) in [
             (wire.into(), "malformed message: the message is too short, at byte 12"),
-            (Unexpected::NoResponse.into(), "unexpected message: there is no response and no"),
+            (Unexpected::NoResponse.into(), "unexpected message: a response is missing"),
             (missing.into(), "refused by policy: required flags were not negotiated: 0x00000020"),
             (Denied::Mic.into(), "authentication failed"),
             (Integrity::Sequence.into(), "message integrity: the message is not the next one"),

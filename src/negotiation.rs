@@ -102,10 +102,7 @@ pub(crate) fn agree_server(
     challenge: Flags,
     authenticate: Option<Flags>,
 ) -> Result<Flags, Unexpected> {
-    // Jakarta Mail 1.6.5 sends zero, and the oldest clients send no flags. The AUTHENTICATE only
-    // repeats what was negotiated (2.2.1.3), so the CHALLENGE's flags hold then, as in Samba.
-    let says_something = |flags: &Flags| flags.intersects(NEGOTIABLE);
-    let authenticate = authenticate.filter(says_something).unwrap_or(challenge);
+    let authenticate = flags_that_hold(challenge, authenticate);
     let (granted, chosen) = (challenge & CHARACTER_SETS, authenticate & CHARACTER_SETS);
     if chosen.is_empty() {
         return Err(Unexpected::CharacterSet);
@@ -115,6 +112,15 @@ pub(crate) fn agree_server(
     let flags = narrow(((challenge & authenticate) - CHARACTER_SETS) | character_set)?;
     Mode::of(challenge).check(flags)?;
     Ok(flags)
+}
+
+/// The flags that an AUTHENTICATE stands for: its own, or those of the CHALLENGE if it says nothing.
+///
+/// Jakarta Mail 1.6.5 sends zero, and the oldest clients send no flags. The AUTHENTICATE only
+/// repeats what was negotiated (2.2.1.3), so the CHALLENGE's flags hold then, as in Samba.
+pub(crate) fn flags_that_hold(challenge: Flags, authenticate: Option<Flags>) -> Flags {
+    let says_something = |flags: &Flags| flags.intersects(NEGOTIABLE);
+    authenticate.filter(says_something).unwrap_or(challenge)
 }
 
 /// What the session keys are made for: the negotiated flags without a strength that has no effect.

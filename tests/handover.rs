@@ -396,10 +396,12 @@ fn an_exchange_is_answered_in_another_process() {
     }
     let longer = [bytes, b"\0"].concat();
     assert_eq!(server().import(&longer).unwrap_err(), ImportError::Damaged);
-    let mut no_challenge = bytes.to_vec();
-    let place = bytes.windows(12).position(|place| place == b"NTLMSSP\0\x02\0\0\0").unwrap();
-    no_challenge[place] = b'X';
-    assert_eq!(server().import(&no_challenge).unwrap_err(), ImportError::Damaged);
+    for header in [b"NTLMSSP\0\x01\0\0\0", b"NTLMSSP\0\x02\0\0\0"] {
+        let mut no_message = bytes.to_vec();
+        let place = bytes.windows(12).position(|place| place == header).unwrap();
+        no_message[place] = b'X';
+        assert_eq!(server().import(&no_message).unwrap_err(), ImportError::Damaged);
+    }
 }
 
 /// The MIC is over the messages that the export holds.

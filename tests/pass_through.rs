@@ -7,8 +7,8 @@ mod common;
 
 use common::{Fixed, exchange};
 use ntlm::crypto::{LmHash, NtHash, ResponseKey};
-use ntlm::error::{Denied, Refused, Rejection};
-use ntlm::server::{Accepted, Claim, Names, NetworkLogon, Policy, UserClaim, Validation};
+use ntlm::error::{Denied, Misuse, Refused, Rejection};
+use ntlm::server::{Accepted, Claim, Identity, Names, NetworkLogon, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
@@ -21,27 +21,29 @@ const PASSWORD: &str = "Passw0rd";
 /// What a domain controller does with [MS-NRPC]'s `NETLOGON_NETWORK_INFO`: it knows neither the
 /// handshake nor its flags.
 fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Rejection> {
-    let nt_hash = NtHash::from_password(PASSWORD);
-    let lm_hash = LmHash::from_password(PASSWORD, &Ascii).unwrap();
     if !logon.user.user().eq_ignore_case(&"alice".into()) {
         return Err(Rejection::UnknownUser);
     }
-    let user_session_key = match NtResponse::parse(logon.nt_response).unwrap() {
+    let user_session_key = user_session_key(logon).ok_or(Rejection::WrongPassword)?;
+    let lm_hash = LmHash::from_password(PASSWORD, &Ascii).unwrap();
+    let [a, b, c, d, e, f, g, h, ..] = *lm_hash.expose();
+    Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
+}
+
+/// `UserSessionKey`, if the response is right.
+fn user_session_key(logon: &NetworkLogon<'_>) -> Option<[u8; 16]> {
+    let nt_hash = NtHash::from_password(PASSWORD);
+    match NtResponse::parse(logon.nt_response).unwrap() {
         NtResponse::V1(response) if *response == nt_hash.ntlmv1_response(&logon.challenge) => {
-            *nt_hash.session_base_key().expose()
+            Some(*nt_hash.session_base_key().expose())
         }
         NtResponse::V2(response) => {
             let key = ResponseKey::new(&nt_hash, logon.user.user(), logon.user.domain());
             let proof = key.ntlmv2_proof(&logon.challenge, response.blob());
-            if proof != *response.proof() {
-                return Err(Rejection::WrongPassword);
-            }
-            *key.session_base_key(&proof).expose()
+            (proof == *response.proof()).then(|| *key.session_base_key(&proof).expose())
         }
-        _ => return Err(Rejection::WrongPassword),
-    };
-    let [a, b, c, d, e, f, g, h, ..] = *lm_hash.expose();
-    Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
+        _ => None,
+    }
 }
 
 fn ask(claim: UserClaim) -> Result<Accepted, Error> {
@@ -138,6 +140,20 @@ fn no_more_is_passed_on_than_the_policy_allows() {
     }
 }
 
+/// The claim of a client that sends an LM field and no NT response.
+fn claim_with_lm_field_alone(client: &Client, server: &Server) -> UserClaim {
+    let (exchange, handshake) = exchange(client, server, &mut Fixed::default()).unwrap();
+    let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
+    message.nt_response = NtResponse::Empty;
+    message.lm_response = LmResponse::new(&[7; 24]);
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes).unwrap();
+    match handshake.read(&bytes, &mut Fixed::default()).unwrap() {
+        Claim::User(claim) => claim,
+        claim => panic!("{claim:?}"),
+    }
+}
+
 /// A domain controller does not tell whether an LM field alone was LM or LMv2, so that it is asked
 /// only where both are allowed.
 #[test]
@@ -153,14 +169,7 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
         (policy.shared.lm_compatibility, policy.allow_lmv2_alone) = (level, lmv2_alone);
         policy.shared.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
         let (client, server) = (client_of(3, Flags::empty()), server_of(policy));
-        let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
-        let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
-        message.nt_response = NtResponse::Empty;
-        message.lm_response = LmResponse::new(&[7; 24]);
-        let mut bytes = Vec::new();
-        message.emit(&mut bytes).unwrap();
-        let claim = handshake.read(&bytes, &mut Fixed::default()).unwrap();
-        let Claim::User(claim) = claim else { panic!("{claim:?}") };
+        let claim = claim_with_lm_field_alone(&client, &server);
         let logon = claim.network_logon().map(|logon| {
             assert_eq!((logon.nt_response, logon.lm_response), (&[][..], &[7; 24][..]));
             assert_eq!(logon.challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
@@ -174,6 +183,63 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
             }
         }
     }
+}
+
+/// The key exchange key of LM without extended session security is the same in every session.
+#[test]
+fn a_domain_controller_is_not_asked_where_messages_would_be_protected_with_a_constant_key() {
+    for (is_allowed, expected) in [
+        (true, Ok(Some(ResponseKind::Lm))),
+        (false, Err(Error::from(Refused::ConstantKeyExchangeKey))),
+    ] {
+        let mut policy = permissive(Flags::empty());
+        policy.allow_lmv2_alone = true;
+        policy.shared.allow_constant_key_exchange_key = is_allowed;
+        policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        let (client, server) = (client_of(3, Flags::empty()), server_of(policy));
+        let claim = claim_with_lm_field_alone(&client, &server);
+        assert_eq!(claim.network_logon().map(drop), expected.map(drop));
+        let accepted = claim.verify_by_domain(&Validation::new([9; 16], 0));
+        let kind = accepted.map(|accepted| {
+            assert_eq!(accepted.keys.protection(), Protection::Seal);
+            accepted.identity.response()
+        });
+        assert_eq!(kind, expected);
+    }
+}
+
+/// [MS-NRPC] 2.2.1.4.11: such an answer vouches for nobody. Other flags may be set beside it.
+#[test]
+fn who_is_a_guest_to_the_domain_controller_is_one_here() {
+    for (allow_guest, user_flags) in [(false, 1), (false, 0x101), (true, 1), (true, 0x101)] {
+        let mut policy = Policy::default();
+        policy.allow_guest = allow_guest;
+        let (_, claim) = claim(&client_of(3, Flags::empty()), &server_of(policy));
+        // The key is right, so nothing but the flag is against the user.
+        let key = user_session_key(&claim.network_logon().unwrap()).unwrap();
+        let validation = Validation::new(key, user_flags).with_user("LAB\\Alice".into());
+        let result = claim.with_account("LAB\\Alice".into()).verify_by_domain(&validation);
+        if !allow_guest {
+            assert_eq!(result.unwrap_err(), Refused::Guest.into(), "{user_flags:#x}");
+            continue;
+        }
+        let accepted = result.unwrap();
+        assert_eq!(accepted.identity, Identity::Guest, "{user_flags:#x}");
+        assert_eq!((accepted.user(), accepted.proven_domain()), (None, None));
+        assert!(!accepted.mic_checked && accepted.keys.is_known_to_everyone());
+        assert_eq!(accepted.keys.protection(), Protection::None);
+        let error = accepted.keys.into_session().unwrap_err();
+        assert_eq!(error, Misuse::NoSessionSecurity.into());
+    }
+}
+
+/// Other `UserFlags` say nothing about that.
+#[test]
+fn other_user_flags_make_no_guest() {
+    let (_, claim) = claim(&client_of(3, Flags::empty()), &server_of(Policy::default()));
+    let key = user_session_key(&claim.network_logon().unwrap()).unwrap();
+    let accepted = claim.verify_by_domain(&Validation::new(key, 0x120)).unwrap();
+    assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
 }
 
 #[test]

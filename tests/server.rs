@@ -1166,6 +1166,34 @@ fn lm_keys_need_the_lm_hash() {
     }
 }
 
+/// So that no error says whether the password is right.
+#[test]
+fn lm_key_needs_the_lm_response_whatever_the_password_is() {
+    let flag = Flags::NEGOTIATE_LM_KEY;
+    let mut client = client_policy(LmCompatibility::SendLmAndNtlm);
+    client.shared.offer |= flag;
+    let client = alice().with_policy(client).with_protection(Protection::Seal);
+    let mut policy = permissive();
+    policy.shared.offer |= flag;
+    let server = server().with_policy(policy);
+    let attempt = |lm: &[u8]| {
+        let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
+        let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
+        message.lm_response = LmResponse::new(lm);
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        handshake.read(&bytes, &mut Fixed::default())
+    };
+    for length in [0, 1, 8, 23, 25] {
+        let error = attempt(&[7; 25][..length]).unwrap_err();
+        assert_eq!(error, Unexpected::NoResponse.into(), "{length}");
+    }
+    for (password, expected) in [("secret", None), ("wrong", Some(Denied::WrongPassword.into()))] {
+        let Claim::User(claim) = attempt(&[7; 24]).unwrap() else { panic!("no user") };
+        assert_eq!(claim.verify_password(password).err(), expected, "{password}");
+    }
+}
+
 #[test]
 fn names_are_read_in_the_character_set_of_the_challenge() {
     // wget's way: the CHALLENGE says OEM, the AUTHENTICATE says UNICODE and holds OEM.
@@ -1369,6 +1397,65 @@ fn a_resumed_exchange_goes_on_where_it_was() {
     let claim = handshake.read(&exchange.authenticate, environment).unwrap();
     assert!(common::accept(claim, "secret").unwrap().mic_checked);
     assert!(matches!(server().resume(&[], b"NTLM"), Err(Error::Wire(_))));
+}
+
+/// Neither `resume` nor `import` looks at what the policy needs, so `read` must.
+#[test]
+fn exchange_from_elsewhere_does_not_go_on_without_what_the_policy_compares_with() {
+    let environment = &mut Fixed::default();
+    let client = alice().with_channel_bindings(bound(b"a")).with_spn("HTTP/files");
+    for (set, misuse) in [
+        (
+            (|policy| policy.channel_bindings = Enforcement::Required) as fn(&mut Policy),
+            Misuse::NoChannelBindings,
+        ),
+        (|policy| policy.spn = Enforcement::Required, Misuse::NoSpn),
+    ] {
+        let mut policy = Policy::default();
+        set(&mut policy);
+        let lacking = server().with_policy(policy);
+        let complete = with_own_identity(lacking.clone());
+        let (exchange, handshake) = exchange(&client, &server(), environment).unwrap();
+        let exported = handshake.export();
+        let handshakes = |server: &Server| {
+            let (negotiate, challenge) = (&exchange.negotiate, &exchange.challenge);
+            [
+                server.resume(&negotiate, &challenge).unwrap(),
+                server.import(exported.as_bytes()).unwrap(),
+            ]
+        };
+        for handshake in handshakes(&lacking) {
+            let error = handshake.read(&exchange.authenticate, environment).unwrap_err();
+            assert_eq!(error, misuse.into());
+        }
+        for handshake in handshakes(&complete) {
+            let claim = handshake.read(&exchange.authenticate, environment).unwrap();
+            assert_eq!(common::accept(claim, "secret").map(drop), Ok(()), "{misuse:?}");
+        }
+    }
+}
+
+/// Looking up an unknown user ends alike, also for a client that knows what stands in for the hash.
+#[test]
+fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() {
+    let credentials = Credentials::nt_hash("alice", NtHash::from([0; 16]));
+    let client = Client::new(credentials).with_channel_bindings(bound(b"theirs"));
+    let (claim, _) = claim(&client, &with_own_identity(server()));
+    let error = claim.reject(Rejection::UnknownUser);
+    assert_eq!(error, Denied::Rejected(Rejection::UnknownUser).into());
+}
+
+#[test]
+fn only_a_negotiate_or_nothing_is_resumed_as_one() {
+    let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    let resume = |negotiate: &[u8]| {
+        server().resume(negotiate, &exchange.challenge).map(drop)
+    };
+    for other in [&b"garbage"[..], b"N", &exchange.challenge, &exchange.authenticate] {
+        assert!(matches!(resume(other), Err(Error::Wire(_))), "{other:?}");
+    }
+    assert_eq!(resume(&exchange.negotiate), Ok(()));
+    assert_eq!(resume(b""), Ok(()), "connectionless");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{
-    Authenticate, Challenge, Error as WireError, ErrorKind, Message, Negotiate,
+    Authenticate, AvPairsBuf, Challenge, Error as WireError, ErrorKind, Message, Negotiate,
     NegotiateFlags as Flags, NtResponse,
 };
 use ntlm::{
@@ -212,6 +212,51 @@ fn flags_of_zero_in_an_authenticate_stand_for_those_of_the_challenge() {
         assert!(granted.contains(accepted.keys.flags()), "{id}");
         assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice", "{id}");
     }
+}
+
+/// Then the CHALLENGE's flags also say whether the client sent a session key.
+#[test]
+fn session_key_beside_flags_of_zero_is_the_clients() {
+    let plain = Flags::NEGOTIATE_UNICODE
+        | Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY
+        | Flags::NEGOTIATE_KEY_EXCH
+        | Flags::NEGOTIATE_128;
+    for asked in [plain, plain | Flags::NEGOTIATE_SIGN, plain | Flags::PROTECTION] {
+        let environment = &mut Fixed::default();
+        let mut negotiate = Vec::new();
+        Negotiate { flags: asked, ..Negotiate::default() }.emit(&mut negotiate).unwrap();
+        let (challenge, handshake) =
+            server_with(|_| {}).challenge(&negotiate, environment).unwrap();
+        let key = ExportedSessionKey::from([0x55; 16]);
+        let authenticate = with_flags_of_zero(&challenge, &key);
+        let accepted =
+            common::accept(handshake.read(&authenticate, environment).unwrap(), "correct horse");
+        let keys = accepted.unwrap().keys;
+        assert_eq!(keys.exported_session_key().expose(), key.expose(), "{asked}");
+        assert_eq!(keys.protection(), Protection::from_flags(asked), "{asked}");
+    }
+}
+
+/// A right answer to a CHALLENGE, with this session key, and with flags of zero.
+fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
+    let mut pairs = AvPairsBuf::default();
+    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap() {
+        pairs.push(id, value).unwrap();
+    }
+    let password = "correct horse";
+    let bytes =
+        common::ntlmv2_without_mic(challenge, "alice", "EXAMPLE", password, &pairs, common::NOW);
+    let mut message = Authenticate::parse(&bytes).unwrap();
+    let NtResponse::V2(response) = message.nt_response else { panic!("{message:?}") };
+    let nt_hash = NtHash::from_password(password);
+    let base = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into())
+        .session_base_key(response.proof());
+    let encrypted = base.ntlmv2_key_exchange_key().encrypt(key);
+    message.encrypted_random_session_key = &encrypted;
+    message.flags = Some(Flags::empty());
+    let mut authenticate = Vec::new();
+    message.emit(&mut authenticate).unwrap();
+    authenticate
 }
 
 /// Bits that are never negotiated carry as little information as zero. Others must name a character

@@ -114,7 +114,8 @@ struct ServerOptions {
     domain: String,
 
     /// The LAN Manager authentication level, 0 to 5: 5 passes on NTLMv2 alone, 4 NTLMv1 too, 3 and
-    /// less all. The domain has its own
+    /// less all; 0 does without extended session security too, so that all sessions of a user of
+    /// level 0 start from one key. The domain has its own
     #[arg(long, value_name = "N", default_value = "5", value_parser = level::parse)]
     level: LmCompatibility,
 

@@ -248,11 +248,17 @@ impl AwaitChallenge {
     /// - [`Error::Wire`]: the bytes are no CHALLENGE, or its `TargetInfo` leaves no room for what
     ///   the response adds.
     /// - [`Error::Unexpected`]: it chooses no character set that was offered, or lacks the names
-    ///   that NTLMv2 needs if messages are to be protected.
+    ///   that NTLMv2 needs if messages are to be protected; or it contains the header of an
+    ///   AUTHENTICATE ([`Unexpected::SecondHeader`](crate::error::Unexpected::SecondHeader)).
     /// - [`Error::Refused`]: the server did not grant what was asked for or what the policy
     ///   requires, chose a character set that a name of ours does not fit, or wants a session key
     ///   from an LM hash that is not at hand; or the message, or a name of ours, is too long.
-    /// - [`Error::Misuse`]: protection was asked for an anonymous client.
+    /// - [`Refused::NoTargetInfo`], [`Refused::NoMic`]: the policy requires channel bindings, an SPN or
+    ///   a MIC, and the answer could not carry it.
+    /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
+    ///   user would start from the same key.
+    /// - [`Error::Misuse`]: protection was asked for an anonymous client, unless the
+    ///   [policy](crate::SharedPolicy::allow_insecure_anonymous_keys) allows it.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     pub fn answer(
         self,

@@ -143,7 +143,8 @@ fn host_of(target: &Text) -> Option<Text> {
     let host = target.as_str()?.split('/').nth(1)?;
     // An IPv6 address has colons of its own, so a port can follow it only in brackets.
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) => (address, rest.strip_prefix(':').unwrap_or(rest)),
+        Some((address, "")) => (address, ""),
+        Some((address, rest)) => (address, rest.strip_prefix(':')?),
         None => host.split_once(':').filter(|(_, port)| !port.contains(':')).unwrap_or((host, "")),
     };
     port.bytes().all(|byte| byte.is_ascii_digit()).then(|| Text::from(name))
@@ -184,6 +185,8 @@ mod tests {
                 ("HTTP/fe80::1:2", true),
                 ("HTTP/[fe80::1:2]", true),
                 ("HTTP/[fe80::1]x", true),
+                ("HTTP/[fe80::1]8080", true),
+                ("HTTP/[fe80::1]:80x", true),
                 ("HTTP/[fe80::1", true),
             ] {
                 assert_eq!(policy.blocks(&target.into()), is_blocked, "{exception} {target}");

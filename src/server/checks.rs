@@ -4,6 +4,7 @@
 //! Only an NTLMv2 response carries what is checked here. Where a policy requires one of them, other
 //! responses are rejected before.
 
+use super::policy::Policy;
 use super::received::{Announced, Received};
 use crate::crypto::ExportedSessionKey;
 use crate::error::Denied;
@@ -57,10 +58,23 @@ fn check_mic(
 
 fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, Denied> {
     let ours = received.config.bindings.as_ref().map(|bindings| bindings.md5());
-    match (received.policy().channel_bindings, ours, &announced.bindings) {
+    compare_bindings(received.policy(), ours, announced.bindings.as_ref())
+}
+
+/// Whether the client's channel bindings are this server's.
+fn compare_bindings(
+    policy: &Policy,
+    ours: Option<&[u8; 16]>,
+    theirs: Option<&[u8; 16]>,
+) -> Result<bool, Denied> {
+    let is_required = policy.channel_bindings == Enforcement::Required;
+    match (policy.channel_bindings, ours, theirs) {
         (Enforcement::Off, ..) | (Enforcement::IfPresent, _, None) => Ok(false),
         (Enforcement::Required, _, None) => Err(Denied::ChannelBindingsMissing),
-        // Where they are required, the handshake began because the policy allows any bindings.
+        // No handshake begins so (`Config::check`).
+        (_, None, Some(_)) if is_required && !policy.allow_any_channel_bindings => {
+            Err(Denied::ChannelBindings)
+        }
         (_, None, Some(_)) => Ok(false),
         (_, Some(ours), Some(theirs)) if secret::equal(ours, theirs) => Ok(true),
         (_, Some(_), Some(_)) => Err(Denied::ChannelBindings),
@@ -92,5 +106,20 @@ fn check_time(received: &Received, announced: &Announced) -> Result<(), Denied> 
     match received.policy().max_time_difference {
         Some(most) if announced.time.abs_diff(received.now) > most => Err(Denied::Time),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without bindings of this server there is nothing to compare with.
+    #[test]
+    fn required_bindings_are_not_taken_unseen_unless_the_policy_says_so() {
+        let mut policy = Policy { channel_bindings: Enforcement::Required, ..Policy::default() };
+        let compare = |policy: &Policy| compare_bindings(policy, None, Some(&[7; 16]));
+        assert_eq!(compare(&policy), Err(Denied::ChannelBindings));
+        policy.allow_any_channel_bindings = true;
+        assert_eq!(compare(&policy), Ok(false));
     }
 }

@@ -68,7 +68,7 @@ use crate::mic::check_single_header;
 use crate::negotiation::{demand, grant, offer_datagram};
 use crate::session::{export_handshake, import_handshake};
 use crate::text::{CharacterSet, Text, TextError};
-use crate::wire::{AvId, Challenge, Negotiate, NegotiateFlags};
+use crate::wire::{self, AvId, Challenge, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
 #[derive(Clone, Debug)]
@@ -192,9 +192,10 @@ impl Server {
     /// # Errors
     /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows,
     /// [`Unexpected::SecondHeader`] if one of the messages contains the header of another, and
-    /// [`Error::Wire`] if `challenge` is no CHALLENGE.
+    /// [`Error::Wire`] if `challenge` is no CHALLENGE, or `negotiate` neither a NEGOTIATE nor empty.
     pub fn resume(&self, negotiate: &[u8], challenge: &[u8]) -> Result<AwaitAuthenticate, Error> {
         self.config.check_received(negotiate)?;
+        check_kept_negotiate(negotiate)?;
         check_single_header(challenge)?;
         let sent = Sent::parse(challenge)?;
         let messages = Messages::new(negotiate, challenge);
@@ -211,6 +212,7 @@ impl Server {
         if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
+        check_kept_negotiate(negotiate).map_err(|_| ImportError::Damaged)?;
         let sent = Sent::parse(challenge).map_err(|_| ImportError::Damaged)?;
         let messages = Messages::new(negotiate, challenge);
         Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
@@ -271,6 +273,15 @@ impl Server {
     }
 }
 
+/// Checks a NEGOTIATE that was kept elsewhere; a connectionless exchange has none. The MIC covers it,
+/// and its header is what tells the borders of the messages.
+fn check_kept_negotiate(negotiate: &[u8]) -> Result<(), wire::Error> {
+    if negotiate.is_empty() {
+        return Ok(());
+    }
+    Negotiate::parse_flags(negotiate).map(drop)
+}
+
 /// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
 ///
 /// It belongs to one connection and cannot be cloned, and one attempt uses it up:
@@ -310,6 +321,12 @@ impl AwaitAuthenticate {
     ///   the header of another message.
     /// - [`Error::Refused`]: it drops flags that the policy requires, proves itself in a way that
     ///   the policy does not allow, or is too long.
+    /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
+    ///   user would start from the same key.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM.
+    /// - [`Error::Misuse`]: the policy requires channel bindings or an SPN, and the server was given
+    ///   none to compare with, which only an exchange from elsewhere ([`Server::resume`],
+    ///   [`Server::import`]) can meet.
     /// - [`Error::Denied`]: the challenge is too old.
     /// - [`Error::Environment`]: there is no time.
     pub fn read(

@@ -13,7 +13,7 @@ use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
-use crate::negotiation::{agree_server, demand, has_constant_key_exchange_key};
+use crate::negotiation::{agree_server, demand, flags_that_hold, has_constant_key_exchange_key};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{
@@ -81,7 +81,10 @@ impl Received {
         now: FileTime,
     ) -> Result<Self, Error> {
         let policy = &config.policy;
-        let message = Authenticate::parse_for_server(authenticate)?;
+        let has_key = |flags| {
+            flags_that_hold(sent.flags, Some(flags)).contains(NegotiateFlags::NEGOTIATE_KEY_EXCH)
+        };
+        let message = Authenticate::parse_for_server(authenticate, has_key)?;
         check_shared_bytes(authenticate, &message)?;
         let flags = agree_server(sent.flags, message.flags)?;
         check_age(policy, sent, now)?;

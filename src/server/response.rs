@@ -39,6 +39,7 @@ impl Proof {
     ) -> Result<Self, Unexpected> {
         let lm = message.lm_response;
         let is_extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        let is_lm_key = flags.contains(NegotiateFlags::NEGOTIATE_LM_KEY);
         match message.nt_response {
             // 3.2.5.1.2. The flag J says nothing, as in Windows.
             NtResponse::Empty if message.user.is_empty() && lm.is_anonymous() => {
@@ -50,6 +51,9 @@ impl Proof {
                     *lm.client_challenge().ok_or(Unexpected::NoClientChallenge)?;
                 Ok(Self::Ntlm2Session { response: *response, client_challenge })
             }
+            // LM_KEY makes the session key of the LM response. So whether it is there is looked at
+            // before the proof: no error then says whether the password is right.
+            NtResponse::V1(_) if is_lm_key && lm.as_v1().is_none() => Err(Unexpected::NoResponse),
             NtResponse::V1(response) => Ok(Self::Ntlmv1 { response: *response }),
             NtResponse::Empty | NtResponse::Short(_) => {
                 let can_be_lm = message.nt_response == NtResponse::Empty && !is_extended;

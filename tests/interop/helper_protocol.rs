@@ -134,7 +134,6 @@ fn sambas_client_logs_in_to_our_server() {
         (None, &["--option=client ntlmv2 auth=no"]),
         (Some("NTLMSSP_FEATURE_SEAL"), &["--option=client ntlmv2 auth=no"]),
         (None, &NTLMV1_WITHOUT_ESS),
-        (Some("NTLMSSP_FEATURE_SEAL"), &NTLMV1_WITHOUT_ESS),
     ] {
         for level in ["0", "3", "4"] {
             let mut server = Helper::our_server(&users(), &["--level", level]);
@@ -161,6 +160,22 @@ fn sambas_client_is_refused_without_extended_session_security_at_level_5() {
             Some(_) => answer,
         };
         assert_eq!(refused, REFUSAL, "{features:?}");
+    }
+}
+
+/// Below level 5 NTLMv1 is let in. Messages are protected with its constant key at level 0 alone.
+#[test]
+fn sambas_client_seals_without_extended_session_security_at_level_0_alone() {
+    for level in ["0", "3", "4"] {
+        let mut server = Helper::our_server(&users(), &["--level", level]);
+        let mut client = Helper::samba_client("alice", Some(ALICE.password), &NTLMV1_WITHOUT_ESS);
+        ask_for(Some("NTLMSSP_FEATURE_SEAL"), &mut client, &mut server);
+        if level == "0" {
+            assert_eq!(log_in(&mut client, &mut server), r"AF EXAMPLE\alice");
+            assert_same_key(&mut client, &mut server);
+        } else {
+            assert_eq!(server.ask(&client.ask("YR")), REFUSAL, "{level}");
+        }
     }
 }
 

@@ -28,12 +28,13 @@ pub fn client_policy(level: LmCompatibility) -> client::Policy {
 /// A server's policy at this level.
 ///
 /// Below level 5 clients may log in with NTLMv1, and those of level 0 then have no extended session
-/// security. So it is not required where messages are protected, and all sessions of such a user start
-/// from one key. At level 5, the default, it is required. 128 bits are required at every level.
+/// security. All sessions of such a user start from one key, so messages are protected with it only if
+/// the server is at level 0 too. At all other levels, the default among them, extended session security
+/// is required where messages are protected. 128 bits are required at every level.
 pub fn server_policy(level: LmCompatibility) -> server::Policy {
     let mut policy = server::Policy::default();
     policy.shared.lm_compatibility = level;
-    if level < LmCompatibility::RefuseLmAndNtlm {
+    if !level.offers_extended_session_security() {
         policy.shared.require_when_protected -= EXTENDED;
         policy.shared.allow_constant_key_exchange_key = true;
     }
@@ -61,14 +62,15 @@ mod tests {
     }
 
     #[test]
-    fn extended_session_security_is_demanded_by_servers_at_level_5() {
+    fn extended_session_security_is_demanded_by_servers_but_at_level_0() {
         for level in 0..=5 {
             let policy = server_policy(parse(&level.to_string()).unwrap());
             assert_eq!(
                 policy.shared.require_when_protected.contains(EXTENDED),
-                level == 5,
+                level > 0,
                 "{level}"
             );
+            assert_eq!(policy.shared.allow_constant_key_exchange_key, level == 0, "{level}");
             assert!(policy.shared.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
         }
     }

@@ -26,7 +26,8 @@ pub struct NtlmOptions {
     level: LmCompatibility,
 
     /// Neither offer nor demand this flag of [MS-NLMP] 2.2.2.5, such as NEGOTIATE_KEY_EXCH, for
-    /// servers that cannot do with it; may be repeated
+    /// servers that cannot do with it; may be repeated. Below level 3, without
+    /// NEGOTIATE_EXTENDED_SESSIONSECURITY, all sessions of a user start from one key
     #[arg(long, value_name = "FLAG", value_parser = parse_optional_flag)]
     without: Vec<NegotiateFlags>,
 
@@ -48,8 +49,14 @@ impl NtlmOptions {
     pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<Client> {
         let credentials = self.login.credentials()?;
         let protection = if credentials.is_some() { protection } else { unprotected(protection) };
+        let policy = self.policy();
+        if may_have_a_constant_key(&policy, protection) {
+            eprintln!(
+                "all sessions of this user may start from one key: who has it reads them all"
+            );
+        }
         Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
-            .with_policy(self.policy())
+            .with_policy(policy)
             .with_spn(target)
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
             .with_protection(protection))
@@ -74,6 +81,13 @@ impl NtlmOptions {
     ) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
         AwaitChallenge::start(client, framing, Trace(self.verbose))
     }
+}
+
+/// Whether messages may be protected with a key that no challenge changes.
+fn may_have_a_constant_key(policy: &client::Policy, protection: Protection) -> bool {
+    protection != Protection::None
+        && policy.shared.allow_constant_key_exchange_key
+        && !policy.shared.lm_compatibility.sends_ntlmv2()
 }
 
 /// A flag of which a policy decides.

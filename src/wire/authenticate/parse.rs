@@ -23,19 +23,30 @@ impl<'a> Authenticate<'a> {
     /// itself, or holds an NT response that is not well formed.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
-        Self::parse_fields(message, Rigor::EveryField)
+        let has_key = |flags: NegotiateFlags| flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
+        Self::parse_fields(message, Rigor::EveryField, has_key)
     }
 
     /// Parses a message as [`parse`](Self::parse) does, but treats fields that prove nothing and
     /// lie outside the message as empty: the workstation, and the LM response beside an NTLMv2
     /// response. An NTLMv2 response may end without a list of AV pairs.
+    ///
+    /// Flags of zero stand for those of the CHALLENGE, so `has_key` decides for given flags whether the
+    /// message has a session key.
     #[inline]
-    pub(crate) fn parse_for_server(message: &'a [u8]) -> Result<Self, Error> {
-        Self::parse_fields(message, Rigor::FieldsThatCount)
+    pub(crate) fn parse_for_server(
+        message: &'a [u8],
+        has_key: impl Fn(NegotiateFlags) -> bool,
+    ) -> Result<Self, Error> {
+        Self::parse_fields(message, Rigor::FieldsThatCount, has_key)
     }
 
     #[inline]
-    fn parse_fields(message: &'a [u8], rigor: Rigor) -> Result<Self, Error> {
+    fn parse_fields(
+        message: &'a [u8],
+        rigor: Rigor,
+        has_key: impl Fn(NegotiateFlags) -> bool,
+    ) -> Result<Self, Error> {
         let mut reader = Reader::message(message, MessageType::Authenticate)?;
         let mut lm = reader.field()?;
         let nt = reader.field()?;
@@ -61,7 +72,7 @@ impl<'a> Authenticate<'a> {
         let end = header_end(message, LEAST, payload);
         // A message that just ends between 52 and 64 is a cut one, not an old one.
         if end >= FLAGS_END || (end == message.len() && end > LEAST) {
-            parsed.read_tail(reader, message, end)?;
+            parsed.read_tail(reader, message, end, has_key)?;
         }
         Ok(parsed)
     }
@@ -75,12 +86,12 @@ impl<'a> Authenticate<'a> {
         mut reader: Reader<'a>,
         message: &'a [u8],
         end: usize,
+        has_key: impl Fn(NegotiateFlags) -> bool,
     ) -> Result<(), Error> {
         let key = reader.field()?;
         let flags = reader.flags()?;
-        let is_exchanged = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
         // gss-ntlmssp sends 16 zeros where no key is exchanged.
-        let key = Some(key).filter(|_| is_exchanged);
+        let key = Some(key).filter(|_| has_key(flags));
         if let Some(key) = key {
             self.encrypted_random_session_key = key.slice(message)?;
         }
@@ -189,6 +200,10 @@ mod tests {
         }
         moved[56] = 64;
         assert_eq!(Authenticate::parse(&moved), Ok(with_key));
+        // Also where the flags are zero, and those of the CHALLENGE say that there is one.
+        moved[60..64].fill(0);
+        with_key.flags = Some(NegotiateFlags::empty());
+        assert_eq!(Authenticate::parse_for_server(&moved, |_| true), Ok(with_key));
     }
 
     #[test]
@@ -205,7 +220,7 @@ mod tests {
         ] {
             let mut bytes = emitted(&honest);
             bytes[descriptor..descriptor + 8].copy_from_slice(&outside);
-            assert_eq!(Authenticate::parse_for_server(&bytes), Ok(without));
+            assert_eq!(Authenticate::parse_for_server(&bytes, |_| false), Ok(without));
             let error = Error::new(ErrorKind::FieldOutside, descriptor);
             assert_eq!(Authenticate::parse(&bytes), Err(error));
         }
@@ -219,7 +234,7 @@ mod tests {
             let mut bytes = emitted(&message);
             bytes[descriptor..descriptor + 8].copy_from_slice(&outside);
             let error = Error::new(ErrorKind::FieldOutside, descriptor);
-            assert_eq!(Authenticate::parse_for_server(&bytes), Err(error));
+            assert_eq!(Authenticate::parse_for_server(&bytes, |_| false), Err(error));
         }
     }
 

@@ -62,7 +62,8 @@ pub struct Options {
     target_hostname: Option<String>,
 
     /// The LAN Manager authentication level, 0 to 5: below 3, a client's responses are weaker than
-    /// NTLMv2; below 5, a server takes weaker ones. Default: 3 for clients, 5 for servers
+    /// NTLMv2; below 5, a server takes weaker ones; at 0, both do without extended session security.
+    /// Default: 3 for clients, 5 for servers
     #[arg(long, value_name = "N", value_parser = level::parse)]
     pub level: Option<LmCompatibility>,
 
