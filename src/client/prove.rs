@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Config};
 use crate::crypto::{
-    ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side,
+    ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side, mic,
     ntlm2_session_challenge,
 };
 use crate::environment::Environment;
@@ -14,13 +14,13 @@ use crate::error::{Error, Misuse, Refused, Unexpected};
 use crate::handshake::flags::{
     Mode, demand, has_constant_key_exchange_key, in_use, of_protection, settle_client,
 };
-use crate::handshake::transcript::{Transcript, check_challenge_has_no_authenticate};
+use crate::handshake::transcript::check_challenge_has_no_authenticate;
 use crate::policy::ResponseKind;
 use crate::session::{Protection, Secrecy, SessionKeys};
 use crate::text::{Text, TextError};
 use crate::wire::{
     Authenticate, AvFlags, AvId, AvPairs, Challenge, EOL, LmResponse, NegotiateFlags, NtResponse,
-    append_pair, append_text_pair, emit_fixed,
+    Reserved, append_pair, append_text_pair, emit_fixed,
 };
 
 pub(super) fn answer(
@@ -49,13 +49,11 @@ pub(super) fn answer(
     }
     let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, nonces);
     let encrypted_key = encrypted_key.as_ref().map_or(&[][..], |key| key);
-    let (mut token, mic_offset) = emit(config, flags, &mut proof, encrypted_key)?;
-    if let Some(mic_offset) = mic_offset {
-        let transcript = Transcript { negotiate, challenge, authenticate: &token, mic_offset };
-        let mic = transcript.mic(&key);
-        if let Some((place, mic)) = token.get_mut(mic_offset..mic_offset + 16).zip(mic) {
-            place.copy_from_slice(&mic);
-        }
+    let (mut token, mic_place) = emit(config, flags, &mut proof, encrypted_key)?;
+    if let Some(place) = mic_place {
+        // Zeros are in the place of the MIC, as it covers them.
+        let mic = mic(&key, &[negotiate, challenge, &token]);
+        place.fill(&mut token, mic);
     }
     let secrecy = match (proof.is_anonymous, config.policy.allow_insecure_anonymous_keys) {
         (false, _) => Secrecy::Secret,
@@ -324,13 +322,13 @@ fn exchange_key(
     (nonces.exported_session_key, Some(encrypted))
 }
 
-/// The AUTHENTICATE, and where its MIC is to be written.
+/// The AUTHENTICATE, and the place of its MIC.
 fn emit(
     config: &Config,
     flags: NegotiateFlags,
     proof: &mut Proof,
     encrypted_key: &[u8],
-) -> Result<(Vec<u8>, Option<usize>), Error> {
+) -> Result<(Vec<u8>, Option<Reserved<16>>), Error> {
     let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
     let user = config.credentials.user();
     // All that is put together goes into one buffer.
@@ -354,9 +352,13 @@ fn emit(
         encrypted_random_session_key: encrypted_key,
         flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
         version: Some(config.version_for(flags)),
-        mic: proof.announces_mic.then_some([0; 16]),
+        mic: None,
     };
-    let mut token = Vec::with_capacity(message.encoded_len());
+    let mut token = Vec::new();
+    if proof.announces_mic {
+        let place = message.emit_without_mic(&mut token)?;
+        return Ok((token, Some(place)));
+    }
     message.emit(&mut token)?;
-    Ok((token, message.mic_offset()))
+    Ok((token, None))
 }
