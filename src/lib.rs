@@ -131,7 +131,7 @@ pub mod wire;
 
 #[cfg(feature = "certificate")]
 pub use certificate::CertificateError;
-pub use channel_bindings::ChannelBindings;
+pub use channel_bindings::{ChannelBindings, HashLengthError};
 pub use client::Client;
 pub use credentials::{Credentials, UserName};
 pub use crypto::NtHash;

@@ -57,7 +57,7 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
 /// the server said but its names. Text that grows would leave copies of itself behind.
 #[test]
 fn an_answer_is_put_together_in_one_place() {
-    let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]);
+    let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]).unwrap();
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
         .with_spn("HTTP/files.example.com")
         .with_channel_bindings(bindings)

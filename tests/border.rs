@@ -20,7 +20,7 @@ const SPN: &str = "HTTP/files.example.com";
 const SECOND_HEADER: Error = Error::Unexpected(Unexpected::SecondHeader);
 
 fn bindings() -> ChannelBindings {
-    ChannelBindings::tls_server_end_point(b"a certificate")
+    ChannelBindings::application_data(b"a certificate")
 }
 
 /// A server that accepts whatever a policy can allow.

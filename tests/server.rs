@@ -559,7 +559,7 @@ fn guests_come_in_only_where_they_are_welcome() {
 }
 
 fn bound(data: &[u8]) -> ChannelBindings {
-    ChannelBindings::tls_server_end_point(data)
+    ChannelBindings::application_data(data)
 }
 
 #[test]

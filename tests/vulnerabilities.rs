@@ -1732,8 +1732,8 @@ fn cve_2017_8563_bindings_never_when_given_always() {
     }
     let wrong = |binding| {
         let server = with_policy(with(binding));
-        let server = server.with_channel_bindings(ChannelBindings::tls_server_end_point(b"ours"));
-        let theirs = ChannelBindings::tls_server_end_point(b"theirs");
+        let server = server.with_channel_bindings(ChannelBindings::application_data(b"ours"));
+        let theirs = ChannelBindings::application_data(b"theirs");
         log_in(&alice().with_channel_bindings(theirs), &server).err()
     };
     assert_eq!(wrong(Enforcement::Required), bad);
@@ -1744,12 +1744,12 @@ fn cve_2017_8563_bindings_never_when_given_always() {
 /// Exchange asked for no channel bindings, so that whoever stood in between could pass logins on.
 #[test]
 fn cve_2024_21410_a_login_from_another_channel() {
-    let server = server().with_channel_bindings(ChannelBindings::tls_server_end_point(b"server"));
+    let server = server().with_channel_bindings(ChannelBindings::application_data(b"server"));
     let client = alice();
-    let in_between = ChannelBindings::tls_server_end_point(b"whoever stands in between");
+    let in_between = ChannelBindings::application_data(b"whoever stands in between");
     let relayed = log_in(&client.clone().with_channel_bindings(in_between), &server);
     assert_eq!(relayed.unwrap_err(), Denied::ChannelBindings.into());
-    let direct = client.with_channel_bindings(ChannelBindings::tls_server_end_point(b"server"));
+    let direct = client.with_channel_bindings(ChannelBindings::application_data(b"server"));
     assert!(log_in(&direct, &server).unwrap().bindings_checked);
     // They are within the proof: who changes them changes that.
     let (exchange, handshake) = exchange(&direct, &server, &mut Fixed::default()).unwrap();

@@ -125,8 +125,9 @@ impl Policy {
     /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
     ///     .with_policy(client::Policy::strict())
     ///     .with_spn("ldap/files.example.com")
-    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash))
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
     ///     .with_protection(Protection::Seal);
+    /// # Ok::<(), ntlm::HashLengthError>(())
     /// ```
     ///
     /// What differs from the default:

@@ -21,7 +21,8 @@ use crate::wire::{NegotiateFlags, Version};
 /// policy.require_mic = true;
 /// let server = Server::new(server::Names::standalone("FILES"))
 ///     .with_policy(policy)
-///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
+///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
+/// # Ok::<(), ntlm::HashLengthError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -162,7 +163,8 @@ impl Policy {
     /// let server = Server::new(server::Names::member("FILES", "EXAMPLE"))
     ///     .with_policy(policy)
     ///     .with_spns(["ldap/files.example.com", "ldap/files"])
-    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
+    /// # Ok::<(), ntlm::HashLengthError>(())
     /// ```
     ///
     /// What differs from the default, and whom it locks out, as they were recorded

@@ -293,7 +293,7 @@ pub(crate) enum Channel {
 
 impl Channel {
     pub(crate) fn bindings(self) -> ChannelBindings {
-        ChannelBindings::tls_server_end_point(match self {
+        ChannelBindings::application_data(match self {
             Self::OfTheServer => b"the server's certificate",
             Self::Another => b"another certificate",
         })
