@@ -61,6 +61,7 @@
 //! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
 //! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
 //! | look at a token | [`inspect`] |
+//! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
 //! | read and write messages without a policy | [`wire`] |
 //! | single hashes, responses and keys | [`crypto`] |
 //! | whose fault it is | [`error`] |
@@ -114,7 +115,7 @@ mod channel_bindings;
 pub mod client;
 mod credentials;
 pub mod crypto;
-mod environment;
+pub mod environment;
 pub mod error;
 mod export;
 mod handshake;

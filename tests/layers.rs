@@ -39,7 +39,7 @@ const CRATES: [(&str, &str); 12] = [
     ("md4", "crypto/primitives"),
     ("md5", "crypto/primitives"),
     ("rc4", "crypto/primitives"),
-    ("rand", "environment"),
+    ("rand", "environment/os"),
     ("sha2", "certificate"),
     ("subtle", "secret"),
     ("x509_cert", "certificate"),
