@@ -64,6 +64,7 @@
 //! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
 //! | read and write messages without a policy | [`wire`] |
 //! | single hashes, responses and keys | [`crypto`] |
+//! | names in OEM code pages | [`text::code_page`] |
 //! | whose fault it is | [`error`] |
 //!
 //! # What is here, and what is not
@@ -101,6 +102,7 @@
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
+//! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -126,7 +128,7 @@ mod policy;
 mod secret;
 pub mod server;
 pub mod session;
-mod text;
+pub mod text;
 mod upcase;
 pub mod wire;
 

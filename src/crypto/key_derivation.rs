@@ -171,7 +171,8 @@ impl SealingKey {
                 Side::Client => b"session key to client-to-server sealing key magic constant\0",
                 Side::Server => b"session key to server-to-client sealing key magic constant\0",
             };
-            return Self::from(md5(&[key.get(..strength).unwrap_or(key), magic]));
+            let (strong, _) = key.split_at(strength);
+            return Self::from(md5(&[strong, magic]));
         }
         let weakening = NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::NEGOTIATE_DATAGRAM;
         if !flags.intersects(weakening) {
