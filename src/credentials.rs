@@ -1,4 +1,4 @@
-//! Who the client is, and what proves it.
+//! Credentials: the user's name and the secret that proves it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +11,8 @@ use crate::text::{CodePage, Text};
 
 /// A user's name and domain, as they are sent.
 ///
-/// `==` compares them as they are written; to Windows, names are the same in any case:
+/// `==` compares them as they are written. Windows ignores the case of names, and so do
+/// [`eq_ignore_case`](Self::eq_ignore_case) and [`to_uppercase`](Self::to_uppercase):
 ///
 /// ```
 /// use ntlm::UserName;
@@ -65,8 +66,7 @@ impl UserName {
 }
 
 impl UserName {
-    /// Whether two names are of the same user for Windows, which does not tell upper from lower
-    /// case.
+    /// Whether two names are of the same user to Windows, which ignores case.
     #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.user.eq_ignore_case(&other.user) && self.domain.eq_ignore_case(&other.domain)
@@ -110,8 +110,8 @@ impl fmt::Display for UserName {
 
 /// A client's identity and its secret.
 ///
-/// The secret is wiped when dropped and never printed. A hash is never guessed from the looks of a
-/// password: it is a type of its own.
+/// The secret is wiped when dropped and never printed. A password that looks like a hash is a password:
+/// a hash has a constructor of its own, [`nt_hash`](Self::nt_hash).
 #[derive(Clone)]
 pub struct Credentials {
     user: UserName,
@@ -166,14 +166,15 @@ impl Credentials {
         Self { user, kind: Kind::Password, password: Zeroizing::new(units), ..Self::anonymous() }
     }
 
-    /// A user with the NT hash of a password. There is no LM hash then, so that an LM response is
-    /// replaced by the NTLM response.
+    /// A user with the NT hash of a password instead of the password ("pass the hash"). There is no LM
+    /// hash then, so the NTLM response takes the place of an LM response.
+    #[doc(alias = "pass the hash")]
     #[must_use]
     pub fn nt_hash(user: impl Into<UserName>, hash: NtHash) -> Self {
         Self { user: user.into(), kind: Kind::NtHash, nt_hash: hash, ..Self::anonymous() }
     }
 
-    /// Nobody: no name, no proof, and no session security.
+    /// An anonymous client: no name, no proof, and no session security.
     #[must_use]
     pub fn anonymous() -> Self {
         Self {
@@ -184,7 +185,7 @@ impl Credentials {
         }
     }
 
-    /// Who it is.
+    /// The user's name; empty for an anonymous client.
     #[must_use]
     pub const fn user(&self) -> &UserName {
         &self.user

@@ -61,8 +61,10 @@
 //! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
 //! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
 //! | look at a token | [`inspect`] |
+//! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
 //! | read and write messages without a policy | [`wire`] |
 //! | single hashes, responses and keys | [`crypto`] |
+//! | names in OEM code pages | [`text::code_page`] |
 //! | whose fault it is | [`error`] |
 //!
 //! # What is here, and what is not
@@ -101,6 +103,7 @@
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 //! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
+//! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -115,7 +118,7 @@ mod channel_bindings;
 pub mod client;
 mod credentials;
 pub mod crypto;
-mod environment;
+pub mod environment;
 pub mod error;
 mod export;
 #[cfg(feature = "http")]
@@ -127,7 +130,7 @@ mod policy;
 mod secret;
 pub mod server;
 pub mod session;
-mod text;
+pub mod text;
 mod upcase;
 pub mod wire;
 

@@ -1420,7 +1420,7 @@ fn exchange_from_elsewhere_does_not_go_on_without_what_the_policy_compares_with(
         let handshakes = |server: &Server| {
             let (negotiate, challenge) = (&exchange.negotiate, &exchange.challenge);
             [
-                server.resume(&negotiate, &challenge).unwrap(),
+                server.resume(negotiate, challenge).unwrap(),
                 server.import(exported.as_bytes()).unwrap(),
             ]
         };
@@ -1448,9 +1448,7 @@ fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() 
 #[test]
 fn only_a_negotiate_or_nothing_is_resumed_as_one() {
     let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
-    let resume = |negotiate: &[u8]| {
-        server().resume(negotiate, &exchange.challenge).map(drop)
-    };
+    let resume = |negotiate: &[u8]| server().resume(negotiate, &exchange.challenge).map(drop);
     for other in [&b"garbage"[..], b"N", &exchange.challenge, &exchange.authenticate] {
         assert!(matches!(resume(other), Err(Error::Wire(_))), "{other:?}");
     }

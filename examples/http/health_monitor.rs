@@ -24,7 +24,6 @@ use hyper::{Request, Response, StatusCode, header};
 use ntlm::http::{self, Body, ClientConnection, Next, RequestHeader};
 use ntlm::{ChannelBindings, Client, Credentials, Os};
 use ntlm_http_examples::connection::{self, Connection, drain};
-use ntlm_http_examples::credentials::parse_nt_hash;
 use ntlm_http_examples::redirect;
 use ntlm_http_examples::trust::TrustOptions;
 use tokio::runtime;
@@ -233,7 +232,7 @@ fn credentials() -> anyhow::Result<Option<Credentials>> {
     Ok(Some(match (variable("HEALTH_PASSWORD")?, variable("HEALTH_NT_HASH")?) {
         (Some(password), None) => Credentials::password(user, &password),
         (None, Some(hash)) => {
-            let hash = parse_nt_hash(&hash).map_err(anyhow::Error::msg);
+            let hash = hash.parse().map_err(anyhow::Error::new);
             Credentials::nt_hash(user, hash.context("HEALTH_NT_HASH")?)
         }
         (None, None) => bail!("HEALTH_USER needs HEALTH_PASSWORD or HEALTH_NT_HASH"),

@@ -28,7 +28,6 @@ use ntlm::crypto::Side;
 use ntlm::server::Accepted;
 use ntlm::wire::{Authenticate, SIGNATURE};
 use ntlm::{NtHash, inspect};
-use ntlm_net_examples::credentials::parse_nt_hash;
 use ntlm_net_examples::encoding::{hex, unhex};
 use ntlm_net_examples::listener::Listener;
 use ntlm_net_examples::recording::{Recording, Secret, explain};
@@ -53,7 +52,7 @@ struct Options {
 
     /// Check the exchange with the NT hash of the password (32 hexadecimal digits), whatever
     /// password there may be besides
-    #[arg(long, value_name = "HEX", value_parser = parse_nt_hash)]
+    #[arg(long, value_name = "HEX")]
     nt_hash: Option<NtHash>,
 
     /// Read a signed or sealed message of that side, signature first, in hexadecimal; may be

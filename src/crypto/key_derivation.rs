@@ -119,6 +119,13 @@ impl SigningKey {
     }
 }
 
+impl AsRef<[u8]> for LmSessionKey {
+    /// The 8 secret bytes. The caller is responsible for wiping any copy.
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
 /// `SealKey`: the RC4 key with which one side seals. It has 16 bytes, or 8 if it was weakened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingKey(Bytes);
@@ -171,7 +178,7 @@ impl SealingKey {
         Self::from(md5(&[self.expose(), &sequence.to_le_bytes()]))
     }
 
-    /// The 16 or 8 secret bytes. What is done with them is the caller's care.
+    /// The 16 or 8 secret bytes. The caller is responsible for wiping any copy.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         match &self.0 {
@@ -184,6 +191,13 @@ impl SealingKey {
 impl From<[u8; 16]> for SealingKey {
     fn from(bytes: [u8; 16]) -> Self {
         Self(Bytes::Full(Secret::new(bytes)))
+    }
+}
+
+impl AsRef<[u8]> for SealingKey {
+    /// The secret bytes, as [`expose`](Self::expose) returns them.
+    fn as_ref(&self) -> &[u8] {
+        self.expose()
     }
 }
 

@@ -1,11 +1,11 @@
-//! The protocol's computations on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
+//! Hashes, responses and keys on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
 //!
 //! [`Client`](crate::Client) and [`Server`](crate::Server) do all of this for you. It is public
 //! for test tools, and for the protocols that use the same hashes and responses (NETLOGON,
 //! MS-CHAP).
 //!
-//! Each role of a key is a type of its own, so that one cannot be passed where another is meant.
-//! All of them are wiped when dropped, print nothing, and compare in constant time.
+//! Each role of a key has its own type, so that one cannot be passed in the place of another. All of
+//! these types wipe their bytes when dropped, print none of them, and compare in constant time.
 //!
 //! ```
 //! use ntlm::crypto::{NtHash, ResponseKey};
@@ -18,6 +18,7 @@
 
 mod key_derivation;
 mod owf;
+mod parse_hash;
 #[cfg(feature = "hazmat")]
 pub mod primitives;
 #[cfg(not(feature = "hazmat"))]
@@ -28,6 +29,7 @@ pub(crate) mod stitched;
 
 pub use key_derivation::{LmSessionKey, SealingKey, Side, mic};
 pub use owf::{LmHash, NtHash};
+pub use parse_hash::ParseHashError;
 pub use response::ntlm2_session_challenge;
 
 use crate::secret::Secret;
@@ -40,7 +42,7 @@ macro_rules! key {
         pub struct $name(Secret<16>);
 
         impl $name {
-            /// The 16 secret bytes. What is done with them is the caller's care.
+            /// The 16 secret bytes. The caller is responsible for wiping any copy.
             #[must_use]
             pub fn expose(&self) -> &[u8; 16] {
                 self.0.expose()
@@ -52,18 +54,26 @@ macro_rules! key {
                 Self(Secret::new(bytes))
             }
         }
+
+        impl AsRef<[u8]> for $name {
+            /// The 16 secret bytes, as [`expose`](Self::expose) returns them.
+            fn as_ref(&self) -> &[u8] {
+                self.expose()
+            }
+        }
     };
 }
 use key;
 
 key! {
-    /// `ResponseKeyNT` of NTLMv2, `NTOWFv2`: what a user's NTLMv2 responses are made with.
-    /// It depends on the user's name and domain as they are sent.
+    /// `ResponseKeyNT` of NTLMv2 (`NTOWFv2`), the key of a user's NTLMv2 and LMv2 responses. It
+    /// depends on the user's name and domain as they are sent.
+    #[doc(alias("NTOWFv2", "LMOWFv2", "ResponseKeyNT", "ResponseKeyLM"))]
     ResponseKey
 }
 
 key! {
-    /// `SessionBaseKey`: what a proven response yields.
+    /// `SessionBaseKey`: the key that follows from a proven response.
     SessionBaseKey
 }
 
@@ -73,8 +83,8 @@ key! {
 }
 
 key! {
-    /// `ExportedSessionKey`: the key that both sides share in the end. SMB signs and encrypts with
-    /// it.
+    /// `ExportedSessionKey`: the key that both sides share after the handshake. SMB signs and encrypts
+    /// with it.
     ExportedSessionKey
 }
 

@@ -12,19 +12,25 @@ use crate::text::{CodePage, Text};
 use crate::upcase::uppercase;
 
 key! {
-    /// `NTOWFv1`, "the NT hash": MD4 of the password. It is as good as the password: whoever has
-    /// it can log in with it.
+    /// The NT hash of a password (`NTOWFv1`): its MD4. It is as good as the password, because a client
+    /// can log in with the hash ("pass the hash").
+    ///
+    /// It is made from a [password](Self::from_password), from 32 hexadecimal digits with
+    /// [`str::parse`], or from its 16 bytes.
+    #[doc(alias("NTOWFv1", "NTOWF", "NTHash", "pass the hash"))]
     NtHash
 }
 
 key! {
-    /// `LMOWFv1`, "the LM hash": two DES keys of seven upper-case characters each. It gives the
-    /// password away.
+    /// The LM hash of a password (`LMOWFv1`): two DES keys of seven upper-case characters each. It can
+    /// be brute-forced, so treat it as the password.
+    #[doc(alias("LMOWFv1", "LMOWF"))]
     LmHash
 }
 
 impl NtHash {
     /// The hash of a password.
+    #[doc(alias("NTOWFv1"))]
     #[must_use]
     pub fn from_password(password: &str) -> Self {
         Self::from_utf16(password.encode_utf16())
@@ -52,7 +58,7 @@ impl LmHash {
         password: impl IntoIterator<Item = u16>,
         code_page: &dyn CodePage,
     ) -> Option<Self> {
-        // Of more than 14 units only 15 are looked at, which are too many in any code page.
+        // Look at most at 15 code units: 15 are already too many for an LM hash in any code page.
         let mut upper = Zeroizing::new(Vec::with_capacity(15));
         upper.extend(password.into_iter().take(15).map(uppercase));
         // With room for all, since text that grows leaves copies behind.
@@ -74,6 +80,7 @@ const MAGIC: &[u8; 8] = b"KGS!@#$%";
 
 impl ResponseKey {
     /// `NTOWFv2`, which is also `LMOWFv2`: the user's name is upper-cased, the domain is not.
+    #[doc(alias("NTOWFv2", "LMOWFv2"))]
     #[must_use]
     pub fn new(nt_hash: &NtHash, user: &Text, domain: &Text) -> Self {
         Self::of_units(nt_hash, user, domain.utf16_units())

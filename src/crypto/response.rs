@@ -1,4 +1,4 @@
-//! The responses to a challenge, for making and for checking them ([MS-NLMP] 3.3.1, 3.3.2).
+//! The responses to a challenge ([MS-NLMP] 3.3.1, 3.3.2).
 
 use super::primitives::{HmacMd5, desl, hmac_md5, md4, md5};
 use super::{LmHash, NtHash, ResponseKey, SessionBaseKey};

@@ -27,13 +27,13 @@ impl AvId {
     /// `MsvAvDnsTreeName`: the DNS name of the server's forest, UTF-16.
     #[doc(alias = "MsvAvDnsTreeName")]
     pub const DNS_TREE_NAME: Self = Self(5);
-    /// `MsvAvFlags`: [`AvFlags`], 4 bytes.
+    /// `MsvAvFlags`: [`AvFlags`](super::AvFlags), 4 bytes.
     #[doc(alias = "MsvAvFlags")]
     pub const FLAGS: Self = Self(6);
     /// `MsvAvTimestamp`: the server's time, 8 bytes.
     #[doc(alias = "MsvAvTimestamp")]
     pub const TIMESTAMP: Self = Self(7);
-    /// `MsvAvSingleHost`: [`SingleHost`].
+    /// `MsvAvSingleHost`: [`SingleHost`](super::SingleHost).
     #[doc(alias = "MsvAvSingleHost")]
     pub const SINGLE_HOST: Self = Self(8);
     /// `MsvAvTargetName`: the service principal name that the client asks for, UTF-16.

@@ -19,8 +19,9 @@ impl<'a> Message<'a> {
     /// Parses whichever message this is.
     ///
     /// # Errors
-    /// [`ErrorKind::Signature`] or [`ErrorKind::MessageType`] if it is none; otherwise as the
-    /// `parse` of the message's own type.
+    /// [`ErrorKind::Signature`](super::ErrorKind::Signature) or
+    /// [`ErrorKind::MessageType`](super::ErrorKind::MessageType) if it is none of the three; otherwise
+    /// the errors of the `parse` of its type.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         match Reader::at(bytes, 0).message_type()? {

@@ -27,7 +27,7 @@ impl<'a> NtResponse<'a> {
     /// Tells what a field holds.
     ///
     /// # Errors
-    /// [`ErrorKind::NtResponseLength`] if it has 25 to 43 bytes; otherwise as
+    /// [`ErrorKind::NtResponseLength`](super::ErrorKind::NtResponseLength) if it has 25 to 43 bytes; otherwise as
     /// [`Ntlmv2Response::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {

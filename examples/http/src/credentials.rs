@@ -14,7 +14,7 @@ pub struct LoginOptions {
     user: Option<String>,
 
     /// Use the NT hash of the password (32 hexadecimal digits) instead of the password
-    #[arg(long, value_name = "HEX", requires = "user", value_parser = parse_nt_hash)]
+    #[arg(long, value_name = "HEX", requires = "user")]
     nt_hash: Option<NtHash>,
 }
 
@@ -45,14 +45,6 @@ pub fn with_password(user: &str, variable: &str) -> anyhow::Result<Credentials> 
         }
     };
     Ok(Credentials::password(user, &password))
-}
-
-/// An NT hash of 32 hexadecimal digits.
-pub fn parse_nt_hash(digits: &str) -> Result<NtHash, &'static str> {
-    let is_hexadecimal = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal);
-    let number = number.ok_or("an NT hash has 32 hexadecimal digits")?;
-    Ok(NtHash::from(number.to_be_bytes()))
 }
 
 /// Splits at the first colon, which no name can hold and a password can.

@@ -5,8 +5,6 @@ use std::path::Path;
 
 use ntlm::{NtHash, UserName};
 
-use crate::credentials::parse_nt_hash;
-
 /// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits. Empty lines
 /// and lines that start with `#` are passed over.
 ///
@@ -55,7 +53,7 @@ impl std::str::FromStr for Users {
             }
             let wrong = || format!("line {}: not DOMAIN\\user:32 hexadecimal digits", number + 1);
             let (name, hash) = line.rsplit_once(':').ok_or_else(wrong)?;
-            let hash = parse_nt_hash(hash.trim()).map_err(|_| wrong())?;
+            let hash = hash.trim().parse().map_err(|_| wrong())?;
             users.insert(UserName::from(name.trim()), hash);
         }
         Ok(users)

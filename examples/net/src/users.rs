@@ -7,8 +7,6 @@ use anyhow::Context;
 use ntlm::wire::Authenticate;
 use ntlm::{Ascii, NtHash, Text, UserName};
 
-use crate::credentials::parse_nt_hash;
-
 /// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits, or
 /// `DOMAIN\user:NT hash:group,group`. Empty lines and lines that start with `#` are passed over.
 ///
@@ -107,7 +105,7 @@ fn user(line: &str) -> Option<User> {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
     Some(User {
         name: UserName::from(name.trim()),
-        hash: parse_nt_hash(hash.trim()).ok()?,
+        hash: hash.trim().parse().ok()?,
         groups: groups.map(UserName::from).collect(),
     })
 }

@@ -1,43 +1,13 @@
-//! What the protocol needs from outside: the time and random numbers.
+//! FILETIME: points in time as the protocol has them ([MS-DTYP] 2.3.3).
 
 use core::fmt;
 use core::time::Duration;
-
-/// A source of the current time and of random bytes.
-///
-/// Every call that needs one of them takes an `&mut dyn Environment`. Use [`Os`] (feature `std`);
-/// implement it yourself where there is no operating system, or to repeat a known exchange in a
-/// test.
-pub trait Environment {
-    /// The current time (\[MS-NLMP\] section 6, `Currenttime`).
-    ///
-    /// # Errors
-    /// [`EnvironmentError::Clock`] if the time is not known.
-    fn now(&mut self) -> Result<FileTime, EnvironmentError>;
-
-    /// Fills `buffer` with random bytes fit for cryptography (\[MS-NLMP\] section 6, `NONCE`).
-    ///
-    /// # Errors
-    /// [`EnvironmentError::Randomness`] if there are none. No message is made then.
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError>;
-}
-
-/// An [`Environment`] that could not give what was asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnvironmentError {
-    /// The current time is not known.
-    #[error("the current time is not known")]
-    Clock,
-    /// The random number generator failed.
-    #[error("the random number generator failed")]
-    Randomness,
-}
 
 /// A point in time: 100-nanosecond ticks since 1601-01-01 00:00:00 UTC ([MS-DTYP] 2.3.3).
 ///
 /// On the wire it is 8 bytes, least significant first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "FILETIME")]
 pub struct FileTime(u64);
 
 /// Seconds from 1601-01-01 to 1970-01-01.
@@ -110,27 +80,6 @@ fn civil_date(days: u64) -> (u64, u64, u64) {
     (year, month, day + 1)
 }
 
-/// The operating system's clock and random numbers.
-#[cfg(feature = "std")]
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is one operating system")]
-pub struct Os;
-
-#[cfg(feature = "std")]
-impl Environment for Os {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map(FileTime::from_unix)
-            .map_err(|_| EnvironmentError::Clock)
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        use rand::TryRng;
-        rand::rngs::SysRng.try_fill_bytes(buffer).map_err(|_| EnvironmentError::Randomness)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -176,16 +125,5 @@ mod tests {
         assert_eq!(FileTime::from_unix(Duration::MAX).ticks(), u64::MAX);
         let apart = FileTime::from_ticks(0).abs_diff(FileTime::from_ticks(u64::MAX));
         assert_eq!(apart.as_nanos(), u128::from(u64::MAX) * 100);
-    }
-
-    #[cfg(feature = "std")]
-    #[test]
-    fn the_operating_system_gives_time_and_randomness() {
-        let (mut a, mut b) = ([0; 16], [0; 16]);
-        Os.fill_random(&mut a).unwrap();
-        Os.fill_random(&mut b).unwrap();
-        assert_ne!(a, b);
-        let year_2024 = FileTime::from_unix(Duration::from_secs(1_704_067_200));
-        assert!(Os.now().unwrap() > year_2024);
     }
 }
