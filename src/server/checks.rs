@@ -52,7 +52,7 @@ fn check_mic(
 }
 
 fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, Denied> {
-    let ours = received.config.bindings.as_ref().map(|bindings| bindings.md5());
+    let ours = received.bindings.as_ref().map(|bindings| bindings.md5());
     match (received.policy().channel_bindings, ours, &announced.bindings) {
         (Enforcement::Off, ..) | (Enforcement::IfPresent, _, None) => Ok(false),
         (Enforcement::Required, _, None) => Err(Denied::ChannelBindingsMissing),

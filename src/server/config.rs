@@ -17,22 +17,37 @@ pub(super) struct Config {
     pub(super) target_info: Result<AvPairsBuf, Refused>,
     pub(super) policy: Policy,
     pub(super) bindings: Option<ChannelBindings>,
+    /// Whether each connection is given bindings of its own, after its CHALLENGE.
+    pub(super) bindings_come_later: bool,
     pub(super) spns: Vec<Text>,
 }
 
 impl Config {
-    /// Fails where no exchange must begin, or go on.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { policy, bindings, spns, .. } = self;
-        if policy.blocked {
+    /// Fails where no handshake must begin.
+    pub(super) fn check_before_challenge(&self) -> Result<(), Error> {
+        self.check_with(self.bindings_come_later || self.bindings.is_some())
+    }
+
+    /// Fails where no handshake must continue with these bindings of its connection.
+    pub(super) fn check(&self, bindings: Option<&ChannelBindings>) -> Result<(), Error> {
+        self.check_with(bindings.is_some())
+    }
+
+    fn check_with(&self, has_bindings: bool) -> Result<(), Error> {
+        if self.policy.blocked {
             return Err(Refused::Blocked.into());
         }
-        let compares_bindings =
-            policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
-        if compares_bindings && bindings.is_none() {
+        let needs_bindings = match self.policy.channel_bindings {
+            Enforcement::Off => false,
+            Enforcement::IfPresent => self.bindings_come_later,
+            Enforcement::Required => {
+                self.bindings_come_later || !self.policy.allow_any_channel_bindings
+            }
+        };
+        if needs_bindings && !has_bindings {
             return Err(Misuse::NoChannelBindings.into());
         }
-        if policy.spn == Enforcement::Required && spns.is_empty() {
+        if self.policy.spn == Enforcement::Required && self.spns.is_empty() {
             return Err(Misuse::NoSpn.into());
         }
         Ok(())
