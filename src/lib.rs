@@ -99,6 +99,7 @@
 //! |---|---|---|---|
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
+//! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 
 #![no_std]

@@ -1,5 +1,7 @@
 //! Why an exchange over HTTP cannot go on.
 
+use core::fmt;
+
 use super::MAX_TOKEN_LEN;
 use crate::error;
 use crate::wire;
@@ -48,6 +50,36 @@ pub enum Error {
     /// The exchange itself failed.
     #[error("{0}")]
     Exchange(error::Error),
+}
+
+impl Error {
+    /// Prints the error for the log: as `Display` does, but with the reason why authentication
+    /// failed, as [`error::Error::log`] does.
+    ///
+    /// ```
+    /// use ntlm::error::Denied;
+    /// use ntlm::http::Error;
+    ///
+    /// let error = Error::Exchange(Denied::WrongPassword.into());
+    /// assert_eq!(error.to_string(), "authentication failed");
+    /// assert_eq!(error.log().to_string(), "authentication failed: wrong password");
+    /// ```
+    #[must_use]
+    pub fn log(self) -> impl fmt::Display {
+        Log(self)
+    }
+}
+
+/// An error as it is logged.
+struct Log(Error);
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Exchange(error) => error.log().fmt(f),
+            error => error.fmt(f),
+        }
+    }
 }
 
 impl From<HeaderError> for Error {
