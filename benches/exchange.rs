@@ -19,18 +19,18 @@ struct Mode {
 fn modes() -> Vec<Mode> {
     let mode = |name, level, protection| {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = level;
-        policy.require_when_protected = NegotiateFlags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.lm_compatibility = level;
+        policy.shared.require_when_protected = NegotiateFlags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
             .with_policy(policy)
             .with_protection(protection)
             .with_spn("HTTP/www.example.com")
             .with_workstation("LAPTOP");
         let mut policy = Policy::default();
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.require_when_protected = NegotiateFlags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.require_when_protected = NegotiateFlags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         let names = Names::member("FILES", "EXAMPLE").with_dns_computer("files.example.com");
         Mode { name, client, server: Server::new(names).with_policy(policy) }
     };

@@ -321,7 +321,7 @@ fn client(number: u64, fault: Fault) -> Client {
     };
     let mut policy = client::Policy::default();
     if fault == Fault::Ntlmv1 {
-        policy.lm_compatibility = LmCompatibility::SendNtlm;
+        policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     }
     Client::new(credentials)
         .with_policy(policy)

@@ -9,39 +9,42 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 use crate::channel_bindings::ChannelBindings;
 
-/// A certificate that yields no channel bindings.
+/// Why a certificate has no channel bindings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// The bytes are no X.509 certificate in DER.
-    #[error("this is no X.509 certificate in DER")]
+    #[error("not an X.509 certificate in DER")]
     Malformed,
-    /// The certificate's signature has a hash function that is not known here.
-    #[error("the hash function of the certificate's signature is not known")]
+    /// The hash function of the certificate's signature is not supported.
+    #[error("the hash function of the certificate's signature is not supported")]
     UnknownHash,
 }
 
 impl ChannelBindings {
-    /// [`tls_server_end_point`](Self::tls_server_end_point) of the server's certificate, in DER:
-    /// the first of the chain that the server sent.
+    /// [`tls_server_end_point`](Self::tls_server_end_point) bindings of the server's certificate in
+    /// DER, which is the first of the chain that the server sends.
     ///
-    /// The certificate is hashed with the hash function of its own signature, with SHA-256 in the
-    /// place of MD5 and SHA-1. RFC 5929 leaves open what holds for signatures without a hash function
-    /// of their own choice, Ed25519 and Ed448; SHA-256 is what Java and requests_ntlm take.
+    /// Needs the feature `certificate`. The certificate is hashed with the hash function of its own
+    /// signature, or with SHA-256 if that is MD5 or SHA-1. RFC 5929 does not define what applies to
+    /// signatures that do not choose a hash function, Ed25519 and Ed448; like Java and requests_ntlm,
+    /// we use SHA-256.
     ///
     /// # Errors
-    /// [`CertificateError`]: then there are no bindings to send; servers that insist on them refuse.
+    /// [`CertificateError`] if the bytes are no certificate, or if its hash function is not supported.
+    /// Then there are no bindings to send, and a server that requires them rejects the client.
+    #[doc(alias = "tls-server-end-point")]
     pub fn from_certificate(der: &[u8]) -> Result<Self, CertificateError> {
-        // Raw: self-made certificates often break rules that do not matter here.
+        // `Raw` does not enforce the rules of RFC 5280, which self-signed certificates often violate.
         let certificate = CertificateInner::<Raw>::from_der(der);
         let signature =
             certificate.map_err(|_| CertificateError::Malformed)?.signature_algorithm().clone();
         let hash = Hash::of_signature(&signature).ok_or(CertificateError::UnknownHash)?;
         Ok(match hash {
-            Hash::Sha224 => Self::tls_server_end_point(&Sha224::digest(der)),
-            Hash::Sha256 => Self::tls_server_end_point(&Sha256::digest(der)),
-            Hash::Sha384 => Self::tls_server_end_point(&Sha384::digest(der)),
-            Hash::Sha512 => Self::tls_server_end_point(&Sha512::digest(der)),
+            Hash::Sha224 => Self::from_certificate_hash(&Sha224::digest(der)),
+            Hash::Sha256 => Self::from_certificate_hash(&Sha256::digest(der)),
+            Hash::Sha384 => Self::from_certificate_hash(&Sha384::digest(der)),
+            Hash::Sha512 => Self::from_certificate_hash(&Sha512::digest(der)),
         })
     }
 }

@@ -1,43 +1,128 @@
-//! Channel bindings: which TLS channel the client believes to speak through.
+//! Channel bindings: which TLS connection a login belongs to.
 
 use crate::crypto::primitives::md5;
 
-/// The MD5 of a channel's bindings, as `MsvAvChannelBindings` carries it ([MS-NLMP] 2.2.2.1).
+/// Channel bindings: they tie a login to one TLS connection, so that a man in the middle cannot
+/// relay it to another server.
 ///
-/// If client and server see different channels, somebody stands between them.
+/// Both sides compute them from the server's certificate. The client sends them inside its proof
+/// (`MsvAvChannelBindings`, \[MS-NLMP\] 2.2.2.1), and the server compares them with its own. If they
+/// differ, there are two TLS connections: a proxy ends TLS, or an attacker is in the middle.
+/// Microsoft calls this Extended Protection for Authentication (EPA), LDAP and others call it a
+/// channel binding token (CBT).
+///
+/// With the feature `certificate`, `ChannelBindings::from_certificate` takes the certificate as it
+/// is. This is the client, with rustls:
+///
+#[cfg_attr(feature = "certificate", doc = "```")]
+#[cfg_attr(not(feature = "certificate"), doc = "```ignore")]
+/// use ntlm::{ChannelBindings, Client, Credentials};
+/// # struct ClientConnection(Vec<Vec<u8>>);
+/// # impl ClientConnection {
+/// #     fn peer_certificates(&self) -> Option<&[Vec<u8>]> { Some(&self.0) }
+/// # }
+///
+/// fn bound(tls: &ClientConnection, client: Client) -> Result<Client, ntlm::CertificateError> {
+///     // The first certificate is the server's own. On the server, it is the one in its `ServerConfig`.
+///     match tls.peer_certificates().and_then(|chain| chain.first()) {
+///         Some(certificate) => {
+///             Ok(client.with_channel_bindings(ChannelBindings::from_certificate(certificate)?))
+///         }
+///         None => Ok(client), // before the TLS handshake is complete
+///     }
+/// }
+/// # let client = Client::new(Credentials::password("alice", "correct horse"));
+/// # assert!(bound(&ClientConnection(vec![b"no certificate".to_vec()]), client).is_err());
+/// ```
+///
+/// A server needs new bindings when its certificate is renewed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[doc(alias(
+    "EPA",
+    "CBT",
+    "extended protection",
+    "channel binding token",
+    "tls-server-end-point",
+    "MsvAvChannelBindings",
+    "gss_channel_bindings_struct",
+    "SECBUFFER_CHANNEL_BINDINGS"
+))]
 pub struct ChannelBindings {
     md5: [u8; 16],
 }
 
+/// The length of bytes that cannot be the hash of a certificate: see
+/// [`ChannelBindings::tls_server_end_point`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a certificate's hash has 28, 32, 48 or 64 bytes, not {0}")]
+pub struct HashLengthError(usize);
+
 impl ChannelBindings {
-    /// `tls-server-end-point` (RFC 5929, section 4): the hash of the server's certificate, made
-    /// with the hash of the certificate's signature, or with SHA-256 if that is MD5 or SHA-1.
-    /// What HTTPS, LDAPS and WinRM use.
-    #[must_use]
-    pub fn tls_server_end_point(certificate_hash: &[u8]) -> Self {
+    /// `tls-server-end-point` bindings (RFC 5929, section 4) of the hash of the server's certificate.
+    /// HTTPS, LDAPS and WinRM use them.
+    ///
+    /// The certificate in DER is hashed with the hash function of its own signature: SHA-224, SHA-256,
+    /// SHA-384 or SHA-512; with SHA-256 if that is MD5 or SHA-1. `ChannelBindings::from_certificate`
+    /// (feature `certificate`) chooses the hash function and computes the hash.
+    ///
+    /// ```
+    /// use ntlm::ChannelBindings;
+    ///
+    /// let sha256 = [7; 32];
+    /// assert!(ChannelBindings::tls_server_end_point(&sha256).is_ok());
+    ///
+    /// let certificate = [0x30; 1024];
+    /// let error = ChannelBindings::tls_server_end_point(&certificate).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "a certificate's hash has 28, 32, 48 or 64 bytes, not 1024"
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    /// [`HashLengthError`] if none of the four hash functions has an output of this length, for example
+    /// because the bytes are the certificate itself.
+    #[doc(alias = "tls-server-end-point")]
+    pub fn tls_server_end_point(certificate_hash: &[u8]) -> Result<Self, HashLengthError> {
+        match certificate_hash.len() {
+            28 | 32 | 48 | 64 => Ok(Self::from_certificate_hash(certificate_hash)),
+            length => Err(HashLengthError(length)),
+        }
+    }
+
+    /// As [`tls_server_end_point`](Self::tls_server_end_point), for what is known to be a hash.
+    pub(crate) fn from_certificate_hash(certificate_hash: &[u8]) -> Self {
         Self::hash(b"tls-server-end-point:", certificate_hash)
     }
 
-    /// `tls-unique` (RFC 5929, section 3): the first Finished message of the TLS handshake.
+    /// `tls-unique` bindings (RFC 5929, section 3) of the first Finished message of the TLS handshake.
+    /// TLS 1.3 has none.
+    ///
+    /// # Panics
+    /// If the message has 4 GiB or more.
+    #[doc(alias = "tls-unique")]
     #[must_use]
     pub fn tls_unique(finished: &[u8]) -> Self {
         Self::hash(b"tls-unique:", finished)
     }
 
-    /// The `application_data` of a `gss_channel_bindings_struct`, with its prefix.
+    /// Bindings of the `application_data` of a `gss_channel_bindings_struct`, which starts with a
+    /// prefix such as `tls-server-end-point:`.
+    ///
+    /// # Panics
+    /// If the data has 4 GiB or more.
     #[must_use]
     pub fn application_data(data: &[u8]) -> Self {
         Self::hash(b"", data)
     }
 
-    /// Bindings that were hashed elsewhere. Zeros mean that there are none.
+    /// Bindings that were hashed elsewhere. 16 zeros mean that there are none.
     #[must_use]
     pub const fn from_md5(md5: [u8; 16]) -> Self {
         Self { md5 }
     }
 
-    /// The MD5 that travels in the AUTHENTICATE: 16 bytes.
+    /// The MD5 that the AUTHENTICATE carries: 16 bytes.
     #[must_use]
     pub const fn md5(&self) -> &[u8; 16] {
         &self.md5
@@ -53,8 +138,9 @@ impl ChannelBindings {
 
     /// MD5 of the structure of RFC 2744, section 3.11: types and lengths of both addresses, all
     /// zero, then the length of the data, each in four bytes, least significant first.
+    #[expect(clippy::expect_used, reason = "documented: the structure cannot hold longer data")]
     fn hash(prefix: &[u8], data: &[u8]) -> Self {
-        let length = u32::try_from(prefix.len() + data.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(prefix.len() + data.len()).expect("the data is below 4 GiB");
         Self { md5: md5(&[&[0; 16], &length.to_le_bytes(), prefix, data]) }
     }
 }
@@ -72,11 +158,20 @@ mod tests {
             0x83, 0x47, 0x5f, 0x95,
         ];
         let md5 = 0x6586_e99d_81c2_fc98_4e47_172f_d4dd_0310_u128.to_be_bytes();
-        let bindings = ChannelBindings::tls_server_end_point(&sha256);
+        let bindings = ChannelBindings::tls_server_end_point(&sha256).unwrap();
         assert_eq!(bindings.md5(), &md5);
         let data = [b"tls-server-end-point:", &sha256[..]].concat();
         assert_eq!(ChannelBindings::application_data(&data), bindings);
         let unique = ChannelBindings::application_data(b"tls-unique:finished");
         assert_eq!(ChannelBindings::tls_unique(b"finished"), unique);
+    }
+
+    #[test]
+    fn bytes_that_cannot_be_the_hash_of_a_certificate_are_rejected() {
+        for length in 0..100 {
+            let result = ChannelBindings::tls_server_end_point(&[1; 100][..length]);
+            let is_hash = [28, 32, 48, 64].contains(&length);
+            assert_eq!(result.err(), (!is_hash).then_some(HashLengthError(length)));
+        }
     }
 }

@@ -1,20 +1,21 @@
-//! Handing over a state to another process, as bytes.
+//! The bytes that a state is handed over in, and how they are read. What they mean is in
+//! `session/export.rs`.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// A state as bytes, to be handed over to another process, which imports it once.
+/// A state as bytes, for another process, which imports it once.
 ///
-/// They are secret, and as good as the connection itself: whoever has them can read and forge its
-/// messages. They are wiped when dropped and never printed; where they go from here is the caller's
-/// care. They tell their version, and another version of this library may refuse them: they are
-/// for handing over, not for keeping.
+/// They are secret, and as good as the connection itself: anyone who has them can read and forge
+/// its messages. They are wiped when dropped and never printed; any copy is the caller's
+/// responsibility. They carry a version, and another version of this library may reject them: use
+/// them to hand a state over, not to store it.
 pub struct Exported(Zeroizing<Vec<u8>>);
 
 impl Exported {
-    /// The bytes: of a session at most some 700, of the others some hundred.
+    /// Returns the bytes: at most some 700 for a session, some hundred for the others.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -33,43 +34,28 @@ impl fmt::Debug for Exported {
     }
 }
 
-/// Bytes that cannot be imported.
+/// Why bytes cannot be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// They are no export, or of something else.
+    /// They are no export, or one of something else.
     #[error("these bytes are no export of this kind")]
     Foreign,
     /// Another version of this library made them.
     #[error("the export is of another version")]
     Version,
-    /// They are cut, longer than they must be, or say what no export says.
+    /// They are too short, too long, or contain a value that no export contains.
     #[error("the export is damaged")]
     Damaged,
 }
 
-/// What was exported.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    Handshake = 1,
-    SessionKeys = 2,
-    Session = 3,
-}
-
-const MAGIC: [u8; 4] = *b"ntlm";
-const VERSION: u8 = 1;
-
-/// Puts an export together. Numbers are written with the least significant byte first.
+/// Writes an export. Numbers are written with the least significant byte first.
 pub(crate) struct Encoder(Zeroizing<Vec<u8>>);
 
 impl Encoder {
-    /// With room for all, since a buffer that grows leaves copies behind.
-    pub(crate) fn new(kind: Kind, capacity: usize) -> Self {
-        let mut encoder = Self(Zeroizing::new(Vec::with_capacity(capacity + 6)));
-        encoder.bytes(&MAGIC);
-        encoder.byte(VERSION);
-        encoder.byte(kind as u8);
-        encoder
+    /// Reserves room for the whole export, because a buffer that grows leaves copies behind.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
@@ -81,7 +67,7 @@ impl Encoder {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        debug_assert!(self.0.capacity() - self.0.len() >= bytes.len(), "there is no room for all");
+        debug_assert!(self.0.capacity() - self.0.len() >= bytes.len(), "the export has no room");
         self.0.extend_from_slice(bytes);
     }
 
@@ -90,29 +76,20 @@ impl Encoder {
     }
 }
 
-/// Takes an export apart.
-pub(crate) struct Decoder<'a>(&'a [u8]);
+/// Reads an export.
+pub(crate) struct Decoder<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Decoder<'a> {
-    pub(crate) fn new(kind: Kind, bytes: &'a [u8]) -> Result<Self, ImportError> {
-        let mut decoder = Self(bytes);
-        if decoder.array() != Ok(MAGIC) {
-            return Err(ImportError::Foreign);
-        }
-        if decoder.byte()? != VERSION {
-            return Err(ImportError::Version);
-        }
-        if decoder.byte()? != kind as u8 {
-            return Err(ImportError::Foreign);
-        }
-        Ok(decoder)
-    }
-
     pub(crate) fn byte(&mut self) -> Result<u8, ImportError> {
         self.array().map(|[byte]| byte)
     }
 
-    /// A byte that is 0 or 1.
+    /// Reads a byte that says which of these values it is.
+    pub(crate) fn one_of<T: Copy>(&mut self, values: &[T]) -> Result<T, ImportError> {
+        let place = usize::from(self.byte()?);
+        values.get(place).copied().ok_or(ImportError::Damaged)
+    }
+
     pub(crate) fn u32(&mut self) -> Result<u32, ImportError> {
         self.array().map(u32::from_le_bytes)
     }
@@ -129,7 +106,7 @@ impl<'a> Decoder<'a> {
         Ok(bytes)
     }
 
-    /// Fails unless nothing is left.
+    /// Fails if anything is left.
     pub(crate) fn finish(self) -> Result<(), ImportError> {
         if self.0.is_empty() { Ok(()) } else { Err(ImportError::Damaged) }
     }

@@ -101,6 +101,7 @@
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
+//! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -118,10 +119,11 @@ pub mod crypto;
 mod environment;
 pub mod error;
 mod export;
-mod handshake;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod inspect;
+mod mic;
+mod negotiation;
 mod policy;
 mod secret;
 pub mod server;
@@ -132,7 +134,7 @@ pub mod wire;
 
 #[cfg(feature = "certificate")]
 pub use certificate::CertificateError;
-pub use channel_bindings::ChannelBindings;
+pub use channel_bindings::{ChannelBindings, HashLengthError};
 pub use client::Client;
 pub use credentials::{Credentials, UserName};
 pub use crypto::NtHash;
@@ -141,7 +143,7 @@ pub use environment::Os;
 pub use environment::{Environment, EnvironmentError, FileTime};
 pub use error::Error;
 pub use export::{Exported, ImportError};
-pub use policy::{Enforcement, LmCompatibility, ResponseKind};
+pub use policy::{Enforcement, LmCompatibility, ResponseKind, SharedPolicy};
 pub use server::Server;
 pub use session::{DatagramSession, Session, SessionKeys};
 pub use text::{Ascii, CharacterSet, CodePage, Text, TextError};

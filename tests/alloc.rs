@@ -57,7 +57,7 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
 /// the server said but its names. Text that grows would leave copies of itself behind.
 #[test]
 fn an_answer_is_put_together_in_one_place() {
-    let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]);
+    let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]).unwrap();
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
         .with_spn("HTTP/files.example.com")
         .with_channel_bindings(bindings)
@@ -160,6 +160,22 @@ fn messages_are_protected_in_place() {
             server.unseal(&mut message, &signature).unwrap_err()
         });
     }
+}
+
+#[test]
+fn wrapped_and_unwrapped_messages_are_allocated_once() {
+    let flags = NegotiateFlags::from_bits_retain(0xe208_8235);
+    let key = ExportedSessionKey::from([0x55; 16]);
+    let mut client = Session::new(flags, &key, Side::Client);
+    let mut server = Session::new(flags, &key, Side::Server);
+    let message = vec![7; 1400];
+    let mut token = Vec::new();
+    let wrapping = allocation_counter::measure(|| token = client.wrap(&message).unwrap());
+    assert_eq!((wrapping.count_total, wrapping.bytes_total), (1, 1416));
+    let mut unwrapped = Vec::new();
+    let unwrapping = allocation_counter::measure(|| unwrapped = server.unwrap(&token).unwrap());
+    assert_eq!((unwrapping.count_total, unwrapping.bytes_total), (1, 1400));
+    assert_eq!(unwrapped, message);
 }
 
 #[test]

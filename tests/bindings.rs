@@ -12,7 +12,7 @@ use ntlm::{ChannelBindings, Client, Credentials, Enforcement, NtHash, ResponseKi
 const PASSWORD: &str = "correct horse";
 
 fn bindings(byte: u8) -> ChannelBindings {
-    ChannelBindings::tls_server_end_point(&[byte; 32])
+    ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap()
 }
 
 fn server(enforcement: Enforcement) -> Server {

@@ -20,25 +20,25 @@ const SPN: &str = "HTTP/files.example.com";
 const SECOND_HEADER: Error = Error::Unexpected(Unexpected::SecondHeader);
 
 fn bindings() -> ChannelBindings {
-    ChannelBindings::tls_server_end_point(b"a certificate")
+    ChannelBindings::application_data(b"a certificate")
 }
 
 /// A server that accepts whatever a policy can allow.
 fn most_permissive() -> server::Policy {
     let mut policy = server::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     policy.allow_lmv2_alone = true;
     policy.allow_anonymous = true;
-    policy.allow_insecure_anonymous_keys = true;
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.allow_insecure_anonymous_keys = true;
+    policy.shared.allow_constant_key_exchange_key = true;
     policy.allow_guest = true;
-    policy.require_when_protected = Flags::empty();
+    policy.shared.require_when_protected = Flags::empty();
     policy.channel_bindings = Enforcement::Off;
     policy.spn = Enforcement::Off;
     policy.require_target_info = false;
     policy.max_time_difference = None;
     policy.max_challenge_age = None;
-    policy.max_message_len = usize::MAX;
+    policy.shared.max_message_len = usize::MAX;
     policy
 }
 
@@ -54,11 +54,11 @@ fn servers() -> [Server; 3] {
 /// The same for a client that takes whatever a policy can allow.
 fn clients() -> [Client; 3] {
     let mut permissive = client::Policy::default();
-    permissive.require_when_protected = Flags::empty();
+    permissive.shared.require_when_protected = Flags::empty();
     permissive.allow_missing_netbios_names = true;
-    permissive.allow_insecure_anonymous_keys = true;
-    permissive.allow_constant_key_exchange_key = true;
-    permissive.max_message_len = usize::MAX;
+    permissive.shared.allow_insecure_anonymous_keys = true;
+    permissive.shared.allow_constant_key_exchange_key = true;
+    permissive.shared.max_message_len = usize::MAX;
     [client::Policy::default(), client::Policy::strict(), permissive].map(|policy| {
         Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
             .with_policy(policy)
@@ -331,7 +331,7 @@ mod http {
         AuthHeader::credentials(value).unwrap().token().unwrap()
     }
 
-    /// A reply's token, or why the server refused; nobody is looked up.
+    /// The token of the server's reply, or why it rejected the message. It looks up no user.
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
         let value = header_value(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];

@@ -71,9 +71,9 @@ fn ntlmv2(response: &Answer) -> Ntlmv2Response<'_> {
 
 fn with_level(level: LmCompatibility) -> Policy {
     let mut policy = Policy::default();
-    policy.lm_compatibility = level;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = level;
+    policy.shared.require_when_protected = Flags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
     policy
 }
 
@@ -111,7 +111,7 @@ fn the_negotiate_asks_for_what_the_application_wants() {
 #[test]
 fn optional_flags_are_offered_as_the_policy_says() {
     let mut policy = Policy::default();
-    policy.offer = Flags::all();
+    policy.shared.offer = Flags::all();
     let all = negotiate_flags(&alice().with_policy(policy).with_protection(Protection::Seal));
     assert!(all.contains(Flags::NEGOTIATE_IDENTIFY | Flags::NEGOTIATE_LM_KEY));
     // Not everything in `offer` is a client's to offer.
@@ -119,7 +119,7 @@ fn optional_flags_are_offered_as_the_policy_says() {
     assert!(!all.intersects(Flags::NEGOTIATE_DATAGRAM | Flags::ANONYMOUS), "{all}");
 
     let mut policy = Policy::default();
-    policy.offer -= Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_OEM;
+    policy.shared.offer -= Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_OEM;
     let fewer = negotiate_flags(&alice().with_policy(policy).with_protection(Protection::Seal));
     assert!(!fewer.intersects(Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_OEM));
 }
@@ -137,7 +137,7 @@ fn extended_session_security_is_offered_from_level_1_on() {
 #[test]
 fn no_version_means_zeros_and_no_flag() {
     let mut policy = Policy::default();
-    policy.version = None;
+    policy.shared.version = None;
     let client = alice().with_policy(policy);
     let (token, _) = client.initiate().unwrap();
     let message = Negotiate::parse(&token).unwrap();
@@ -386,8 +386,8 @@ fn what_was_asked_for_must_be_granted() {
     assert!(respond(&alice(), &challenge(weak, Some(&info))).is_ok());
 
     let mut policy = Policy::default();
-    policy.require = Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_UNICODE;
-    policy.require |= Flags::NEGOTIATE_TARGET_INFO | Flags::NEGOTIATE_VERSION; // nobody's choice
+    policy.shared.require = Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_UNICODE;
+    policy.shared.require |= Flags::NEGOTIATE_TARGET_INFO | Flags::NEGOTIATE_VERSION; // nobody's choice
     let strict = alice().with_policy(policy).with_protection(Protection::Sign);
     assert!(respond(&strict, &challenge(SERVER, Some(&info))).is_ok());
     let dropped = SERVER - Flags::NEGOTIATE_KEY_EXCH;
@@ -398,8 +398,8 @@ fn what_was_asked_for_must_be_granted() {
 #[test]
 fn what_is_required_twice_is_required() {
     let mut policy = Policy::default();
-    policy.require = Flags::NEGOTIATE_SIGN;
-    policy.require_when_protected = Flags::empty();
+    policy.shared.require = Flags::NEGOTIATE_SIGN;
+    policy.shared.require_when_protected = Flags::empty();
     let client = alice().with_policy(policy).with_protection(Protection::Sign);
     let dropped = challenge(SERVER - Flags::NEGOTIATE_SIGN, Some(&server_info()));
     let error = respond(&client, &dropped).unwrap_err();
@@ -410,7 +410,7 @@ fn what_is_required_twice_is_required() {
 fn what_was_not_offered_is_not_used() {
     let all = Flags::all() - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let mut policy = with_level(LmCompatibility::SendNtlm);
-    policy.offer -= Flags::NEGOTIATE_56;
+    policy.shared.offer -= Flags::NEGOTIATE_56;
     let client = alice().with_policy(policy).with_protection(Protection::Seal);
     let response = respond(&client, &challenge(all, Some(&server_info()))).unwrap();
     let unasked = Flags::NEGOTIATE_LM_KEY
@@ -450,7 +450,7 @@ fn a_challenge_of_any_length_is_not_read() {
 fn a_client_can_insist_on_a_mic() {
     let insists = |level| {
         let mut policy = with_level(level);
-        policy.require_mic = true;
+        policy.shared.require_mic = true;
         alice().with_policy(policy)
     };
     let client = insists(LmCompatibility::SendNtlmv2);
@@ -471,7 +471,7 @@ fn a_client_can_insist_on_a_mic() {
 #[test]
 fn anonymous_credentials_are_rejected_where_a_mic_is_required() {
     let mut policy = Policy::default();
-    policy.require_mic = true;
+    policy.shared.require_mic = true;
     let client = Client::new(Credentials::anonymous()).with_policy(policy);
     let error = respond(&client, &challenge(SERVER, Some(&server_info()))).unwrap_err();
     assert_eq!(error, Refused::NoMic.into());
@@ -487,7 +487,7 @@ fn lm_responses_use_the_code_page() {
     };
     let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let mut policy = with_level(LmCompatibility::SendLmAndNtlm);
-    policy.code_page = &CODE_PAGE;
+    policy.shared.code_page = &CODE_PAGE;
     let client = Client::new(Credentials::password("alice", "pässword")).with_policy(policy);
     let response = respond(&client, &challenge(plain, Some(&server_info()))).unwrap();
     let hash = ntlm::crypto::LmHash::from_password("PÄSSWORD", &CODE_PAGE).unwrap();
@@ -517,7 +517,7 @@ fn oem_names_are_ascii_or_what_the_code_page_has() {
     assert!(matches!(respond(&jürgen, &bytes), Err(Error::Refused(Refused::OurName(_)))));
     assert_eq!(authenticate(&respond(&alice(), &bytes).unwrap()).user, b"alice");
     let mut policy = Policy::default();
-    policy.code_page = &CODE_PAGE_850;
+    policy.shared.code_page = &CODE_PAGE_850;
     let response = respond(&jürgen.with_policy(policy), &bytes).unwrap();
     assert_eq!(authenticate(&response).user, b"j\x81rgen");
 }
@@ -526,7 +526,7 @@ fn oem_names_are_ascii_or_what_the_code_page_has() {
 fn a_character_set_that_was_not_offered_is_refused() {
     let oem = (SERVER - Flags::NEGOTIATE_UNICODE) | Flags::NEGOTIATE_OEM;
     let mut policy = Policy::default();
-    policy.offer -= Flags::NEGOTIATE_OEM;
+    policy.shared.offer -= Flags::NEGOTIATE_OEM;
     let error = respond(&alice().with_policy(policy), &challenge(oem, None)).unwrap_err();
     assert_eq!(error, Unexpected::CharacterSet.into());
 }
@@ -641,7 +641,7 @@ fn a_session_key_from_an_lm_hash_needs_one() {
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
         let bytes = challenge(plain | flag, Some(&server_info()));
         let mut policy = with_level(LmCompatibility::SendLmAndNtlm);
-        policy.offer |= flag;
+        policy.shared.offer |= flag;
         let client = |password| {
             Client::new(Credentials::password("alice", password)).with_policy(policy.clone())
         };
@@ -654,7 +654,7 @@ fn a_session_key_from_an_lm_hash_needs_one() {
 #[test]
 fn extended_session_security_wins_over_lm_key() {
     let mut policy = with_level(LmCompatibility::SendNtlm);
-    policy.offer |= Flags::NEGOTIATE_LM_KEY;
+    policy.shared.offer |= Flags::NEGOTIATE_LM_KEY;
     let both = SERVER | Flags::NEGOTIATE_LM_KEY;
     let response =
         respond(&alice().with_policy(policy), &challenge(both, Some(&server_info()))).unwrap();
@@ -664,7 +664,7 @@ fn extended_session_security_wins_over_lm_key() {
 #[test]
 fn a_blocked_client_says_nothing_at_all() {
     let mut policy = Policy::default();
-    policy.blocked = true;
+    policy.shared.blocked = true;
     policy.block_exceptions = vec!["files.example.com".into()];
     let blocked = alice().with_policy(policy);
     assert_eq!(blocked.initiate().unwrap_err(), Refused::Blocked.into());
@@ -692,7 +692,7 @@ fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
     pairs.push(AvId(0x7fff), &[0; 65_450]).unwrap();
     let bytes = challenge(SERVER, Some(&pairs));
     let mut policy = Policy::default();
-    policy.max_message_len = bytes.len();
+    policy.shared.max_message_len = bytes.len();
     let client = alice().with_policy(policy).with_spn("HTTP/files");
     assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
     let fits = "x".repeat(30_000);

@@ -91,12 +91,12 @@ fn the_mic_covers_two_messages_under_the_exported_session_key() {
 #[test]
 fn the_policy_holds_without_a_negotiate_too() {
     let mut weak = client::Policy::default();
-    weak.offer -= Flags::NEGOTIATE_128;
-    weak.require_when_protected = Flags::empty();
+    weak.shared.offer -= Flags::NEGOTIATE_128;
+    weak.shared.require_when_protected = Flags::empty();
     let error = log_in(&alice().with_policy(weak), &server()).err();
     assert_eq!(error, Some(Refused::MissingFlags(Flags::NEGOTIATE_128).into()));
     let mut policy = Policy::default();
-    policy.require = Flags::NEGOTIATE_SEAL;
+    policy.shared.require = Flags::NEGOTIATE_SEAL;
     let signs = alice().with_protection(Protection::Sign);
     let error = log_in(&signs, &server().with_policy(policy)).err();
     assert_eq!(error, Some(Refused::MissingFlags(Flags::NEGOTIATE_SEAL).into()));
@@ -198,8 +198,8 @@ fn the_session_key_must_be_there() {
 #[test]
 fn sealing_needs_extended_session_security() {
     let mut policy = client::Policy::default();
-    policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    policy.require_when_protected = Flags::empty();
+    policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    policy.shared.require_when_protected = Flags::empty();
     let client = alice().with_policy(policy);
     let error = start(&client, &server()).err();
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
@@ -210,12 +210,12 @@ fn sealing_needs_extended_session_security() {
 #[test]
 fn old_responses_work_where_they_are_allowed() {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendNtlm;
+    policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     let client = alice().with_policy(policy);
     let refused = log_in(&client, &server()).err();
     assert_eq!(refused, Some(Refused::ResponseKind.into()));
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::RefuseLm;
+    policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
     let (response, accepted) = log_in(&client, &server().with_policy(policy)).unwrap();
     assert_eq!(
         response.keys.exported_session_key().expose(),

@@ -137,10 +137,10 @@ fn respond(challenge: &[u8]) {
 /// The answer of a server with the strictest policy that the case allows.
 fn authenticate(case: &Value) -> Result<Accepted, Error> {
     let mut policy = Policy::default();
-    policy.require_mic = case["require_mic"] == true;
+    policy.shared.require_mic = case["require_mic"] == true;
     if let Some(flags) = case.text("required_flags") {
         let bits = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap();
-        policy.require = NegotiateFlags::from_bits_retain(bits);
+        policy.shared.require = NegotiateFlags::from_bits_retain(bits);
     }
     let bindings = case.get("channel_bindings_md5").map(|_| array(case, "channel_bindings_md5"));
     policy.channel_bindings =

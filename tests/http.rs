@@ -636,7 +636,7 @@ fn nothing_shows_the_tokens() {
 fn a_refusal_says_who_was_refused_and_why() {
     let alice = |password| Client::new(Credentials::password("EXAMPLE\\alice", password));
     let mut old = client::Policy::default();
-    old.lm_compatibility = LmCompatibility::SendNtlm;
+    old.shared.lm_compatibility = LmCompatibility::SendNtlm;
     let workstation = "a \"b\"\r\nlogin user=root";
     let cases = [
         // Rejected by the hash.
@@ -702,7 +702,7 @@ fn a_reply_tells_which_other_scheme_the_client_tried() {
 
 #[test]
 fn each_connection_can_have_channel_bindings_of_its_own() {
-    let bindings = |byte| ChannelBindings::tls_server_end_point(&[byte; 32]);
+    let bindings = |byte| ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap();
     let mut policy = server::Policy::default();
     policy.channel_bindings = Enforcement::Required;
     let server = Server::new(Names::standalone("WEB"))

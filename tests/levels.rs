@@ -68,8 +68,8 @@ fn lm_responses_are_accepted_up_to_level_3() {
 fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
     const KEY: &str = "f8bb69cc56ef128cca1f78f76b4257f1";
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendNtlm;
-    policy.offer |= NegotiateFlags::NEGOTIATE_LM_KEY;
+    policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
+    policy.shared.offer |= NegotiateFlags::NEGOTIATE_LM_KEY;
     let client = Client::new(Credentials::password("Domain\\User", "Password")).with_policy(policy);
     let (negotiate, handshake) = client.initiate().unwrap();
     let message = Challenge {
@@ -91,9 +91,9 @@ fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
 
 fn client_of(level: u8) -> Client {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.require_when_protected = NegotiateFlags::empty();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.shared.require_when_protected = NegotiateFlags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
     Client::new(Credentials::password("EXAMPLE\\alice", "Passw0rd"))
         .with_policy(policy)
         .with_protection(Protection::Seal)
@@ -101,10 +101,10 @@ fn client_of(level: u8) -> Client {
 
 fn server_of(level: u8, extended: bool) -> Server {
     let mut policy = server::Policy::default();
-    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.require_when_protected = NegotiateFlags::empty();
-    policy.allow_constant_key_exchange_key = true;
-    policy.offer.set(EXTENDED, extended);
+    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.shared.require_when_protected = NegotiateFlags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
+    policy.shared.offer.set(EXTENDED, extended);
     Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
 }
 

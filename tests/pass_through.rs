@@ -54,10 +54,10 @@ fn ask(claim: UserClaim) -> Result<Accepted, Error> {
 
 fn client_of(level: u8, offer: Flags) -> Client {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.offer |= offer;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
+    policy.shared.offer |= offer;
+    policy.shared.require_when_protected = Flags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
     Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
         .with_policy(policy)
         .with_protection(Protection::Seal)
@@ -69,10 +69,10 @@ fn server_of(policy: Policy) -> Server {
 
 fn permissive(offer: Flags) -> Policy {
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
-    policy.offer |= offer;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.require_when_protected = Flags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
+    policy.shared.offer |= offer;
     policy
 }
 
@@ -123,7 +123,7 @@ fn the_challenge_to_send_depends_on_the_response() {
 #[test]
 fn no_more_is_passed_on_than_the_policy_allows() {
     let mut no_lm = permissive(Flags::empty());
-    no_lm.lm_compatibility = LmCompatibility::RefuseLm;
+    no_lm.shared.lm_compatibility = LmCompatibility::RefuseLm;
     for (level, policy, lm_length) in [
         (0, permissive(Flags::empty()), 24),
         (0, no_lm.clone(), 0),
@@ -150,8 +150,8 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
         (LmCompatibility::RefuseLmAndNtlm, true, false, None),
     ] {
         let mut policy = permissive(Flags::empty());
-        (policy.lm_compatibility, policy.allow_lmv2_alone) = (level, lmv2_alone);
-        policy.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
+        (policy.shared.lm_compatibility, policy.allow_lmv2_alone) = (level, lmv2_alone);
+        policy.shared.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
         let (client, server) = (client_of(3, Flags::empty()), server_of(policy));
         let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
         let mut message = Authenticate::parse(&exchange.authenticate).unwrap();

@@ -38,7 +38,7 @@ fn respond(client: &Client, challenge: &[u8]) -> Vec<u8> {
 #[test]
 fn short_and_odd_first_messages_get_a_challenge() {
     let mut policy = Policy::default();
-    policy.require_when_protected = Default::default();
+    policy.shared.require_when_protected = Default::default();
     let server = server().with_policy(policy);
     for id in [
         "davenport-type1-min",
@@ -92,7 +92,7 @@ fn short_challenges_get_an_answer() {
         "0000000000000000",
     ));
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendNtlm;
+    policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     let token = respond(&alice().with_policy(policy), &exim);
     let message = Authenticate::parse(&token).unwrap();
     assert!(matches!(message.nt_response, NtResponse::V1(_)));
@@ -118,7 +118,7 @@ fn a_challenges_payload_may_be_anywhere() {
 #[test]
 fn an_authenticate_without_flags_has_those_of_the_challenge() {
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     let server = server().with_policy(policy);
     let environment = &mut Fixed::default();
     let negotiate = vector("davenport-type1-min");
@@ -309,9 +309,9 @@ fn sent(quirk: &Value) -> Vec<u8> {
 /// A policy that lets in who knows the password, whatever the response.
 fn permissive() -> Policy {
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.require_when_protected = Default::default();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.require_when_protected = Default::default();
+    policy.shared.allow_constant_key_exchange_key = true;
     policy
 }
 
@@ -844,7 +844,7 @@ fn names_in_bytes_of_their_own_are_no_text_without_their_code_page() {
     }
     let with_latin_1 = |id| {
         let mut policy = permissive();
-        policy.code_page = &LATIN_1;
+        policy.shared.code_page = &LATIN_1;
         claim(&recorded(id), policy).unwrap()
     };
     let password = "Pässwörd€1";
@@ -971,9 +971,9 @@ fn what_stands_behind_a_list_is_proven_whatever_its_length() {
 /// Our client that asks for this protection, of this level.
 fn client_of(level: LmCompatibility, protection: Protection) -> Client {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = level;
-    policy.require_when_protected = Default::default();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = level;
+    policy.shared.require_when_protected = Default::default();
+    policy.shared.allow_constant_key_exchange_key = true;
     alice().with_policy(policy).with_protection(protection)
 }
 
@@ -1008,7 +1008,7 @@ fn a_challenge_that_does_not_listen_is_refused_where_it_matters() {
     let refused = answer(&v1(Protection::Seal), &quirk).unwrap_err();
     assert_eq!(refused, Refused::MissingFlags(NegotiateFlags::PROTECTION).into());
     let mut policy = client::Policy::default();
-    policy.offer -= NegotiateFlags::NEGOTIATE_UNICODE;
+    policy.shared.offer -= NegotiateFlags::NEGOTIATE_UNICODE;
     let refused = answer(&alice().with_policy(policy), &quirk).unwrap_err();
     assert_eq!(refused, Unexpected::CharacterSet.into());
 }

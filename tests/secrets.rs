@@ -118,15 +118,15 @@ fn one_exchange(level: LmCompatibility) {
     let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
     let with_hash = Credentials::nt_hash(UserName::from("alice"), nt_hash.clone());
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = level;
-    policy.require_when_protected = Default::default();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = level;
+    policy.shared.require_when_protected = Default::default();
+    policy.shared.allow_constant_key_exchange_key = true;
     let client =
         Client::new(credentials.clone()).with_policy(policy).with_protection(Protection::Seal);
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.require_when_protected = Default::default();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.require_when_protected = Default::default();
+    policy.shared.allow_constant_key_exchange_key = true;
     let server = Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy);
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = client.initiate().unwrap();

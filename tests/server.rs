@@ -37,17 +37,17 @@ fn alice() -> Client {
 
 fn permissive() -> Policy {
     let mut policy = Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.require_when_protected = Flags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
     policy
 }
 
 fn client_policy(level: LmCompatibility) -> client::Policy {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = level;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
+    policy.shared.lm_compatibility = level;
+    policy.shared.require_when_protected = Flags::empty();
+    policy.shared.allow_constant_key_exchange_key = true;
     policy
 }
 
@@ -145,7 +145,7 @@ fn a_server_without_a_name_says_nothing() {
 fn flags_are_answered_one_by_one() {
     let always = 0x0281_8204 | 1; // VERSION, TARGET_INFO, DOMAIN, ALWAYS_SIGN, NTLM, REQUEST_TARGET
     let mut policy = Policy::default();
-    policy.require_when_protected = Flags::empty();
+    policy.shared.require_when_protected = Flags::empty();
     let server = server().with_policy(policy);
     for (asked, granted) in [
         (0x0000_0001, always),
@@ -172,12 +172,12 @@ fn flags_are_answered_one_by_one() {
 #[test]
 fn more_is_granted_if_the_policy_says_so() {
     let mut policy = Policy::default();
-    policy.offer = Flags::all();
+    policy.shared.offer = Flags::all();
     let server = server().with_policy(policy);
     let granted = answer(&server, 0x0050_0081).unwrap();
     assert!(granted.contains(Flags::from_bits_retain(0x0050_0080)), "IDENTIFY, NON_NT, LM_KEY");
     let mut policy = client::Policy::default();
-    policy.offer |= Flags::NEGOTIATE_IDENTIFY;
+    policy.shared.offer |= Flags::NEGOTIATE_IDENTIFY;
     let outcome = log_in(&alice().with_policy(policy), &server, "secret").unwrap();
     assert!(outcome.accepted.keys.flags().contains(Flags::NEGOTIATE_IDENTIFY), "to the end");
 }
@@ -185,7 +185,7 @@ fn more_is_granted_if_the_policy_says_so() {
 #[test]
 fn not_everything_in_offer_is_a_servers_to_grant() {
     let mut policy = Policy::default();
-    policy.offer = Flags::all();
+    policy.shared.offer = Flags::all();
     let server = server().with_policy(policy);
     // Bits that nobody may set, and what only a client says.
     let never = Flags::from_bits_retain(0x1d24_7d08);
@@ -207,9 +207,9 @@ fn clients_that_cannot_do_what_is_required_get_no_challenge() {
     assert!(answer(&server(), 0x0000_0001).is_ok());
 
     let mut policy = Policy::default();
-    policy.require = Flags::NEGOTIATE_SEAL;
+    policy.shared.require = Flags::NEGOTIATE_SEAL;
     // Nobody's choice, so nobody is refused for them.
-    policy.require |= Flags::from_bits_retain(0x1000_0000) | Flags::NEGOTIATE_TARGET_INFO;
+    policy.shared.require |= Flags::from_bits_retain(0x1000_0000) | Flags::NEGOTIATE_TARGET_INFO;
     let server = server().with_policy(policy);
     assert_eq!(answer(&server, 0xe008_0011), missing(Flags::NEGOTIATE_SEAL));
     assert!(answer(&server, 0xe008_0031).is_ok());
@@ -226,7 +226,7 @@ fn flags_that_are_required_cannot_be_dropped_in_the_last_message() {
         assert_eq!(result.unwrap_err(), Refused::MissingFlags(flag).into());
     }
     let mut policy = Policy::default();
-    policy.require = Flags::PROTECTION;
+    policy.shared.require = Flags::PROTECTION;
     let server = server().with_policy(policy);
     let result = with_changed(&client, &server, "secret", |message| {
         message.flags = message.flags.map(|flags| flags - Flags::PROTECTION);
@@ -486,8 +486,8 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     assert_eq!(outcome.client.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
 
     // What is demanded of all is demanded of them.
-    policy.require = Flags::NEGOTIATE_SIGN;
-    policy.require_when_protected = Flags::empty();
+    policy.shared.require = Flags::NEGOTIATE_SIGN;
+    policy.shared.require_when_protected = Flags::empty();
     let refused = log_in(&nobody, &server().with_policy(policy.clone()), "").err();
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_SIGN);
     assert_eq!(refused, Some(missing.into()));
@@ -506,7 +506,7 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     let claim = handshake.read(&bytes, environment).unwrap();
     assert_eq!(common::accept(claim, "").unwrap_err(), missing.into());
     for (set, denied) in [
-        ((|policy| policy.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
+        ((|policy| policy.shared.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
         (|policy| policy.channel_bindings = Enforcement::Required, Denied::ChannelBindingsMissing),
         (|policy| policy.spn = Enforcement::Required, Denied::SpnMissing),
     ] {
@@ -554,12 +554,12 @@ fn guests_come_in_only_where_they_are_welcome() {
     assert_eq!((accepted.user(), accepted.identity.response()), (None, None));
     let error = accepted.keys.into_session().unwrap_err();
     assert_eq!(error, Misuse::NoSessionSecurity.into());
-    policy.require_mic = true;
+    policy.shared.require_mic = true;
     assert_eq!(claim(policy).accept_as_guest().unwrap_err(), Denied::MicMissing.into());
 }
 
 fn bound(data: &[u8]) -> ChannelBindings {
-    ChannelBindings::tls_server_end_point(data)
+    ChannelBindings::application_data(data)
 }
 
 #[test]
@@ -723,7 +723,7 @@ fn only_what_is_the_servers_to_say_must_be_repeated() {
 #[test]
 fn a_mic_can_be_required_of_all() {
     let mut policy = Policy::default();
-    policy.require_mic = true;
+    policy.shared.require_mic = true;
     let server = server().with_policy(policy);
     let environment = &mut Fixed::default();
     let (challenge, handshake) =
@@ -914,9 +914,9 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
 fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     let policy = |level, lmv2_alone| {
         let mut policy = permissive();
-        policy.lm_compatibility = level;
+        policy.shared.lm_compatibility = level;
         policy.allow_lmv2_alone = lmv2_alone;
-        policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
         server().with_policy(policy)
     };
     let alone = |server: &Server, lm| {
@@ -1012,7 +1012,7 @@ fn ntlmv1_and_lm_responses_prove_no_domain() {
 
 fn without_extended_session_security() -> Policy {
     let mut policy = permissive();
-    policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     policy
 }
 
@@ -1055,7 +1055,7 @@ fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
         let mut policy = permissive();
         policy.allow_lmv2_alone = true;
         if kind == ResponseKind::Lm {
-            policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+            policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
         }
         set(&mut policy);
         let server = with_own_identity(server().with_policy(policy));
@@ -1075,7 +1075,7 @@ fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
     {
         assert_eq!(attempt(kind, |_| {}).unwrap().identity.response(), Some(kind));
         for set in [
-            (|policy| policy.require_mic = true) as fn(&mut Policy),
+            (|policy| policy.shared.require_mic = true) as fn(&mut Policy),
             |policy| policy.channel_bindings = Enforcement::Required,
             |policy| policy.spn = Enforcement::Required,
         ] {
@@ -1143,10 +1143,10 @@ fn a_key_for_nothing_counts_if_it_is_one() {
 fn lm_keys_need_the_lm_hash() {
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
         let mut client = client_policy(LmCompatibility::SendLmAndNtlm);
-        client.offer |= flag;
+        client.shared.offer |= flag;
         let client = alice().with_policy(client).with_protection(Protection::Seal);
         let mut policy = permissive();
-        policy.offer |= flag;
+        policy.shared.offer |= flag;
         let server = server().with_policy(policy);
         // Whether the password is right, the error does not say.
         for password in ["secret", "wrong"] {
@@ -1188,15 +1188,15 @@ static CODE_PAGE_850: [char; 128] = {
 /// A client that offers OEM only, and speaks a code page.
 fn oem_client(name: &str, code_page: &'static dyn ntlm::CodePage) -> Client {
     let mut policy = client::Policy::default();
-    policy.offer -= Flags::NEGOTIATE_UNICODE;
-    policy.code_page = code_page;
+    policy.shared.offer -= Flags::NEGOTIATE_UNICODE;
+    policy.shared.code_page = code_page;
     Client::new(Credentials::password(name, "secret")).with_policy(policy)
 }
 
 #[test]
 fn oem_names_are_written_and_read_in_the_code_page() {
     let mut policy = Policy::default();
-    policy.code_page = &CODE_PAGE_850;
+    policy.shared.code_page = &CODE_PAGE_850;
     let server = Server::new(Names::member("FILES", "MÜNCHEN")).with_policy(policy);
     let client = oem_client("MÜNCHEN\\jürgen", &CODE_PAGE_850);
     let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
@@ -1229,7 +1229,7 @@ fn clients_without_unicode_log_in_to_a_domain_that_the_code_page_lacks() {
 #[test]
 fn a_server_without_a_version_sends_zeros() {
     let mut policy = Policy::default();
-    policy.version = None;
+    policy.shared.version = None;
     let server = server().with_policy(policy);
     let (bytes, _) = server.challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
     let message = Challenge::parse(&bytes).unwrap();
@@ -1349,7 +1349,7 @@ fn names_that_are_no_text_are_refused() {
 #[test]
 fn a_blocked_server_says_nothing_at_all() {
     let mut policy = Policy::default();
-    policy.blocked = true;
+    policy.shared.blocked = true;
     let blocked = server().with_policy(policy);
     let environment = &mut Fixed::default();
     let error = blocked.challenge(&negotiate(Flags::all()), environment).unwrap_err();
@@ -1379,7 +1379,7 @@ fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
         negotiate.resize(length, 0);
         server().resume(negotiate, exchange.challenge.clone()).map(drop)
     };
-    let limit = Policy::default().max_message_len;
+    let limit = Policy::default().shared.max_message_len;
     assert_eq!(resume(limit), Ok(()));
     assert_eq!(resume(limit + 1), Err(Refused::TooLong.into()));
 }

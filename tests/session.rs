@@ -57,6 +57,71 @@ fn what_is_sealed_is_unreadable_and_comes_back() {
 }
 
 #[test]
+fn wrapped_message_is_its_signature_and_its_ciphertext() {
+    for flags in FORMS {
+        let ((mut client, mut server), (mut detached, _)) = (pair(flags), pair(flags));
+        for text in ["first", "", "a longer message, which fills more than a block of 64 bytes .."]
+        {
+            let token = client.wrap(text.as_bytes()).unwrap();
+            let (ciphertext, signature) = sealed(&mut detached, text);
+            assert_eq!(token, [signature.as_bytes(), &ciphertext[..]].concat(), "{flags}");
+            assert_eq!(server.unwrap(&token).unwrap(), text.as_bytes(), "{flags}");
+        }
+    }
+}
+
+#[test]
+fn token_without_room_for_a_signature_is_rejected_without_harm() {
+    let (mut client, mut server) = pair(SEAL | EXTENDED | KEY_EXCH);
+    let token = client.wrap(b"message").unwrap();
+    for length in 0..16 {
+        let error = server.unwrap(&token[..length]).unwrap_err().to_string();
+        assert!(error.contains("a signature must have 16 bytes"), "{error}");
+    }
+    assert_eq!(server.unwrap(&token).unwrap(), b"message");
+}
+
+#[test]
+fn changed_token_is_rejected_wherever_it_was_changed() {
+    for flags in FORMS {
+        let token = pair(flags).0.wrap(b"attack at dawn").unwrap();
+        for at in 0..token.len() {
+            // RandomPad, which is ignored.
+            if !flags.contains(EXTENDED) && (4..8).contains(&at) {
+                continue;
+            }
+            let mut changed = token.clone();
+            changed[at] ^= 1;
+            let (_, mut server) = pair(flags);
+            assert!(matches!(server.unwrap(&changed), Err(Error::Integrity(_))), "{flags}: {at}");
+        }
+        let mut cut = pair(flags).1;
+        assert_eq!(cut.unwrap(&token[..token.len() - 1]), Err(Integrity::Checksum.into()));
+        assert_eq!(cut.unwrap(&token), Err(Integrity::Closed.into()));
+    }
+}
+
+#[test]
+fn nothing_is_wrapped_unless_sealing_was_negotiated() {
+    let not_negotiated = Err(Error::from(Misuse::NotNegotiated));
+    for flags in [SIGN, SIGN | EXTENDED, Flags::NEGOTIATE_ALWAYS_SIGN, Flags::empty()] {
+        let (mut session, _) = pair(flags);
+        assert_eq!(session.wrap(b"message"), not_negotiated, "{flags}");
+        assert_eq!(session.unwrap(&[1; 20]), not_negotiated, "{flags}");
+    }
+}
+
+#[test]
+fn halves_wrap_and_unwrap() {
+    let (mut client, server) = pair(SEAL | EXTENDED | KEY_EXCH);
+    let (mut sender, mut receiver) = server.split().unwrap();
+    let token = client.wrap(b"to the half").unwrap();
+    assert_eq!(receiver.unwrap(&token).unwrap(), b"to the half");
+    let token = sender.wrap(b"from the half").unwrap();
+    assert_eq!(client.unwrap(&token).unwrap(), b"from the half");
+}
+
+#[test]
 fn each_direction_has_its_own_keys_with_extended_session_security() {
     let (mut client, mut server) = pair(SEAL | EXTENDED);
     assert_ne!(sealed(&mut client, "same"), sealed(&mut server, "same"));

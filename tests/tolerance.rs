@@ -106,7 +106,7 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
         for (client, refused) in [
             (client_with(|policy| policy.require_channel_bindings = true), Refused::NoTargetInfo),
             (client_with(|policy| policy.require_spn = true), Refused::NoTargetInfo),
-            (client_with(|policy| policy.require_mic = true), Refused::NoMic),
+            (client_with(|policy| policy.shared.require_mic = true), Refused::NoMic),
         ] {
             assert_eq!(respond(&bound(client), &challenge).unwrap_err(), refused.into());
         }
@@ -116,7 +116,7 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
     let requires = |policy: &mut client::Policy| policy.require_channel_bindings = true;
     let ntlmv1 = client_with(|policy| {
         requires(policy);
-        policy.lm_compatibility = LmCompatibility::SendNtlm;
+        policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     });
     let mut policy = client::Policy::default();
     requires(&mut policy);
@@ -241,7 +241,7 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
     let challenge =
         unhex("4e544c4d53535000020000000000000000000000078208000123456789abcdef0000000000000000");
     let server = server_with(|policy| {
-        policy.lm_compatibility = LmCompatibility::RefuseLm;
+        policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
     });
     let attempt = |flags: u32, user: &[u8]| {
         let response = NtHash::from_password("correct horse").ntlmv1_response(
@@ -299,7 +299,7 @@ fn short_nt_response_is_passed_on_to_a_domain_controller() {
     let recorded = transcript("met-tedious");
     let logon = |level, lmv2_alone| {
         let server = server_with(|policy| {
-            policy.lm_compatibility = level;
+            policy.shared.lm_compatibility = level;
             policy.allow_lmv2_alone = lmv2_alone;
         });
         let Claim::User(claim) = claim(&server, &recorded)? else { panic!("it has a name") };
@@ -320,8 +320,8 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
     let server = server_with(|policy| {
         policy.allow_anonymous = true;
         policy.allow_lmv2_alone = true;
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     });
     let lm_hash = ntlm::crypto::LmHash::from_password("correct horse", &ntlm::Ascii).unwrap();
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -519,7 +519,7 @@ impl EventForwarder {
 #[test]
 fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_so() {
     let recorded = EventForwarder::recorded();
-    let allow = |policy: &mut Policy| policy.allow_insecure_anonymous_keys = true;
+    let allow = |policy: &mut Policy| policy.shared.allow_insecure_anonymous_keys = true;
     let accepted = recorded.verdict(allow).unwrap();
     let key = 0xda95_0020_0689_aa3f_0998_9601_f1ff_ad41_u128.to_be_bytes();
     assert_eq!(*accepted.keys.exported_session_key().expose(), key);
@@ -541,10 +541,10 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
     assert_eq!(refused, Misuse::NoSessionSecurity.into());
     for (demand, error) in [
         (
-            (|policy| policy.require = Flags::NEGOTIATE_SIGN) as fn(&mut Policy),
+            (|policy| policy.shared.require = Flags::NEGOTIATE_SIGN) as fn(&mut Policy),
             Error::from(Refused::MissingFlags(Flags::NEGOTIATE_SIGN)),
         ),
-        (|policy| policy.require_mic = true, Denied::MicMissing.into()),
+        (|policy| policy.shared.require_mic = true, Denied::MicMissing.into()),
     ] {
         let result = recorded.verdict(|policy| {
             allow(policy);
@@ -566,12 +566,12 @@ fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     let anonymous = || Client::new(Credentials::anonymous()).with_protection(Protection::Seal);
     let server = server_with(|policy| {
         policy.allow_anonymous = true;
-        policy.allow_insecure_anonymous_keys = true;
+        policy.shared.allow_insecure_anonymous_keys = true;
     });
     let environment = &mut Fixed::default();
     let by_default = exchange(&anonymous(), &server, environment).unwrap_err();
     assert_eq!(by_default, Misuse::NoSessionSecurity.into());
-    policy.allow_insecure_anonymous_keys = true;
+    policy.shared.allow_insecure_anonymous_keys = true;
     let client = anonymous().with_policy(policy.clone());
     let (sent, handshake) = exchange(&client, &server, environment).unwrap();
     let claim = handshake.read(&sent.authenticate, environment).unwrap();
@@ -588,7 +588,7 @@ fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     server_side.unseal(&mut message, &signature).unwrap();
     assert_eq!(&message, b"sealed, for everyone");
     // It never counts as a MIC.
-    policy.require_mic = true;
+    policy.shared.require_mic = true;
     let error = exchange(&anonymous().with_policy(policy), &server, environment).unwrap_err();
     assert_eq!(error, Refused::NoMic.into());
 }
@@ -614,8 +614,8 @@ fn client_protects_messages_to_a_server_without_names_where_the_policy_says_so()
 fn ntlm2_session_response_without_its_flag_is_rejected() {
     let recorded = transcript("met-ref-samba-freetds-v1");
     let server = server_with(|policy| {
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.require_when_protected = Flags::empty();
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.require_when_protected = Flags::empty();
     });
     assert_eq!(verdict(&server, &recorded).unwrap_err(), Denied::WrongPassword.into());
     // With the flag it would be right.
@@ -635,18 +635,18 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
 fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
     let v1 = |allowed| {
         client_with(|policy| {
-            policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-            policy.require_when_protected = Flags::empty();
-            policy.allow_constant_key_exchange_key = allowed;
+            policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+            policy.shared.require_when_protected = Flags::empty();
+            policy.shared.allow_constant_key_exchange_key = allowed;
         })
         .with_protection(Protection::Sign)
     };
     let server = |allowed, extended| {
         server_with(|policy| {
-            policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-            policy.require_when_protected = Flags::empty();
-            policy.allow_constant_key_exchange_key = allowed;
-            policy.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
+            policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+            policy.shared.require_when_protected = Flags::empty();
+            policy.shared.allow_constant_key_exchange_key = allowed;
+            policy.shared.offer.set(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY, extended);
             policy.max_time_difference = Some(Duration::from_secs(60));
         })
     };
@@ -665,14 +665,14 @@ fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
     // With LM_KEY the key depends on the response, so on the challenge.
     let lm_key = Flags::NEGOTIATE_LM_KEY;
     let with_lm_key = client_with(|policy| {
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.require_when_protected = Flags::empty();
-        policy.offer |= lm_key;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.offer |= lm_key;
     });
     let server = server_with(|policy| {
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.require_when_protected = Flags::empty();
-        policy.offer |= lm_key;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.offer |= lm_key;
     });
     let client = with_lm_key.with_protection(Protection::Sign);
     let outcome = common::log_in(&client, &server, "correct horse").unwrap();

@@ -527,7 +527,7 @@ fn cve_2005_0490_tokens_of_64_kib() {
 fn cve_2005_3185_long_names() {
     for length in [193, 1024, 30_000] {
         let long = "x".repeat(length);
-        let server = with_policy(|policy| policy.max_message_len = 1 << 20);
+        let server = with_policy(|policy| policy.shared.max_message_len = 1 << 20);
         for (user, domain) in [(&*long, ""), ("alice", &long), (&long, &long)] {
             let accepted = log_in(&named(user, domain), &server).unwrap();
             assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
@@ -551,7 +551,7 @@ fn cve_2017_8816_length_of_the_identity() {
     }
     // Each fits in its field, though their sum does not fit in 16 bits.
     let (user, domain) = ("u".repeat(32_767), "d".repeat(32_767));
-    let server = with_policy(|policy| policy.max_message_len = 1 << 20);
+    let server = with_policy(|policy| policy.shared.max_message_len = 1 << 20);
     assert!(log_in(&named(&user, &domain), &server).is_ok());
     let user = "u".repeat(32_768);
     let error = respond(&named(&user, &domain), &token("H-200")).unwrap_err();
@@ -610,7 +610,7 @@ fn cve_2019_3822_large_target_info() {
     let theirs = Challenge::parse(&challenge).unwrap().target_info.unwrap();
     let with_spn = |target: &str| {
         let mut policy = client::Policy::default();
-        policy.max_message_len = challenge.len();
+        policy.shared.max_message_len = challenge.len();
         respond(&alice().with_policy(policy).with_spn(target), &challenge)
     };
     let response = with_spn("HTTP/files").unwrap();
@@ -634,7 +634,7 @@ fn curl_2004_responses_of_24_bytes() {
     assert_eq!(hex(&response), "98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13");
     // What stands behind them in the message is whole.
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
     let response = respond(&alice().with_policy(policy), &token("H-200")).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert!(matches!(message.nt_response, NtResponse::V1(_)));
@@ -947,7 +947,8 @@ fn cve_2020_12673_fields_beyond_the_message() {
 #[test]
 fn cve_2020_12783_the_right_response_behind_the_message() {
     assert_eq!(refusal(&token("H-311")), (ErrorKind::FieldOutside, NT));
-    let server = with_policy(|policy| policy.lm_compatibility = LmCompatibility::SendLmAndNtlm);
+    let server =
+        with_policy(|policy| policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm);
     let (challenge, handshake) = challenged(&server);
     let sent = Challenge::parse(&challenge).unwrap();
     let flags = sent.flags - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
@@ -1249,7 +1250,7 @@ fn assert_proves_nothing(message: &[u8]) {
 /// winbindd copied an LM response of any length next to an NTLMv2 response.
 #[test]
 fn cve_2022_2127_lm_responses_of_any_length() {
-    let server = with_policy(|policy| policy.max_message_len = 1 << 20);
+    let server = with_policy(|policy| policy.shared.max_message_len = 1 << 20);
     let large = vec![7; 65_535];
     for length in [0, 1, 23, 25, 65_535] {
         let (challenge, handshake) = challenged(&server);
@@ -1298,7 +1299,7 @@ fn cve_2019_1040_a_promised_mic_is_there_and_right() {
     assert!(judge("H-400", default).unwrap().mic_checked);
     assert!(!judge("H-401", default).unwrap().mic_checked, "none was promised");
     let missing = Error::from(Denied::MicMissing);
-    assert_eq!(judge("H-402", |policy| policy.require_mic = true).unwrap_err(), missing);
+    assert_eq!(judge("H-402", |policy| policy.shared.require_mic = true).unwrap_err(), missing);
     assert_eq!(judge("H-404", default).unwrap_err(), missing);
     for id in ["H-405", "H-410", "H-412", "H-413", "H-414"] {
         assert_eq!(judge(id, default).unwrap_err(), Denied::Mic.into(), "{id}");
@@ -1363,7 +1364,7 @@ fn cve_2019_1166_two_msv_av_flags() {
 fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
     let wrong = Error::from(Denied::WrongPassword);
     let lenient = |policy: &mut Policy| {
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.allow_lmv2_alone = true;
     };
     assert_eq!(judge("H-430", default).unwrap_err(), wrong);
@@ -1371,7 +1372,7 @@ fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
     assert_eq!(judge("H-431", default).unwrap_err(), Refused::ResponseKind.into());
     assert_eq!(judge("H-431", lenient).unwrap().identity.response(), Some(ResponseKind::Lmv2));
     for set in [
-        (|policy| policy.require_mic = true) as fn(&mut Policy),
+        (|policy| policy.shared.require_mic = true) as fn(&mut Policy),
         |policy| policy.channel_bindings = Enforcement::Required,
         |policy| policy.spn = Enforcement::Required,
     ] {
@@ -1442,13 +1443,16 @@ fn cve_2015_0005_cve_2016_2111_a_logon_for_another_server() {
 #[test]
 fn cve_2016_2110_flags_that_were_cleared() {
     let missing = |flags| Error::from(Refused::MissingFlags(flags));
-    let signed = |policy: &mut Policy| policy.require = Flags::PROTECTION;
+    let signed = |policy: &mut Policy| policy.shared.require = Flags::PROTECTION;
     assert_eq!(judge("H-450", signed).unwrap_err(), missing(Flags::PROTECTION));
     let extended = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    assert_eq!(judge("H-451", |policy| policy.require = extended).unwrap_err(), missing(extended));
+    assert_eq!(
+        judge("H-451", |policy| policy.shared.require = extended).unwrap_err(),
+        missing(extended)
+    );
 
     let mut policy = client::Policy::default();
-    policy.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH;
+    policy.shared.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH;
     let client = alice().with_policy(policy).with_protection(Protection::Seal);
     let (negotiate, _) = client.initiate().unwrap();
     let (challenge, _) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
@@ -1503,7 +1507,7 @@ fn cve_2016_2112_2113_2115_wanted_is_not_had() {
         let expected = if wanted == Protection::None { NOT_NEGOTIATED } else { checksum };
         assert_eq!(dummy, expected);
     }
-    let signs = with_policy(|policy| policy.require = Flags::NEGOTIATE_SIGN);
+    let signs = with_policy(|policy| policy.shared.require = Flags::NEGOTIATE_SIGN);
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_SIGN);
     assert_eq!(log_in(&alice(), &signs).unwrap_err(), missing.into());
     let (negotiate, _) = alice().initiate().unwrap();
@@ -1521,7 +1525,7 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
     for level in [0, 3, 4, 5].map(|level| LmCompatibility::try_from(level).unwrap()) {
         for allow_lmv2_alone in [false, true] {
             let server = with_policy(|policy| {
-                policy.lm_compatibility = level;
+                policy.shared.lm_compatibility = level;
                 policy.allow_lmv2_alone = allow_lmv2_alone;
             });
             let (challenge, handshake) = challenged(&server);
@@ -1734,8 +1738,8 @@ fn cve_2017_8563_bindings_never_when_given_always() {
     }
     let wrong = |binding| {
         let server = with_policy(with(binding));
-        let server = server.with_channel_bindings(ChannelBindings::tls_server_end_point(b"ours"));
-        let theirs = ChannelBindings::tls_server_end_point(b"theirs");
+        let server = server.with_channel_bindings(ChannelBindings::application_data(b"ours"));
+        let theirs = ChannelBindings::application_data(b"theirs");
         log_in(&alice().with_channel_bindings(theirs), &server).err()
     };
     assert_eq!(wrong(Enforcement::Required), bad);
@@ -1746,12 +1750,12 @@ fn cve_2017_8563_bindings_never_when_given_always() {
 /// Exchange asked for no channel bindings, so that whoever stood in between could pass logins on.
 #[test]
 fn cve_2024_21410_a_login_from_another_channel() {
-    let server = server().with_channel_bindings(ChannelBindings::tls_server_end_point(b"server"));
+    let server = server().with_channel_bindings(ChannelBindings::application_data(b"server"));
     let client = alice();
-    let in_between = ChannelBindings::tls_server_end_point(b"whoever stands in between");
+    let in_between = ChannelBindings::application_data(b"whoever stands in between");
     let relayed = log_in(&client.clone().with_channel_bindings(in_between), &server);
     assert_eq!(relayed.unwrap_err(), Denied::ChannelBindings.into());
-    let direct = client.with_channel_bindings(ChannelBindings::tls_server_end_point(b"server"));
+    let direct = client.with_channel_bindings(ChannelBindings::application_data(b"server"));
     assert!(log_in(&direct, &server).unwrap().bindings_checked);
     // They are within the proof: who changes them changes that.
     let (exchange, handshake) = exchange(&direct, &server, &mut Fixed::default()).unwrap();
@@ -1865,7 +1869,7 @@ fn cve_2016_9594_nonces_are_random() {
 #[test]
 fn cve_2022_27774_redirects_to_other_servers() {
     let mut policy = client::Policy::default();
-    policy.blocked = true;
+    policy.shared.blocked = true;
     policy.block_exceptions = vec!["www.example.com".into()];
     let client = alice().with_policy(policy);
     assert!(client.clone().with_spn("HTTP/www.example.com").initiate().is_ok());

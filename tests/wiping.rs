@@ -97,11 +97,11 @@ impl Mode {
 
     fn client(&self) -> Client {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = self.level;
-        policy.offer = (policy.offer | self.with) - self.without;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
-        policy.code_page = &CODE_PAGE;
+        policy.shared.lm_compatibility = self.level;
+        policy.shared.offer = (policy.shared.offer | self.with) - self.without;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
+        policy.shared.code_page = &CODE_PAGE;
         Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
             .with_policy(policy)
             .with_protection(Protection::Seal)
@@ -110,10 +110,10 @@ impl Mode {
 
     fn server(&self) -> Server {
         let mut policy = server::Policy::default();
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.offer |= self.with;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.shared.offer |= self.with;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
     }
 
@@ -508,7 +508,7 @@ fn other_ways_to_be_accepted_leave_nothing() {
     });
 }
 
-/// What a direction holds with keys of its own, before its first message and after it.
+/// What a datagram session holds, and what a direction holds once its keys are made.
 const SIGNING_AND_SEALING: &[&str] = &["inner state", "outer state", "sealing key"];
 const IN_USE: &[&str] = &["inner state", "outer state", "RC4 state"];
 
@@ -577,20 +577,8 @@ fn halves_with_keys_of_their_own_leave_nothing() {
         let (signing_key, sealing_key) = keys();
         Receiver::with_keys(flags, signing_key.as_ref(), sealing_key, 3)
     };
-    assert_wiped_but_for_gaps(
-        &memory,
-        "a new sender",
-        SIGNING_AND_SEALING,
-        KEYS_AND_STATES,
-        sender,
-    );
-    assert_wiped_but_for_gaps(
-        &memory,
-        "a new receiver",
-        SIGNING_AND_SEALING,
-        KEYS_AND_STATES,
-        receiver,
-    );
+    assert_wiped_but_for_gaps(&memory, "a new sender", IN_USE, KEYS_AND_STATES, sender);
+    assert_wiped_but_for_gaps(&memory, "a new receiver", IN_USE, KEYS_AND_STATES, receiver);
     assert_wiped(&memory, "a sender", IN_USE, || {
         let mut sender = sender();
         sender.sign(b"").unwrap();
@@ -657,6 +645,28 @@ fn a_message_that_was_changed_leaves_nothing_of_its_text() {
         session(Side::Server).unseal_parts(&mut parts, &signature).unwrap_err();
         drop(black_box(message));
         assert_nothing_left(&memory, "a changed message");
+    }
+}
+
+/// `wrap` and `unwrap` work on a buffer of their own.
+#[test]
+fn failed_wrap_and_unwrap_leave_nothing_of_the_text() {
+    for mode in &Mode::ALL {
+        let keys = mode.exchange().keys;
+        let key = keys.exported_session_key().clone();
+        let session = |side| Session::new(keys.flags(), &key, side);
+        let mut token = session(Side::Client).wrap(PLAIN).unwrap();
+        let memory = Memory::watch(vec![("text", PLAIN.into())]);
+        drop(black_box(session(Side::Server).unwrap(&token).unwrap()));
+        assert!(!memory.left_behind().is_empty(), "what is delivered is the caller's");
+        token[80] ^= 1;
+        session(Side::Server).unwrap(&token).unwrap_err();
+        assert_nothing_left(&memory, "a changed token");
+
+        let signing = keys.flags() - Flags::NEGOTIATE_SEAL;
+        let mut session = Session::new(signing, &key, Side::Client);
+        session.wrap(PLAIN).unwrap_err();
+        assert_nothing_left(&memory, "a message that may not be sealed");
     }
 }
 

@@ -357,7 +357,7 @@ impl<'a> Agent<'a> {
 
     fn client(&self, credentials: &Credentials, url: &Url) -> Client {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = self.options.level;
+        policy.shared.lm_compatibility = self.options.level;
         Client::new(credentials.clone())
             .with_policy(policy)
             .with_spn(format!("HTTP/{}", url.host_str().unwrap_or_default()))

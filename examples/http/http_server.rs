@@ -122,9 +122,9 @@ async fn listen(scheme: &str, address: SocketAddr) -> anyhow::Result<TcpListener
 /// What NTLM is to this server. On plain HTTP there is no channel to be bound to.
 fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
     let mut policy = Policy::default();
-    policy.lm_compatibility =
-        LmCompatibility::try_from(arguments.level).unwrap_or(policy.lm_compatibility);
-    policy.require_mic = arguments.require_mic;
+    policy.shared.lm_compatibility =
+        LmCompatibility::try_from(arguments.level).unwrap_or(policy.shared.lm_compatibility);
+    policy.shared.require_mic = arguments.require_mic;
     let names = Names::member("WEB", "EXAMPLE").with_dns_computer("localhost");
     let Some(bindings) = bindings else { return Server::new(names).with_policy(policy) };
     policy.channel_bindings = match arguments.channel_bindings {

@@ -125,7 +125,7 @@ fn server_helper(options: &Options, settings: &Settings) -> anyhow::Result<Serve
         Some(domain) => Names::member(machine, domain.as_str()),
         None => Names::standalone(machine),
     };
-    let level = settings.level.unwrap_or(server::Policy::default().lm_compatibility);
+    let level = settings.level.unwrap_or(server::Policy::default().shared.lm_compatibility);
     let server = Server::new(names).with_policy(level::server_policy(level));
     Ok(ServerHelper::new(server, options.admission(settings)?, settings.separator()))
 }
@@ -137,7 +137,7 @@ fn basic_helper(options: &Options, settings: &Settings) -> anyhow::Result<BasicH
 
 fn client_helper(options: &Options, settings: Settings) -> anyhow::Result<ClientHelper> {
     let user = options.username.as_deref().context("a client needs --username")?;
-    let level = options.level.unwrap_or(client::Policy::default().lm_compatibility);
+    let level = options.level.unwrap_or(client::Policy::default().shared.lm_compatibility);
     let template = Template {
         user: UserName::new(user).with_domain(settings.workgroup.unwrap_or_default()),
         policy: level::client_policy(level),

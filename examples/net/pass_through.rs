@@ -171,7 +171,7 @@ fn main() -> ExitCode {
 fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     let mut policy = level::server_policy(options.level);
     // Whoever clears the flag on the way gets nothing in clear.
-    policy.require = NegotiateFlags::NEGOTIATE_SEAL;
+    policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
     let names = Names::member(options.name.as_str(), options.domain.as_str());
     let service = Arc::new(Service {
         server: Server::new(names).with_policy(policy),

@@ -10,8 +10,8 @@ use ntlm::wire::{
     Authenticate, AvFlags, AvId, AvPairs, Challenge, Negotiate, NegotiateFlags as Flags, NtResponse,
 };
 use ntlm::{
-    Ascii, Enforcement, Environment, EnvironmentError, Error, LmCompatibility, NtHash,
-    ResponseKind, Server, SessionKeys, Text, client, server,
+    Ascii, Enforcement, Environment, EnvironmentError, Error, NtHash, ResponseKind, Server,
+    SessionKeys, Text, client, server,
 };
 
 use crate::edit::{Edit, FieldEdit, edit, edit_fields};
@@ -102,24 +102,26 @@ impl<'a> Answer<'a> {
     /// The answer has all that the policy demands.
     pub fn assert_demands_are_met(&self) {
         let (policy, flags, message) = (&self.policy, self.flags(), self.message());
-        assert!(self.challenge.len() <= policy.max_message_len);
+        assert!(self.challenge.len() <= policy.shared.max_message_len);
         assert!(self.response.keys.protection() >= self.knobs.protection());
         let is_protected = flags.intersects(Flags::PROTECTION);
-        let strength = policy.require_when_protected;
-        let demanded = policy.require | if is_protected { strength } else { Flags::empty() };
+        let strength = policy.shared.require_when_protected;
+        let demanded = policy.shared.require | if is_protected { strength } else { Flags::empty() };
         assert!(flags.contains(demanded & CHOICES), "{flags} without {demanded}");
-        assert!(message.mic.is_some() || !policy.require_mic);
+        assert!(message.mic.is_some() || !policy.shared.require_mic);
         let must_carry = policy.require_spn || policy.require_channel_bindings;
         match message.nt_response {
             NtResponse::Empty => {
                 assert_eq!(self.knobs.identity(), Identity::Anonymous);
                 assert!(!must_carry && self.response.keys.is_known_to_everyone());
-                assert!(!is_usable(&self.response.keys) || policy.allow_insecure_anonymous_keys);
+                assert!(
+                    !is_usable(&self.response.keys) || policy.shared.allow_insecure_anonymous_keys
+                );
             }
             NtResponse::Short(_) => panic!("this client sends no short response"),
             NtResponse::V1(_) => {
-                assert!(!must_carry && !policy.lm_compatibility.sends_ntlmv2());
-                let is_allowed = policy.allow_constant_key_exchange_key;
+                assert!(!must_carry && !policy.shared.lm_compatibility.sends_ntlmv2());
+                let is_allowed = policy.shared.allow_constant_key_exchange_key;
                 assert!(is_allowed || !has_constant_key(flags, ResponseKind::Ntlmv1));
             }
             NtResponse::V2(response) => {
@@ -151,8 +153,9 @@ impl<'a> Answer<'a> {
             return;
         }
         let mut policy = any_response();
-        policy.code_page = self.policy.code_page;
-        policy.allow_insecure_anonymous_keys = self.policy.allow_insecure_anonymous_keys;
+        policy.shared.code_page = self.policy.shared.code_page;
+        policy.shared.allow_insecure_anonymous_keys =
+            self.policy.shared.allow_insecure_anonymous_keys;
         let is_datagram = self.negotiate.is_empty();
         let challenged_for_datagrams = self.sent().contains(Flags::NEGOTIATE_DATAGRAM);
         let server = Server::new(Names::standalone("SERVER")).with_policy(policy);
@@ -185,18 +188,7 @@ impl<'a> Answer<'a> {
 
 /// A policy that looks at the proof alone.
 fn any_response() -> server::Policy {
-    let mut policy = server::Policy::default();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.allow_lmv2_alone = true;
-    policy.allow_anonymous = true;
-    policy.require_when_protected = Flags::empty();
-    policy.allow_constant_key_exchange_key = true;
-    policy.channel_bindings = Enforcement::Off;
-    policy.spn = Enforcement::Off;
-    policy.max_time_difference = None;
-    policy.max_challenge_age = None;
-    policy.max_message_len = usize::MAX;
-    policy
+    server::Policy::insecure_for_analysis()
 }
 
 /// Whether a session can be made of keys.
@@ -276,25 +268,34 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
     result
 }
 
-/// Whoever is accepted without a proof was allowed to be, and has no session unless the policy allows
-/// one whose key everyone knows.
+/// A client that is accepted without a proof was allowed to be. A guest has no session, and an
+/// anonymous client has none unless the policy allows one whose key everyone knows.
 pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
-    assert_eq!((&accepted.user(), accepted.identity.response()), (&None, None));
-    assert!(policy.allow_anonymous || policy.allow_guest);
-    assert!(!policy.require.intersects(Flags::PROTECTION));
-    assert!(!policy.require_mic && !accepted.mic_checked);
+    let may_protect = match accepted.identity {
+        server::Identity::User { .. } => panic!("a user has a proof"),
+        server::Identity::Guest => {
+            assert!(policy.allow_guest);
+            false
+        }
+        server::Identity::Anonymous => {
+            assert!(policy.allow_anonymous);
+            policy.shared.allow_insecure_anonymous_keys
+        }
+    };
+    assert!(!policy.shared.require.intersects(Flags::PROTECTION));
+    assert!(!policy.shared.require_mic && !accepted.mic_checked);
     assert!(policy.channel_bindings != Enforcement::Required && !accepted.bindings_checked);
     assert!(policy.spn != Enforcement::Required && accepted.spn().is_none());
     assert!(accepted.keys.is_known_to_everyone());
-    let is_allowed = policy.allow_anonymous && policy.allow_insecure_anonymous_keys;
-    assert!(is_allowed || !is_usable(&accepted.keys));
+    assert!(may_protect || !is_usable(&accepted.keys));
     let is_datagram = accepted.keys.flags().contains(Flags::NEGOTIATE_DATAGRAM);
     let session = if is_datagram {
         accepted.keys.into_datagram_session().map(drop)
     } else {
         accepted.keys.into_session().map(drop)
     };
-    assert!(is_allowed || session == Err(Misuse::NoSessionSecurity.into()));
+    let expected = if may_protect { Ok(()) } else { Err(Misuse::NoSessionSecurity.into()) };
+    assert_eq!(session, expected);
 }
 
 /// A CHALLENGE that waits for its answer.
@@ -485,18 +486,18 @@ impl Outcome {
         let policy = &self.policy;
         let Some(user) = &accepted.user() else { return assert_is_nobody(accepted, policy) };
         let kind = accepted.identity.response().expect("a user has proven it");
-        assert!(policy.lm_compatibility.accepts(kind));
+        assert!(policy.shared.lm_compatibility.accepts(kind));
         assert!(policy.allow_lmv2_alone || kind != ResponseKind::Lmv2);
-        assert!(accepted.mic_checked || !policy.require_mic);
+        assert!(accepted.mic_checked || !policy.shared.require_mic);
         assert!(!accepted.keys.is_known_to_everyone());
         let has_constant_key = has_constant_key(accepted.keys.flags(), kind);
-        assert!(policy.allow_constant_key_exchange_key || !has_constant_key);
+        assert!(policy.shared.allow_constant_key_exchange_key || !has_constant_key);
         if policy.channel_bindings == Enforcement::Required {
             assert_eq!(kind, ResponseKind::Ntlmv2);
             assert!(accepted.bindings_checked || policy.allow_any_channel_bindings);
         }
         assert!(accepted.spn().is_some() || policy.spn != Enforcement::Required);
-        let mut required = policy.require & CHOICES;
+        let mut required = policy.shared.require & CHOICES;
         if accepted.keys.protection() == Protection::None {
             required -= STRENGTH;
         }
@@ -583,14 +584,16 @@ pub fn assert_challenge_is_right(
 ) {
     let message = Challenge::parse(challenge).expect("our own message parses");
     let granted = message.flags & CHOICES;
-    let mut allowed = (policy.offer & CHOICES) | Flags::PROTECTION;
+    let mut allowed = (policy.shared.offer & CHOICES) | Flags::PROTECTION;
     match negotiate {
         None => allowed |= Flags::NEGOTIATE_KEY_EXCH,
         Some(negotiate) => {
-            assert!(negotiate.len() <= policy.max_message_len && !has_second_header(negotiate));
+            assert!(
+                negotiate.len() <= policy.shared.max_message_len && !has_second_header(negotiate)
+            );
             // All that follows the flags means nothing to the server.
             allowed &= flags_at(negotiate, 12).expect("it was answered");
-            assert!(granted.contains(policy.require & CHOICES));
+            assert!(granted.contains(policy.shared.require & CHOICES));
         }
     }
     assert!(allowed.contains(granted), "{granted} of {allowed}");

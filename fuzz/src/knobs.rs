@@ -119,21 +119,21 @@ impl ClientKnobs {
 
     pub fn policy(&self) -> client::Policy {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = level(policy.lm_compatibility, self.level);
-        policy.offer = flip(policy.offer, self.offer);
-        policy.require = flip(policy.require, self.require);
-        policy.require_when_protected =
-            flip(policy.require_when_protected, self.require_when_protected);
-        policy.require_mic = self.require_mic;
+        policy.shared.lm_compatibility = level(policy.shared.lm_compatibility, self.level);
+        policy.shared.offer = flip(policy.shared.offer, self.offer);
+        policy.shared.require = flip(policy.shared.require, self.require);
+        policy.shared.require_when_protected =
+            flip(policy.shared.require_when_protected, self.require_when_protected);
+        policy.shared.require_mic = self.require_mic;
         policy.require_spn = self.require_spn;
         policy.require_channel_bindings = self.require_channel_bindings;
         policy.allow_missing_netbios_names = self.allow_missing_netbios_names;
-        policy.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
-        policy.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
-        policy.version = policy.version.filter(|_| !self.tells_no_version);
-        policy.code_page = code_page(self.has_code_page).unwrap_or(policy.code_page);
-        policy.max_message_len = length(policy.max_message_len, self.max_message_len);
-        policy.blocked = self.blocked % 8 == 1;
+        policy.shared.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
+        policy.shared.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
+        policy.shared.version = policy.shared.version.filter(|_| !self.tells_no_version);
+        policy.shared.code_page = code_page(self.has_code_page).unwrap_or(policy.shared.code_page);
+        policy.shared.max_message_len = length(policy.shared.max_message_len, self.max_message_len);
+        policy.shared.blocked = self.blocked % 8 == 1;
         policy.block_exceptions = pick(&EXCEPTIONS, self.blocked / 8).map(Into::into).into();
         policy
     }
@@ -220,27 +220,27 @@ impl ServerKnobs {
     pub fn policy(&self) -> server::Policy {
         let strictness = [Enforcement::IfPresent, Enforcement::Off, Enforcement::Required];
         let mut policy = server::Policy::default();
-        policy.lm_compatibility = level(policy.lm_compatibility, self.level);
+        policy.shared.lm_compatibility = level(policy.shared.lm_compatibility, self.level);
         policy.allow_lmv2_alone = self.allow_lmv2_alone;
         policy.allow_anonymous = self.allow_anonymous;
         policy.allow_guest = self.allow_guest;
-        policy.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
-        policy.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
+        policy.shared.allow_insecure_anonymous_keys = self.allow_insecure_anonymous_keys;
+        policy.shared.allow_constant_key_exchange_key = self.allow_constant_key_exchange_key;
         policy.allow_any_channel_bindings = self.allow_any_channel_bindings;
-        policy.offer = flip(policy.offer, self.offer);
-        policy.require = flip(policy.require, self.require);
-        policy.require_when_protected =
-            flip(policy.require_when_protected, self.require_when_protected);
-        policy.require_mic = self.require_mic;
+        policy.shared.offer = flip(policy.shared.offer, self.offer);
+        policy.shared.require = flip(policy.shared.require, self.require);
+        policy.shared.require_when_protected =
+            flip(policy.shared.require_when_protected, self.require_when_protected);
+        policy.shared.require_mic = self.require_mic;
         policy.channel_bindings = pick(&strictness, self.channel_bindings);
         policy.spn = pick(&strictness, self.target_name);
         policy.require_target_info = !self.ignores_target_info;
         policy.max_time_difference = duration(policy.max_time_difference, self.max_time_difference);
         policy.max_challenge_age = duration(policy.max_challenge_age, self.max_challenge_age);
-        policy.version = policy.version.filter(|_| !self.tells_no_version);
-        policy.code_page = code_page(self.has_code_page).unwrap_or(policy.code_page);
-        policy.max_message_len = length(policy.max_message_len, self.max_message_len);
-        policy.blocked = self.blocked % 8 == 1;
+        policy.shared.version = policy.shared.version.filter(|_| !self.tells_no_version);
+        policy.shared.code_page = code_page(self.has_code_page).unwrap_or(policy.shared.code_page);
+        policy.shared.max_message_len = length(policy.shared.max_message_len, self.max_message_len);
+        policy.shared.blocked = self.blocked % 8 == 1;
         policy
     }
 

@@ -61,12 +61,6 @@ impl Splice<'_> {
         }
     }
 
-    /// Whether the message before the border keeps all of its bytes where they are, so that only a
-    /// receiver who looks at what follows them notices.
-    pub fn only_appends(&self) -> bool {
-        !matches!(self, Self::Forward { .. } | Self::Header { .. })
-    }
-
     /// What stands between both messages then.
     fn added(&self, known: &Known) -> Cow<'_, [u8]> {
         match *self {

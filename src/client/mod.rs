@@ -20,7 +20,7 @@ use crate::channel_bindings::ChannelBindings;
 use crate::credentials::Credentials;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused};
-use crate::handshake::flags::{Mode, ask};
+use crate::negotiation::{Mode, offer};
 use crate::secret::Counted;
 use crate::session::{Protection, SessionKeys};
 use crate::text::Text;
@@ -165,14 +165,14 @@ impl Config {
 
     /// The flags of the NEGOTIATE, or what is taken of a connectionless offer.
     fn asked(&self, mode: Mode) -> NegotiateFlags {
-        let mut flags = ask(self.policy.offered(), self.protection, mode);
-        flags.set(NegotiateFlags::NEGOTIATE_VERSION, self.policy.version.is_some());
+        let mut flags = offer(self.policy.offered(), self.protection, mode);
+        flags.set(NegotiateFlags::NEGOTIATE_VERSION, self.policy.shared.version.is_some());
         flags
     }
 
     /// The version that goes with these flags: zero unless they announce one (2.2.1.1).
     fn version_for(&self, flags: NegotiateFlags) -> Version {
-        match self.policy.version {
+        match self.policy.shared.version {
             Some(version) if flags.contains(NegotiateFlags::NEGOTIATE_VERSION) => version,
             _ => Version::default(),
         }

@@ -3,10 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
-use crate::policy::LmCompatibility;
-use crate::text::{Ascii, CodePage, Text};
-use crate::wire::{NegotiateFlags, Version};
+use crate::policy::SharedPolicy;
+use crate::text::Text;
+use crate::wire::NegotiateFlags;
 
 /// A client's policy. The default is safe and works with Windows: NTLMv2 only, 128 bits and
 /// extended session security where messages are protected.
@@ -17,38 +16,17 @@ use crate::wire::{NegotiateFlags, Version};
 ///
 /// // For a filer from 2001 that does not support NTLMv2, 128 bits or KEY_EXCH.
 /// let mut policy = client::Policy::default();
-/// policy.lm_compatibility = LmCompatibility::SendNtlm;
-/// policy.offer -= NegotiateFlags::NEGOTIATE_KEY_EXCH;
-/// policy.require_when_protected = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+/// policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
+/// policy.shared.offer -= NegotiateFlags::NEGOTIATE_KEY_EXCH;
+/// policy.shared.require_when_protected = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 /// let client = Client::new(Credentials::password("alice", "secret")).with_policy(policy);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Which responses are sent. Default: NTLMv2 alone.
-    pub lm_compatibility: LmCompatibility,
-    /// Which optional flags are offered: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
-    /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
-    /// IDENTIFY and NON_NT_SESSION_KEY. Whatever is not offered is not used, even if the server
-    /// says so. KEY_EXCH is offered only where messages are to be protected.
-    pub offer: NegotiateFlags,
-    /// Flags without which there is no exchange, besides SIGN and SEAL where they were
-    /// [asked](crate::Client::with_protection) for: any that [`offer`](Self::offer) can hold.
-    /// Others are ignored here. Default: none.
-    ///
-    /// 128, 56 and KEY_EXCH belong in [`require_when_protected`](Self::require_when_protected):
-    /// without SIGN or SEAL they have no effect, and not every server grants them then.
-    pub require: NegotiateFlags,
-    /// Flags that must be negotiated where messages are signed or sealed. Default: 128
-    /// (`ClientRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
-    pub require_when_protected: NegotiateFlags,
-    /// Whether the exchange must have a MIC, which only NTLMv2 has, and only if the CHALLENGE tells
-    /// the time, as all servers since Windows Vista do. Default: no.
-    ///
-    /// Without it, whoever stands in between can take the server's `TargetInfo` away, and with it
-    /// the channel bindings and the target name that the response would carry.
-    pub require_mic: bool,
-    /// Whether the response must carry a [target name](crate::Client::with_spn). If the
+    /// What a server's policy has too: responses, flags, MIC, version, code page, length.
+    pub shared: SharedPolicy,
+    /// Whether the response must carry an [SPN](crate::Client::with_spn). If the
     /// application gave none, the handshake does not begin
     /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)). If the CHALLENGE has no
     /// `TargetInfo`, or the response is not NTLMv2, the client does not answer
@@ -65,51 +43,10 @@ pub struct Policy {
     /// routers send no names. Default: no
     /// ([`Unexpected::NetbiosNames`](crate::error::Unexpected::NetbiosNames)).
     pub allow_missing_netbios_names: bool,
-    /// Whether anonymous credentials may be used to sign and seal messages, although everyone knows
-    /// the key: it is sent encrypted under a key of 16 zeros. That protects nothing; see
-    /// [`SessionKeys::is_known_to_everyone`](crate::SessionKeys::is_known_to_everyone). Default: no
-    /// ([`Misuse::NoSessionSecurity`](crate::error::Misuse::NoSessionSecurity)).
-    pub allow_insecure_anonymous_keys: bool,
-    /// Whether messages may be signed or sealed where the key exchange key does not depend on the
-    /// challenge: with NTLMv1 where the server does not grant EXTENDED_SESSIONSECURITY. All
-    /// sessions of a user then start from one key: without KEY_EXCH they share one RC4 key stream,
-    /// and with it one known key reveals all others. Default: no
-    /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
-    pub allow_constant_key_exchange_key: bool,
-    /// The version to tell, `None` to tell none. Default: that of Windows Server 2022.
-    pub version: Option<Version>,
-    /// The OEM code page, for servers without UNICODE, and for LM hashes. Default: ASCII.
-    pub code_page: &'static dyn CodePage,
-    /// How many bytes a message may have. Default: 65 536; real ones have some hundred.
-    pub max_message_len: usize,
-    /// Whether NTLM is blocked (`ClientBlocked`). Default: no.
-    pub blocked: bool,
-    /// The servers that are exempt from `blocked` (`ClientBlockExceptions`): each the whole target
+    /// The servers that are exempt from [`blocked`](SharedPolicy::blocked) (`ClientBlockExceptions`): each the whole SPN
     /// of [`with_spn`](crate::Client::with_spn), or the host in it without port, in any case.
     /// An IPv6 address may stand in brackets, and must where a port follows it.
     pub block_exceptions: Vec<String>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            lm_compatibility: LmCompatibility::SendNtlmv2,
-            offer: DEFAULT_OFFER,
-            require: NegotiateFlags::empty(),
-            require_when_protected: DEFAULT_STRENGTH,
-            require_mic: false,
-            require_spn: false,
-            require_channel_bindings: false,
-            allow_missing_netbios_names: false,
-            allow_insecure_anonymous_keys: false,
-            allow_constant_key_exchange_key: false,
-            version: Some(Version::new(10, 0, 20_348)),
-            code_page: &Ascii,
-            max_message_len: 65_536,
-            blocked: false,
-            block_exceptions: Vec::new(),
-        }
-    }
 }
 
 impl Policy {
@@ -125,8 +62,9 @@ impl Policy {
     /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
     ///     .with_policy(client::Policy::strict())
     ///     .with_spn("ldap/files.example.com")
-    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash))
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
     ///     .with_protection(Protection::Seal);
+    /// # Ok::<(), ntlm::HashLengthError>(())
     /// ```
     ///
     /// What differs from the default:
@@ -157,22 +95,32 @@ impl Policy {
     #[must_use]
     pub fn strict() -> Self {
         Self {
-            offer: STRICT_OFFER,
-            require: STRICT_ALWAYS,
-            require_when_protected: STRICT_OFFER,
-            require_mic: true,
+            shared: SharedPolicy::strict(),
             require_spn: true,
             require_channel_bindings: true,
             ..Self::default()
         }
     }
 
+    /// A policy that answers any CHALLENGE that can be answered, with any response and any key: for
+    /// tests and for the analysis of recordings. **Do not deploy it**: a man in the middle can choose
+    /// the weakest response and the weakest key. NTLMv1 is sent unless
+    /// [`lm_compatibility`](SharedPolicy::lm_compatibility) is set.
+    #[must_use]
+    pub fn insecure_for_analysis() -> Self {
+        Self {
+            shared: SharedPolicy::insecure(),
+            allow_missing_netbios_names: true,
+            ..Self::default()
+        }
+    }
+
     /// The flags that this policy offers.
     pub(super) fn offered(&self) -> NegotiateFlags {
-        if self.lm_compatibility.offers_extended_session_security() {
-            self.offer
+        if self.shared.lm_compatibility.offers_extended_session_security() {
+            self.shared.offer
         } else {
-            self.offer - NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY
+            self.shared.offer - NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY
         }
     }
 
@@ -185,7 +133,7 @@ impl Policy {
             Text::from(exception.as_str()).eq_ignore_case(target)
                 || host_of(target).is_some_and(|target| host.eq_ignore_case(&target))
         };
-        self.blocked && (target.is_empty() || !self.block_exceptions.iter().any(is_exempt))
+        self.shared.blocked && (target.is_empty() || !self.block_exceptions.iter().any(is_exempt))
     }
 }
 
@@ -205,29 +153,10 @@ fn host_of(target: &Text) -> Option<Text> {
 mod tests {
     use super::*;
 
-    /// What is not offered cannot be had, so that nothing weaker is left.
-    #[test]
-    fn a_strict_policy_demands_all_that_it_offers() {
-        let policy = Policy::strict();
-        let strength = NegotiateFlags::NEGOTIATE_128 | NegotiateFlags::NEGOTIATE_KEY_EXCH;
-        assert_eq!(policy.require | policy.require_when_protected, policy.offered());
-        assert_eq!(policy.offered() - policy.require, strength);
-        assert!(policy.require_mic && policy.lm_compatibility.sends_ntlmv2());
-    }
-
-    #[test]
-    fn target_with_a_port_that_is_no_number_is_not_exempt() {
-        let mut policy = Policy { blocked: true, ..Policy::default() };
-        policy.block_exceptions = ["host".into()].into();
-        let blocks = |target: &str| policy.blocks(&target.into());
-        assert!(!blocks("HTTP/host:8080"));
-        assert!(!blocks("ldap/host/domain"));
-        assert!(blocks("HTTP/host:80x"));
-    }
-
     #[test]
     fn exceptions_name_the_target_or_its_host() {
-        let mut policy = Policy { blocked: true, ..Policy::default() };
+        let mut policy = Policy::default();
+        policy.shared.blocked = true;
         policy.block_exceptions =
             ["Files.example.com".into(), "ldap/DC1/example.com".into()].into();
         let blocks = |target: &str| policy.blocks(&target.into());
@@ -239,12 +168,13 @@ mod tests {
         assert!(blocks("cifs/files.example.com.evil.com"));
         assert!(blocks("files"));
         assert!(blocks(""));
-        policy.blocked = false;
+        policy.shared.blocked = false;
         assert!(!policy.blocks(&Text::default()));
     }
     #[test]
     fn exception_for_an_ipv6_address_exempts_no_longer_address() {
-        let mut policy = Policy { blocked: true, ..Policy::default() };
+        let mut policy = Policy::default();
+        policy.shared.blocked = true;
         for exception in ["fe80::1", "[fe80::1]"] {
             policy.block_exceptions = [exception.into()].into();
             for (target, is_blocked) in [

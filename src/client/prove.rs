@@ -6,21 +6,21 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Config};
 use crate::crypto::{
-    ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side,
+    ExportedSessionKey, KeyExchangeKey, LmSessionKey, NtHash, ResponseKey, Side, mic,
     ntlm2_session_challenge,
 };
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
-use crate::handshake::flags::{
-    Mode, demand, has_constant_key_exchange_key, in_use, of_protection, settle_client,
+use crate::mic::check_challenge_has_no_authenticate;
+use crate::negotiation::{
+    Mode, agree_client, demand, has_constant_key_exchange_key, in_use, of_protection,
 };
-use crate::handshake::transcript::{Transcript, check_challenge_has_no_authenticate};
 use crate::policy::ResponseKind;
 use crate::session::{Protection, Secrecy, SessionKeys};
 use crate::text::{Text, TextError};
 use crate::wire::{
     Authenticate, AvFlags, AvId, AvPairs, Challenge, EOL, LmResponse, NegotiateFlags, NtResponse,
-    append_pair, append_text_pair, emit_fixed,
+    Reserved, append_pair, append_text_pair, emit_fixed,
 };
 
 pub(super) fn answer(
@@ -30,7 +30,7 @@ pub(super) fn answer(
     challenge: &[u8],
     environment: &mut dyn Environment,
 ) -> Result<Answer, Error> {
-    if challenge.len() > config.policy.max_message_len {
+    if challenge.len() > config.policy.shared.max_message_len {
         return Err(Refused::TooLong.into());
     }
     check_challenge_has_no_authenticate(challenge)?;
@@ -39,7 +39,7 @@ pub(super) fn answer(
     flags.set(NegotiateFlags::NEGOTIATE_TARGET_INFO, message.target_info.is_some());
     let nonces = Nonces::draw(environment)?;
     let mut proof = prove(config, mode, flags, &message, &nonces, environment)?;
-    if config.policy.require_mic && !proof.announces_mic {
+    if config.policy.shared.require_mic && !proof.announces_mic {
         return Err(Refused::NoMic.into());
     }
     // What is required must arrive at the server, so a response that cannot carry it is not sent.
@@ -49,15 +49,13 @@ pub(super) fn answer(
     }
     let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, nonces);
     let encrypted_key = encrypted_key.as_ref().map_or(&[][..], |key| key);
-    let (mut token, mic_offset) = emit(config, flags, &mut proof, encrypted_key)?;
-    if let Some(mic_offset) = mic_offset {
-        let transcript = Transcript { negotiate, challenge, authenticate: &token, mic_offset };
-        let mic = transcript.mic(&key);
-        if let Some((place, mic)) = token.get_mut(mic_offset..mic_offset + 16).zip(mic) {
-            place.copy_from_slice(&mic);
-        }
+    let (mut token, mic_place) = emit(config, flags, &mut proof, encrypted_key)?;
+    if let Some(place) = mic_place {
+        // Zeros are in the place of the MIC, as it covers them.
+        let mic = mic(&key, &[negotiate, challenge, &token]);
+        place.fill(&mut token, mic);
     }
-    let secrecy = match (proof.is_anonymous, config.policy.allow_insecure_anonymous_keys) {
+    let secrecy = match (proof.is_anonymous, config.policy.shared.allow_insecure_anonymous_keys) {
         (false, _) => Secrecy::Secret,
         (true, true) => Secrecy::KnownToEveryone,
         (true, false) => Secrecy::Unusable,
@@ -68,10 +66,10 @@ pub(super) fn answer(
 
 /// The flags that hold from now on, if they are good enough.
 fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<NegotiateFlags, Error> {
-    let flags = settle_client(config.asked(mode), challenge, mode)?;
+    let flags = agree_client(config.asked(mode), challenge, mode)?;
     let policy = &config.policy;
     let protection = of_protection(config.protection);
-    demand(flags, policy.require | protection, policy.require_when_protected)?;
+    demand(flags, policy.shared.require | protection, policy.shared.require_when_protected)?;
     if mode == Mode::Datagram && config.protection == Protection::Seal {
         // Connectionless sealing needs a key for each message (3.4.3).
         demand(flags, NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY, NegotiateFlags::empty())?;
@@ -118,7 +116,7 @@ fn prove(
     environment: &mut dyn Environment,
 ) -> Result<Proof, Error> {
     let Some(nt_hash) = config.credentials.to_nt_hash() else { return anonymous(config) };
-    if !config.policy.lm_compatibility.sends_ntlmv2() {
+    if !config.policy.shared.lm_compatibility.sends_ntlmv2() {
         return ntlmv1(config, flags, message, &nt_hash, nonces);
     }
     let names = [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME];
@@ -134,7 +132,8 @@ fn prove(
 /// Nothing is proven and no secret is shared, so nothing can be protected (3.3.1, 3.4). Windows
 /// seals all the same, with a key that everyone knows; a policy can allow that.
 fn anonymous(config: &Config) -> Result<Proof, Error> {
-    if config.protection != Protection::None && !config.policy.allow_insecure_anonymous_keys {
+    if config.protection != Protection::None && !config.policy.shared.allow_insecure_anonymous_keys
+    {
         return Err(Misuse::NoSessionSecurity.into());
     }
     Ok(Proof {
@@ -157,11 +156,11 @@ fn ntlmv1(
 ) -> Result<Proof, Error> {
     if flags.intersects(NegotiateFlags::PROTECTION)
         && has_constant_key_exchange_key(flags, ResponseKind::Ntlmv1)
-        && !config.policy.allow_constant_key_exchange_key
+        && !config.policy.shared.allow_constant_key_exchange_key
     {
         return Err(Refused::ConstantKeyExchangeKey.into());
     }
-    let lm_hash = config.credentials.to_lm_hash(config.policy.code_page);
+    let lm_hash = config.credentials.to_lm_hash(config.policy.shared.code_page);
     let server_challenge = &message.server_challenge;
     let (nt_response, lm_response);
     if flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
@@ -173,7 +172,7 @@ fn ntlmv1(
     } else {
         nt_response = nt_hash.ntlmv1_response(server_challenge);
         lm_response = match &lm_hash {
-            Some(hash) if config.policy.lm_compatibility.sends_lm() => {
+            Some(hash) if config.policy.shared.lm_compatibility.sends_lm() => {
                 hash.lm_response(server_challenge)
             }
             _ => nt_response,
@@ -324,20 +323,20 @@ fn exchange_key(
     (nonces.exported_session_key, Some(encrypted))
 }
 
-/// The AUTHENTICATE, and where its MIC is to be written.
+/// The AUTHENTICATE, and the place of its MIC.
 fn emit(
     config: &Config,
     flags: NegotiateFlags,
     proof: &mut Proof,
     encrypted_key: &[u8],
-) -> Result<(Vec<u8>, Option<usize>), Error> {
+) -> Result<(Vec<u8>, Option<Reserved<16>>), Error> {
     let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
     let user = config.credentials.user();
     // All that is put together goes into one buffer.
     let payload = &mut proof.nt_response;
     let nt_end = payload.len();
     let mut append = |text: &Text| {
-        text.append_to(payload, character_set, config.policy.code_page)
+        text.append_to(payload, character_set, config.policy.shared.code_page)
             .map(|()| payload.len())
             .map_err(Refused::OurName)
     };
@@ -354,9 +353,13 @@ fn emit(
         encrypted_random_session_key: encrypted_key,
         flags: Some(if proof.is_anonymous { flags | NegotiateFlags::ANONYMOUS } else { flags }),
         version: Some(config.version_for(flags)),
-        mic: proof.announces_mic.then_some([0; 16]),
+        mic: None,
     };
-    let mut token = Vec::with_capacity(message.encoded_len());
+    let mut token = Vec::new();
+    if proof.announces_mic {
+        let place = message.emit_without_mic(&mut token)?;
+        return Ok((token, Some(place)));
+    }
     message.emit(&mut token)?;
-    Ok((token, message.mic_offset()))
+    Ok((token, None))
 }

@@ -17,21 +17,6 @@ pub enum Side {
 }
 
 impl Side {
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::Client => 0,
-            Self::Server => 1,
-        }
-    }
-
-    pub(crate) const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Self::Client),
-            1 => Some(Self::Server),
-            _ => None,
-        }
-    }
-
     /// The side at the other end.
     #[must_use]
     pub const fn peer(self) -> Self {
@@ -164,7 +149,8 @@ impl SealingKey {
                 Side::Client => b"session key to client-to-server sealing key magic constant\0",
                 Side::Server => b"session key to server-to-client sealing key magic constant\0",
             };
-            return Self::from(md5(&[key.get(..strength).unwrap_or(key), magic]));
+            let (strong, _) = key.split_at(strength);
+            return Self::from(md5(&[strong, magic]));
         }
         let weakening = NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::NEGOTIATE_DATAGRAM;
         if !flags.intersects(weakening) {

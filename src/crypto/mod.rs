@@ -18,7 +18,11 @@
 
 mod key_derivation;
 mod owf;
+#[cfg(feature = "hazmat")]
 pub mod primitives;
+#[cfg(not(feature = "hazmat"))]
+#[expect(unreachable_pub, reason = "public with the feature `hazmat`")]
+pub(crate) mod primitives;
 mod response;
 pub(crate) mod stitched;
 

@@ -107,6 +107,7 @@ pub fn rc4k(key: &[u8; 16], data: &[u8; 16]) -> [u8; 16] {
 }
 
 /// `CRC32(M)`: reflected polynomial 0xEDB88320, all ones before and inverted after.
+#[cfg(any(test, feature = "hazmat"))]
 #[must_use]
 pub fn crc32(message: &[u8]) -> u32 {
     let mut crc = Crc32::default();
@@ -161,12 +162,11 @@ pub(crate) struct HmacMd5(Hmac<Md5>);
 
 impl HmacMd5 {
     pub(crate) fn new(key: &[u8; 16]) -> Self {
-        // HMAC pads a key that is shorter than a block with zeros.
-        let mut block = Zeroizing::new([0; 64]);
-        if let Some(start) = block.first_chunk_mut() {
-            *start = *key;
+        // From the slice, since a copy in a block of 64 bytes would have to be wiped.
+        match Hmac::new_from_slice(key) {
+            Ok(hmac) => Self(hmac),
+            Err(_) => unreachable!("HMAC accepts keys of any length"),
         }
-        Self(Hmac::new((&*block).into()))
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {

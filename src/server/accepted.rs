@@ -1,6 +1,6 @@
 //! What a server knows of an accepted client.
 
-use super::response::ProvenDomain;
+use super::prove::ProvenDomain;
 use crate::credentials::UserName;
 use crate::policy::ResponseKind;
 use crate::session::SessionKeys;

@@ -7,7 +7,7 @@
 use super::received::{Announced, Received};
 use crate::crypto::ExportedSessionKey;
 use crate::error::Denied;
-use crate::handshake::transcript::Transcript;
+use crate::mic::Transcript;
 use crate::policy::Enforcement;
 use crate::secret;
 
@@ -38,7 +38,11 @@ fn check_mic(
     key: &ExportedSessionKey,
 ) -> Result<bool, Denied> {
     if !announced.has_mic {
-        return if received.policy().require_mic { Err(Denied::MicMissing) } else { Ok(false) };
+        return if received.policy().shared.require_mic {
+            Err(Denied::MicMissing)
+        } else {
+            Ok(false)
+        };
     }
     let mic = received.mic.ok_or(Denied::MicMissing)?;
     let transcript = Transcript {

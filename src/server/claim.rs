@@ -4,12 +4,13 @@ use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
 use super::claimed::Claimed;
 use super::pass_through::{NetworkLogon, Validation};
+use super::prove::{Proven, ProvenDomain};
 use super::received::Received;
-use super::response::{Proof, Proven, ProvenDomain};
+use super::response::Proof;
 use crate::credentials::UserName;
 use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side};
 use crate::error::{Denied, Error, Refused, Rejection};
-use crate::handshake::flags::in_use;
+use crate::negotiation::in_use;
 use crate::policy::{Enforcement, ResponseKind};
 use crate::session::{Secrecy, SessionKeys};
 use crate::text::Text;
@@ -132,7 +133,7 @@ impl UserClaim {
     /// # Errors
     /// [`Error::Denied`]: the password is wrong, or a check of the policy failed.
     pub fn verify_password(self, password: &str) -> Result<Accepted, Error> {
-        let lm_hash = LmHash::from_password(password, self.received.policy().code_page);
+        let lm_hash = LmHash::from_password(password, self.received.policy().shared.code_page);
         self.verify_hashes(&NtHash::from_password(password), lm_hash.as_ref())
     }
 
@@ -310,7 +311,7 @@ impl AnonymousClaim {
     /// [`Error::Denied`] if the policy requires what only a proof can carry: a MIC, channel bindings
     /// or an SPN; [`Refused::MissingFlags`] if it requires SIGN or SEAL.
     pub fn accept(self) -> Result<Accepted, Error> {
-        let secrecy = if self.received.policy().allow_insecure_anonymous_keys {
+        let secrecy = if self.received.policy().shared.allow_insecure_anonymous_keys {
             Secrecy::KnownToEveryone
         } else {
             Secrecy::Unusable
@@ -325,13 +326,13 @@ fn accept_unproven(
     secrecy: Secrecy,
 ) -> Result<Accepted, Error> {
     let policy = received.policy();
-    let protection = policy.require & NegotiateFlags::PROTECTION;
+    let protection = policy.shared.require & NegotiateFlags::PROTECTION;
     if !protection.is_empty() {
         // Whatever flags it sets, it has no key that protects anything.
         return Err(Refused::MissingFlags(protection).into());
     }
     let requirements = [
-        (policy.require_mic, Denied::MicMissing),
+        (policy.shared.require_mic, Denied::MicMissing),
         (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindingsMissing),
         (policy.spn == Enforcement::Required, Denied::SpnMissing),
     ];

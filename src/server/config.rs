@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Names, Policy};
 use crate::channel_bindings::ChannelBindings;
 use crate::error::{Error, Misuse, Refused};
-use crate::handshake::transcript::check_single_header;
+use crate::mic::check_single_header;
 use crate::policy::Enforcement;
 use crate::text::Text;
 use crate::wire::AvPairsBuf;
@@ -34,7 +34,7 @@ impl Config {
     }
 
     fn check_with(&self, has_bindings: bool) -> Result<(), Error> {
-        if self.policy.blocked {
+        if self.policy.shared.blocked {
             return Err(Refused::Blocked.into());
         }
         let needs_bindings = match self.policy.channel_bindings {
@@ -56,7 +56,7 @@ impl Config {
     /// Checks a message of the client before it is parsed. Its length is limited because it is kept
     /// until the handshake ends.
     pub(super) fn check_received(&self, message: &[u8]) -> Result<(), Error> {
-        if message.len() > self.policy.max_message_len {
+        if message.len() > self.policy.shared.max_message_len {
             return Err(Refused::TooLong.into());
         }
         Ok(check_single_header(message)?)

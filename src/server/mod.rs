@@ -39,6 +39,7 @@ mod messages;
 mod names;
 mod pass_through;
 mod policy;
+mod prove;
 mod received;
 mod response;
 mod sent;
@@ -62,9 +63,10 @@ use sent::Sent;
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused, Unexpected};
-use crate::export::{Decoder, Encoder, Exported, ImportError, Kind};
-use crate::handshake::flags::{answer, demand, offer_datagram};
-use crate::handshake::transcript::check_single_header;
+use crate::export::{Exported, ImportError};
+use crate::mic::check_single_header;
+use crate::negotiation::{demand, grant, offer_datagram};
+use crate::session::{export_handshake, import_handshake};
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{AvId, Challenge, Negotiate, NegotiateFlags};
 
@@ -147,8 +149,8 @@ impl Server {
         self.config.check_before_challenge()?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
-        let flags = answer(policy.offer, Negotiate::parse_flags(negotiate)?)?;
-        demand(flags, policy.require, policy.require_when_protected)?;
+        let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
+        demand(flags, policy.shared.require, policy.shared.require_when_protected)?;
         self.emit(flags, negotiate, environment)
     }
 
@@ -161,7 +163,7 @@ impl Server {
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
         self.config.check_before_challenge()?;
-        let flags = offer_datagram(self.config.policy.offer)?;
+        let flags = offer_datagram(self.config.policy.shared.offer)?;
         self.emit(flags, &[], environment)
     }
 
@@ -199,13 +201,7 @@ impl Server {
     /// # Errors
     /// [`ImportError`].
     pub fn import(&self, exported: &[u8]) -> Result<AwaitAuthenticate, ImportError> {
-        let mut from = Decoder::new(Kind::Handshake, exported)?;
-        let mut message = || {
-            let length = usize::try_from(from.u32()?).map_err(|_| ImportError::Damaged)?;
-            from.bytes(length)
-        };
-        let (negotiate, challenge) = (message()?, message()?);
-        from.finish()?;
+        let (negotiate, challenge) = import_handshake(exported)?;
         if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
@@ -230,7 +226,7 @@ impl Server {
         flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
-        flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.version.is_some());
+        flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.shared.version.is_some());
         let target_name = match flags.character_set().ok_or(Unexpected::CharacterSet)? {
             // The same text is in the list, in UTF-16.
             CharacterSet::Unicode => {
@@ -238,7 +234,7 @@ impl Server {
             }
             // The AV pairs carry the names; clients do nothing with this field. So a name that the
             // code page lacks is left out instead of rejecting all clients without UNICODE.
-            oem => target.encode(oem, policy.code_page).unwrap_or_default().into(),
+            oem => target.encode(oem, policy.shared.code_page).unwrap_or_default().into(),
         };
         let now = environment.now()?;
         let mut server_challenge = [0; 8];
@@ -248,7 +244,7 @@ impl Server {
             flags,
             server_challenge,
             target_info: Some(target_info),
-            version: Some(policy.version.unwrap_or_default()),
+            version: Some(policy.shared.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
         // Only the names together can be too long.
@@ -306,7 +302,6 @@ impl AwaitAuthenticate {
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
-    /// # use ntlm::error::{Error, Misuse};
     /// # use ntlm::{ChannelBindings, Client, Credentials, Enforcement, Os, Server, server};
     /// let mut policy = server::Policy::default();
     /// policy.channel_bindings = Enforcement::Required;
@@ -315,12 +310,13 @@ impl AwaitAuthenticate {
     ///     .with_channel_bindings_per_connection();
     /// # let client = Client::new(Credentials::password("alice", "secret"));
     /// # let (negotiate, _) = client.initiate()?;
-    /// # let hash_of_the_certificate_that_tls_chose = [7; 32];
+    /// # let hash_of_the_certificate = [7; 32];
     /// let (challenge, handshake) = server.challenge(&negotiate, &mut Os)?;
-    /// let bindings = ChannelBindings::tls_server_end_point(&hash_of_the_certificate_that_tls_chose);
+    /// // Of the certificate that TLS chose for this connection:
+    /// let bindings = ChannelBindings::tls_server_end_point(&hash_of_the_certificate)?;
     /// let handshake = handshake.with_channel_bindings(bindings);
     /// # let _ = (challenge, handshake);
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         let bindings = Some(bindings).filter(|given| !given.is_none()).or(self.bindings);
@@ -334,15 +330,7 @@ impl AwaitAuthenticate {
     /// It must be answered once: [`Server::import`] it once.
     #[must_use]
     pub fn export(self) -> Exported {
-        let messages = [self.messages.negotiate(), self.messages.challenge()];
-        let capacity = messages.iter().map(|message| message.len() + 4).sum();
-        let mut out = Encoder::new(Kind::Handshake, capacity);
-        for message in messages {
-            // Neither is longer than the policy allows, or than its fields can say.
-            out.u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-            out.bytes(message);
-        }
-        out.finish()
+        export_handshake(self.messages.negotiate(), self.messages.challenge())
     }
 
     /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.

@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use crate::handshake::flags::{DEFAULT_OFFER, DEFAULT_STRENGTH, STRICT_ALWAYS, STRICT_OFFER};
-use crate::policy::{Enforcement, LmCompatibility, ResponseKind};
-use crate::text::{Ascii, CodePage};
-use crate::wire::{NegotiateFlags, Version};
+use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 
 /// A server's policy. The default is safe: NTLMv2 only, a MIC if one is promised, 128 bits and
 /// extended session security where messages are protected, channel bindings and target name right
@@ -18,59 +15,28 @@ use crate::wire::{NegotiateFlags, Version};
 /// # let certificate_hash = [7; 32];
 /// let mut policy = server::Policy::default();
 /// policy.channel_bindings = Enforcement::Required;
-/// policy.require_mic = true;
+/// policy.shared.require_mic = true;
 /// let server = Server::new(server::Names::standalone("FILES"))
 ///     .with_policy(policy)
-///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
+///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
+/// # Ok::<(), ntlm::HashLengthError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Which kinds of responses are accepted: at level 5 (`RefuseLmAndNtlm`) NTLMv2 alone, at 4
-    /// (`RefuseLm`) NTLMv1 too, below all. Default: level 5.
-    pub lm_compatibility: LmCompatibility,
+    /// What a client's policy has too: responses, flags, MIC, version, code page, length.
+    pub shared: SharedPolicy,
     /// Whether an LMv2 response without an NTLMv2 response is accepted. Cyrus SASL's client sends
     /// it alone; tedious, SQL Server's driver for Node, sends it beside an NT response of 16 bytes
     /// that proves nothing. LMv2 covers neither a MIC nor channel bindings. Default: no.
     pub allow_lmv2_alone: bool,
     /// Whether anonymous clients are accepted. Default: no.
     pub allow_anonymous: bool,
-    /// Whether anonymous clients may sign and seal messages, although everyone knows the key they
-    /// use: it is sent encrypted under a key of 16 zeros. That keeps protocols working that cannot
-    /// do without signatures, such as Windows' event forwarding, and protects nothing. Default: no.
-    ///
-    /// Such a client never counts as one with a MIC, with channel bindings or with a target name,
-    /// and a policy whose [`require`](Self::require) holds SIGN or SEAL still rejects it.
-    pub allow_insecure_anonymous_keys: bool,
-    /// Whether messages may be signed or sealed where the key exchange key does not depend on the
-    /// challenge: with NTLMv1 and LM responses without EXTENDED_SESSIONSECURITY and LM_KEY. All
-    /// sessions of a user then start from one key: without KEY_EXCH they share one RC4 key stream,
-    /// and with it one known key reveals all others. Default: no
-    /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
-    pub allow_constant_key_exchange_key: bool,
     /// Whether [`accept_as_guest`](super::UserClaim::accept_as_guest) is allowed. Default: no.
     ///
     /// Nothing that a guest sends is proven, so that its channel bindings and target name are not
     /// looked at; where they are required, there are no guests.
     pub allow_guest: bool,
-    /// Which optional flags are granted: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
-    /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but LM_KEY,
-    /// IDENTIFY and NON_NT_SESSION_KEY. SIGN and SEAL are granted to whoever asks.
-    pub offer: NegotiateFlags,
-    /// Flags without which there is no exchange: NEGOTIATE_SIGN, NEGOTIATE_SEAL, and any that
-    /// [`offer`](Self::offer) can hold. Others are ignored here. Default: none.
-    ///
-    /// A server that signs or seals should require it: otherwise whoever clears the flag on the way
-    /// gets an exchange without. 128, 56 and KEY_EXCH belong in
-    /// [`require_when_protected`](Self::require_when_protected): without SIGN or SEAL they have no
-    /// effect, and many clients do not ask for them.
-    pub require: NegotiateFlags,
-    /// Flags that must be negotiated where messages are signed or sealed. Default: 128
-    /// (`ServerRequire128bitEncryption`) and EXTENDED_SESSIONSECURITY.
-    pub require_when_protected: NegotiateFlags,
-    /// Whether each client must send a MIC. Only NTLMv2 can. If not, a MIC counts if the client
-    /// announces it: then it must be there and right. Default: no.
-    pub require_mic: bool,
     /// How strictly the client's channel bindings are compared with
     /// [this server's](crate::Server::with_channel_bindings). Default:
     /// [`Enforcement::IfPresent`], with which NTLMv1, that carries none, is not checked either
@@ -80,7 +46,7 @@ pub struct Policy {
     /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)), unless
     /// [`allow_any_channel_bindings`](Self::allow_any_channel_bindings) is set.
     ///
-    /// Set [`require_mic`](Self::require_mic) too if you require bindings or a
+    /// Set [`require_mic`](SharedPolicy::require_mic) too if you require bindings or a
     /// [target name](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
     /// pairs, such as curl, also copies pairs that a man in the middle inserted.
     pub channel_bindings: Enforcement,
@@ -108,40 +74,22 @@ pub struct Policy {
     /// How old the challenge may be when it is answered, `None` for any age. Default: 36 hours, as
     /// Windows had it until it stopped checking; Samba takes 30 minutes.
     pub max_challenge_age: Option<Duration>,
-    /// The version to tell, `None` to tell none. Default: that of Windows Server 2022.
-    pub version: Option<Version>,
-    /// The OEM code page, for clients without UNICODE. Default: ASCII.
-    pub code_page: &'static dyn CodePage,
-    /// How many bytes a message may have. Default: 65 536; real ones have some hundred.
-    pub max_message_len: usize,
-    /// Whether NTLM is blocked altogether (`ServerBlock`). Default: no.
-    pub blocked: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         let max_lifetime = Some(Duration::from_secs(36 * 60 * 60));
         Self {
-            lm_compatibility: LmCompatibility::RefuseLmAndNtlm,
+            shared: SharedPolicy::default(),
             allow_lmv2_alone: false,
             allow_anonymous: false,
-            allow_insecure_anonymous_keys: false,
-            allow_constant_key_exchange_key: false,
             allow_guest: false,
-            offer: DEFAULT_OFFER,
-            require: NegotiateFlags::empty(),
-            require_when_protected: DEFAULT_STRENGTH,
-            require_mic: false,
             channel_bindings: Enforcement::IfPresent,
             allow_any_channel_bindings: false,
             spn: Enforcement::IfPresent,
             require_target_info: true,
             max_time_difference: max_lifetime,
             max_challenge_age: max_lifetime,
-            version: Some(Version::new(10, 0, 20_348)),
-            code_page: &Ascii,
-            max_message_len: 65_536,
-            blocked: false,
         }
     }
 }
@@ -158,11 +106,12 @@ impl Policy {
     /// # let certificate_hash = [7; 32];
     /// let mut policy = server::Policy::strict();
     /// // For protocols that seal messages, such as LDAP.
-    /// policy.require |= NegotiateFlags::PROTECTION;
+    /// policy.shared.require |= NegotiateFlags::PROTECTION;
     /// let server = Server::new(server::Names::member("FILES", "EXAMPLE"))
     ///     .with_policy(policy)
     ///     .with_spns(["ldap/files.example.com", "ldap/files"])
-    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash));
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
+    /// # Ok::<(), ntlm::HashLengthError>(())
     /// ```
     ///
     /// What differs from the default, and whom it locks out, as they were recorded
@@ -174,7 +123,7 @@ impl Policy {
     ///   demanded there as by default, and 56 is not granted. Clients that do not ask for all that
     ///   are refused with their first message ([`Refused::MissingFlags`]): libntlm, Cyrus SASL and
     ///   cntlm for want of the first, Heimdal of 128.
-    /// - There must be a [MIC](Self::require_mic) ([`Denied::MicMissing`]): Firefox, impacket,
+    /// - There must be a [MIC](SharedPolicy::require_mic) ([`Denied::MicMissing`]): Firefox, impacket,
     ///   httpntlm, Samba's `ntlm_auth` helper, and gss-ntlmssp outside SPNEGO send none.
     /// - There must be the [channel bindings](Self::channel_bindings) of this server
     ///   ([`Denied::ChannelBindings`]): clients without TLS, behind a proxy that ends TLS, or that
@@ -195,7 +144,7 @@ impl Policy {
     ///
     /// What a client asks to have signed or sealed, nobody can take away on the way, since the MIC
     /// covers it. But only the application knows whether its protocol protects messages at all, so
-    /// that [`require`](Self::require) does not hold SIGN and SEAL: add them, as above, where it
+    /// that [`require`](SharedPolicy::require) does not hold SIGN and SEAL: add them, as above, where it
     /// does. Outside TLS that is what stands against relaying in the place of bindings: set
     /// `channel_bindings` to [`Enforcement::IfPresent`] there.
     ///
@@ -213,10 +162,7 @@ impl Policy {
         let five_minutes = Some(Duration::from_secs(5 * 60));
         // What the default does not allow, this one does not either.
         Self {
-            offer: STRICT_OFFER,
-            require: STRICT_ALWAYS,
-            require_when_protected: STRICT_OFFER,
-            require_mic: true,
+            shared: SharedPolicy::strict(),
             channel_bindings: Enforcement::Required,
             spn: Enforcement::Required,
             max_time_difference: five_minutes,
@@ -225,13 +171,32 @@ impl Policy {
         }
     }
 
+    /// A policy that accepts whatever can be verified: any kind of response, anonymous clients, guests,
+    /// keys of any strength, recordings of any age. For tests and for the analysis of recordings. **Do
+    /// not deploy it**: it protects against nothing but a wrong password.
+    #[must_use]
+    pub fn insecure_for_analysis() -> Self {
+        Self {
+            shared: SharedPolicy::insecure(),
+            allow_lmv2_alone: true,
+            allow_anonymous: true,
+            allow_guest: true,
+            channel_bindings: Enforcement::Off,
+            spn: Enforcement::Off,
+            require_target_info: false,
+            max_time_difference: None,
+            max_challenge_age: None,
+            ..Self::default()
+        }
+    }
+
     /// Whether a kind of response may prove a password.
     pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
         let carries_what_is_required = kind == ResponseKind::Ntlmv2
-            || !self.require_mic
+            || !self.shared.require_mic
                 && self.channel_bindings != Enforcement::Required
                 && self.spn != Enforcement::Required;
-        self.lm_compatibility.accepts(kind)
+        self.shared.lm_compatibility.accepts(kind)
             && (kind != ResponseKind::Lmv2 || self.allow_lmv2_alone)
             && carries_what_is_required
     }
@@ -242,14 +207,6 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-
-    #[test]
-    fn a_strict_policy_demands_all_that_it_grants() {
-        let policy = Policy::strict();
-        let strength = NegotiateFlags::NEGOTIATE_128 | NegotiateFlags::NEGOTIATE_KEY_EXCH;
-        assert_eq!(policy.require | policy.require_when_protected, policy.offer);
-        assert_eq!(policy.offer - policy.require, strength);
-    }
 
     #[test]
     fn a_strict_policy_waits_no_longer_than_five_minutes() {
@@ -272,8 +229,7 @@ mod tests {
         let accepted: Vec<_> = kinds.into_iter().filter(|kind| policy.accepts(*kind)).collect();
         assert_eq!(accepted, [ResponseKind::Ntlmv2]);
         assert!(!policy.allow_anonymous && !policy.allow_guest && !policy.allow_lmv2_alone);
-        assert!(!policy.allow_insecure_anonymous_keys && !policy.allow_any_channel_bindings);
-        assert!(!policy.allow_constant_key_exchange_key);
+        assert!(!policy.allow_any_channel_bindings);
         assert!(policy.require_target_info);
     }
 }

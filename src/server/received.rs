@@ -14,7 +14,7 @@ use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Denied, Error, Refused, Unexpected};
-use crate::handshake::flags::{demand, has_constant_key_exchange_key, settle_server};
+use crate::negotiation::{agree_server, demand, has_constant_key_exchange_key};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{
@@ -87,13 +87,14 @@ impl Received {
         let policy = &config.policy;
         let message = Authenticate::parse_for_server(authenticate)?;
         check_shared_bytes(authenticate, &message)?;
-        let flags = settle_server(sent.flags, message.flags)?;
+        let flags = agree_server(sent.flags, message.flags)?;
         check_age(policy, sent, now)?;
-        demand(flags, policy.require, policy.require_when_protected)?;
+        demand(flags, policy.shared.require, policy.shared.require_when_protected)?;
 
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-        let text =
-            |bytes| Text::decode(bytes, character_set, policy.code_page).map_err(Unexpected::Text);
+        let text = |bytes| {
+            Text::decode(bytes, character_set, policy.shared.code_page).map_err(Unexpected::Text)
+        };
         let user = UserName::new(text(message.user)?).with_domain(text(message.domain)?);
         // It proves nothing, so a workstation that is no text counts as none.
         let workstation = text(message.workstation).unwrap_or_default();
@@ -249,7 +250,7 @@ fn check_kind(policy: &Policy, flags: NegotiateFlags, proof: &Proof) -> Result<(
 
 /// Whether the policy allows the key that follows from a kind of response.
 pub(super) fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseKind) -> bool {
-    policy.allow_constant_key_exchange_key
+    policy.shared.allow_constant_key_exchange_key
         || !flags.intersects(NegotiateFlags::PROTECTION)
         || !has_constant_key_exchange_key(flags, kind)
 }
@@ -261,7 +262,8 @@ fn check_encrypted_key(
     proof: &Proof,
     message: &Authenticate<'_>,
 ) -> Result<(), Unexpected> {
-    let is_usable = !matches!(proof, Proof::Anonymous) || policy.allow_insecure_anonymous_keys;
+    let is_usable =
+        !matches!(proof, Proof::Anonymous) || policy.shared.allow_insecure_anonymous_keys;
     let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
     let is_needed = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(needs);
     if is_usable && is_needed && message.encrypted_random_session_key.len() != 16 {

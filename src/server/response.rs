@@ -1,16 +1,11 @@
-//! Which secret proves which response ([MS-NLMP] 3.3.1, 3.3.2).
+//! What an AUTHENTICATE contains as proof, and what it can be ([MS-NLMP] 3.2.5.1.2).
 
-use super::received::Received;
-use crate::credentials::UserName;
-use crate::crypto::{LmHash, NtHash, ResponseKey, SessionBaseKey, ntlm2_session_challenge};
+use crate::crypto::ntlm2_session_challenge;
 use crate::error::Unexpected;
 use crate::policy::ResponseKind;
-use crate::secret;
-use crate::text::Text;
-use crate::upcase::uppercase;
 use crate::wire::{Authenticate, NegotiateFlags, NtResponse};
 
-/// What an AUTHENTICATE contains as proof. If there is an NT response, the LM response proves nothing:
+/// The proof. If there is an NT response, the LM response proves nothing:
 /// it may stand for less (CVE-2019-1338, CVE-2018-1139).
 #[derive(Clone, Copy)]
 pub(super) enum Proof {
@@ -83,118 +78,6 @@ impl Proof {
                 ntlm2_session_challenge(server_challenge, &client_challenge)
             }
             _ => *server_challenge,
-        }
-    }
-}
-
-/// A response that is right, and what follows from it.
-pub(super) struct Proven {
-    pub(super) kind: ResponseKind,
-    /// The domain that the response covers, if it is known to cover one.
-    pub(super) domain: Option<ProvenDomain>,
-    pub(super) session_base_key: SessionBaseKey,
-}
-
-/// Which domain follows the user's name in what an NTLMv2 or LMv2 response covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProvenDomain {
-    /// The one that was sent.
-    Sent,
-    /// The same in upper case, as Samba tries it.
-    Uppercase,
-    /// None, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
-    Empty,
-}
-
-impl ProvenDomain {
-    const ALL: [Self; 3] = [Self::Sent, Self::Uppercase, Self::Empty];
-
-    pub(super) fn of(self, sent: &Text) -> Text {
-        match self {
-            Self::Sent => sent.clone(),
-            Self::Uppercase => sent.to_uppercase(),
-            Self::Empty => Text::default(),
-        }
-    }
-
-    /// The user's NTLMv2 key with that domain; `None` if it is one of the others.
-    fn response_key(self, nt_hash: &NtHash, user: &UserName) -> Option<ResponseKey> {
-        let (user, sent) = (user.user(), user.domain());
-        let upper = sent.utf16_units().map(uppercase);
-        match self {
-            Self::Sent => Some(ResponseKey::new(nt_hash, user, sent)),
-            Self::Uppercase if upper.clone().eq(sent.utf16_units()) => None,
-            Self::Uppercase => Some(ResponseKey::of_units(nt_hash, user, upper)),
-            Self::Empty if sent.is_empty() => None,
-            Self::Empty => Some(ResponseKey::of_units(nt_hash, user, [])),
-        }
-    }
-}
-
-impl Received {
-    /// Compares the response with the right one for these hashes, in each way that the policy
-    /// accepts. `None` if it is wrong.
-    pub(super) fn prove(&self, nt_hash: &NtHash, lm_hash: Option<&LmHash>) -> Option<Proven> {
-        let mut kinds = self.proof.possible_kinds().iter().filter(|kind| self.accepts(**kind));
-        kinds.find_map(|kind| self.prove_kind(*kind, nt_hash, lm_hash))
-    }
-
-    fn prove_kind(
-        &self,
-        kind: ResponseKind,
-        nt_hash: &NtHash,
-        lm_hash: Option<&LmHash>,
-    ) -> Option<Proven> {
-        let proven_by_hash = |is_right: bool| {
-            let session_base_key = || nt_hash.session_base_key();
-            is_right.then(|| Proven { kind, domain: None, session_base_key: session_base_key() })
-        };
-        match (self.proof, kind) {
-            (Proof::Anonymous, _) => None,
-            (Proof::Ntlmv2 { .. }, _) | (Proof::LmField { .. }, ResponseKind::Lmv2) => {
-                ProvenDomain::ALL.into_iter().find_map(|domain| {
-                    let key = domain.response_key(nt_hash, &self.user)?;
-                    self.prove_with_key(&key, domain)
-                })
-            }
-            (Proof::LmField { response, .. }, _) => {
-                // A user without an LM hash takes as many instructions as one with.
-                let no_hash = LmHash::from([0; 16]);
-                let right = lm_hash.unwrap_or(&no_hash).lm_response(&self.server_challenge);
-                proven_by_hash(secret::equal(&right, &response) & lm_hash.is_some())
-            }
-            (Proof::Ntlmv1 { response } | Proof::Ntlm2Session { response, .. }, _) => {
-                let challenge = self.proof.challenge(&self.server_challenge);
-                proven_by_hash(secret::equal(&nt_hash.ntlmv1_response(&challenge), &response))
-            }
-        }
-    }
-
-    /// Compares an NTLMv2 response, or an LMv2 response that stands alone, with the right one for
-    /// this key. `None` if it is wrong, or of another kind.
-    pub(super) fn prove_with_key(&self, key: &ResponseKey, domain: ProvenDomain) -> Option<Proven> {
-        let domain = Some(domain);
-        match self.proof {
-            Proof::Ntlmv2 { proof } => {
-                let blob = self.nt_response().get(proof.len()..).unwrap_or_default();
-                let (right, session_base_key) = key.prove_ntlmv2(&self.server_challenge, blob);
-                secret::equal(&right, &proof).then_some(Proven {
-                    kind: ResponseKind::Ntlmv2,
-                    domain,
-                    session_base_key,
-                })
-            }
-            Proof::LmField { response, .. } => {
-                let [hmac @ .., _, _, _, _, _, _, _, _] = &response;
-                let [.., a, b, c, d, e, f, g, h] = response;
-                let right = key.lmv2_response(&self.server_challenge, &[a, b, c, d, e, f, g, h]);
-                secret::equal(&right, &response).then(|| Proven {
-                    kind: ResponseKind::Lmv2,
-                    domain,
-                    session_base_key: key.session_base_key(hmac),
-                })
-            }
-            Proof::Anonymous | Proof::Ntlmv1 { .. } | Proof::Ntlm2Session { .. } => None,
         }
     }
 }

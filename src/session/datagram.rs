@@ -1,23 +1,25 @@
 //! Connectionless sessions: each message stands alone ([MS-NLMP] 3.4).
 
-use super::cipher::{Cipher, Form};
-use super::{Part, Protection, part};
+use super::checksum::Form;
+use super::direction::Direction;
+use super::part::needed;
+use super::{Part, Protection};
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Misuse};
 use crate::wire::{NegotiateFlags, Signature};
 
-/// Protects datagrams, which may be lost or come in any order.
+/// Protects datagrams, which may be lost or arrive in any order.
 ///
-/// Each message has a sequence number that the application gives and transports. Each number must
+/// Each message has a sequence number that the application chooses and transmits. Each number must
 /// be used for one message in each direction only: two messages with the same number have the same
-/// key stream. To refuse replayed messages is the application's business too, since it alone knows
-/// which numbers it has seen. Without extended session security, both directions have the same key,
-/// so that a number must be used in one of them only, and a message could be sent back to its
-/// sender.
+/// key stream. Rejecting replayed messages is the application's responsibility too, because only
+/// the application can record which numbers arrived. Without extended session security, both
+/// directions have the same key, so a number must be used in one of them only, and an attacker
+/// could send a message back to its sender.
 ///
-/// Messages are sealed with a key made of the sealing key and the sequence number, before they are
-/// encrypted, as the specification has it. gss-ntlmssp changes the key only between encrypting and
-/// signing, so that the two can sign for each other, but not seal.
+/// The key of a message is made from the sealing key and the sequence number before the message is
+/// encrypted, as the specification says. gss-ntlmssp changes the key only between encrypting and
+/// signing; therefore the two can sign for each other, but not seal.
 #[derive(Debug)]
 pub struct DatagramSession {
     protection: Protection,
@@ -32,11 +34,7 @@ struct Keys {
 }
 
 impl DatagramSession {
-    /// The session that these flags and this key make, for a context that was established
-    /// elsewhere. Otherwise it comes from
-    /// [`SessionKeys::into_datagram_session`](super::SessionKeys::into_datagram_session).
-    #[must_use]
-    pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+    pub(super) fn derived(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let keys = |side| Keys {
             form: Form::new(flags, SigningKey::derive(flags, key, side).as_ref()),
             sealing_key: SealingKey::derive(flags, key, side),
@@ -48,13 +46,13 @@ impl DatagramSession {
         }
     }
 
-    /// What this session can do.
+    /// Returns what this session can do.
     #[must_use]
     pub const fn protection(&self) -> Protection {
         self.protection
     }
 
-    /// The signature of a message that is sent in clear.
+    /// Returns the signature of a message that is sent in clear.
     ///
     /// # Errors
     /// [`Misuse::NotNegotiated`].
@@ -88,8 +86,8 @@ impl DatagramSession {
     /// Decrypts a message in place and checks its signature.
     ///
     /// # Errors
-    /// [`Error::Integrity`]: if the signature is of another number or version, the message stays as
-    /// it is; if it was changed, it is wiped. Others as [`seal`](Self::seal).
+    /// [`Error::Integrity`]: if the signature is of another number or version, the message stays
+    /// encrypted; if it was changed, it is wiped. Otherwise the errors of [`seal`](Self::seal).
     pub fn unseal(
         &self,
         sequence: u32,
@@ -103,32 +101,36 @@ impl DatagramSession {
     /// [`Session::seal_parts`](super::Session::seal_parts).
     ///
     /// # Errors
-    /// As [`seal`](Self::seal).
+    /// The errors of [`seal`](Self::seal).
     pub fn seal_parts(&self, sequence: u32, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
-        self.cipher(&self.sending, sequence, parts)?.seal(parts)
+        self.direction(&self.sending, sequence, parts)?.seal_parts(parts)
     }
 
-    /// Takes back what [`seal_parts`](Self::seal_parts) did.
+    /// Reverses [`seal_parts`](Self::seal_parts): decrypts the sealed parts in place and checks the
+    /// signature.
     ///
     /// # Errors
-    /// As [`unseal`](Self::unseal).
+    /// The errors of [`unseal`](Self::unseal).
     pub fn unseal_parts(
         &self,
         sequence: u32,
         parts: &mut [Part<'_>],
         signature: &Signature,
     ) -> Result<(), Error> {
-        self.cipher(&self.receiving, sequence, parts)?.unseal(parts, signature)
+        self.direction(&self.receiving, sequence, parts)?.unseal_parts(parts, signature)
     }
 
-    /// The cipher of this one message.
-    fn cipher(&self, keys: &Keys, sequence: u32, parts: &[Part<'_>]) -> Result<Cipher, Error> {
-        let needed = part::needed(parts);
-        if needed == Protection::Seal && matches!(keys.form, Form::Legacy) {
+    /// Returns the direction that protects this one message.
+    fn direction(
+        &self,
+        keys: &Keys,
+        sequence: u32,
+        parts: &[Part<'_>],
+    ) -> Result<Direction, Error> {
+        if needed(parts) == Protection::Seal && !keys.form.is_extended() {
             return Err(Misuse::NeedsExtendedSessionSecurity.into());
         }
-        self.protection.allows(needed)?;
         let sealing_key = keys.sealing_key.for_message(sequence);
-        Ok(Cipher::given(keys.form.clone(), sealing_key, sequence))
+        Ok(Direction::with_keys(self.protection, keys.form.clone(), &sealing_key, sequence))
     }
 }

@@ -1,146 +1,160 @@
-//! The two halves of a session, which can be used apart.
+//! One direction of a session: its keys, its key stream, its counter and its protection
+//! ([MS-NLMP] 3.4).
 
-use super::cipher::{Cipher, Form};
-use super::{Part, Protection, part};
+use alloc::vec::Vec;
+use core::mem;
+
+use zeroize::Zeroizing;
+
+use super::checksum::{Form, admit};
+use super::part::{needed, wipe};
+use super::{Part, Protection};
+use crate::crypto::stitched::KeyStream;
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
-use crate::error::Error;
-use crate::export::{Decoder, Encoder, ImportError};
+use crate::error::{Error, Integrity, Misuse};
 use crate::wire::{NegotiateFlags, Signature};
 
-/// The sending half of a [`Session`](super::Session), by [`split`](super::Session::split).
+/// Protects the messages of one direction or, without extended session security, of both.
 #[derive(Debug)]
-pub struct Sender {
-    protection: Protection,
-    cipher: Cipher,
+pub(super) struct Direction {
+    /// What was negotiated.
+    pub(super) protection: Protection,
+    pub(super) keys: Keys,
+    pub(super) next: Next,
 }
 
-/// The receiving half of a [`Session`](super::Session), by [`split`](super::Session::split).
-#[derive(Debug)]
-pub struct Receiver {
-    protection: Protection,
-    cipher: Cipher,
+/// The number of the next message, or why there is no next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Number(u32),
+    /// All numbers are used up.
+    Exhausted,
+    /// An earlier message did not match its signature. RC4 cannot be rewound.
+    Closed,
 }
 
-impl Sender {
-    pub(super) fn export(&self, out: &mut Encoder) {
-        self.cipher.export(out);
+/// The keys, made when the first message needs them: many sessions protect no message, and SPNEGO's
+/// `mechListMIC` needs a key stream of its own.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it becomes the larger one, in place")]
+pub(super) enum Keys {
+    Unmade(Origin),
+    Made(Form, KeyStream),
+}
+
+/// What keys are derived from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) flags: NegotiateFlags,
+    pub(super) key: ExportedSessionKey,
+    /// The side that sends.
+    pub(super) side: Side,
+}
+
+/// The number of the first message.
+const FIRST: u32 = 0;
+
+/// The length of a signature, which stands in front of a wrapped message.
+const SIGNATURE_LENGTH: usize = 16;
+
+impl Direction {
+    /// The direction in which `side` sends, from its first message on.
+    pub(super) fn derived(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
+        let origin = Origin { flags, key: key.clone(), side };
+        let (keys, next) = (Keys::Unmade(origin), Next::Number(FIRST));
+        Self { protection: Protection::from_flags(flags), keys, next }
     }
 
-    pub(super) fn import(
+    /// A direction with given keys, whose next message has this number.
+    pub(super) fn with_keys(
         protection: Protection,
-        from: &mut Decoder<'_>,
-    ) -> Result<Self, ImportError> {
-        Ok(Self { protection, cipher: Cipher::import(from)? })
-    }
-
-    /// One direction with keys of its own and a fresh key stream, whose next message has this
-    /// sequence number. For contexts that were established elsewhere, and for tests.
-    ///
-    /// Without a signing key it makes signatures without extended session security. A key must be
-    /// used for one direction of one session only.
-    #[must_use]
-    pub fn with_keys(
-        flags: NegotiateFlags,
-        signing_key: Option<&SigningKey>,
-        sealing_key: SealingKey,
+        form: Form,
+        sealing_key: &SealingKey,
         sequence: u32,
     ) -> Self {
-        let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
-        Self { protection: Protection::from_flags(flags), cipher }
+        let keys = Keys::Made(form, KeyStream::new(sealing_key.expose()));
+        Self { protection, keys, next: Next::Number(sequence) }
     }
 
-    pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
-        let cipher = Cipher::derived(flags, key, side);
-        Self { protection: Protection::from_flags(flags), cipher }
-    }
-
-    /// See [`Session::sign`](super::Session::sign).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
+    pub(super) fn sign(&mut self, message: &[u8]) -> Result<Signature, Error> {
         self.seal_parts(&mut [Part::Clear(message)])
     }
 
-    /// See [`Session::seal`](super::Session::seal).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
-        self.seal_parts(&mut [Part::Sealed(message)])
-    }
-
-    /// See [`Session::seal_parts`](super::Session::seal_parts).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
-        self.protection.allows(part::needed(parts))?;
-        self.cipher.seal(parts)
-    }
-
-    pub(super) fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
-        self.cipher.mech_list_mic(mech_types)
-    }
-}
-
-impl Receiver {
-    pub(super) fn export(&self, out: &mut Encoder) {
-        self.cipher.export(out);
-    }
-
-    pub(super) fn import(
-        protection: Protection,
-        from: &mut Decoder<'_>,
-    ) -> Result<Self, ImportError> {
-        Ok(Self { protection, cipher: Cipher::import(from)? })
-    }
-
-    /// The receiving end of [`Sender::with_keys`].
-    #[must_use]
-    pub fn with_keys(
-        flags: NegotiateFlags,
-        signing_key: Option<&SigningKey>,
-        sealing_key: SealingKey,
-        sequence: u32,
-    ) -> Self {
-        let cipher = Cipher::given(Form::new(flags, signing_key), sealing_key, sequence);
-        Self { protection: Protection::from_flags(flags), cipher }
-    }
-
-    /// For the messages that this side sends.
-    pub(super) fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
-        let cipher = Cipher::derived(flags, key, side);
-        Self { protection: Protection::from_flags(flags), cipher }
-    }
-
-    /// See [`Session::verify`](super::Session::verify).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
+    pub(super) fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
         self.unseal_parts(&mut [Part::Clear(message)], signature)
     }
 
-    /// See [`Session::unseal`](super::Session::unseal).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
+    pub(super) fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
+        self.seal_parts(&mut [Part::Sealed(message)])
+    }
+
+    pub(super) fn unseal(
+        &mut self,
+        message: &mut [u8],
+        signature: &Signature,
+    ) -> Result<(), Error> {
         self.unseal_parts(&mut [Part::Sealed(message)], signature)
     }
 
-    /// See [`Session::unseal_parts`](super::Session::unseal_parts).
+    /// Seals a copy of the message behind its signature. The copy is wiped if that fails.
+    pub(super) fn wrap(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut token = Zeroizing::new(Vec::with_capacity(SIGNATURE_LENGTH + message.len()));
+        token.extend_from_slice(&[0; SIGNATURE_LENGTH]);
+        token.extend_from_slice(message);
+        let (place, message) = token.split_at_mut(SIGNATURE_LENGTH);
+        place.copy_from_slice(self.seal(message)?.as_bytes());
+        Ok(mem::take(&mut *token))
+    }
+
+    /// Unseals a copy of what stands behind the signature. The copy is wiped if that fails.
+    pub(super) fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, Error> {
+        let (signature, sealed) = token.split_at(token.len().min(SIGNATURE_LENGTH));
+        let signature = Signature::try_from(signature)?;
+        let mut message = Zeroizing::new(sealed.to_vec());
+        self.unseal(&mut message, &signature)?;
+        Ok(mem::take(&mut *message))
+    }
+
+    /// Encrypts the sealed parts and returns the signature. The checksum covers the plain text of
+    /// each part; it is encrypted last, with the same key stream.
+    pub(super) fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
+        let sequence = self.begin(parts)?;
+        let (form, stream) = self.keys.made();
+        let mut checksum = form.start(sequence);
+        for part in parts {
+            checksum.seal(stream, part);
+        }
+        let signature = checksum.finish(stream, sequence);
+        self.next = Next::after(sequence);
+        Ok(signature)
+    }
+
+    /// Decrypts the sealed parts and checks the signature.
     ///
-    /// # Errors
-    /// As there.
-    pub fn unseal_parts(
+    /// A signature of another version or number is rejected before the key stream is used, and does
+    /// no harm. After that the key stream cannot be rewound.
+    pub(super) fn unseal_parts(
         &mut self,
         parts: &mut [Part<'_>],
         signature: &Signature,
     ) -> Result<(), Error> {
-        self.protection.allows(part::needed(parts))?;
-        self.cipher.unseal(parts, signature)
+        let sequence = self.begin(parts)?;
+        admit(signature, sequence, self.keys.are_extended())?;
+        let (form, stream) = self.keys.made();
+        let mut checksum = form.start(sequence);
+        for part in &mut *parts {
+            checksum.unseal(stream, part);
+        }
+        let expected = checksum.finish(stream, sequence);
+        let is_equal = form.is_equal(&expected, signature);
+        self.conclude(sequence, is_equal).inspect_err(|_| wipe(parts))
+    }
+
+    /// Signs the first message, with a key stream that is not used again.
+    pub(super) fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
+        let (_, signature) = self.first_signature(mech_types)?;
+        self.next = Next::after(FIRST);
+        Ok(signature)
     }
 
     pub(super) fn verify_mech_list_mic(
@@ -148,6 +162,85 @@ impl Receiver {
         mech_types: &[u8],
         signature: &Signature,
     ) -> Result<(), Error> {
-        self.cipher.verify_mech_list_mic(mech_types, signature)
+        let (form, expected) = self.first_signature(mech_types)?;
+        admit(signature, FIRST, form.is_extended())?;
+        self.conclude(FIRST, form.is_equal(&expected, signature))
+    }
+
+    fn first_signature(&self, message: &[u8]) -> Result<(Form, Signature), Error> {
+        let (FIRST, Keys::Unmade(origin)) = (self.next.number()?, &self.keys) else {
+            return Err(Misuse::MechListMicTooLate.into());
+        };
+        let (form, mut stream) = origin.derive();
+        let mut checksum = form.start(FIRST);
+        checksum.update(message);
+        let signature = checksum.finish(&mut stream, FIRST);
+        Ok((form, signature))
+    }
+
+    /// Returns the number of the next message, if it may be protected like this. This is the only
+    /// place that compares what the caller asks for with what was negotiated.
+    fn begin(&self, parts: &[Part<'_>]) -> Result<u32, Error> {
+        self.protection.allows(needed(parts))?;
+        self.next.number()
+    }
+
+    /// Goes to the next number, or closes the direction if the signature is wrong.
+    fn conclude(&mut self, sequence: u32, is_equal: bool) -> Result<(), Error> {
+        if is_equal {
+            self.next = Next::after(sequence);
+            Ok(())
+        } else {
+            self.next = Next::Closed;
+            Err(Integrity::Checksum.into())
+        }
+    }
+}
+
+impl Next {
+    fn number(self) -> Result<u32, Error> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Exhausted => Err(Integrity::Exhausted.into()),
+            Self::Closed => Err(Integrity::Closed.into()),
+        }
+    }
+
+    /// Returns what follows the message with this number. Numbers never wrap around, because none
+    /// must be used twice.
+    fn after(number: u32) -> Self {
+        number.checked_add(1).map_or(Self::Exhausted, Self::Number)
+    }
+}
+
+impl Keys {
+    /// Returns whether signatures are those of extended session security.
+    fn are_extended(&self) -> bool {
+        match self {
+            Self::Unmade(origin) => {
+                origin.flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+            }
+            Self::Made(form, _) => form.is_extended(),
+        }
+    }
+
+    /// Makes the keys, unless they are made.
+    fn made(&mut self) -> (&Form, &mut KeyStream) {
+        if let Self::Unmade(origin) = self {
+            let (form, stream) = origin.derive();
+            *self = Self::Made(form, stream);
+        }
+        match self {
+            Self::Made(form, stream) => (form, stream),
+            Self::Unmade(_) => unreachable!("the keys were made above"),
+        }
+    }
+}
+
+impl Origin {
+    fn derive(&self) -> (Form, KeyStream) {
+        let Self { flags, key, side } = self;
+        let form = Form::new(*flags, SigningKey::derive(*flags, key, *side).as_ref());
+        (form, KeyStream::new(SealingKey::derive(*flags, key, *side).expose()))
     }
 }

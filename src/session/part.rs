@@ -1,4 +1,4 @@
-//! A message in parts, of which some are encrypted and all go into one signature.
+//! A message in parts: some are encrypted, and one signature covers them.
 
 use core::fmt;
 
@@ -27,13 +27,13 @@ impl fmt::Debug for Part<'_> {
     }
 }
 
-/// What must be negotiated to protect these parts.
+/// Returns what must be negotiated to protect these parts.
 pub(super) fn needed(parts: &[Part<'_>]) -> Protection {
     let any_sealed = parts.iter().any(|part| matches!(part, Part::Sealed(_)));
     if any_sealed { Protection::Seal } else { Protection::Sign }
 }
 
-/// Leaves nothing of parts that were decrypted in vain.
+/// Wipes decrypted parts whose signature turned out to be wrong.
 pub(super) fn wipe(parts: &mut [Part<'_>]) {
     for part in parts {
         if let Part::Sealed(bytes) = part {

@@ -4,12 +4,14 @@ use alloc::vec::Vec;
 
 use super::field::{Field, header_end};
 use super::read::Reader;
-use super::write::Writer;
+use super::write::{Payload, Writer};
 use super::{AvPairs, Error, ErrorKind, MessageType, NegotiateFlags, Version};
 use crate::text::CharacterSet;
 
-/// The second message, or the first of a connectionless exchange, from the server.
+/// CHALLENGE_MESSAGE: the second message, or the first of a connectionless handshake, from the
+/// server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias("CHALLENGE_MESSAGE", "Type 2 message"))]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
 pub struct Challenge<'a> {
     /// `TargetName`, in the character set of `flags`: the server's domain or its own name.
@@ -28,6 +30,8 @@ pub struct Challenge<'a> {
 /// Up to the challenge; what very old servers send.
 const LEAST: usize = 32;
 const TARGET_NAME: usize = 12;
+/// `Reserved`: how many bytes.
+const RESERVED: usize = 8;
 const TARGET_INFO: usize = 40;
 const VERSION: usize = 48;
 
@@ -86,17 +90,20 @@ impl<'a> Challenge<'a> {
         if self.target_info.is_some() {
             flags |= NegotiateFlags::NEGOTIATE_TARGET_INFO;
         }
-        let mut writer = Writer::new(out, MessageType::Challenge, self.header_len());
-        writer.u32(20, flags.bits());
-        writer.bytes(24, &self.server_challenge);
-        writer.field(TARGET_NAME, self.target_name);
-        if let Some(target_info) = self.target_info {
-            writer.field(TARGET_INFO, target_info.as_bytes());
-        }
+        let info = self.target_info.map_or(&[][..], AvPairs::as_bytes);
+        let items = [(TARGET_NAME, self.target_name), (TARGET_INFO, info)];
+        let (payload, [name_field, info_field]) = Payload::new(self.header_len(), items)?;
+        let mut writer = Writer::new(out, MessageType::Challenge, self.encoded_len());
+        writer.bytes(&name_field);
+        writer.u32(flags.bits());
+        writer.bytes(&self.server_challenge);
+        writer.bytes(&[0; RESERVED]);
+        writer.bytes(if self.target_info.is_some() { &info_field } else { &[0; 8] });
         if let Some(version) = self.version {
-            writer.bytes(VERSION, &version.to_bytes());
+            writer.bytes(&version.to_bytes());
         }
-        writer.finish()
+        writer.payload(payload);
+        Ok(())
     }
 
     /// How many bytes [`emit`](Self::emit) appends.

@@ -1,8 +1,8 @@
-//! Why bytes are not a message, or a message has no bytes.
+//! Parse and encoding errors.
 
 use core::fmt;
 
-use super::AvId;
+use super::av_id::AvId;
 
 /// Bytes that do not parse, or a message that cannot be written: what is wrong, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum ErrorKind {
     #[error("the value of {0} has a wrong length")]
     AvPairLength(AvId),
     /// An AV pair that can be there once is there again ([MS-NLMP] 2.2.2.1; CVE-2019-1166).
-    #[error("{0} is there twice")]
+    #[error("duplicate AV pair {0}")]
     AvPairTwice(AvId),
     /// The NT response has 25 to 43 bytes, too many for NTLMv1 and too few for NTLMv2.
     #[error("the NT response has an impossible length")]

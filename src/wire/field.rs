@@ -42,20 +42,24 @@ impl Field {
 }
 
 /// Where a part of a message is, which must be a slice of it. An empty part has an empty range.
+#[expect(
+    clippy::expect_used,
+    reason = "each caller passes a field that was parsed from the message"
+)]
 pub(crate) fn range_within(message: &[u8], part: &[u8]) -> Range<usize> {
     if part.is_empty() {
         return 0..0;
     }
-    let start = part.as_ptr().addr().wrapping_sub(message.as_ptr().addr());
-    debug_assert!(start.saturating_add(part.len()) <= message.len(), "a part of this message");
-    start..start.saturating_add(part.len())
+    let start = part.as_ptr().addr().checked_sub(message.as_ptr().addr());
+    let range = start.map(|start| start..start.saturating_add(part.len()));
+    range.filter(|range| range.end <= message.len()).expect("the part is a slice of the message")
 }
 
 /// Where the fixed part of a message can end at most: before the first item of the payload.
 ///
-/// The specification lets old peers leave out the last parts of the header, and tells nowhere but
-/// in the offsets which ones. An offset within `least`, the part that is always there, tells
-/// nothing.
+/// The specification lets old peers leave out the last parts of the header, and only the offsets
+/// show which ones. Offsets within `least`, the mandatory part of the header, are ignored, because
+/// they cannot mark its end.
 #[inline]
 pub(super) fn header_end(
     message: &[u8],
@@ -63,7 +67,7 @@ pub(super) fn header_end(
     fields: impl IntoIterator<Item = Field>,
 ) -> usize {
     let starts = fields.into_iter().filter_map(Field::start).filter(|start| *start >= least);
-    starts.min().unwrap_or(usize::MAX).min(message.len())
+    starts.fold(message.len(), usize::min)
 }
 
 #[cfg(test)]
@@ -90,6 +94,22 @@ mod tests {
     #[test]
     fn an_empty_field_may_point_anywhere() {
         assert_eq!(field(0, u32::MAX).slice(b"abcd"), Ok(&[][..]));
+    }
+
+    #[test]
+    fn a_part_has_the_range_that_it_was_cut_from() {
+        let message = [7; 12];
+        assert_eq!(range_within(&message, &message[3..9]), 3..9);
+        assert_eq!(range_within(&message, &message), 0..12);
+        assert_eq!(range_within(&message, &[]), 0..0);
+    }
+
+    #[test]
+    #[should_panic(expected = "the part is a slice of the message")]
+    fn bytes_of_another_buffer_are_no_part_of_a_message() {
+        let both = [7; 12];
+        let (message, other) = both.split_at(6);
+        range_within(message, other);
     }
 
     #[test]

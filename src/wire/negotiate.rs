@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use super::field::header_end;
 use super::read::Reader;
-use super::write::Writer;
+use super::write::{Payload, Writer};
 use super::{Error, MessageType, NegotiateFlags, Version};
 
-/// The first message of a connection-oriented exchange, from the client.
+/// NEGOTIATE_MESSAGE: the first message of a connection-oriented handshake, from the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias("NEGOTIATE_MESSAGE", "Type 1 message"))]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
 pub struct Negotiate<'a> {
     /// What the client can and wants to do.
@@ -69,14 +70,20 @@ impl<'a> Negotiate<'a> {
         let mut flags = self.flags;
         flags.set(NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED, self.domain.is_some());
         flags.set(NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED, self.workstation.is_some());
-        let mut writer = Writer::new(out, MessageType::Negotiate, self.header_len());
-        writer.u32(12, flags.bits());
-        writer.field(DOMAIN, self.domain.unwrap_or_default());
-        writer.field(WORKSTATION, self.workstation.unwrap_or_default());
+        // An absent name has an empty field, as an empty one has.
+        let [domain, workstation] =
+            [self.domain, self.workstation].map(|name| name.unwrap_or_default());
+        let items = [(DOMAIN, domain), (WORKSTATION, workstation)];
+        let (payload, [domain_field, workstation_field]) = Payload::new(self.header_len(), items)?;
+        let mut writer = Writer::new(out, MessageType::Negotiate, self.encoded_len());
+        writer.u32(flags.bits());
+        writer.bytes(&domain_field);
+        writer.bytes(&workstation_field);
         if let Some(version) = self.version {
-            writer.bytes(VERSION, &version.to_bytes());
+            writer.bytes(&version.to_bytes());
         }
-        writer.finish()
+        writer.payload(payload);
+        Ok(())
     }
 
     /// How many bytes [`emit`](Self::emit) appends.

@@ -21,7 +21,8 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn at(message: &'a [u8], offset: usize) -> Self {
         let offset = offset.min(message.len());
-        Self { rest: message.get(offset..).unwrap_or_default(), offset }
+        let (_, rest) = message.split_at(offset);
+        Self { rest, offset }
     }
 
     /// Reads the signature and the message type, which must be `expected`.
@@ -78,8 +79,9 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let bytes = self.take(N)?;
-        bytes.try_into().map_err(|_| self.too_short())
+        let (array, rest) = self.rest.split_first_chunk().ok_or(self.too_short())?;
+        self.advance_to(rest);
+        Ok(*array)
     }
 
     #[inline]
@@ -105,9 +107,14 @@ impl<'a> Reader<'a> {
         // Nothing but the end of the input can stop these parsers.
         let result: IResult<&'a [u8], T, ()> = parser.parse(self.rest);
         let (rest, value) = result.map_err(|_| self.too_short())?;
+        self.advance_to(rest);
+        Ok(value)
+    }
+
+    #[inline]
+    fn advance_to(&mut self, rest: &'a [u8]) {
         self.offset += self.rest.len() - rest.len();
         self.rest = rest;
-        Ok(value)
     }
 
     #[inline]

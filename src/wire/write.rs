@@ -4,75 +4,79 @@ use alloc::vec::Vec;
 
 use byteorder::{ByteOrder, LittleEndian};
 
+use super::reserved::Reserved;
 use super::{Error, ErrorKind, MessageType, SIGNATURE};
 
-/// Appends one message to a buffer: the header first, then the payload, while the descriptors in
-/// the header are filled in.
+/// The items of a message's payload, one after the other, and the descriptors of where they are.
+pub(super) struct Payload<'a, const N: usize> {
+    header_len: usize,
+    items: [&'a [u8]; N],
+}
+
+impl<'a, const N: usize> Payload<'a, N> {
+    /// Places the items behind a header of that length, and returns their descriptors (Len, MaxLen
+    /// and BufferOffset, 2.2). An empty item gets an offset too: the current end of the payload.
+    ///
+    /// Each item comes with the offset at which its descriptor will stand, for the error.
+    pub(super) fn new(
+        header_len: usize,
+        items: [(usize, &'a [u8]); N],
+    ) -> Result<(Self, [[u8; 8]; N]), Error> {
+        let mut descriptors = [[0; 8]; N];
+        let mut end = header_len;
+        for (descriptor, (at, item)) in descriptors.iter_mut().zip(items) {
+            let too_long = |_| Error::new(ErrorKind::FieldTooLong, at);
+            let length = u16::try_from(item.len()).map_err(too_long)?;
+            let offset = u32::try_from(end).map_err(too_long)?;
+            let (lengths, place) = descriptor.split_at_mut(4);
+            LittleEndian::write_u16_into(&[length, length], lengths);
+            LittleEndian::write_u32(place, offset);
+            end += item.len();
+        }
+        Ok((Self { header_len, items: items.map(|(_, item)| item) }, descriptors))
+    }
+}
+
+/// Appends one message to a buffer: the header from its first to its last byte, then the payload.
 pub(super) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Where the message starts in `out`.
     start: usize,
-    /// The first field that did not fit its descriptor.
-    failed: Option<Error>,
 }
 
 impl<'a> Writer<'a> {
-    /// Starts a message whose header of `header_len` bytes is zero but for signature and type.
-    pub(super) fn new(out: &'a mut Vec<u8>, message_type: MessageType, header_len: usize) -> Self {
+    /// Starts a message with its signature and type, in a buffer with room for `message_len` bytes.
+    pub(super) fn new(out: &'a mut Vec<u8>, message_type: MessageType, message_len: usize) -> Self {
+        out.reserve(message_len);
         let start = out.len();
-        out.resize(start + header_len, 0);
-        let mut writer = Self { out, start, failed: None };
-        writer.bytes(0, &SIGNATURE);
-        writer.u32(SIGNATURE.len(), message_type.number());
+        let mut writer = Self { out, start };
+        writer.bytes(&SIGNATURE);
+        writer.u32(message_type.number());
         writer
     }
 
-    /// Writes bytes of the header, whose caller knows how long it is.
-    pub(super) fn bytes(&mut self, at: usize, bytes: &[u8]) {
-        if let Some(place) = self.place(at, bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
+    /// Writes the next bytes of the header.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
-    pub(super) fn u32(&mut self, at: usize, value: u32) {
-        if let Some(place) = self.place(at, 4) {
-            LittleEndian::write_u32(place, value);
-        }
+    pub(super) fn u32(&mut self, value: u32) {
+        let mut bytes = [0; 4];
+        LittleEndian::write_u32(&mut bytes, value);
+        self.bytes(&bytes);
     }
 
-    /// Appends an item to the payload and writes its descriptor. An empty one points to where it
-    /// would be.
-    pub(super) fn field(&mut self, at: usize, item: &[u8]) {
-        let offset = self.out.len() - self.start;
-        let (Ok(length), Ok(offset)) = (u16::try_from(item.len()), u32::try_from(offset)) else {
-            self.failed.get_or_insert(Error::new(ErrorKind::FieldTooLong, at));
-            return;
-        };
-        if let Some(place) = self.place(at, 8) {
-            let (lengths, place) = place.split_at_mut(4);
-            let (len, max_len) = lengths.split_at_mut(2);
-            LittleEndian::write_u16(len, length);
-            LittleEndian::write_u16(max_len, length);
-            LittleEndian::write_u32(place, offset);
-        }
-        self.out.extend_from_slice(item);
+    /// Leaves room in the header, to be filled in when the message is complete.
+    pub(super) fn reserve<const N: usize>(&mut self) -> Reserved<N> {
+        Reserved::append(self.out)
     }
 
-    /// Ends the message. If a field did not fit, the buffer is as it was before.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        match self.failed {
-            None => Ok(()),
-            Some(error) => {
-                self.out.truncate(self.start);
-                Err(error)
-            }
+    /// Ends the header, which must be as long as the payload was told, and writes the payload.
+    pub(super) fn payload<const N: usize>(self, payload: Payload<'_, N>) {
+        let header_len = self.out.len() - self.start;
+        assert_eq!(header_len, payload.header_len, "the descriptors are for this header");
+        for item in payload.items {
+            self.out.extend_from_slice(item);
         }
-    }
-
-    fn place(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
-        let start = self.start + at;
-        let place = self.out.get_mut(start..start + len);
-        debug_assert!(place.is_some(), "the header holds what is written to it");
-        place
     }
 }

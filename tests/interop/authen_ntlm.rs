@@ -113,7 +113,7 @@ fn log_in(is_ntlmv2: bool, level: LmCompatibility, identity: Identity) -> Result
     });
     bridge.begin(arguments).expect("it begins");
     let mut policy = ntlm::server::Policy::default();
-    policy.lm_compatibility = level;
+    policy.shared.lm_compatibility = level;
     let server = modes::server().with_policy(policy);
     let is_mallory = identity.password == Identity::MALLORY.password;
     let user = if is_mallory { Identity::HOMELESS } else { identity };

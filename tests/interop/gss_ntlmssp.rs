@@ -153,7 +153,7 @@ fn levels_say_which_responses_are_sent_and_taken() {
 
         let missing = is_weak(client);
         let mut policy = mode(server).server_policy();
-        policy.lm_compatibility = level(server);
+        policy.shared.lm_compatibility = level(server);
         let response = mode(client).response(modes::DEFAULT.expected_flags() - missing);
         let expected = if level(server).accepts(response) {
             Outcome::WorksWithout(missing)

@@ -128,7 +128,7 @@ fn attempt(
 ) -> Result<LetIn, Refusal> {
     heimdal.begin(initiator(mode, identity)).expect("it begins");
     let mut policy = mode.server_policy();
-    policy.lm_compatibility = level;
+    policy.shared.lm_compatibility = level;
     let users = if identity == Identity::MALLORY { [Identity::ALICE] } else { [identity] };
     let_in(heimdal, &modes::server().with_policy(policy), &users)
 }

@@ -128,7 +128,8 @@ fn other_servers_let_our_client_in_with_the_right_bindings() {
         let mut server = acceptor(implementation, &certificate, "certificate");
         let _ = http_client(ALICE, &["--insecure", &server.url]).expect_success();
         let login = token(&server.events("accepted", 1)[0], "authenticate");
-        let expected = ChannelBindings::tls_server_end_point(&certificate.fingerprint("sha256"));
+        let expected =
+            ChannelBindings::tls_server_end_point(&certificate.fingerprint("sha256")).unwrap();
         assert_eq!(bindings(&login), Some(*expected.md5()), "{implementation:?}");
     }
 }
@@ -184,7 +185,8 @@ fn requests_ntlm_hashes_certificates_signed_with_ed25519_with_sha_256() {
     let mut server = acceptor(Implementation::Pyspnego, &certificate, "none");
     assert_eq!(status(Library::RequestsNtlm, &server.url), 200);
     let login = token(&server.events("accepted", 1)[0], "authenticate");
-    let expected = ChannelBindings::tls_server_end_point(&certificate.fingerprint("sha256"));
+    let expected =
+        ChannelBindings::tls_server_end_point(&certificate.fingerprint("sha256")).unwrap();
     assert_eq!(bindings(&login), Some(*expected.md5()));
 }
 

@@ -21,7 +21,7 @@ fn it_logs_in_because_the_server_grants_128_bits() {
 #[test]
 fn it_gives_up_if_the_server_does_not_grant_128_bits() {
     let mut policy = server::Policy::default();
-    policy.offer -= Flags::NEGOTIATE_128;
+    policy.shared.offer -= Flags::NEGOTIATE_128;
     let result = log_in(&modes::server().with_policy(policy), Identity::ALICE);
     let has_given_up =
         matches!(&result, Err(Refusal::Theirs(why)) if why.contains("there is no AUTHENTICATE"));

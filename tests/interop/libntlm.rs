@@ -88,7 +88,7 @@ fn attempt(
     });
     libntlm.begin(arguments).expect("it begins");
     let mut policy = mode.server_policy();
-    policy.lm_compatibility = level;
+    policy.shared.lm_compatibility = level;
     let users = if identity == Identity::MALLORY { [Identity::ALICE] } else { [identity] };
     let_in(libntlm, &modes::server().with_policy(policy), &users)
 }

@@ -267,7 +267,7 @@ fn grant_of(arguments: Value, mode: &Mode) -> Flags {
 
 fn client_with_lm_key(mode: &Mode) -> Client {
     let mut policy = mode.client_policy();
-    policy.offer |= LM_KEY;
+    policy.shared.offer |= LM_KEY;
     mode.client(Identity::ALICE.credentials()).with_policy(policy)
 }
 
@@ -275,8 +275,8 @@ fn client_with_lm_key(mode: &Mode) -> Client {
 fn let_in_with_lm_key(gensec: &mut Peer, arguments: Value) -> Accepted {
     gensec.bridge.begin(arguments).expect("it begins");
     let mut policy = modes::DEFAULT.server_policy();
-    policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.offer |= LM_KEY;
+    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+    policy.shared.offer |= LM_KEY;
     let server = modes::server().with_policy(policy);
     let_in(&mut gensec.bridge, &server, &[Identity::ALICE]).expect("we believe it").accepted
 }

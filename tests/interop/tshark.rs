@@ -113,9 +113,9 @@ fn nobody_is_not_malformed() {
 #[test]
 fn no_message_without_a_version_is_malformed() {
     let mut ours = ntlm::client::Policy::default();
-    ours.version = None;
+    ours.shared.version = None;
     let mut theirs = modes::DEFAULT.server_policy();
-    theirs.version = None;
+    theirs.shared.version = None;
     let client = Client::new(Identity::ALICE.credentials()).with_policy(ours);
     let server = modes::server().with_policy(theirs);
     let exchange = Exchange::between(&client, &server, Identity::ALICE);

@@ -154,12 +154,12 @@ impl Setting {
         policy.require_channel_bindings &= given.channel.is_some();
         match self.mode {
             Mode::Ntlm2Session | Mode::Ntlm2SessionDatagram => {
-                policy.lm_compatibility = LmCompatibility::SendNtlm;
+                policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
             }
             Mode::Ntlmv1 => {
-                policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-                policy.require_when_protected = Flags::empty();
-                policy.allow_constant_key_exchange_key = true;
+                policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+                policy.shared.require_when_protected = Flags::empty();
+                policy.shared.allow_constant_key_exchange_key = true;
             }
             _ => {}
         }
@@ -181,18 +181,18 @@ impl Setting {
             Level::Strict => Policy::strict(),
             Level::Default | Level::Allowing => Policy::default(),
         };
-        policy.offer -= self.without;
+        policy.shared.offer -= self.without;
         if self.level != Level::Allowing {
             return policy;
         }
         match self.mode {
             Mode::Ntlm2Session | Mode::Ntlm2SessionDatagram => {
-                policy.lm_compatibility = LmCompatibility::RefuseLm;
+                policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
             }
             Mode::Ntlmv1 => {
-                policy.lm_compatibility = LmCompatibility::RefuseLm;
-                policy.require_when_protected = Flags::empty();
-                policy.allow_constant_key_exchange_key = true;
+                policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
+                policy.shared.require_when_protected = Flags::empty();
+                policy.shared.allow_constant_key_exchange_key = true;
             }
             Mode::Lmv2Alone => policy.allow_lmv2_alone = true,
             Mode::Anonymous => policy.allow_anonymous = true,
@@ -293,7 +293,7 @@ pub(crate) enum Channel {
 
 impl Channel {
     pub(crate) fn bindings(self) -> ChannelBindings {
-        ChannelBindings::tls_server_end_point(match self {
+        ChannelBindings::application_data(match self {
             Self::OfTheServer => b"the server's certificate",
             Self::Another => b"another certificate",
         })

@@ -47,7 +47,7 @@ fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
     policy.channel_bindings = Enforcement::Required;
     policy.spn = Enforcement::Required;
     assert!(relay_one_that_repeats(policy.clone()).unwrap().bindings_checked, "by their rules");
-    policy.require_mic = true;
+    policy.shared.require_mic = true;
     assert_eq!(relay_one_that_repeats(policy).unwrap_err().reason, "MicMissing");
     assert_eq!(relay_one_that_repeats(Policy::strict()).unwrap_err().reason, "MicMissing");
 }

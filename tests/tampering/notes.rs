@@ -24,7 +24,7 @@ pub(crate) const KEY: &str = "\
 pub(crate) const PROTECTION: &str = "\
     Without a MIC nobody notices flags that are cleared or set on the way, so that the server \
     may believe that its client did not ask for protection, and take messages in clear. Our \
-    client insists on what it asked for. What helps: SIGN or SEAL in `server::Policy::require`, \
+    client insists on what it asked for. What helps: SIGN or SEAL in `SharedPolicy::require`, \
     and `require_mic`.";
 
 pub(crate) const STRENGTH: &str = "\

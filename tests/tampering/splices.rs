@@ -76,7 +76,8 @@ impl Prefix {
         if let Some(place) = bytes.get_mut(header) {
             *place = b'E';
         }
-        let (user, domain) = border::moved_names(authenticate)?;
+        // An anonymous client has no names.
+        let (user, domain) = border::moved_names(authenticate).unwrap_or_default();
         let (user_offset, domain_offset) = (header + unit, header + unit + user.len());
         if let Some(place) = bytes.get_mut(user_offset..domain_offset + domain.len()) {
             place.copy_from_slice(&[&user[..], &domain].concat());

@@ -3,7 +3,7 @@
 use ntlm::server::{Claim, Names};
 use ntlm::session::{Protection, Session, Signature};
 use ntlm::wire::Message;
-use ntlm::{Client, Credentials, NtHash, Os, Server};
+use ntlm::{Client, Credentials, Environment, EnvironmentError, FileTime, NtHash, Os, Server};
 
 use crate::{PASSWORD, USER};
 
@@ -27,10 +27,14 @@ impl Ours {
 
     /// From first to last token, and to sessions on both sides.
     pub fn handshake(&self) -> (Session, Session) {
+        self.handshake_in(&mut Os)
+    }
+
+    pub fn handshake_in(&self, environment: &mut dyn Environment) -> (Session, Session) {
         let (negotiate, client) = self.client.initiate().unwrap();
-        let (challenge, server) = self.server.challenge(&negotiate, &mut Os).unwrap();
-        let response = client.answer(&challenge, &mut Os).unwrap();
-        let claim = match server.read(&response.token, &mut Os).unwrap() {
+        let (challenge, server) = self.server.challenge(&negotiate, environment).unwrap();
+        let response = client.answer(&challenge, environment).unwrap();
+        let claim = match server.read(&response.token, environment).unwrap() {
             Claim::User(claim) => claim,
             Claim::Anonymous(_) => unreachable!("alice has a name"),
         };
@@ -57,9 +61,23 @@ impl Ours {
         [negotiate, challenge, response.token]
     }
 
-    pub fn client(&self, challenge: &[u8]) {
+    pub fn client(&self, challenge: &[u8], environment: &mut dyn Environment) {
         let (_, handshake) = self.client.initiate().unwrap();
-        std::hint::black_box(handshake.answer(challenge, &mut Os).unwrap().token);
+        std::hint::black_box(handshake.answer(challenge, environment).unwrap().token);
+    }
+}
+
+/// Neither random numbers nor a clock, so that no system call is measured.
+pub struct Fixed;
+
+impl Environment for Fixed {
+    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
+        Ok(FileTime::from_ticks(0x01dc_0000_0000_0000))
+    }
+
+    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
+        buffer.fill(0x5a);
+        Ok(())
     }
 }
 

@@ -17,10 +17,10 @@ pub fn parse(text: &str) -> Result<LmCompatibility, &'static str> {
 /// required at every level.
 pub fn client_policy(level: LmCompatibility) -> client::Policy {
     let mut policy = client::Policy::default();
-    policy.lm_compatibility = level;
+    policy.shared.lm_compatibility = level;
     if !level.offers_extended_session_security() {
-        policy.require_when_protected -= EXTENDED;
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.require_when_protected -= EXTENDED;
+        policy.shared.allow_constant_key_exchange_key = true;
     }
     policy
 }
@@ -32,10 +32,10 @@ pub fn client_policy(level: LmCompatibility) -> client::Policy {
 /// from one key. At level 5, the default, it is required. 128 bits are required at every level.
 pub fn server_policy(level: LmCompatibility) -> server::Policy {
     let mut policy = server::Policy::default();
-    policy.lm_compatibility = level;
+    policy.shared.lm_compatibility = level;
     if level < LmCompatibility::RefuseLmAndNtlm {
-        policy.require_when_protected -= EXTENDED;
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.require_when_protected -= EXTENDED;
+        policy.shared.allow_constant_key_exchange_key = true;
     }
     policy
 }
@@ -50,8 +50,12 @@ mod tests {
     fn extended_session_security_is_demanded_by_clients_but_at_level_0() {
         for level in 0..=5 {
             let policy = client_policy(parse(&level.to_string()).unwrap());
-            assert_eq!(policy.require_when_protected.contains(EXTENDED), level > 0, "{level}");
-            assert!(policy.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
+            assert_eq!(
+                policy.shared.require_when_protected.contains(EXTENDED),
+                level > 0,
+                "{level}"
+            );
+            assert!(policy.shared.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
         }
         assert!(parse("6").is_err());
     }
@@ -60,8 +64,12 @@ mod tests {
     fn extended_session_security_is_demanded_by_servers_at_level_5() {
         for level in 0..=5 {
             let policy = server_policy(parse(&level.to_string()).unwrap());
-            assert_eq!(policy.require_when_protected.contains(EXTENDED), level == 5, "{level}");
-            assert!(policy.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
+            assert_eq!(
+                policy.shared.require_when_protected.contains(EXTENDED),
+                level == 5,
+                "{level}"
+            );
+            assert!(policy.shared.require_when_protected.contains(NegotiateFlags::NEGOTIATE_128));
         }
     }
 }

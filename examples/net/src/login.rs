@@ -58,10 +58,10 @@ impl NtlmOptions {
     fn policy(&self) -> client::Policy {
         let mut policy = level::client_policy(self.level);
         for flag in &self.without {
-            policy.offer -= *flag;
-            policy.require_when_protected -= *flag;
+            policy.shared.offer -= *flag;
+            policy.shared.require_when_protected -= *flag;
             let extended = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-            policy.allow_constant_key_exchange_key |= *flag == extended;
+            policy.shared.allow_constant_key_exchange_key |= *flag == extended;
         }
         policy
     }
@@ -78,7 +78,7 @@ impl NtlmOptions {
 
 /// A flag of which a policy decides.
 fn parse_optional_flag(name: &str) -> Result<NegotiateFlags, String> {
-    let optional = client::Policy::default().offer;
+    let optional = client::Policy::default().shared.offer;
     let flag = NegotiateFlags::from_name(name).filter(|flag| optional.contains(*flag));
     flag.ok_or_else(|| {
         let names: Vec<_> = optional.iter_names().map(|(name, _)| name).collect();

@@ -206,7 +206,7 @@ mod tests {
 
     fn alice_of_level(level: LmCompatibility) -> Client {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = level;
+        policy.shared.lm_compatibility = level;
         alice().with_policy(policy)
     }
 

@@ -5,7 +5,7 @@ use ntlm::crypto::LmHash;
 use ntlm::error::Denied;
 use ntlm::server::{Accepted, Claim, Names, Policy};
 use ntlm::wire::{Message, NegotiateFlags};
-use ntlm::{Ascii, Enforcement, Error, LmCompatibility, NtHash, Os, Server};
+use ntlm::{Ascii, Error, NtHash, Os, Server};
 
 /// What the password is known by.
 pub struct Secret {
@@ -59,17 +59,9 @@ impl<'a> Recording<'a> {
 
     /// Lets a server that is as tolerant as can be go on where the recorded one was.
     pub fn verify(&self, secret: &Secret) -> Result<Accepted, Error> {
-        let mut policy = Policy::default();
-        policy.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-        policy.allow_lmv2_alone = true;
-        policy.allow_anonymous = true;
-        policy.require_when_protected = NegotiateFlags::empty();
-        policy.allow_constant_key_exchange_key = true;
-        policy.channel_bindings = Enforcement::Off;
-        policy.max_time_difference = None;
-        policy.max_challenge_age = None;
         // The CHALLENGE tells the name; this one goes nowhere.
-        let server = Server::new(Names::standalone("RECORDING")).with_policy(policy);
+        let server = Server::new(Names::standalone("RECORDING"))
+            .with_policy(Policy::insecure_for_analysis());
         let handshake = server.resume(self.negotiate.into(), self.challenge.into())?;
         match handshake.read(self.authenticate, &mut Os)? {
             Claim::User(claim) => claim.verify_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),

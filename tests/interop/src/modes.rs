@@ -97,10 +97,10 @@ impl Mode {
     /// Its policy.
     pub fn client_policy(&self) -> client::Policy {
         let mut policy = client::Policy::default();
-        policy.lm_compatibility = self.level;
-        policy.offer -= self.without;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.lm_compatibility = self.level;
+        policy.shared.offer -= self.without;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         policy
     }
 
@@ -112,11 +112,11 @@ impl Mode {
     /// Its policy.
     pub fn server_policy(&self) -> server::Policy {
         let mut policy = server::Policy::default();
-        policy.offer -= self.without;
-        policy.require_when_protected = Flags::empty();
-        policy.allow_constant_key_exchange_key = true;
+        policy.shared.offer -= self.without;
+        policy.shared.require_when_protected = Flags::empty();
+        policy.shared.allow_constant_key_exchange_key = true;
         if !self.level.sends_ntlmv2() {
-            policy.lm_compatibility = self.level;
+            policy.shared.lm_compatibility = self.level;
         }
         policy
     }
@@ -144,7 +144,7 @@ impl Mode {
 
     /// What must have been negotiated, and what may have been.
     pub fn expected_flags(&self) -> Flags {
-        let mut flags = server::Policy::default().offer - self.without;
+        let mut flags = server::Policy::default().shared.offer - self.without;
         if flags.contains(UNICODE) {
             flags -= Flags::NEGOTIATE_OEM;
         }

@@ -243,13 +243,13 @@ impl Peer {
             let level = LmCompatibility::SendLmAndNtlm;
             let mode = Mode::new(level, without, Protection::Seal);
             let mut policy = mode.client_policy();
-            policy.offer |= Flags::NEGOTIATE_LM_KEY;
+            policy.shared.offer |= Flags::NEGOTIATE_LM_KEY;
             let client = mode.client(Identity::ALICE.credentials()).with_policy(policy);
             let (flags, _) = self.log_in(&mode, &client).expect("it believes us");
             assert!(flags.contains(Flags::NEGOTIATE_LM_KEY));
 
             let mut policy = mode.server_policy();
-            policy.offer |= Flags::NEGOTIATE_LM_KEY;
+            policy.shared.offer |= Flags::NEGOTIATE_LM_KEY;
             let server = modes::server().with_policy(policy);
             let result = self.let_in_to(&mode, &server, Identity::ALICE);
             let (flags, _) = result.expect("we believe it");
@@ -395,6 +395,6 @@ fn with_one_character_set(flags: Flags) -> Flags {
 
 /// Whether exactly these were negotiated, of those that a policy can offer.
 fn has_flags(flags: Flags, expected: Flags) -> bool {
-    let optional = ntlm::server::Policy::default().offer | Flags::PROTECTION;
+    let optional = ntlm::server::Policy::default().shared.offer | Flags::PROTECTION;
     flags & optional == expected & optional
 }

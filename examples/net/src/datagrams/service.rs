@@ -50,7 +50,7 @@ impl Service {
     pub fn new(users: Users) -> Self {
         let mut policy = Policy::default();
         // Who clears the flag on the way gets nothing in clear.
-        policy.require = NegotiateFlags::NEGOTIATE_SEAL;
+        policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
         let server = Server::new(Names::member("DATAGRAMS", "EXAMPLE")).with_policy(policy);
         Self { server, users, greeted: HashMap::new(), known: HashMap::new() }
     }

@@ -113,9 +113,9 @@ struct Exchange {
 impl Exchange {
     fn at(level: LmCompatibility) -> Self {
         let mut ours = client::Policy::default();
-        ours.lm_compatibility = level;
+        ours.shared.lm_compatibility = level;
         let mut theirs = Policy::default();
-        theirs.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        theirs.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         theirs.allow_lmv2_alone = true;
         let client = Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD));
         let server = Server::new(Names::member("FILES", "EXAMPLE"));

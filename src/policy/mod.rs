@@ -1,4 +1,10 @@
-//! What client and server decide alike: which responses they use, and how strict a check is.
+//! What client and server decide alike: which responses they use, which flags they offer and require,
+//! and how strict a check is.
+
+mod shared;
+
+pub(crate) use shared::STRENGTH;
+pub use shared::SharedPolicy;
 
 /// `LmCompatibilityLevel`: which responses a client sends and a server accepts ([MS-NLMP] 3.1.1.1
 /// and its note on the registry value).

@@ -1,56 +1,9 @@
-//! AUTHENTICATE_MESSAGE: who the client says it is, and its proof ([MS-NLMP] 2.2.1.3).
+//! Parses an AUTHENTICATE.
 
-use alloc::vec::Vec;
-use core::fmt;
-
-use super::field::{Field, header_end};
-use super::read::Reader;
-use super::write::Writer;
-use super::{Error, ErrorKind, LmResponse, MessageType, NegotiateFlags, NtResponse, Version};
-use crate::secret::Counted;
-
-/// The last message, from the client.
-///
-/// Strings are bytes here: their character set is that of the CHALLENGE, and clients are known
-/// (wget) whose flags in this message say otherwise. [`Text::decode`](crate::Text::decode) reads
-/// them.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
-pub struct Authenticate<'a> {
-    /// `LmChallengeResponse`.
-    pub lm_response: LmResponse<'a>,
-    /// `NtChallengeResponse`.
-    pub nt_response: NtResponse<'a>,
-    /// `DomainName`.
-    pub domain: &'a [u8],
-    /// `UserName`.
-    pub user: &'a [u8],
-    /// `Workstation`.
-    pub workstation: &'a [u8],
-    /// `EncryptedRandomSessionKey`; empty if `NEGOTIATE_KEY_EXCH` is clear, whatever the field
-    /// says.
-    pub encrypted_random_session_key: &'a [u8],
-    /// What was negotiated; `None` in the oldest messages, which end after `Workstation`.
-    pub flags: Option<NegotiateFlags>,
-    /// `Version`: whether the message has room for it, whatever the flags say.
-    pub version: Option<Version>,
-    /// `MIC`: whether the message has room for it. Whether it means anything, `MsvAvFlags` in the
-    /// NTLMv2 response says; many clients leave it zero.
-    pub mic: Option<[u8; 16]>,
-}
-
-/// Up to `Workstation`; what the oldest clients send.
-const LEAST: usize = 52;
-const LM_RESPONSE: usize = 12;
-const NT_RESPONSE: usize = 20;
-const DOMAIN: usize = 28;
-const USER: usize = 36;
-const WORKSTATION: usize = 44;
-const SESSION_KEY: usize = 52;
-const FLAGS: usize = 60;
-const FLAGS_END: usize = 64;
-const VERSION_LEN: usize = 8;
-const MIC_LEN: usize = 16;
+use super::super::field::{Field, header_end};
+use super::super::read::Reader;
+use super::super::{Error, LmResponse, MessageType, NegotiateFlags, NtResponse};
+use super::{Authenticate, FLAGS_END, LEAST, MIC_LEN, NT_RESPONSE, VERSION_LEN};
 
 /// Which fields must lie within the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,66 +94,6 @@ impl<'a> Authenticate<'a> {
         self.mic = has_mic.then(|| reader.array()).transpose()?;
         Ok(())
     }
-
-    /// Appends the message to `out`, with the payload in the order of the specification's
-    /// examples: domain, user, workstation, LM response, NT response, session key. UTF-16 is at
-    /// even offsets so.
-    ///
-    /// # Errors
-    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes, [`ErrorKind::FlagsMissing`]
-    /// if there is a MIC or a version and no flags before it; `out` is unchanged then.
-    pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
-        if self.flags.is_none() && (self.mic.is_some() || self.version.is_some()) {
-            return Err(Error::new(ErrorKind::FlagsMissing, FLAGS));
-        }
-        let mut writer = Writer::new(out, MessageType::Authenticate, self.header_len());
-        writer.field(DOMAIN, self.domain);
-        writer.field(USER, self.user);
-        writer.field(WORKSTATION, self.workstation);
-        writer.field(LM_RESPONSE, self.lm_response.as_bytes());
-        if self.nt_response != NtResponse::Empty {
-            // An absent response has no offset either (3.3.1).
-            writer.field(NT_RESPONSE, self.nt_response.as_bytes());
-        }
-        if let Some(flags) = self.flags {
-            writer.field(SESSION_KEY, self.encrypted_random_session_key);
-            writer.u32(FLAGS, flags.bits());
-        }
-        if let Some(version) = self.version {
-            writer.bytes(FLAGS_END, &version.to_bytes());
-        }
-        if let (Some(mic), Some(offset)) = (self.mic, self.mic_offset()) {
-            writer.bytes(offset, &mic);
-        }
-        writer.finish()
-    }
-
-    /// How many bytes [`emit`](Self::emit) appends.
-    #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        self.header_len()
-            + self.domain.len()
-            + self.user.len()
-            + self.workstation.len()
-            + self.lm_response.as_bytes().len()
-            + self.nt_response.as_bytes().len()
-            + self.encrypted_random_session_key.len()
-    }
-
-    /// Where the MIC stands in the message, if it has one: at 72, or at 64 without `Version`.
-    #[must_use]
-    pub fn mic_offset(&self) -> Option<usize> {
-        let version = if self.version.is_some() { VERSION_LEN } else { 0 };
-        self.mic.map(|_| FLAGS_END + version)
-    }
-
-    fn header_len(&self) -> usize {
-        let present = |is_present, len| if is_present { len } else { 0 };
-        LEAST
-            + present(self.flags.is_some(), FLAGS_END - LEAST)
-            + present(self.version.is_some(), VERSION_LEN)
-            + present(self.mic.is_some(), MIC_LEN)
-    }
 }
 
 #[inline]
@@ -214,49 +107,11 @@ fn nt_response(field: Field, message: &[u8], rigor: Rigor) -> Result<NtResponse<
     parsed.map_err(|error| error.at(start))
 }
 
-impl fmt::Debug for Authenticate<'_> {
-    /// Shows no byte of the responses, the session key and the MIC.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticate")
-            .field("lm_response", &self.lm_response)
-            .field("nt_response", &self.nt_response)
-            .field("domain", &self.domain)
-            .field("user", &self.user)
-            .field("workstation", &self.workstation)
-            .field("encrypted_random_session_key", &Counted(self.encrypted_random_session_key))
-            .field("flags", &self.flags)
-            .field("version", &self.version)
-            .field("mic", &self.mic.as_ref().map(|mic| Counted(mic)))
-            .finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::ErrorKind;
+    use super::super::tests::{FLAGS_SET, MIC, VERSION, emitted, message};
     use super::*;
-
-    const FLAGS_SET: NegotiateFlags = NegotiateFlags::NEGOTIATE_UNICODE;
-    const VERSION: Version = Version::new(6, 0, 6000);
-    const MIC: [u8; 16] = [0xcd; 16];
-
-    fn message() -> Authenticate<'static> {
-        Authenticate {
-            lm_response: LmResponse::new(&[1; 24]),
-            nt_response: NtResponse::V1(&[2; 24]),
-            domain: b"D\0",
-            user: b"U\0s\0",
-            workstation: b"",
-            flags: Some(FLAGS_SET),
-            ..Authenticate::default()
-        }
-    }
-
-    fn emitted(message: &Authenticate<'_>) -> Vec<u8> {
-        let mut out = b"before".to_vec();
-        message.emit(&mut out).unwrap();
-        assert_eq!(out.len(), 6 + message.encoded_len());
-        out.split_off(6)
-    }
 
     #[test]
     fn every_header_that_peers_send_is_told_from_the_others() {
@@ -398,30 +253,5 @@ mod tests {
         old[36..44].copy_from_slice(&[2, 0, 2, 0, 56, 0, 0, 0]);
         let user = Authenticate { user: &old[56..58], ..Authenticate::default() };
         assert_eq!(Authenticate::parse(&old), Ok(user));
-    }
-
-    #[test]
-    fn a_mic_needs_flags_before_it() {
-        for message in [
-            Authenticate { mic: Some(MIC), flags: None, ..message() },
-            Authenticate { version: Some(VERSION), flags: None, ..message() },
-        ] {
-            let mut out = b"before".to_vec();
-            let error = Error::new(ErrorKind::FlagsMissing, 60);
-            assert_eq!(message.emit(&mut out), Err(error));
-            assert_eq!(out, b"before");
-        }
-    }
-
-    #[test]
-    fn debug_shows_no_response_key_or_mic() {
-        use alloc::format;
-        let mut message = Authenticate { mic: Some(MIC), ..message() };
-        message.encrypted_random_session_key = &[7; 16];
-        let shown = format!("{message:?}");
-        assert!(shown.contains("mic: Some([16 bytes])"), "{shown}");
-        for secret in ["[1, 1", "[2, 2", "[7, 7", "205, 205"] {
-            assert!(!shown.contains(secret), "{shown}");
-        }
     }
 }

@@ -1,7 +1,8 @@
-//! Asking, answering and settling flags ([MS-NLMP] 2.2.2.5, 3.1.5.1, 3.2.5.1).
+//! Which flags a client offers, a server grants, and both agree on ([MS-NLMP] 2.2.2.5, 3.1.5.1,
+//! 3.2.5.1).
 
 use crate::error::{Refused, Unexpected};
-use crate::policy::ResponseKind;
+use crate::policy::{ResponseKind, STRENGTH};
 use crate::session::Protection;
 use crate::wire::NegotiateFlags as Flags;
 
@@ -14,31 +15,6 @@ pub(crate) const OPTIONAL: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::REQUEST_NON_NT_SESSION_KEY)
     .union(STRENGTH)
     .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What both sides offer by default: all but the session keys made of LM hashes, and IDENTIFY.
-pub(crate) const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
-    .union(Flags::NEGOTIATE_OEM)
-    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
-    .union(STRENGTH)
-    .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What both sides demand by default where messages are signed or sealed.
-pub(crate) const DEFAULT_STRENGTH: Flags =
-    Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-
-/// What strict policies offer: of two that do the same, only the stronger.
-pub(crate) const STRICT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
-    .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
-    .union(Flags::NEGOTIATE_128)
-    .union(Flags::NEGOTIATE_KEY_EXCH);
-
-/// What strict policies demand of it even where nothing is protected.
-pub(crate) const STRICT_ALWAYS: Flags =
-    Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-
-/// How strong the keys are. Without SIGN or SEAL it has no effect (2.2.2.5, U and W), but peers
-/// send it all the same, and ldap3 gives up if a server does not grant it.
-const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
 /// What all messages of ours say (3.1.5.1.1, 3.2.5.1.1).
 const ALWAYS: Flags =
@@ -85,7 +61,7 @@ pub(crate) const fn of_protection(protection: Protection) -> Flags {
 }
 
 /// What the client wants: in the NEGOTIATE, or to itself if the server speaks first.
-pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
+pub(crate) fn offer(offer: Flags, protection: Protection, mode: Mode) -> Flags {
     let mut flags = ALWAYS | (offer & OPTIONAL) | of_protection(protection);
     if protection == Protection::None {
         // No key needs to be exchanged if none is used, and peers disagree on what to send then
@@ -96,7 +72,7 @@ pub(crate) fn ask(offer: Flags, protection: Protection, mode: Mode) -> Flags {
 }
 
 /// What the server answers to a NEGOTIATE (3.2.5.1.1).
-pub(crate) fn answer(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
+pub(crate) fn grant(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
     let flags = negotiate & ((offer & OPTIONAL) | Flags::PROTECTION);
     Ok(ALWAYS | narrow(flags)?)
 }
@@ -109,7 +85,7 @@ pub(crate) fn offer_datagram(offer: Flags) -> Result<Flags, Unexpected> {
 
 /// What holds for the client, of what it asked and what the CHALLENGE says (3.1.5.1.2): nothing
 /// that it did not ask.
-pub(crate) fn settle_client(
+pub(crate) fn agree_client(
     asked: Flags,
     challenge: Flags,
     mode: Mode,
@@ -122,7 +98,7 @@ pub(crate) fn settle_client(
 /// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
 /// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the
 /// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56.
-pub(crate) fn settle_server(
+pub(crate) fn agree_server(
     challenge: Flags,
     authenticate: Option<Flags>,
 ) -> Result<Flags, Unexpected> {

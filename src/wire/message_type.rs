@@ -1,0 +1,31 @@
+//! Signature and MessageType: the start of every message ([MS-NLMP] 2.2.1).
+
+/// The first eight bytes of every message: "NTLMSSP" and a zero.
+pub const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
+
+/// Which of the three messages bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageType {
+    Negotiate,
+    Challenge,
+    Authenticate,
+}
+
+impl MessageType {
+    pub(super) const fn number(self) -> u32 {
+        match self {
+            Self::Negotiate => 1,
+            Self::Challenge => 2,
+            Self::Authenticate => 3,
+        }
+    }
+
+    pub(super) const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Negotiate),
+            2 => Some(Self::Challenge),
+            3 => Some(Self::Authenticate),
+            _ => None,
+        }
+    }
+}
