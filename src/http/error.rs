@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::MAX_TOKEN_LEN;
+use super::header::HeaderError;
 use crate::error;
 use crate::wire;
 
@@ -98,19 +98,4 @@ impl From<error::Error> for Error {
     fn from(error: error::Error) -> Self {
         Self::Exchange(error)
     }
-}
-
-/// Why a header holds no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// What follows the scheme is not base64 (RFC 4648, section 4).
-    #[error("the token is not base64")]
-    NotBase64,
-    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
-    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
-    TooLong,
-    /// The request has the header more than once, so that it is not clear which counts.
-    #[error("the header is there more than once")]
-    Repeated,
 }

@@ -8,8 +8,6 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::HeaderError;
-
 /// The longest token that is decoded, in bytes: what the three messages' own lengths can say.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
@@ -142,6 +140,21 @@ fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
     let (name, rest) = value.split_at_checked(end)?;
     Some((name, rest.trim_ascii_start()))
+}
+
+/// Why a header holds no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// What follows the scheme is not base64 (RFC 4648, section 4).
+    #[error("the token is not base64")]
+    NotBase64,
+    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
+    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
+    TooLong,
+    /// The request has the header more than once, so that it is not clear which counts.
+    #[error("the header is there more than once")]
+    Repeated,
 }
 
 /// Padded when written; on reading, some leave the padding out.

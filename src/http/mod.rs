@@ -261,6 +261,6 @@ mod types;
 
 pub use client::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
 pub use connection::HttpVersion;
-pub use error::{Error, HeaderError};
-pub use header::{AuthHeader, MAX_TOKEN_LEN, Scheme, header_value};
+pub use error::Error;
+pub use header::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
 pub use server::{LookUp, Refusal, Reply, ServerConnection, Step};
