@@ -29,6 +29,7 @@ use ntlm::error::Rejection;
 use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
 use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server};
+use ntlm_http_examples::header_case::HeaderCase;
 use ntlm_http_examples::users::{self, Users};
 use ntlm_http_examples::{files, tls};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -232,9 +233,9 @@ impl Entrance {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
-            // jcifs finds `WWW-Authenticate`, and not `www-authenticate`.
+            // Some clients compare names byte for byte.
             .title_case_headers(true)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(HeaderCase(stream)), service);
         if let Err(error) = connection.await {
             if self.site.is_verbose {
                 println!("closed from={peer} reason={:?}", error.to_string());
