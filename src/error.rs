@@ -112,7 +112,7 @@ pub enum Refused {
     ResponseKind,
     /// Messages are to be protected, and the key exchange key of this kind of response does not
     /// depend on the challenge, so that all sessions of the user would start from the same key
-    /// (`Policy::allow_constant_key_exchange_key`).
+    /// (`SharedPolicy::allow_constant_key_exchange_key`).
     #[error("all sessions of this user would start from the same key")]
     ConstantKeyExchangeKey,
     /// The policy requires channel bindings or an SPN, and the response carries neither: the challenge
@@ -152,7 +152,8 @@ pub enum Denied {
     WrongPassword,
     /// The application or the domain controller rejected the client.
     Rejected(Rejection),
-    /// The session key is made from the LM hash, and the verifying call was given none.
+    /// Only the LM hash can verify the response or make its session key, and the verifying call was
+    /// given none.
     NoLmHash,
     /// The MIC (message integrity code) does not match the messages: one of them was changed in
     /// transit.
@@ -216,7 +217,9 @@ impl Denied {
         match self {
             Self::WrongPassword => "wrong password",
             Self::Rejected(rejection) => rejection.reason(),
-            Self::NoLmHash => "the session key needs an LM hash, and none was given",
+            Self::NoLmHash => {
+                "the response or its session key needs an LM hash, and none was given"
+            }
             Self::Mic => "wrong MIC: a message was changed in transit",
             Self::MicMissing => "the MIC is missing",
             Self::ChannelBindings => {

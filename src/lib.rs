@@ -101,6 +101,7 @@
 //! |---|---|---|---|
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
+//! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 //! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |

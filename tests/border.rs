@@ -317,8 +317,8 @@ fn for_each_message(value: &Value, id: &str, visit: &mut impl FnMut(&str, &[u8])
 mod http {
     use super::*;
     use ntlm::http::{
-        ClientConnection, Error as HttpError, Header, HttpVersion, Next, Scheme, ServerConnection,
-        Step, format,
+        AuthHeader, ClientConnection, Error as HttpError, HttpVersion, Next, Scheme,
+        ServerConnection, Step, header_value,
     };
 
     fn sent(next: Next) -> Vec<u8> {
@@ -327,12 +327,12 @@ mod http {
     }
 
     fn token(value: &str) -> Vec<u8> {
-        Header::credentials(value).unwrap().token().unwrap()
+        AuthHeader::credentials(value).unwrap().token().unwrap()
     }
 
     /// The token of the server's reply, or why it rejected the message. It looks up no user.
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
-        let value = format(Scheme::Ntlm, message);
+        let value = header_value(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
         match server.on_request(HttpVersion::Http11, headers, &mut environment()) {
             Step::Continue(reply) => Ok(token(&reply.values[0])),
@@ -342,7 +342,7 @@ mod http {
     }
 
     fn next(client: &mut ClientConnection, challenge: &[u8]) -> Result<Next, HttpError> {
-        let headers = [("WWW-Authenticate", format(Scheme::Ntlm, challenge))];
+        let headers = [("WWW-Authenticate", header_value(Scheme::Ntlm, challenge))];
         client.on_response(401, HttpVersion::Http11, headers, &mut environment())
     }
 

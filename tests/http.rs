@@ -8,13 +8,16 @@ mod common;
 use common::Fixed;
 use ntlm::error::{Denied, Refused, Rejection, Unexpected};
 use ntlm::http::{
-    Body, ClientConnection, Connection, Error, Header, HeaderError, HttpVersion, LookUp, Next,
-    Refusal, RequestHeader, Scheme, ServerConnection, Step, format,
+    AuthHeader, ClientConnection, Error, HeaderError, HttpVersion, LookUp, Next, NextConnection,
+    Refusal, RequestBody, RequestHeader, Scheme, ServerConnection, Step, header_value,
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
 use ntlm::wire::ErrorKind;
-use ntlm::{Client, Credentials, FileTime, NtHash, Server};
+use ntlm::{
+    ChannelBindings, Client, Credentials, Enforcement, FileTime, LmCompatibility, NtHash, Server,
+    client,
+};
 
 const PASSWORD: &str = "correct horse";
 
@@ -46,6 +49,18 @@ fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Res
         }
         Step::AcceptedAnonymous(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
         Step::Refused(refusal) => Err(refusal.reason),
+    }
+}
+
+/// The refusal of a request with these headers.
+fn refused(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Refusal {
+    let headers = headers.iter().copied();
+    match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
+        Step::Refused(refusal) => refusal,
+        Step::LookUp(look_up) => {
+            let hash = NtHash::from_password(PASSWORD);
+            look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap_err()
+        }
         step => panic!("{step:?}"),
     }
 }
@@ -78,14 +93,14 @@ fn a_client_logs_in_with_three_requests_and_stays() {
     let offer = answer(&mut server, &[("Host", "web")]).unwrap();
     assert_eq!(offer, (401, vec![("WWW-Authenticate", "NTLM".into())]));
     let negotiate = header(next(&mut client, offer).unwrap());
-    assert_eq!((negotiate.name, negotiate.body), ("Authorization", Body::Omit));
-    assert_eq!(negotiate.connection, Connection::Same);
+    assert_eq!((negotiate.name, negotiate.body), ("Authorization", RequestBody::Omit));
+    assert_eq!(negotiate.connection, NextConnection::Same);
 
     let challenge = send(&mut server, &negotiate).unwrap();
     assert_eq!(challenge.0, 401);
     assert!(server.accepted().is_none());
     let authenticate = header(next(&mut client, challenge).unwrap());
-    assert_eq!(authenticate.body, Body::Send);
+    assert_eq!(authenticate.body, RequestBody::Send);
 
     let response = send(&mut server, &authenticate).unwrap();
     assert_eq!(response, (200, vec![("X-User", "EXAMPLE\\alice".into())]));
@@ -117,14 +132,9 @@ fn all_refusals_have_the_reply_of_a_first_request() {
         let values: Vec<_> = reply.values.into_iter().map(|value| (reply.name, value)).collect();
         assert_eq!((reply.status, values), offer, "{:?}", refusal.reason);
     };
-    let refused = |server: &mut ServerConnection, value: &str| {
-        let headers = [("Authorization", value)];
-        match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
-            Step::Refused(refusal) => refusal,
-            step => panic!("{step:?}"),
-        }
-    };
-    for value in ["NTLM !", "NTLM YIIB", &format(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0")] {
+    let refused =
+        |server: &mut ServerConnection, value: &str| refused(server, &[("Authorization", value)]);
+    for value in ["NTLM !", "NTLM YIIB", &header_value(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0")] {
         assert_offer(refused(&mut server(), value));
     }
     let mut anonymous = ClientConnection::new(Client::new(Credentials::anonymous()));
@@ -271,7 +281,7 @@ fn bare_messages_travel_under_negotiate_too() {
     let response = log_in(&mut client, &mut server).unwrap();
     assert_eq!(response.0, 200);
     // A scheme that was not offered is not taken.
-    let authorization = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\x01\0\0\0");
+    let authorization = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\x01\0\0\0");
     let offer = answer(&mut server, &[("Authorization", &authorization)]).unwrap();
     assert_eq!(offer, (401, vec![("WWW-Authenticate", "Negotiate".into())]));
 }
@@ -280,7 +290,7 @@ fn bare_messages_travel_under_negotiate_too() {
 fn wrapped_tokens_are_named() {
     // The starts of SPNEGO's NegTokenInit, in GSS-API framing and without, and of its NegTokenResp.
     for start in [0x60, 0xa0, 0xa1] {
-        let wrapped = format(Scheme::Negotiate, &[start, 0x48, 0x06, 0x06]);
+        let wrapped = header_value(Scheme::Negotiate, &[start, 0x48, 0x06, 0x06]);
         let mut server = server().with_schemes([Scheme::Negotiate, Scheme::Ntlm]);
         assert_eq!(answer(&mut server, &[("Authorization", &wrapped)]), Err(Error::Spnego));
         let mut client = client(PASSWORD);
@@ -414,14 +424,17 @@ fn a_connection_that_closes_carries_no_exchange() {
     };
     let mut connection = client(PASSWORD);
     let negotiate = header(next(&mut connection, closing("NTLM")).unwrap());
-    assert_eq!(negotiate.connection, Connection::New);
+    assert_eq!(negotiate.connection, NextConnection::New);
     let (_, challenge) = send(&mut server(), &negotiate).unwrap();
     let response = closing(&challenge[0].1);
     assert_eq!(next(&mut connection, response), Err(Error::ConnectionCloses));
 
     let mut server = server();
     let close = [("Authorization", &*negotiate.value), ("Connection", "close")];
-    assert_eq!(answer(&mut server, &close), Err(Error::ConnectionCloses));
+    let refusal = refused(&mut server, &close);
+    assert_eq!(refusal.reason, Error::ConnectionCloses);
+    // An offer would make a client such as `curl --http1.0` try again and again.
+    assert_eq!((refusal.reply.status, refusal.reply.values.len()), (400, 0));
     // The last message may be the connection's last one.
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
@@ -517,7 +530,11 @@ fn http_2_in_the_middle_of_a_clients_exchange_starts_it_over() {
             assert_eq!(response, Err(Error::NeedsHttp11));
             assert!(!client.is_authenticated());
             let offer = (401, vec![("WWW-Authenticate", "NTLM".into())]);
-            assert_eq!(header(next(&mut client, offer).unwrap()).body, Body::Omit, "a NEGOTIATE");
+            assert_eq!(
+                header(next(&mut client, offer).unwrap()).body,
+                RequestBody::Omit,
+                "a NEGOTIATE"
+            );
         }
     }
 }
@@ -564,7 +581,7 @@ fn anonymous_clients_come_in_where_the_policy_lets_them() {
 #[test]
 fn errors_of_the_exchange_pass_through() {
     let mut server = server();
-    let no_character_set = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\0\0\0\0");
+    let no_character_set = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\0\0\0\0");
     let answer = answer(&mut server, &[("Authorization", &no_character_set)]);
     assert_eq!(answer, Err(Error::Exchange(Unexpected::CharacterSet.into())));
     assert_eq!(
@@ -583,7 +600,8 @@ fn keys_are_for_those_who_seal_inside_of_http() {
     assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Authenticated));
     let mut client_side = client.take_keys().unwrap().into_session().unwrap();
     assert!(client.take_keys().is_none());
-    let mut server_side = server.into_accepted().unwrap().keys.into_session().unwrap();
+    let mut server_side = server.take_keys().unwrap().into_session().unwrap();
+    assert!(server.take_keys().is_none() && server.accepted().is_some());
     let mut message = *b"<s:Envelope/>";
     let signature = client_side.seal(&mut message).unwrap();
     server_side.unseal(&mut message, &signature).unwrap();
@@ -594,7 +612,8 @@ fn keys_are_for_those_who_seal_inside_of_http() {
 fn nothing_shows_the_tokens() {
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
-    let mut shown = format!("{negotiate:?} {client:?} {:?}", Header::credentials(&negotiate.value));
+    let mut shown =
+        format!("{negotiate:?} {client:?} {:?}", AuthHeader::credentials(&negotiate.value));
     let mut server = server();
     let headers = [(negotiate.name, &negotiate.value)];
     let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
@@ -613,6 +632,120 @@ fn nothing_shows_the_tokens() {
     }
 }
 
+#[test]
+fn a_refusal_says_who_was_refused_and_why() {
+    let alice = |password| Client::new(Credentials::password("EXAMPLE\\alice", password));
+    let mut old = client::Policy::default();
+    old.shared.lm_compatibility = LmCompatibility::SendNtlm;
+    let workstation = "a \"b\"\r\nlogin user=root";
+    let cases = [
+        // Rejected by the hash.
+        (
+            alice("battery staple"),
+            r#"user="EXAMPLE\\alice" workstation="" response=Ntlmv2 reason="authentication failed: wrong password""#,
+        ),
+        // Rejected by the policy, before there is a claim.
+        (
+            alice(PASSWORD).with_policy(old.clone()),
+            r#"user="EXAMPLE\\alice" workstation="" response=Ntlm2Session reason="refused by policy: the kind of response is not allowed""#,
+        ),
+        (
+            Client::new(Credentials::anonymous()),
+            r#"user=none workstation="" response=none reason="refused by policy: anonymous clients are not allowed""#,
+        ),
+        // Names are the client's: they cannot break the line.
+        (
+            alice("battery staple").with_workstation(workstation),
+            r#"user="EXAMPLE\\alice" workstation="a \"b\"\r\nlogin user=root" response=Ntlmv2 reason="authentication failed: wrong password""#,
+        ),
+    ];
+    for (client, logged) in cases {
+        let (mut client, mut server) = (ClientConnection::new(client), server());
+        let challenge = send(&mut server, &client.start(Scheme::Ntlm).unwrap()).unwrap();
+        let authenticate = header(next(&mut client, challenge).unwrap());
+        let refusal = refused(&mut server, &[(authenticate.name, &authenticate.value)]);
+        assert_eq!(refusal.log().to_string(), logged);
+    }
+}
+
+#[test]
+fn a_refusal_says_who_answered_a_challenge_of_another_connection() {
+    let mut client = client(PASSWORD);
+    let challenge = send(&mut server(), &client.start(Scheme::Ntlm).unwrap()).unwrap();
+    let authenticate = header(next(&mut client, challenge).unwrap());
+    let headers = [(authenticate.name, &*authenticate.value)];
+    let refusal = refused(&mut server(), &headers);
+    assert_eq!(refusal.reason, Error::NoPendingChallenge);
+    assert_eq!(refusal.claimed.unwrap().user, Some("EXAMPLE\\alice".into()));
+    // Without an AUTHENTICATE nobody is named.
+    let refusal = refused(&mut server(), &[("Authorization", "NTLM !")]);
+    assert_eq!(refusal.claimed, None);
+    assert_eq!(refusal.log().to_string(), r#"reason="malformed header: the token is not base64""#);
+}
+
+#[test]
+fn a_reply_tells_which_other_scheme_the_client_tried() {
+    let tried = |value: Option<&str>| {
+        let headers = value.map(|value| ("Authorization", value));
+        match server().on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
+            Step::Continue(reply) => reply.tried,
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(tried(Some("Basic YWxpY2U6c2VjcmV0")).as_deref(), Some("Basic"));
+    assert_eq!(tried(Some("Negotiate YIIB")).as_deref(), Some("Negotiate"));
+    assert_eq!(tried(None), None);
+    assert_eq!(tried(Some("NTLM")), None);
+    // It may be a secret.
+    assert_eq!(tried(Some("YWxpY2U6c2VjcmV0")), None);
+}
+
+#[test]
+fn each_connection_can_have_channel_bindings_of_its_own() {
+    let bindings = |byte| ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap();
+    let mut policy = server::Policy::default();
+    policy.channel_bindings = Enforcement::Required;
+    let server = Server::new(Names::standalone("WEB"))
+        .with_policy(policy)
+        .with_channel_bindings(bindings(1));
+    let credentials = Credentials::password("alice", PASSWORD);
+    let client = Client::new(credentials).with_channel_bindings(bindings(1));
+    let log_in_with = |ours: Option<u8>, theirs: Option<u8>| {
+        let mut server = ServerConnection::new(server.clone());
+        let mut client = ClientConnection::new(client.clone());
+        if let Some(ours) = ours {
+            server = server.with_channel_bindings(bindings(ours));
+        }
+        if let Some(theirs) = theirs {
+            client = client.with_channel_bindings(bindings(theirs));
+        }
+        log_in(&mut client, &mut server)?;
+        Ok(server.accepted().unwrap().bindings_checked)
+    };
+    let wrong = Err(Error::Exchange(Denied::ChannelBindings.into()));
+    assert_eq!(log_in_with(None, None), Ok(true));
+    assert_eq!(log_in_with(Some(2), Some(2)), Ok(true));
+    assert_eq!(log_in_with(Some(2), None), wrong);
+    assert_eq!(log_in_with(None, Some(2)), wrong);
+}
+
+#[test]
+fn keys_can_be_taken_once_for_each_login() {
+    let (mut client, mut server) = (client(PASSWORD), server());
+    assert!(server.take_keys().is_none());
+    for _ in 0..2 {
+        let response = log_in(&mut client, &mut server).unwrap();
+        assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
+        assert!(server.take_keys().is_some());
+        assert!(server.take_keys().is_none());
+        // Starts over.
+        let _ = client.start(Scheme::Ntlm).unwrap();
+        assert_eq!(answer(&mut server, &[("Authorization", "NTLM")]).unwrap().0, 401);
+        assert!(server.take_keys().is_none());
+        client = self::client(PASSWORD);
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn what_is_written_is_read_among_others(
@@ -621,9 +754,9 @@ proptest::proptest! {
         gap in "[ \t]{1,3}",
     ) {
         let quoted = realm.replace(['"', '\\'], "");
-        let value = format(Scheme::Negotiate, &token).replacen(' ', &gap, 1);
+        let value = header_value(Scheme::Negotiate, &token).replacen(' ', &gap, 1);
         let list = format!("Basic realm=\"{quoted}\",{gap}{value}{gap},NTLM");
-        let offers: Vec<_> = Header::offers(&list).collect();
+        let offers: Vec<_> = AuthHeader::offers(&list).collect();
         proptest::prop_assert_eq!(offers.len(), 2);
         proptest::prop_assert_eq!(offers[0].scheme(), Scheme::Negotiate);
         proptest::prop_assert_eq!(offers[0].token(), Ok(token));
@@ -632,7 +765,7 @@ proptest::proptest! {
 
     #[test]
     fn any_bytes_are_a_header_or_none(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-        for offer in Header::offers(&value).chain(Header::credentials(&value)) {
+        for offer in AuthHeader::offers(&value).chain(AuthHeader::credentials(&value)) {
             let _ = offer.token();
         }
         let headers = [("Authorization", &value)];

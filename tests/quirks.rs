@@ -867,7 +867,7 @@ fn zeros_are_no_response_and_an_lm_response_needs_its_hash() {
     assert_eq!(log_in(&zeros).unwrap_err(), Denied::WrongPassword.into());
 
     let lm = || claim(&recorded("cntlm-lm"), permissive()).unwrap();
-    assert_eq!(lm().verify_nt_hash(&nt_hash).unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(lm().verify_nt_hash(&nt_hash).unwrap_err(), Denied::NoLmHash.into());
     let lm_hash = LmHash::from_password(PASSWORD, &Ascii);
     let accepted = lm().verify_hashes(&nt_hash, lm_hash.as_ref()).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Lm));

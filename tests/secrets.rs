@@ -69,7 +69,7 @@ fn forms(bytes: &[u8]) -> impl Iterator<Item = String> {
 
 #[cfg(feature = "http")]
 fn base64(bytes: &[u8]) -> Option<String> {
-    let header = ntlm::http::format(ntlm::http::Scheme::Ntlm, bytes);
+    let header = ntlm::http::header_value(ntlm::http::Scheme::Ntlm, bytes);
     header.strip_prefix("NTLM ").map(Into::into)
 }
 
@@ -100,7 +100,7 @@ fn secrets_are_seen_in_every_form() {
     #[cfg(feature = "http")]
     for start in 0..3 {
         let token = [&[1; 2][..start.min(2)], &secret, &[1; 9]].concat();
-        assert!(is_seen(&ntlm::http::format(ntlm::http::Scheme::Ntlm, &token)), "{start}");
+        assert!(is_seen(&ntlm::http::header_value(ntlm::http::Scheme::Ntlm, &token)), "{start}");
     }
     assert!(!is_seen("Key([16 secret bytes])"));
 }
@@ -236,7 +236,9 @@ fn over_http(
     nt_hash: &NtHash,
     lm_hash: &LmHash,
 ) {
-    use ntlm::http::{ClientConnection, Header, HttpVersion, Next, Scheme, ServerConnection, Step};
+    use ntlm::http::{
+        AuthHeader, ClientConnection, HttpVersion, Next, Scheme, ServerConnection, Step,
+    };
 
     const H1: HttpVersion = HttpVersion::Http11;
     let environment = &mut Fixed::default();
@@ -253,7 +255,7 @@ fn over_http(
     let next = client.on_response(401, H1, headers, environment).unwrap();
     secrets.absent_from("a client that waits", &(&client, &next));
     let Next::Send(last) = next else { panic!("{next:?}") };
-    secrets.absent_from("Header", &Header::credentials(&last.value));
+    secrets.absent_from("AuthHeader", &AuthHeader::credentials(&last.value));
     let step = server.on_request(H1, [(last.name, &last.value)], environment);
     secrets.absent_from("LookUp", &step);
     let Step::LookUp(user) = step else { panic!("{step:?}") };

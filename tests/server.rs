@@ -980,7 +980,7 @@ fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
             .map(|accepted| accepted.identity.response())
     };
     assert_eq!(attempt(Some(&zero)), Ok(Some(ResponseKind::Lm)));
-    assert_eq!(attempt(None), Err(Denied::WrongPassword.into()));
+    assert_eq!(attempt(None), Err(Denied::NoLmHash.into()));
 }
 
 /// 3.3.2 and 3.2.5.1.2: LMv2 covers names and makes keys as NTLMv2 does, of its first 16 bytes.

@@ -453,8 +453,8 @@ fn server_ignores_the_names_of_a_negotiate() {
 #[cfg(feature = "http")]
 #[test]
 fn http_server_ignores_the_names_of_a_negotiate() {
-    use ntlm::http::{HttpVersion, Scheme, ServerConnection, Step, format};
-    let header = format(Scheme::Ntlm, &unhex(JTDS));
+    use ntlm::http::{HttpVersion, Scheme, ServerConnection, Step, header_value};
+    let header = header_value(Scheme::Ntlm, &unhex(JTDS));
     let mut connection = ServerConnection::new(server_with(|_| {}));
     let headers = [("Authorization", header.as_str())];
     let step = connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default());

@@ -21,7 +21,7 @@ use clap::{Parser, ValueEnum};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode, header};
-use ntlm::http::{self, Body, ClientConnection, Next, RequestHeader};
+use ntlm::http::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
 use ntlm::{ChannelBindings, Client, Credentials, Os};
 use ntlm_http_examples::connection::{self, Connection, drain};
 use ntlm_http_examples::redirect;
@@ -165,14 +165,13 @@ impl<'a> Probe<'a> {
             let response = self.connection.send(request(method, url, header.as_ref())?).await?;
             let Some(login) = &mut self.login else { return Ok(response) };
             let (status, headers) = (response.status().as_u16(), response.headers());
-            let version = connection::version(response.version());
-            match login.on_response(status, version, headers, &mut Os)? {
+            match login.on_response(status, response.version(), headers, &mut Os)? {
                 Next::Send(next) => {
                     // The connection is free for the next request when the response was read.
                     drain(response.into_body()).await?;
                     // A response without a length ends with its connection, too.
-                    let is_start = next.body == Body::Omit;
-                    if next.connection == http::Connection::New
+                    let is_start = next.body == RequestBody::Omit;
+                    if next.connection == NextConnection::New
                         || (is_start && !self.connection.is_open().await)
                     {
                         self.connection = Connection::open(url, self.tls).await?;
@@ -181,7 +180,7 @@ impl<'a> Probe<'a> {
                 }
                 Next::Rejected => bail!("the credentials were not accepted"),
                 Next::NotOffered => bail!("the server does not offer NTLM"),
-                next => {
+                next @ (Next::Authenticated | Next::Answered) => {
                     self.is_authenticated = next == Next::Authenticated;
                     return Ok(response);
                 }
@@ -220,8 +219,8 @@ fn request(
         .uri(connection::origin_form(url))
         .header(header::HOST, connection::host(url))
         .header(header::USER_AGENT, "ntlm-health-monitor");
-    if let Some(header) = header {
-        request = request.header(header.name, &header.value);
+    if let (Some(header), Some(headers)) = (header, request.headers_mut()) {
+        header.insert_into(headers);
     }
     Ok(request.body(Full::default())?)
 }

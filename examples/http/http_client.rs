@@ -20,8 +20,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use ntlm::http::{Body, ClientConnection, Next, RequestHeader};
-use ntlm::{ChannelBindings, Client, Credentials, LmCompatibility, Os, client, http};
+use ntlm::http::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
+use ntlm::{ChannelBindings, Client, Credentials, LmCompatibility, Os, client};
 use ntlm_http_examples::connection::{self, Connection, drain};
 use ntlm_http_examples::credentials::{self, LoginOptions};
 use ntlm_http_examples::redirect;
@@ -156,8 +156,8 @@ async fn exchange(
                 // The connection is free for the next request when the response was read.
                 drain(response.into_body()).await?;
                 // A response without a length ends with its connection, too.
-                let is_start = next.body == Body::Omit;
-                if next.connection == http::Connection::New
+                let is_start = next.body == RequestBody::Omit;
+                if next.connection == NextConnection::New
                     || (is_start && !connection.is_open().await)
                 {
                     trace.note("the server ends the connection: on a new one");
@@ -165,14 +165,17 @@ async fn exchange(
                 }
                 header = Some(next);
             }
-            // The body was kept back, since a challenge was expected; there is none.
+            // The body was kept back, because a challenge was expected; there is none.
             Next::Answered
                 if is_without_body(header.as_ref()) && !request.body().is_end_stream() =>
             {
                 drain(response.into_body()).await?;
                 header = None;
             }
-            verdict => return Ok((response, verdict)),
+            verdict
+            @ (Next::Answered | Next::Authenticated | Next::Rejected | Next::NotOffered) => {
+                return Ok((response, verdict));
+            }
         }
     }
     bail!("the login does not come to an end");
@@ -182,14 +185,13 @@ async fn exchange(
 fn next(
     logins: &mut [ClientConnection],
     response: &Response<Incoming>,
-) -> Result<Next, http::Error> {
+) -> Result<Next, ntlm::http::Error> {
     let (status, headers) = (response.status().as_u16(), response.headers());
-    let version = connection::version(response.version());
     for login in logins {
-        match login.on_response(status, version, headers, &mut Os)? {
+        match login.on_response(status, response.version(), headers, &mut Os)? {
             // It is no question of this one's.
             Next::Answered | Next::Authenticated => {}
-            next => return Ok(next),
+            next @ (Next::Send(_) | Next::Rejected | Next::NotOffered) => return Ok(next),
         }
     }
     Ok(Next::Answered)
@@ -202,10 +204,8 @@ fn with_header(
 ) -> anyhow::Result<Request<Full<Bytes>>> {
     let mut request = request.clone();
     let Some(header) = header else { return Ok(request) };
-    let mut value = HeaderValue::try_from(&header.value)?;
-    value.set_sensitive(true);
-    request.headers_mut().insert(HeaderName::try_from(header.name)?, value);
-    if header.body == Body::Omit && !request.body().is_end_stream() {
+    header.insert_into(request.headers_mut());
+    if header.body == RequestBody::Omit && !request.body().is_end_stream() {
         request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         *request.body_mut() = Full::default();
     }
@@ -213,7 +213,7 @@ fn with_header(
 }
 
 fn is_without_body(header: Option<&RequestHeader>) -> bool {
-    header.is_some_and(|header| header.body == Body::Omit)
+    header.is_some_and(|header| header.body == RequestBody::Omit)
 }
 
 /// What sends requests: settings, and the connection of the last request.
@@ -510,7 +510,7 @@ mod tests {
     fn a_body_is_left_out_of_the_first_leg_and_of_a_redirect_that_changes_the_method() {
         let request = outgoing(&["-d", "a=b", "http://h/"]);
         let mut login = ClientConnection::new(Client::new(Credentials::password("alice", "")));
-        let header = login.start(http::Scheme::Ntlm).unwrap();
+        let header = login.start(ntlm::http::Scheme::Ntlm).unwrap();
         let leg = with_header(&request.to_http(false).unwrap(), Some(&header)).unwrap();
         assert_eq!(leg.headers()["content-length"], "0");
         assert!(leg.body().is_end_stream());

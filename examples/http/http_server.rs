@@ -1,4 +1,4 @@
-//! Serves a directory behind NTLM, over HTTP and HTTPS.
+//! Serves a page or a directory behind NTLM, over HTTP and HTTPS.
 //!
 //! ```text
 //! cargo run --example http_server
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Each line of output is what an administrator who audits NTLM wants to see: who logged in, from
-//! where, with which kind of response and flags, or why not. Clients get one and the same answer to
-//! all refusals; `detail` tells a wrong password from an unknown user.
+//! where, with which kind of response and flags, or who did not, and why. Clients get the same reply
+//! to every rejected login; the log tells a wrong password from an unknown user.
 
 use std::fmt::Display;
 use std::io;
@@ -28,8 +28,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Rejection;
 use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
-use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server, UserName};
-use ntlm_http_examples::connection::version;
+use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server};
+use ntlm_http_examples::header_case::HeaderCase;
 use ntlm_http_examples::users::{self, Users};
 use ntlm_http_examples::{files, tls};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,12 +37,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 
-/// Serves a directory behind NTLM.
+/// Serves a page or a directory behind NTLM.
 #[derive(Parser)]
 struct Arguments {
-    /// What to serve.
-    #[arg(default_value = ".")]
-    directory: PathBuf,
+    /// The directory to serve. Without it, a page that greets the user.
+    directory: Option<PathBuf>,
     /// Where to listen for HTTP; port 0 takes any.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -139,7 +138,8 @@ fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
 
 /// What is served, and to whom.
 struct Site {
-    directory: PathBuf,
+    /// `None` for the built-in page.
+    directory: Option<PathBuf>,
     /// Files that may lie in the directory, and must not be served.
     withheld: Vec<PathBuf>,
     users: Users,
@@ -156,9 +156,16 @@ impl Site {
         };
         let ntlm = [Scheme::Ntlm].into_iter();
         let secrets = [&arguments.users, &arguments.key, &arguments.certificate].into_iter();
-        let context = || format!("cannot serve {}", arguments.directory.display());
+        let directory = match &arguments.directory {
+            Some(directory) => Some(
+                directory
+                    .canonicalize()
+                    .with_context(|| format!("cannot serve {}", directory.display()))?,
+            ),
+            None => None,
+        };
         Ok(Self {
-            directory: arguments.directory.canonicalize().with_context(context)?,
+            directory,
             withheld: secrets.flatten().filter_map(|file| file.canonicalize().ok()).collect(),
             users,
             schemes: arguments
@@ -226,7 +233,9 @@ impl Entrance {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
-            .serve_connection(TokioIo::new(stream), service);
+            // Some clients compare names byte for byte.
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(HeaderCase(stream)), service);
         if let Err(error) = connection.await {
             if self.site.is_verbose {
                 println!("closed from={peer} reason={:?}", error.to_string());
@@ -242,16 +251,14 @@ impl Site {
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
-        let version = version(request.version());
-        let accepted = match connection.on_request(version, request.headers(), &mut Os) {
+        let accepted = match connection.on_request(request.version(), request.headers(), &mut Os) {
             Step::Authenticated(accepted) => accepted,
             Step::AcceptedAnonymous(accepted) => {
                 log_login(peer, accepted);
                 accepted
             }
             Step::LookUp(look_up) => {
-                let user = look_up.claimed_user().clone();
-                let verified = match self.users.find(&user) {
+                let verified = match self.users.find(look_up.claimed_user()) {
                     Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
                     None => Err(look_up.reject(Rejection::UnknownUser)),
                 };
@@ -260,18 +267,19 @@ impl Site {
                         log_login(peer, accepted);
                         accepted
                     }
-                    Err(refusal) => return refuse(peer, Some(&user), refusal, request).await,
+                    Err(refusal) => return refuse(peer, refusal, request).await,
                 }
             }
-            Step::Refused(refusal) => return refuse(peer, None, refusal, request).await,
-            // A normal step: nothing for the log.
+            Step::Refused(refusal) => return refuse(peer, refusal, request).await,
+            // A normal step, unless the client tries another scheme, such as Basic.
             Step::Continue(answer) => {
+                let tried = answer.tried.as_deref().unwrap_or("none");
                 if self.is_verbose {
-                    println!("step from={peer} status={} {}", answer.status, request.uri());
+                    let (status, uri) = (answer.status, request.uri());
+                    println!("step from={peer} status={status} tried={tried} {uri}");
                 }
                 return reply(answer, request).await;
             }
-            step => return Err(io::Error::other(format!("{step:?}"))),
         };
         let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
         let mut response = self.serve(&user, request).await?;
@@ -297,7 +305,10 @@ impl Site {
             }
             (&Method::GET | &Method::HEAD, "/redirect") => Ok(files::redirect("/")),
             (&Method::GET | &Method::HEAD, path) => {
-                let response = files::serve(&self.directory, &self.withheld, path).await?;
+                let response = match &self.directory {
+                    Some(directory) => files::serve(directory, &self.withheld, path).await?,
+                    None => files::text(StatusCode::OK, format!("Hello, {user}.\n")),
+                };
                 drain(request).await?;
                 Ok(response)
             }
@@ -311,24 +322,18 @@ impl Site {
 async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<files::Body>> {
     drain(request).await?;
     let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
-    let mut response = files::text(status, "This wants NTLM.\n".into());
-    let name: HeaderName = reply.name.parse().map_err(io::Error::other)?;
-    for value in reply.values {
-        response.headers_mut().append(&name, value.parse().map_err(io::Error::other)?);
-    }
+    let mut response = files::text(status, "This wants NTLM, over one connection.\n".into());
+    reply.append_to(response.headers_mut());
     Ok(response)
 }
 
-/// All refusals look alike to the client; the log knows more.
+/// All rejected logins look alike to the client; the log knows more.
 async fn refuse(
     peer: SocketAddr,
-    user: Option<&UserName>,
     refusal: Refusal,
     request: Request<Incoming>,
 ) -> io::Result<Response<files::Body>> {
-    let Refusal { reason, .. } = &refusal;
-    let user = user.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
-    println!("refused{user} from={peer} reason={:?} detail={reason:?}", reason.to_string());
+    println!("refused {} from={peer} detail={:?}", refusal.log(), refusal.reason);
     reply(refusal.reply, request).await
 }
 

@@ -36,9 +36,8 @@ use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use clap::Parser;
 use hyper_util::client::legacy::connect::HttpInfo;
-use ntlm::http::{ClientConnection, Next};
+use ntlm::http::{ClientConnection, Next, RequestHeader};
 use ntlm::{ChannelBindings, Client, Credentials, Os};
-use ntlm_http_examples::connection::version;
 use ntlm_http_examples::credentials::LoginOptions;
 use ntlm_http_examples::trace::Trace;
 use ntlm_http_examples::trust::TrustOptions;
@@ -130,12 +129,11 @@ impl Session {
 
     /// Fetches a URL, and again for as long as a login needs it.
     async fn get(&mut self, url: &Url) -> anyhow::Result<Answer> {
-        let mut header = None;
+        let mut header: Option<RequestHeader> = None;
         for leg in 1..=MAX_LEGS {
             let mut request = self.http.get(url.clone()).build()?;
             if let Some(next) = header.take() {
-                let ntlm::http::RequestHeader { name, value, .. } = next;
-                request.headers_mut().insert(name, value.parse()?);
+                next.insert_into(request.headers_mut());
             }
             self.trace.request(request.method(), url, request.headers());
             let response = self.http.execute(request).await?;
@@ -145,7 +143,7 @@ impl Session {
             let connection = local_address(&response)?;
             let next = self.login_on(connection, &response)?.on_response(
                 status.as_u16(),
-                version(response.version()),
+                response.version(),
                 &headers,
                 &mut Os,
             )?;
@@ -155,7 +153,9 @@ impl Session {
                 Next::Send(next) => header = Some(next),
                 Next::Rejected => bail!("the credentials were not accepted"),
                 Next::NotOffered => bail!("the server does not offer NTLM"),
-                _ => return Ok(Answer { status, body, legs: leg, connection }),
+                Next::Authenticated | Next::Answered => {
+                    return Ok(Answer { status, body, legs: leg, connection });
+                }
             }
         }
         bail!("the login does not come to an end: does each request get another connection?");

@@ -29,7 +29,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ntlm::http::Header;
+use ntlm::http::AuthHeader;
 use ntlm::wire::Message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -179,10 +179,9 @@ impl Balancer {
     ) -> bool {
         let Downstream { client, negotiated_on, .. } = downstream;
         let Upstream { number, server, user, negotiator, .. } = upstream;
-        let token = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| Header::credentials(value).and_then(|header| header.token().ok()));
+        let token = request.headers().get(AUTHORIZATION).and_then(|value| {
+            AuthHeader::credentials(value).and_then(|header| header.token().ok())
+        });
         let message = token.as_deref().and_then(|token| Message::parse(token).ok());
         if self.verbose {
             let name = match message {

@@ -74,7 +74,7 @@ impl Client {
     /// another one.
     ///
     /// It travels in NTLMv2 responses, if the server sends `TargetInfo`, as all do since Windows
-    /// Vista; [`Policy::require_mic`] insists on that.
+    /// Vista; [`SharedPolicy::require_mic`](crate::SharedPolicy::require_mic) insists on that.
     #[must_use]
     pub fn with_spn(self, service_principal_name: impl Into<Text>) -> Self {
         self.with(|config| {

@@ -68,7 +68,7 @@ impl Policy {
     /// ```
     ///
     /// What differs from the default:
-    /// - There must be a [MIC](Self::require_mic). Servers that do not tell the time, those before
+    /// - There must be a [MIC](SharedPolicy::require_mic). Servers that do not tell the time, those before
     ///   Windows Vista, are refused with [`Refused::NoMic`], and so are anonymous credentials.
     /// - EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected, and
     ///   KEY_EXCH too if something will: with it, what signatures show is encrypted. A server that

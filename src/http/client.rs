@@ -4,18 +4,20 @@ use alloc::string::String;
 use core::{fmt, mem};
 
 use super::connection::{Asker, Received, bare};
-use super::{Error, HttpVersion, Scheme, format};
+use super::{Error, HttpVersion, Scheme, header_value};
+use crate::channel_bindings::ChannelBindings;
 use crate::client::{AwaitChallenge, Client};
 use crate::environment::Environment;
 use crate::session::SessionKeys;
 
-/// The client's side of the exchange on one connection.
+/// The client's side of one connection.
 ///
 /// Make one for each connection (a [`Client`] is cheap to clone), and show it each response that
-/// comes on it; it says what to do [next](Next). Requests to a server through a proxy that wants
+/// arrives on it; it says what to do [next](Next). Requests to a server through a proxy that wants
 /// NTLM too need one for each: first the [proxy's](Self::for_proxy), then the server's.
 ///
-/// ```
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// # use ntlm::{Client, Credentials, Os};
 /// # fn main() -> Result<(), ntlm::http::Error> {
 /// use ntlm::http::{ClientConnection, Next, HttpVersion};
@@ -32,14 +34,16 @@ use crate::session::SessionKeys;
 ///         assert_eq!(header.name, "Authorization");
 ///     }
 ///     Next::Authenticated | Next::Answered => { /* the response is the answer */ }
-///     Next::Rejected => { /* wrong password */ }
+///     Next::Rejected => {
+///         // Wrong password, or the server wants more (channel bindings, NTLMv2, ...): its log tells.
+///     }
 ///     Next::NotOffered => { /* the server wants something else than NTLM */ }
-///     _ => {}
 /// }
 /// # Ok(())
 /// # }
 /// ```
-/// It cannot be cloned, since the proof belongs to the connection:
+///
+/// It cannot be cloned, because a login belongs to one connection:
 ///
 /// ```compile_fail,E0599
 /// # use ntlm::http::ClientConnection;
@@ -72,19 +76,21 @@ enum State {
 
 /// What a client does after a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a client must handle every case; `_` would hide one")]
 #[must_use]
 pub enum Next {
-    /// Read the response to its end, and send the request again with this header, on this same
-    /// connection. The response is a step of the exchange and no failure.
+    /// Read the response to its end, and send the request again with this header, on the
+    /// [connection](RequestHeader::connection) that it names. The response is a step of the handshake
+    /// and no failure.
     Send(RequestHeader),
-    /// The server did not reject the client, so it believed it, and this is its answer. Further
+    /// The server did not reject the client, so it accepted it, and this is its answer. Further
     /// requests on this connection need no header. (A gateway's 502 or 504 looks the same, and says
-    /// nothing of the login.)
+    /// nothing about the login.)
     Authenticated,
-    /// The response does not ask this side: it is the server's answer, or an interim one (1xx), or
-    /// the question of somebody else (a proxy's, while we log in to a server). If the request went
-    /// without its [body](Body::Omit) and the server answers it nonetheless, send it again with it.
+    /// There is no step for this side: the response is a final answer, an interim response (1xx), or
+    /// a challenge meant for another party (from a proxy, while we log in to a server). If the request
+    /// was sent without its [body](RequestBody::Omit) and got a final answer, send it again with its
+    /// body.
     Answered,
     /// The server rejected the login: the credentials are wrong, or this response came on another
     /// connection than the CHALLENGE, whose server never saw the NEGOTIATE. Both look the same in
@@ -107,15 +113,15 @@ pub struct RequestHeader {
     /// The scheme and the token. As good as a recorded exchange: passwords can be guessed from it.
     pub value: String,
     /// What to do with the request's body.
-    pub body: Body,
-    /// Where to send the request.
-    pub connection: Connection,
+    pub body: RequestBody,
+    /// On which connection to send the request.
+    pub connection: NextConnection,
 }
 
-/// Whether the body goes with a request.
+/// Whether a request is sent with its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it goes or not")]
-pub enum Body {
+#[expect(clippy::exhaustive_enums, reason = "it is sent or not")]
+pub enum RequestBody {
     /// Leave it out and send `Content-Length: 0`: the server will answer with a CHALLENGE, whatever
     /// the request is.
     Omit,
@@ -123,17 +129,17 @@ pub enum Body {
     Send,
 }
 
-/// On which connection a request goes.
+/// On which connection a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "it is the same or another")]
-pub enum Connection {
+pub enum NextConnection {
     /// On this same one.
     Same,
-    /// The server ends this one: open another, which this state goes with from now on. Nothing was
-    /// proven on it yet.
+    /// The server closes this one. Open another; the [`ClientConnection`] belongs to that one from
+    /// now on. Nothing was proven yet.
     ///
-    /// Channel bindings are those of the old one: where servers behind one name have certificates
-    /// of their own, make a new state for the new connection instead.
+    /// The channel bindings are still those of the old connection. If the new one has another
+    /// certificate, make a new [`ClientConnection`] for it instead.
     New,
 }
 
@@ -152,6 +158,12 @@ impl ClientConnection {
         Self { client, asker: Asker::Proxy, state: State::Initial }
     }
 
+    /// Sets the channel bindings of this connection, which replace those of the [`Client`]: made of the
+    /// certificate that TLS received on it.
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        Self { client: self.client.with_channel_bindings(bindings), ..self }
+    }
+
     /// Starts the exchange with the first request, which saves a round trip where the server is
     /// known to want NTLM. Otherwise [`on_response`](Self::on_response) starts it.
     ///
@@ -162,11 +174,11 @@ impl ClientConnection {
     pub fn start(&mut self, scheme: Scheme) -> Result<RequestHeader, Error> {
         let (negotiate, handshake) = self.client.initiate()?;
         self.state = State::AwaitChallenge(handshake, scheme);
-        Ok(self.header(scheme, &negotiate, Body::Omit))
+        Ok(self.header(scheme, &negotiate, RequestBody::Omit))
     }
 
     /// Takes a response's status, version and headers (all of them; it finds its own), and says
-    /// what to do next.
+    /// what to do next. A `&http::HeaderMap`, as hyper and reqwest have it, can be given as it is.
     ///
     /// An HTTP/1.0 proxy keeps a connection open with `Proxy-Connection: keep-alive`. A
     /// [`new`](Self::new) state, which logs in to a server behind such a proxy, does not read that
@@ -185,10 +197,11 @@ impl ClientConnection {
     pub fn on_response<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         status: u16,
-        version: HttpVersion,
+        version: impl Into<HttpVersion>,
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
+        let version = version.into();
         let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || self.awaits_verdict();
         if version == HttpVersion::Http2 && is_under_way {
             self.state = State::Initial;
@@ -225,8 +238,49 @@ impl ClientConnection {
         matches!(self.state, State::Answered { is_believed: false, .. })
     }
 
-    /// What the client shares with the server that believed it, once: WinRM seals its messages
-    /// with it. `None` before [`Next::Authenticated`] and after the first call.
+    /// Returns the session keys, once, for protocols that seal their messages inside of HTTP, as WinRM
+    /// does. `None` before [`Next::Authenticated`] and after the first call.
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// use ntlm::http::{ClientConnection, Next};
+    /// # use ntlm::http::{HttpVersion::Http11, Scheme, ServerConnection, Step};
+    /// # use ntlm::session::Protection;
+    /// # use ntlm::{Client, Credentials, NtHash, Os, Server, server::Names};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::new(Credentials::password("alice", "secret"));
+    /// let mut connection = ClientConnection::new(client.with_protection(Protection::Seal));
+    /// # let first = connection.start(Scheme::Ntlm)?;
+    /// # let mut server = ServerConnection::new(Server::new(Names::standalone("WEB")));
+    /// # let reply = match server.on_request(Http11, [(first.name, first.value)], &mut Os) {
+    /// #     Step::Continue(reply) => reply,
+    /// #     step => panic!("{step:?}"),
+    /// # };
+    /// # let headers = [(reply.name, &reply.values[0])];
+    /// # let next = connection.on_response(reply.status, Http11, headers, &mut Os)?;
+    /// # let Next::Send(last) = next else { panic!("{next:?}") };
+    /// # match server.on_request(Http11, [(last.name, last.value)], &mut Os) {
+    /// #     Step::LookUp(look_up) => {
+    /// #         let hash = NtHash::from_password("secret");
+    /// #         look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap();
+    /// #     }
+    /// #     step => panic!("{step:?}"),
+    /// # }
+    /// // ... the login, up to the response with the status 200 ...
+    /// # let headers = [("Content-Length", "0")];
+    /// let next = connection.on_response(200, Http11, headers, &mut Os)?;
+    /// assert_eq!(next, Next::Authenticated);
+    /// let keys = connection.take_keys().ok_or("they were taken before")?;
+    /// let mut session = keys.into_session()?;
+    /// let mut envelope = *b"<s:Envelope/>";
+    /// let signature = session.seal(&mut envelope)?;
+    /// # let mut session = server.take_keys().unwrap().into_session()?;
+    /// # session.unseal(&mut envelope, &signature)?;
+    /// # assert_eq!(&envelope, b"<s:Envelope/>");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
         let State::Answered { keys, is_believed: true } = &mut self.state else { return None };
         let copy = keys.as_ref().map(SessionKeys::copy);
@@ -280,7 +334,7 @@ impl ClientConnection {
         }
         let mut header = self.start(scheme)?;
         if !response.persists {
-            header.connection = Connection::New;
+            header.connection = NextConnection::New;
         }
         Ok(Next::Send(header))
     }
@@ -302,12 +356,12 @@ impl ClientConnection {
             return Err(Error::ConnectionCloses);
         }
         self.state = State::Answered { keys: Some(answer.keys), is_believed: false };
-        Ok(Next::Send(self.header(scheme, &answer.token, Body::Send)))
+        Ok(Next::Send(self.header(scheme, &answer.token, RequestBody::Send)))
     }
 
-    fn header(&self, scheme: Scheme, token: &[u8], body: Body) -> RequestHeader {
-        let (name, value) = (self.asker.credentials_header(), format(scheme, token));
-        RequestHeader { name, value, body, connection: Connection::Same }
+    fn header(&self, scheme: Scheme, token: &[u8], body: RequestBody) -> RequestHeader {
+        let (name, value) = (self.asker.credentials_header(), header_value(scheme, token));
+        RequestHeader { name, value, body, connection: NextConnection::Same }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Error, Header};
+use super::{AuthHeader, Error};
 
 /// The version of HTTP of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,8 +82,8 @@ impl<V: AsRef<[u8]>> Received<V> {
     }
 
     /// The schemes that carry NTLM, in the order of the headers.
-    pub(super) fn offers(&self) -> impl Iterator<Item = Header<'_>> {
-        self.values.iter().flat_map(Header::offers)
+    pub(super) fn offers(&self) -> impl Iterator<Item = AuthHeader<'_>> {
+        self.values.iter().flat_map(AuthHeader::offers)
     }
 }
 

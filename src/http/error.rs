@@ -1,6 +1,8 @@
 //! Why an exchange over HTTP cannot go on.
 
-use super::MAX_TOKEN_LEN;
+use core::fmt;
+
+use super::header::HeaderError;
 use crate::error;
 use crate::wire;
 
@@ -50,6 +52,36 @@ pub enum Error {
     Exchange(error::Error),
 }
 
+impl Error {
+    /// Prints the error for the log: as `Display` does, but with the reason why authentication
+    /// failed, as [`error::Error::log`] does.
+    ///
+    /// ```
+    /// use ntlm::error::Denied;
+    /// use ntlm::http::Error;
+    ///
+    /// let error = Error::Exchange(Denied::WrongPassword.into());
+    /// assert_eq!(error.to_string(), "authentication failed");
+    /// assert_eq!(error.log().to_string(), "authentication failed: wrong password");
+    /// ```
+    #[must_use]
+    pub fn log(self) -> impl fmt::Display {
+        Log(self)
+    }
+}
+
+/// An error as it is logged.
+struct Log(Error);
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Exchange(error) => error.log().fmt(f),
+            error => error.fmt(f),
+        }
+    }
+}
+
 impl From<HeaderError> for Error {
     fn from(error: HeaderError) -> Self {
         Self::Header(error)
@@ -66,19 +98,4 @@ impl From<error::Error> for Error {
     fn from(error: error::Error) -> Self {
         Self::Exchange(error)
     }
-}
-
-/// Why a header holds no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// What follows the scheme is not base64 (RFC 4648, section 4).
-    #[error("the token is not base64")]
-    NotBase64,
-    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
-    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
-    TooLong,
-    /// The request has the header more than once, so that it is not clear which counts.
-    #[error("the header is there more than once")]
-    Repeated,
 }

@@ -8,8 +8,6 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::HeaderError;
-
 /// The longest token that is decoded, in bytes: what the three messages' own lengths can say.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
@@ -47,20 +45,20 @@ impl fmt::Display for Scheme {
 
 /// A scheme in a header value, with the token that follows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Header<'a> {
+pub struct AuthHeader<'a> {
     scheme: Scheme,
     token: &'a [u8],
 }
 
-impl<'a> Header<'a> {
+impl<'a> AuthHeader<'a> {
     /// What `WWW-Authenticate` or `Proxy-Authenticate` offers of the schemes that carry NTLM. One
     /// value can hold several offers between commas; other schemes are passed over.
     ///
     /// ```
-    /// use ntlm::http::{Header, Scheme};
+    /// use ntlm::http::{AuthHeader, Scheme};
     ///
     /// let value = r#"Basic realm="a, NTLM", negotiate ,  NTLM TlRMTVNTUAACAAAA"#;
-    /// let offers: Vec<_> = Header::offers(value).map(|offer| offer.scheme()).collect();
+    /// let offers: Vec<_> = AuthHeader::offers(value).map(|offer| offer.scheme()).collect();
     /// assert_eq!(offers, [Scheme::Negotiate, Scheme::Ntlm]);
     /// ```
     pub fn offers(value: &'a (impl AsRef<[u8]> + ?Sized)) -> impl Iterator<Item = Self> {
@@ -73,10 +71,7 @@ impl<'a> Header<'a> {
     }
 
     fn parse(element: &'a [u8]) -> Option<Self> {
-        let element = element.trim_ascii();
-        let end = element.iter().position(u8::is_ascii_whitespace).unwrap_or(element.len());
-        let (name, rest) = element.split_at_checked(end)?;
-        let token = rest.trim_ascii_start();
+        let (name, token) = split_scheme(element)?;
         // A parameter of the scheme before can have such a name.
         let is_parameter = token.first() == Some(&b'=');
         let scheme = Scheme::from_name(name).filter(|_| !is_parameter)?;
@@ -109,10 +104,10 @@ impl<'a> Header<'a> {
     }
 }
 
-impl fmt::Debug for Header<'_> {
+impl fmt::Debug for AuthHeader<'_> {
     /// Without the token, from which passwords can be guessed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header")
+        f.debug_struct("AuthHeader")
             .field("scheme", &self.scheme)
             .field("token", &format_args!("[{} characters]", self.token.len()))
             .finish()
@@ -121,13 +116,45 @@ impl fmt::Debug for Header<'_> {
 
 /// A header value: the scheme and the token in base64; the scheme alone if the token is empty.
 #[must_use]
-pub fn format(scheme: Scheme, token: &[u8]) -> String {
+pub fn header_value(scheme: Scheme, token: &[u8]) -> String {
     let mut value = String::from(scheme.name());
     if !token.is_empty() {
         value.push(' ');
         BASE64.encode_string(token, &mut value);
     }
     value
+}
+
+/// The name of the scheme of credentials, for the log. `None` if nothing follows it, because then it
+/// may be a secret itself, or if it is not a name (RFC 9110, section 5.6.2).
+pub(super) fn name_of_scheme(credentials: &[u8]) -> Option<&str> {
+    let (name, rest) = split_scheme(credentials)?;
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let is_name = name.len() <= 32 && name.iter().all(is_token) && !rest.is_empty();
+    core::str::from_utf8(name).ok().filter(|name| is_name && !name.is_empty())
+}
+
+/// Splits a value at the first space: the scheme, and what follows it.
+fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let value = value.trim_ascii();
+    let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+    let (name, rest) = value.split_at_checked(end)?;
+    Some((name, rest.trim_ascii_start()))
+}
+
+/// Why a header holds no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// What follows the scheme is not base64 (RFC 4648, section 4).
+    #[error("the token is not base64")]
+    NotBase64,
+    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
+    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
+    TooLong,
+    /// The request has the header more than once, so that it is not clear which counts.
+    #[error("the header is there more than once")]
+    Repeated,
 }
 
 /// Padded when written; on reading, some leave the padding out.
@@ -172,7 +199,7 @@ mod tests {
     use super::*;
 
     fn offers(value: &str) -> Vec<(Scheme, &[u8])> {
-        Header::offers(value).map(|header| (header.scheme, header.token)).collect()
+        AuthHeader::offers(value).map(|header| (header.scheme, header.token)).collect()
     }
 
     #[test]
@@ -207,16 +234,27 @@ mod tests {
 
     #[test]
     fn credentials_are_one_value() {
-        assert_eq!(Header::credentials("Basic YTpi, NTLM YWJj"), None);
-        let header = Header::credentials("ntlm YWJj").unwrap();
+        assert_eq!(AuthHeader::credentials("Basic YTpi, NTLM YWJj"), None);
+        let header = AuthHeader::credentials("ntlm YWJj").unwrap();
         assert_eq!((header.scheme(), header.token()), (Scheme::Ntlm, Ok(b"abc".to_vec())));
-        let list = Header::credentials("NTLM YWJj, NTLM YWJj").unwrap();
+        let list = AuthHeader::credentials("NTLM YWJj, NTLM YWJj").unwrap();
         assert_eq!(list.token(), Err(HeaderError::NotBase64));
     }
 
     #[test]
+    fn other_schemes_have_names_unless_they_may_be_secrets() {
+        let name = |value: &'static str| name_of_scheme(value.as_bytes());
+        assert_eq!(name("Basic YTpi"), Some("Basic"));
+        assert_eq!(name(" SCRAM-SHA-256  data=YQ"), Some("SCRAM-SHA-256"));
+        for value in ["", "YWxpY2U6c2VjcmV0", "Basic ", "a\"b c", "caf\u{e9} YQ", "a\u{1b}[2J b"] {
+            assert_eq!(name(value), None, "{value}");
+        }
+        assert_eq!(name("ThisIsMuchTooLongForTheNameOfAScheme a"), None);
+    }
+
+    #[test]
     fn tokens_are_base64_with_or_without_padding() {
-        let token = |token: &[u8]| Header { scheme: Scheme::Ntlm, token }.token();
+        let token = |token: &[u8]| AuthHeader { scheme: Scheme::Ntlm, token }.token();
         assert_eq!(token(b""), Ok(vec![]));
         assert_eq!(token(b"YQ=="), Ok(b"a".to_vec()));
         assert_eq!(token(b"YQ"), Ok(b"a".to_vec()));
@@ -228,8 +266,8 @@ mod tests {
     #[test]
     fn a_token_is_long_or_too_long() {
         let length = |length| {
-            let value = format(Scheme::Ntlm, &vec![7; length]);
-            Header::credentials(&value).unwrap().token().map(|token| token.len())
+            let value = header_value(Scheme::Ntlm, &vec![7; length]);
+            AuthHeader::credentials(&value).unwrap().token().map(|token| token.len())
         };
         assert_eq!(length(MAX_TOKEN_LEN), Ok(MAX_TOKEN_LEN));
         assert_eq!(length(MAX_TOKEN_LEN + 1), Err(HeaderError::TooLong));
@@ -238,11 +276,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(format(Scheme::Negotiate, b""), "Negotiate");
-        let value = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0");
+        assert_eq!(header_value(Scheme::Negotiate, b""), "Negotiate");
+        let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0");
         assert_eq!(value, "NTLM TlRMTVNTUAABAAAA");
-        let header = Header::offers(&value).next().unwrap();
+        let header = AuthHeader::offers(&value).next().unwrap();
         assert_eq!(header.token().unwrap(), b"NTLMSSP\0\x01\0\0\0");
-        assert_eq!(format!("{header:?}"), "Header { scheme: Ntlm, token: [16 characters] }");
+        assert_eq!(format!("{header:?}"), "AuthHeader { scheme: Ntlm, token: [16 characters] }");
     }
 }

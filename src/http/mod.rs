@@ -1,13 +1,154 @@
 //! NTLM over HTTP/1.1: headers, and both sides of one connection.
 //!
-//! [`ClientConnection`] and [`ServerConnection`] do no input and output: they take the status and
-//! the headers of each message, and say what to do next. They work for servers (401,
-//! `WWW-Authenticate`, `Authorization`) and for proxies (407, `Proxy-Authenticate`,
-//! `Proxy-Authorization`, `CONNECT`), under the name `NTLM` and, with bare NTLM messages, under
-//! `Negotiate` ([RFC 4559]). [`Header`] and [`format()`] are for those who do it themselves.
+//! [`ClientConnection`] and [`ServerConnection`] do no I/O: they take the status and the headers of
+//! each message, and say what to do next. They work for servers (401, `WWW-Authenticate`,
+//! `Authorization`) and for proxies (407, `Proxy-Authenticate`, `Proxy-Authorization`, `CONNECT`),
+//! under the name `NTLM` and, with bare NTLM messages, under `Negotiate` ([RFC 4559]).
+//! [`AuthHeader`] and [`header_value`] are for applications that drive the handshake on their own.
 //!
 //! The examples `http_client`, `http_server`, `reqwest_client`, `health_monitor` and
-//! `reverse_proxy` use them with hyper, tokio, rustls and reqwest.
+//! `reverse_proxy` use them with hyper, tokio, rustls and reqwest. With the feature `http-types`
+//! there are conversions from and to the types of the crate `http`, which hyper, axum and reqwest
+//! use; headers can be given as a `&http::HeaderMap` without it.
+//!
+//! # A client
+//!
+//! Send the request, show the response to the [`ClientConnection`], and send the request again for as
+//! long as it says so:
+//!
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
+//! use ntlm::Os;
+//! use ntlm::http::{ClientConnection, HttpVersion, Next, NextConnection, RequestBody, RequestHeader};
+//!
+//! # struct Response { status: u16, headers: Vec<(String, String)> }
+//! # trait Connection: Sized {
+//! #     fn open() -> std::io::Result<Self>;
+//! #     fn send(&mut self, header: Option<&RequestHeader>, body: &[u8]) -> std::io::Result<Response>;
+//! # }
+//! # type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+//! /// Sends a request on a connection, to which `login` belongs, and returns the answer.
+//! fn request<C: Connection>(
+//!     connection: &mut C,
+//!     login: &mut ClientConnection,
+//!     body: &[u8],
+//! ) -> Fallible<Response> {
+//!     let mut header: Option<RequestHeader> = None;
+//!     // A login takes three requests, and a body that was kept back another.
+//!     for _ in 0..4 {
+//!         let omits_body = header.as_ref().is_some_and(|header| header.body == RequestBody::Omit);
+//!         // Reads the response to its end: only then can the connection carry the next request.
+//!         let response =
+//!             connection.send(header.as_ref(), if omits_body { &[] } else { body })?;
+//!         let headers = response.headers.iter().map(|(name, value)| (name, value));
+//!         match login.on_response(response.status, HttpVersion::Http11, headers, &mut Os)? {
+//!             Next::Send(next) => {
+//!                 if next.connection == NextConnection::New {
+//!                     *connection = C::open()?;
+//!                 }
+//!                 header = Some(next);
+//!             }
+//!             // The body was kept back for a challenge that did not come.
+//!             Next::Answered if omits_body => header = None,
+//!             Next::Answered | Next::Authenticated => return Ok(response),
+//!             Next::Rejected => return Err("the server rejected the login".into()),
+//!             Next::NotOffered => return Err("the server does not offer NTLM".into()),
+//!         }
+//!     }
+//!     Err("the login does not come to an end".into())
+//! }
+//! # // Both skeletons, against each other.
+//! # use ntlm::http::{ServerConnection, Step};
+//! # use ntlm::{Client, Credentials, NtHash, Server, server::Names};
+//! # struct Local(ServerConnection);
+//! # impl Connection for Local {
+//! #     fn open() -> std::io::Result<Self> {
+//! #         Ok(Self(ServerConnection::new(Server::new(Names::standalone("WEB")))))
+//! #     }
+//! #     fn send(&mut self, header: Option<&RequestHeader>, _: &[u8]) -> std::io::Result<Response> {
+//! #         let headers = header.map(|header| (header.name, &header.value));
+//! #         let ok = Response { status: 200, headers: Vec::new() };
+//! #         Ok(match self.0.on_request(HttpVersion::Http11, headers, &mut Os) {
+//! #             Step::Continue(reply) => {
+//! #                 let line = |value| (reply.name.to_owned(), value);
+//! #                 let mut headers: Vec<_> = reply.values.into_iter().map(line).collect();
+//! #                 if header.is_none() {
+//! #                     headers.push(("Connection".into(), "close".into()));
+//! #                 }
+//! #                 Response { status: reply.status, headers }
+//! #             }
+//! #             Step::LookUp(look_up) => {
+//! #                 let hash = NtHash::from_password("secret");
+//! #                 look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap();
+//! #                 ok
+//! #             }
+//! #             Step::Authenticated(_) => ok,
+//! #             step => panic!("{step:?}"),
+//! #         })
+//! #     }
+//! # }
+//! # let mut login = ClientConnection::new(Client::new(Credentials::password("alice", "secret")));
+//! # let mut connection = Local::open()?;
+//! # for _ in 0..2 {
+//! #     assert_eq!(request(&mut connection, &mut login, b"twelve bytes")?.status, 200);
+//! #     assert!(login.is_authenticated());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A server
+//!
+//! Keep one [`ServerConnection`] for each TCP connection, and ask it before each request is answered:
+//!
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
+//! use ntlm::error::Rejection;
+//! use ntlm::http::{HttpVersion, Reply, ServerConnection, Step};
+//! use ntlm::{NtHash, Os, UserName};
+//!
+//! /// The user whose request this is; or the reply, to be sent once the request was read to its end.
+//! fn let_in<'a>(
+//!     connection: &mut ServerConnection,
+//!     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+//!     look_up: impl Fn(&UserName) -> Option<NtHash>,
+//! ) -> Result<UserName, Reply> {
+//!     let refusal = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
+//!         Step::Authenticated(accepted) | Step::AcceptedAnonymous(accepted) => {
+//!             // Guests and anonymous clients have no name; the default policy accepts neither.
+//!             return Ok(accepted.user().cloned().unwrap_or_default());
+//!         }
+//!         Step::LookUp(client) => {
+//!             let verified = match look_up(client.claimed_user()) {
+//!                 Some(hash) => client.verify(|claim| claim.verify_nt_hash(&hash)),
+//!                 None => Err(client.reject(Rejection::UnknownUser)),
+//!             };
+//!             match verified {
+//!                 Ok(accepted) => return Ok(accepted.user().cloned().unwrap_or_default()),
+//!                 Err(refusal) => refusal,
+//!             }
+//!         }
+//!         Step::Refused(refusal) => refusal,
+//!         // A step of the handshake, and no failure.
+//!         Step::Continue(reply) => return Err(reply),
+//!     };
+//!     eprintln!("refused {}", refusal.log());
+//!     Err(refusal.reply)
+//! }
+//! # use ntlm::http::{ClientConnection, Next, Scheme};
+//! # use ntlm::{Client, Credentials, Server, server::Names};
+//! # let hash = |user: &UserName| (user.user() == "alice").then(|| NtHash::from_password("secret"));
+//! # let mut client = ClientConnection::new(Client::new(Credentials::password("alice", "secret")));
+//! # let mut server = ServerConnection::new(Server::new(Names::standalone("WEB")));
+//! # let first = client.start(Scheme::Ntlm).unwrap();
+//! # let reply = let_in(&mut server, [(first.name, &*first.value)], hash).unwrap_err();
+//! # let headers = [(reply.name, &reply.values[0])];
+//! # let next = client.on_response(reply.status, HttpVersion::Http11, headers, &mut Os).unwrap();
+//! # let Next::Send(last) = next else { panic!("{next:?}") };
+//! # let user = let_in(&mut server, [(last.name, &*last.value)], hash).unwrap();
+//! # assert_eq!(user, UserName::new("alice"));
+//! # assert_eq!(let_in(&mut server, [], hash), Ok(user));
+//! # assert!(let_in(&mut server, [(last.name, &*last.value)], hash).is_err());
+//! ```
 //!
 //! # Why there are 401s
 //!
@@ -15,28 +156,47 @@
 //! |---|---|---|
 //! | first | none | 401 `WWW-Authenticate: NTLM`: what the server wants |
 //! | again, without its body | `Authorization: NTLM` NEGOTIATE | 401 `WWW-Authenticate: NTLM` CHALLENGE |
-//! | again, whole | `Authorization: NTLM` AUTHENTICATE | 200 and the answer, or 401: wrong password |
+//! | again, whole | `Authorization: NTLM` AUTHENTICATE | 200 and the answer, or 401: rejected |
 //! | all others | none | 200 and the answer |
 //!
-//! The first two 401s are no failures: they are how NTLM's messages travel. Whoever counts them as
-//! failures (monitors, rate limiters, dashboards) counts each login as two; [`Step::Continue`] and
-//! [`Next::Send`] tell them apart. A client that knows what the server wants saves the first round
-//! trip with [`ClientConnection::start`].
+//! The first two 401s are no failures: they are how NTLM's messages travel. Monitors, rate limiters
+//! and dashboards that count 401s count each login as two failures; [`Step::Continue`] and
+//! [`Next::Send`] tell them apart. A client that knows that the server wants NTLM saves the first
+//! round trip with [`ClientConnection::start`].
+//!
+//! # What a web developer must know
+//!
+//! - **Each TCP connection logs in on its own.** A browser opens several, so one visit produces
+//!   several logins in the log. That is no failure.
+//! - **There is no cookie and no logout.** A login ends with its connection. Keep the idle timeout
+//!   of connections longer than a visit to a page takes; otherwise each click logs in again.
+//! - **HTTP/1.1 only**, with persistent connections. HTTP/2 and HTTP/1.0 without keep-alive cannot
+//!   carry a handshake ([`Error::NeedsHttp11`], [`Error::ConnectionCloses`]).
+//! - **Read the body of a request to its end before you reply 401.** Otherwise the connection must be
+//!   closed, and the handshake is lost with it.
+//! - **Do not put the server behind a proxy that ends TLS and require channel bindings**, unless you
+//!   give the server the bindings of the proxy's certificate.
+//! - **Shared connections show under load only.** One client at a time logs in through a proxy that
+//!   shares connections; concurrent clients fail, or are taken for each other. Test with several.
+//! - **Browsers log in without asking only where they are told to**: in the intranet zone (Windows), or
+//!   by the policy `AuthServerAllowlist` (Chromium) or the setting
+//!   `network.automatic-ntlm-auth.trusted-uris` (Firefox). Elsewhere they ask for a password.
+//! - **Limit wrong passwords yourself**, for each account, as your store does for other logins; the
+//!   library keeps no count. [`Refusal::claimed`] has the account.
 //!
 //! # One connection
 //!
 //! What NTLM proves belongs to the TCP connection: the three messages must travel on one, and the
-//! requests after them are the user's because they come on it. Two things follow:
+//! requests after them are the user's because they arrive on it. Two things follow:
 //!
-//! - A client must send all requests of an exchange on one connection, one after the other, and
-//!   must never lend a connection on which somebody is logged in to somebody else.
-//! - Whatever stands in between must keep each client's connection apart, from its first request to
-//!   its last. A proxy or load balancer that sends the requests of several clients over the same
-//!   connections to the servers breaks NTLM twice: messages of one exchange come on different
-//!   connections, so that nobody can log in
-//!   ([`Error::NoPendingChallenge`] and [`Error::OtherChallenge`] on the server,
-//!   [`Error::NoChallenge`] on the client); and where somebody could, *others are taken for that
-//!   user*. No header can mend that.
+//! - A client must send all requests of a handshake on one connection, one after the other, and
+//!   must never use a connection that is authenticated as one user for another user.
+//! - A proxy or load balancer must keep each client's connection apart, from its first request to
+//!   its last. One that sends the requests of several clients over the same connections to the
+//!   servers breaks NTLM twice. The messages of one handshake arrive on different connections, so
+//!   logins fail ([`Error::NoPendingChallenge`] and [`Error::OtherChallenge`] on the server,
+//!   [`Error::NoChallenge`] on the client). And once one user has logged in, *requests of others on
+//!   that connection count as that user's*. No header can prevent that.
 //!
 //! A client library with a connection pool may send each request of a handshake on another
 //! connection. With reqwest on a multi-threaded runtime, 20 to 30 % of logins fail for that reason
@@ -44,7 +204,7 @@
 //! failure looks like a wrong password ([`Next::Rejected`]); only a CHALLENGE in answer to the
 //! AUTHENTICATE shows what happened ([`Error::OtherConnection`]).
 //!
-//! HTTP/2 and later send many requests at a time on one connection, so that NTLM needs HTTP/1.1.
+//! HTTP/2 and later send many requests at a time on one connection, so NTLM needs HTTP/1.1.
 //! A server that lets clients log in offers `http/1.1` alone in TLS (ALPN), or ends such a request
 //! with the error code `HTTP_1_1_REQUIRED` (0xd; RFC 9113, section 9.2.3), which makes clients come
 //! back over HTTP/1.1; where neither can be done, [`ServerConnection`] replies 505.
@@ -54,29 +214,38 @@
 //! What must be off is called connection multiplexing, reuse, pooling or sharing ("OneConnect" in
 //! some). Passing TCP through always works. What was tested:
 //!
-//! | | works | does not |
-//! |---|---|---|
-//! | HAProxy 2.6 | `mode http` as it is, with any `http-reuse`: once a server asks for NTLM, the connection is the client's alone. `mode tcp` | `option http-server-close`, `option httpclose` ([`Error::ConnectionCloses`]) |
-//! | nginx 1.22 | `stream { … proxy_pass … }` | `http { … proxy_pass … }` as it is, or with `proxy_http_version 1.1` (a connection for each request: [`Error::ConnectionCloses`], [`Error::NoPendingChallenge`]). With `keepalive` in `upstream` it seems to work, and the next client is served *as the user of the one before* |
-//! | Squid 5.7, as a proxy on the way out | NTLM of servers, as it is | |
-//! | the example `reverse_proxy` | as it is | `--multiplex` |
+//! - **HAProxy 2.6.** Works: `mode tcp`, and `mode http` as it is, with any `http-reuse`, because once
+//!   a server asks for NTLM, the connection is the client's alone. Does not work:
+//!   `option http-server-close`, `option httpclose` ([`Error::ConnectionCloses`]).
+//! - **nginx 1.22.** Works: `stream { … proxy_pass … }`. Does not work: `http { … proxy_pass … }` as it
+//!   is, or with `proxy_http_version 1.1`, because each request gets its own connection
+//!   ([`Error::ConnectionCloses`], [`Error::NoPendingChallenge`]). With `keepalive` in `upstream` it
+//!   seems to work, and the next client is served *as the user of the one before*.
+//! - **Squid 5.7, as a forward proxy.** NTLM of servers works as it is.
+//! - **The example `reverse_proxy`.** Works as it is; `--multiplex` shows how it breaks.
 //!
 //! A health check that does not log in sees 401, which is an answer; one that does is the example
 //! `health_monitor`.
 //!
-//! # Channel bindings
+//! # Channel bindings (Extended Protection for Authentication, EPA)
 //!
-//! Over TLS, clients that can tell which certificate they saw: give a client
-//! [`ChannelBindings`](crate::ChannelBindings) of the connection's certificate, a server those of its
-//! own, and whoever stands in between with another certificate is found out. Require them
-//! ([`Enforcement::Required`](crate::Enforcement::Required)) where all clients send them. Windows, Chromium,
-//! requests_ntlm and the examples do; curl, Firefox and most other libraries do not, and Chromium
-//! does not for certificates that are signed with RSA-PSS or MD5.
+//! Over TLS, a client can tell the server which certificate it received. Give the client the
+//! [`ChannelBindings`](crate::ChannelBindings) of that certificate, and the server those of its own: a
+//! man in the middle, who needs another certificate, is then found out. The server checks bindings
+//! that are sent; to require them, set
+//! [`Enforcement::Required`](crate::Enforcement::Required). Windows, Chromium, requests_ntlm and the
+//! examples send them; curl, Firefox and most other libraries do not, and Chromium does not for
+//! certificates that are signed with RSA-PSS or MD5.
+//!
+//! A server with several certificates (SNI), or with one that is renewed while it runs, gives each
+//! connection its own: [`ServerConnection::with_channel_bindings`]. A client does the same with
+//! [`ClientConnection::with_channel_bindings`]. `ChannelBindings::from_certificate` makes them of the
+//! certificate; it needs the feature `certificate`.
 //!
 //! # `Negotiate`
 //!
-//! Windows takes and sends bare NTLM messages under `Negotiate` too, and so does this module. Most
-//! clients that know `Negotiate` send SPNEGO or Kerberos under it, which is refused with
+//! Windows accepts and sends bare NTLM messages under `Negotiate` too, and so does this module. Most
+//! clients that support `Negotiate` send SPNEGO or Kerberos under it, which is rejected with
 //! [`Error::Spnego`], and curl built with GSS-API does not try `NTLM` after it. So a server offers
 //! `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes).
 //!
@@ -87,9 +256,11 @@ mod connection;
 mod error;
 mod header;
 mod server;
+#[cfg(feature = "http-types")]
+mod types;
 
-pub use client::{Body, ClientConnection, Connection, Next, RequestHeader};
+pub use client::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
 pub use connection::HttpVersion;
-pub use error::{Error, HeaderError};
-pub use header::{Header, MAX_TOKEN_LEN, Scheme, format};
+pub use error::Error;
+pub use header::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
 pub use server::{LookUp, Refusal, Reply, ServerConnection, Step};

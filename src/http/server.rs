@@ -1,32 +1,29 @@
 //! The server's side of one connection.
 
-use alloc::string::String;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::connection::{Asker, Received, bare};
-use super::{Error, Header, HeaderError, HttpVersion, Scheme, format};
+use super::header::name_of_scheme;
+use super::{AuthHeader, Error, HeaderError, HttpVersion, Scheme, header_value};
+use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Rejection};
-use crate::server::{Accepted, AwaitAuthenticate, Claim, Server, UserClaim};
+use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Server, UserClaim};
+use crate::session::SessionKeys;
 use crate::wire::{MessageType, message_type};
 
-/// The server's side of the exchange on one connection.
+/// The server's side of one connection.
 ///
 /// Make one for each connection that is accepted (a [`Server`] is cheap to clone), and show it
-/// each request that comes on it. The proof belongs to the connection: a user who was looked up
-/// counts for the connection that asked, and all ends with the connection, of which this cannot be
-/// cloned:
+/// each request that arrives on it. Whoever logs in is authenticated on this connection only, until it
+/// closes.
 ///
-/// ```compile_fail,E0599
-/// # use ntlm::http::ServerConnection;
-/// # fn twice(connection: ServerConnection) -> (ServerConnection, ServerConnection) {
-/// (connection.clone(), connection)
-/// # }
-/// ```
-///
-/// ```
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// # use ntlm::{NtHash, Os, Server, server::Names};
 /// # let server = Server::new(Names::standalone("WEB"));
 /// use ntlm::http::{ServerConnection, Step, HttpVersion};
@@ -44,13 +41,23 @@ use crate::wire::{MessageType, message_type};
 ///         // ... look up `look_up.claimed_user()`, for as long as it takes ...
 ///         match look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)) {
 ///             Ok(accepted) => { /* log the login, answer the request */ }
-///             Err(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
+///             Err(refusal) => { /* log `refusal.log()`, reply with `refusal.reply` */ }
 ///         }
 ///     }
-///     Step::AcceptedAnonymous(accepted) | Step::Authenticated(accepted) => { /* answer the request */ }
-///     Step::Refused(refusal) => { /* log `refusal.reason`, reply with `refusal.reply` */ }
-///     _ => {}
+///     Step::Authenticated(accepted) => { /* answer the request */ }
+///     // Only if the policy allows it.
+///     Step::AcceptedAnonymous(accepted) => { /* answer the request */ }
+///     Step::Refused(refusal) => { /* log `refusal.log()`, reply with `refusal.reply` */ }
 /// }
+/// ```
+///
+/// It cannot be cloned, because a login belongs to one connection:
+///
+/// ```compile_fail,E0599
+/// # use ntlm::http::ServerConnection;
+/// # fn twice(connection: ServerConnection) -> (ServerConnection, ServerConnection) {
+/// (connection.clone(), connection)
+/// # }
 /// ```
 #[derive(Debug)]
 #[must_use]
@@ -62,24 +69,31 @@ pub struct ServerConnection {
     pending: Option<AwaitAuthenticate>,
     /// Who is authenticated.
     accepted: Option<Accepted>,
+    /// Whether the keys of the accepted client were not taken yet.
+    has_keys: bool,
 }
 
 /// What a server does with a request.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a server must handle every case; `_` could be a hole")]
 #[must_use]
 pub enum Step<'a> {
-    /// A normal step of the exchange, whatever its status looks like: read the request to its end,
+    /// A normal step of the handshake, whatever its status looks like: read the request to its end,
     /// reply, and wait for the next request on this connection. Do not count it as a failure.
+    ///
+    /// It is also what a request with Basic credentials or without any produces, and all that is seen
+    /// of a client that gives up. Log it at debug level, with [`Reply::tried`], to find out why a
+    /// client never logs in.
     Continue(Reply),
     /// The client says who it is: look that user up, and [verify](LookUp::verify) it.
     LookUp(LookUp<'a>),
-    /// An anonymous client was let in with this request, as the policy allows. Answer the request.
+    /// An anonymous client was accepted with this request, because the policy allows it. Answer the
+    /// request.
     AcceptedAnonymous(&'a Accepted),
     /// An earlier request on this connection proved who the client is. Answer the request.
     Authenticated(&'a Accepted),
-    /// The client was not believed, or its request cannot stand here.
+    /// The client was rejected, or its request cannot stand here.
     Refused(Refusal),
 }
 
@@ -87,22 +101,54 @@ pub enum Step<'a> {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
-    /// 401, 407, or 505 for HTTP/2.
+    /// 401 or 407; 505 for HTTP/2; 400 if the client closes its connection in the middle of the
+    /// handshake, because another 401 would make it try again without end.
     pub status: u16,
     /// `WWW-Authenticate` or `Proxy-Authenticate`.
     pub name: &'static str,
-    /// The values, each for a header line of its own; none with 505.
+    /// The values, each for a header line of its own; none with 505 and 400.
     pub values: Vec<String>,
+    /// For the log, and not part of the reply: the scheme of the request's credentials if it is not
+    /// one that this server offers, such as `Basic`. It is at most 32 letters, digits and other
+    /// characters of a token (RFC 9110), so nothing in it needs escaping.
+    pub tried: Option<String>,
 }
 
 /// A request that was refused: what to reply, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The reply. It is the same whatever the reason: the client may start again.
+    /// The reply. It is the same for every reason why a login fails: the client may start again.
     pub reply: Reply,
-    /// The reason, for the log alone.
+    /// The reason, for the log alone. Log it with [`log`](Refusal::log): `Display` says "authentication
+    /// failed" whatever it was, so that it cannot leak to the client.
     pub reason: Error,
+    /// Who the client claims to be, and how it tried to prove that, if the request contains an
+    /// AUTHENTICATE. Nothing of it is proven.
+    pub claimed: Option<Box<Claimed>>,
+}
+
+impl Refusal {
+    /// Prints for the log who was refused and why, with escaped names:
+    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 reason="authentication failed: wrong
+    /// password"`. Without an AUTHENTICATE there is only the reason.
+    #[must_use]
+    pub fn log(&self) -> impl fmt::Display {
+        Log(self)
+    }
+}
+
+/// A refusal as it is logged.
+struct Log<'a>(&'a Refusal);
+
+impl fmt::Display for Log<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { claimed, reason, .. } = self.0;
+        if let Some(claimed) = claimed {
+            write!(f, "{claimed} ")?;
+        }
+        write!(f, "reason={:?}", reason.log().to_string())
+    }
 }
 
 impl ServerConnection {
@@ -124,21 +170,28 @@ impl ServerConnection {
         Self { schemes: schemes.into_iter().collect(), ..self }
     }
 
+    /// Sets the channel bindings of this connection, which replace those of the [`Server`]: made of the
+    /// certificate that this server presented on it. For servers with several certificates (SNI) or
+    /// renewed ones.
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        Self { server: self.server.with_channel_bindings(bindings), ..self }
+    }
+
     /// Takes the version and headers of a request (all of them; it finds its own), and says what to
-    /// do with it.
+    /// do with it. A `&http::HeaderMap`, as hyper, axum and others have it, can be given as it is.
     ///
-    /// A request with a NEGOTIATE starts over, also where somebody was authenticated, and so does
-    /// one with credentials of another scheme: from then on nobody is.
+    /// A request with a NEGOTIATE starts over, also where a client was authenticated, and so does
+    /// one with credentials of another scheme: from then on nobody is authenticated.
     pub fn on_request<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
-        version: HttpVersion,
+        version: impl Into<HttpVersion>,
         headers: impl IntoIterator<Item = (N, V)>,
         environment: &mut dyn Environment,
     ) -> Step<'_> {
+        let version = version.into();
         if version == HttpVersion::Http2 {
             (self.pending, self.accepted) = (None, None);
-            let reply = Reply { status: 505, values: Vec::new(), ..self.offer() };
-            return Step::Refused(Refusal { reply, reason: Error::NeedsHttp11 });
+            return self.refuse(Error::NeedsHttp11, None);
         }
         let request = Received::new(version, headers, self.asker, self.asker.credentials_header());
         let value = match &request.values[..] {
@@ -146,23 +199,26 @@ impl ServerConnection {
             [value] => value,
             _ => {
                 (self.pending, self.accepted) = (None, None);
-                return self.refuse(HeaderError::Repeated.into());
+                return self.refuse(HeaderError::Repeated.into(), None);
             }
         };
         self.accepted = None;
         let pending = self.pending.take();
-        let header = Header::credentials(value).filter(|header| !header.is_bare());
+        let header = AuthHeader::credentials(value).filter(|header| !header.is_bare());
         let Some(header) = header.filter(|header| self.schemes.contains(&header.scheme())) else {
-            return Step::Continue(self.offer());
+            let tried = name_of_scheme(value.as_ref()).map(Into::into);
+            return Step::Continue(Reply { tried, ..self.offer() });
         };
         let token = match header.token() {
             Ok(token) => token,
-            Err(reason) => return self.refuse(reason.into()),
+            Err(reason) => return self.refuse(reason.into(), None),
         };
         let kind = bare(&token).and_then(|token| Ok(message_type(token)?));
         match (kind, pending) {
-            (Err(reason), _) => self.refuse(reason),
-            (Ok(MessageType::Authenticate), None) => self.refuse(Error::NoPendingChallenge),
+            (Err(reason), _) => self.refuse(reason, None),
+            (Ok(MessageType::Authenticate), None) => {
+                self.refuse(Error::NoPendingChallenge, Claimed::parse(&token))
+            }
             (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
                 self.on_authenticate(handshake, &token, environment)
             }
@@ -179,15 +235,65 @@ impl ServerConnection {
         self.accepted.as_ref()
     }
 
-    /// Ends the exchange and gives away who was authenticated, with the session keys. For protocols
-    /// that seal their messages inside of HTTP, as WinRM does.
-    #[must_use]
-    pub fn into_accepted(self) -> Option<Accepted> {
-        self.accepted
+    /// Returns the session keys of the accepted client, once for each login, for protocols that seal
+    /// their messages inside of HTTP, as WinRM does. `None` if nobody is authenticated, and after the
+    /// first call.
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// # use ntlm::http::{ClientConnection, HttpVersion::Http11, Next, Scheme};
+    /// use ntlm::http::{ServerConnection, Step};
+    /// # use ntlm::session::Protection;
+    /// # use ntlm::{Client, Credentials, NtHash, Os, Server, server::Names};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::new(Credentials::password("alice", "secret"));
+    /// # let mut client = ClientConnection::new(client.with_protection(Protection::Seal));
+    /// # let first = client.start(Scheme::Ntlm)?;
+    /// # let server = Server::new(Names::standalone("WEB"));
+    /// # let nt_hash = NtHash::from_password("secret");
+    /// let mut connection = ServerConnection::new(server);
+    /// # let reply = match connection.on_request(Http11, [(first.name, first.value)], &mut Os) {
+    /// #     Step::Continue(reply) => reply,
+    /// #     step => panic!("{step:?}"),
+    /// # };
+    /// # let answer = [(reply.name, &reply.values[0])];
+    /// # let next = client.on_response(reply.status, Http11, answer, &mut Os)?;
+    /// # let Next::Send(last) = next else { panic!("{next:?}") };
+    /// # let headers = [(last.name, last.value)];
+    /// // ... the first two requests ...
+    /// match connection.on_request(Http11, headers, &mut Os) {
+    ///     Step::LookUp(look_up) => {
+    ///         look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)).map_err(|r| r.reason)?;
+    ///     }
+    ///     step => return Err(format!("no login: {step:?}").into()),
+    /// }
+    /// let keys = connection.take_keys().ok_or("they were taken before")?;
+    /// let mut session = keys.into_session()?;
+    /// # let nothing: [(&str, &str); 0] = [];
+    /// # let _ = client.on_response(200, Http11, nothing, &mut Os)?;
+    /// # let mut theirs = client.take_keys().unwrap().into_session()?;
+    /// # let mut envelope = *b"<s:Envelope/>";
+    /// # let signature = theirs.seal(&mut envelope)?;
+    /// // ... `envelope` and `signature` from the body of a request ...
+    /// session.unseal(&mut envelope, &signature)?;
+    /// # assert_eq!(&envelope, b"<s:Envelope/>");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn take_keys(&mut self) -> Option<SessionKeys> {
+        let accepted = self.accepted.as_ref()?;
+        mem::take(&mut self.has_keys).then(|| accepted.keys.copy())
     }
 
     fn with_asker(server: Server, asker: Asker) -> Self {
-        Self { server, asker, schemes: [Scheme::Ntlm].into(), pending: None, accepted: None }
+        let schemes = [Scheme::Ntlm].into();
+        Self { server, asker, schemes, pending: None, accepted: None, has_keys: false }
+    }
+
+    fn accept(&mut self, accepted: Accepted) -> &Accepted {
+        self.has_keys = true;
+        self.accepted.insert(accepted)
     }
 
     fn on_plain_request(&mut self) -> Step<'_> {
@@ -206,11 +312,11 @@ impl ServerConnection {
         environment: &mut dyn Environment,
     ) -> Step<'_> {
         match self.server.challenge(negotiate, environment) {
-            Err(reason) => self.refuse(reason.into()),
-            Ok(_) if !persists => self.refuse(Error::ConnectionCloses),
+            Err(reason) => self.refuse(reason.into(), None),
+            Ok(_) if !persists => self.refuse(Error::ConnectionCloses, None),
             Ok((challenge, handshake)) => {
                 self.pending = Some(handshake);
-                Step::Continue(self.reply([format(scheme, &challenge)].into()))
+                Step::Continue(self.reply([header_value(scheme, &challenge)].into()))
             }
         }
     }
@@ -221,33 +327,50 @@ impl ServerConnection {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Step<'_> {
+        let character_set = handshake.character_set();
         match handshake.read(authenticate, environment) {
-            Err(reason) => self.refuse(reason.into()),
+            Err(reason) => {
+                let claimed = Claimed::parse_negotiated(authenticate, character_set);
+                self.refuse(reason.into(), claimed)
+            }
             Ok(Claim::User(claim)) if claim.answers_another_challenge() => {
-                self.refuse(Error::OtherChallenge)
+                self.refuse(Error::OtherChallenge, Some(claim.claimed()))
             }
             Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
-            Ok(Claim::Anonymous(claim)) => match claim.accept() {
-                Ok(accepted) => Step::AcceptedAnonymous(self.accepted.insert(accepted)),
-                Err(reason) => self.refuse(reason.into()),
-            },
+            Ok(Claim::Anonymous(claim)) => {
+                let claimed = claim.claimed();
+                match claim.accept() {
+                    Ok(accepted) => Step::AcceptedAnonymous(self.accept(accepted)),
+                    Err(reason) => self.refuse(reason.into(), Some(claimed)),
+                }
+            }
         }
     }
 
     fn offer(&self) -> Reply {
-        self.reply(self.schemes.iter().map(|scheme| format(*scheme, &[])).collect())
+        self.reply(self.schemes.iter().map(|scheme| header_value(*scheme, &[])).collect())
     }
 
     fn reply(&self, values: Vec<String>) -> Reply {
-        Reply { status: self.asker.status(), name: self.asker.offer_header(), values }
+        let (status, name) = (self.asker.status(), self.asker.offer_header());
+        Reply { status, name, values, tried: None }
     }
 
-    fn refuse(&self, reason: Error) -> Step<'static> {
-        Step::Refused(self.refusal(reason))
+    fn refuse(&self, reason: Error, claimed: Option<Claimed>) -> Step<'static> {
+        Step::Refused(self.refusal(reason, claimed))
     }
 
-    fn refusal(&self, reason: Error) -> Refusal {
-        Refusal { reply: self.offer(), reason }
+    /// Whether the client may try again depends on its connection only, never on what it sent to
+    /// log in.
+    fn refusal(&self, reason: Error, claimed: Option<Claimed>) -> Refusal {
+        let last_word = |status| Reply { status, ..self.reply(Vec::new()) };
+        let reply = match reason {
+            Error::NeedsHttp11 => last_word(505),
+            // With another 401, `curl --http1.0` connects 51 times.
+            Error::ConnectionCloses => last_word(400),
+            _ => self.offer(),
+        };
+        Refusal { reply, reason, claimed: claimed.map(Box::new) }
     }
 }
 
@@ -261,7 +384,10 @@ pub struct LookUp<'a> {
 }
 
 impl<'a> LookUp<'a> {
-    /// Who the client says it is: see [`UserClaim::claimed_user`].
+    /// Who the client says it is.
+    ///
+    /// `EXAMPLE\alice`, `alice@example.com` and `alice` may be one account: look up all forms that you
+    /// serve. Names are equal in any case: use [`UserName::to_uppercase`] as the key.
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         self.claim.claimed_user()
@@ -278,21 +404,23 @@ impl<'a> LookUp<'a> {
     /// this connection: answer the request.
     ///
     /// # Errors
-    /// The [`Refusal`] that the error of `verify` comes to.
+    /// The [`Refusal`] that follows from the error of `verify`.
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
     ) -> Result<&'a Accepted, Refusal> {
+        let claimed = self.claim.claimed();
         match verify(self.claim) {
-            Ok(accepted) => Ok(self.connection.accepted.insert(accepted)),
-            Err(reason) => Err(self.connection.refusal(reason.into())),
+            Ok(accepted) => Ok(self.connection.accept(accepted)),
+            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed))),
         }
     }
 
     /// Rejects the client, with the same reply as for a wrong password: see [`UserClaim::reject`].
     #[must_use]
     pub fn reject(self, reason: Rejection) -> Refusal {
-        self.connection.refusal(self.claim.reject(reason).into())
+        let claimed = self.claim.claimed();
+        self.connection.refusal(self.claim.reject(reason).into(), Some(claimed))
     }
 }
 
@@ -304,6 +432,7 @@ impl fmt::Debug for Reply {
             .field("status", &self.status)
             .field("name", &self.name)
             .field("schemes", &schemes.collect::<Vec<_>>())
+            .field("tried", &self.tried)
             .finish()
     }
 }

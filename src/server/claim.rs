@@ -2,6 +2,7 @@
 
 use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
+use super::claimed::Claimed;
 use super::pass_through::{NetworkLogon, Validation};
 use super::prove::{Proven, ProvenDomain};
 use super::received::Received;
@@ -64,6 +65,13 @@ impl UserClaim {
         &self.received.workstation
     }
 
+    /// What the client claims, to log it when the claim is used up.
+    #[must_use]
+    pub fn claimed(&self) -> Claimed {
+        let Received { user, workstation, proof, .. } = &self.received;
+        Claimed::new(user, workstation, proof.possible_kinds())
+    }
+
     /// Whether the response repeats another time than this CHALLENGE has, so that it answers another
     /// one. Only NTLMv2 has the time; nothing is proven by it, or by its absence.
     #[cfg(feature = "http")]
@@ -99,8 +107,9 @@ impl UserClaim {
     /// or empty, as clients do.
     ///
     /// # Errors
-    /// [`Error::Denied`]: the password is wrong, a check of the policy failed, or the session key is
-    /// made of the LM hash ([`Denied::NoLmHash`], whether or not the password is right).
+    /// [`Error::Denied`]: the password is wrong, a check of the policy failed, or the response or its
+    /// session key is made of the LM hash ([`Denied::NoLmHash`], whether or not the password is
+    /// right).
     pub fn verify_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
         self.verify_hashes(hash, None)
     }
@@ -287,8 +296,15 @@ impl AnonymousClaim {
         &self.received.workstation
     }
 
+    /// What the client claims, to log it when the claim is used up.
+    #[must_use]
+    pub fn claimed(&self) -> Claimed {
+        let Received { user, workstation, proof, .. } = &self.received;
+        Claimed::new(user, workstation, proof.possible_kinds())
+    }
+
     /// Accepts the client, without session security unless
-    /// [`Policy::allow_insecure_anonymous_keys`](super::Policy::allow_insecure_anonymous_keys) is
+    /// [`SharedPolicy::allow_insecure_anonymous_keys`](crate::SharedPolicy::allow_insecure_anonymous_keys) is
     /// set.
     ///
     /// # Errors

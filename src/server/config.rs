@@ -17,23 +17,39 @@ pub(super) struct Config {
     pub(super) target_info: Result<AvPairsBuf, Refused>,
     pub(super) policy: Policy,
     pub(super) bindings: Option<ChannelBindings>,
+    /// Whether each connection is given bindings of its own, after its CHALLENGE.
+    pub(super) bindings_come_later: bool,
     pub(super) spns: Vec<Text>,
 }
 
 impl Config {
-    /// Fails where no exchange must begin, or go on.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Fails if no handshake can succeed.
+    pub(super) fn check_all(&self) -> Result<(), Error> {
+        self.check_requirements(self.expects_bindings())?;
+        self.policy.shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        self.target_info().map(drop)
+    }
+
+    /// Fails where no handshake must begin.
+    pub(super) fn check_before_challenge(&self) -> Result<(), Error> {
+        self.check_with(self.expects_bindings())
+    }
+
+    /// Fails where no handshake must continue with these bindings of its connection.
+    pub(super) fn check(&self, bindings: Option<&ChannelBindings>) -> Result<(), Error> {
+        self.check_with(bindings.is_some())
+    }
+
+    fn check_with(&self, has_bindings: bool) -> Result<(), Error> {
         if self.policy.shared.blocked {
             return Err(Refused::Blocked.into());
         }
-        Ok(self.check_requirements()?)
+        Ok(self.check_requirements(has_bindings)?)
     }
 
-    /// Fails if no exchange can succeed.
-    pub(super) fn check_all(&self) -> Result<(), Error> {
-        self.check_requirements()?;
-        self.policy.shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
-        self.target_info().map(drop)
+    /// Whether there are bindings, or will be.
+    fn expects_bindings(&self) -> bool {
+        self.bindings_come_later || self.bindings.is_some()
     }
 
     /// `TargetInfo` without the time.
@@ -46,14 +62,18 @@ impl Config {
     }
 
     /// What the policy requires of clients, this side must have too.
-    fn check_requirements(&self) -> Result<(), Misuse> {
-        let Self { policy, bindings, spns, .. } = self;
-        let compares_bindings =
-            policy.channel_bindings == Enforcement::Required && !policy.allow_any_channel_bindings;
-        if compares_bindings && bindings.is_none() {
+    fn check_requirements(&self, has_bindings: bool) -> Result<(), Misuse> {
+        let needs_bindings = match self.policy.channel_bindings {
+            Enforcement::Off => false,
+            Enforcement::IfPresent => self.bindings_come_later,
+            Enforcement::Required => {
+                self.bindings_come_later || !self.policy.allow_any_channel_bindings
+            }
+        };
+        if needs_bindings && !has_bindings {
             return Err(Misuse::NoChannelBindings);
         }
-        if policy.spn == Enforcement::Required && spns.is_empty() {
+        if self.policy.spn == Enforcement::Required && self.spns.is_empty() {
             return Err(Misuse::NoSpn);
         }
         Ok(())

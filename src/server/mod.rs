@@ -33,6 +33,7 @@
 mod accepted;
 mod checks;
 mod claim;
+mod claimed;
 mod config;
 mod handshake;
 mod messages;
@@ -50,6 +51,7 @@ use alloc::vec::Vec;
 
 pub use accepted::{Accepted, Identity};
 pub use claim::{AnonymousClaim, Claim, UserClaim};
+pub use claimed::Claimed;
 pub use handshake::{Handshake, Step};
 pub use names::Names;
 pub use pass_through::{NetworkLogon, Validation};
@@ -85,6 +87,7 @@ impl Server {
             names,
             policy: Policy::default(),
             bindings: None,
+            bindings_come_later: false,
             spns: Vec::new(),
         };
         Self { config: Arc::new(config) }
@@ -104,6 +107,18 @@ impl Server {
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = Some(bindings).filter(|given| !given.is_none()))
+    }
+
+    /// Promises channel bindings for each connection, by
+    /// [`AwaitAuthenticate::with_channel_bindings`], for servers with several certificates (SNI) or
+    /// renewed ones.
+    ///
+    /// A handshake then begins without bindings, also where the policy requires them. Unless the
+    /// policy does not check bindings at all, [`AwaitAuthenticate::read`] fails if the promise was
+    /// forgotten and the server has no bindings of its own.
+    #[must_use]
+    pub fn with_channel_bindings_per_connection(self) -> Self {
+        self.with(|config| config.bindings_come_later = true)
     }
 
     /// Tells by which service principal names clients may ask for this server, such as
@@ -157,7 +172,7 @@ impl Server {
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check()?;
+        self.config.check_before_challenge()?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
         let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
@@ -173,7 +188,7 @@ impl Server {
         &self,
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check()?;
+        self.config.check_before_challenge()?;
         let flags = offer_datagram(self.config.policy.shared.offer)?;
         self.emit(flags, &[], environment)
     }
@@ -199,7 +214,7 @@ impl Server {
         check_single_header(challenge)?;
         let sent = Sent::parse(challenge)?;
         let messages = Messages::new(negotiate, challenge);
-        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
+        Ok(AwaitAuthenticate::new(&self.config, messages, sent))
     }
 
     /// Goes on with an exchange that another process [exported](AwaitAuthenticate::export). This
@@ -215,7 +230,7 @@ impl Server {
         check_kept_negotiate(negotiate).map_err(|_| ImportError::Damaged)?;
         let sent = Sent::parse(challenge).map_err(|_| ImportError::Damaged)?;
         let messages = Messages::new(negotiate, challenge);
-        Ok(AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent })
+        Ok(AwaitAuthenticate::new(&self.config, messages, sent))
     }
 
     #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
@@ -263,8 +278,7 @@ impl Server {
         let sent =
             Sent { flags, server_challenge, time: Some(now), target_info: start..token.len() };
         let messages = Messages::new(negotiate, &token);
-        let handshake = AwaitAuthenticate { config: Arc::clone(&self.config), messages, sent };
-        Ok((token, handshake))
+        Ok((token, AwaitAuthenticate::new(&self.config, messages, sent)))
     }
 
     fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
@@ -298,11 +312,47 @@ fn check_kept_negotiate(negotiate: &[u8]) -> Result<(), wire::Error> {
 #[must_use = "the exchange goes on with `read`"]
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
+    /// Those of the server, unless the connection has its own.
+    bindings: Option<ChannelBindings>,
     messages: Messages,
     sent: Sent,
 }
 
 impl AwaitAuthenticate {
+    fn new(config: &Arc<Config>, messages: Messages, sent: Sent) -> Self {
+        Self { config: Arc::clone(config), bindings: config.bindings.clone(), messages, sent }
+    }
+
+    /// Sets the channel bindings of this connection, which replace those of the [`Server`]. Bindings
+    /// of zeros count as none, and replace nothing.
+    ///
+    /// If the policy requires bindings and the server has none of its own, tell it that they come
+    /// here ([`Server::with_channel_bindings_per_connection`]); otherwise no handshake begins. They
+    /// are not [exported](Self::export).
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// # use ntlm::{ChannelBindings, Client, Credentials, Enforcement, Os, Server, server};
+    /// let mut policy = server::Policy::default();
+    /// policy.channel_bindings = Enforcement::Required;
+    /// let server = Server::new(server::Names::standalone("WEB"))
+    ///     .with_policy(policy)
+    ///     .with_channel_bindings_per_connection();
+    /// # let client = Client::new(Credentials::password("alice", "secret"));
+    /// # let (negotiate, _) = client.initiate()?;
+    /// # let hash_of_the_certificate = [7; 32];
+    /// let (challenge, handshake) = server.challenge(&negotiate, &mut Os)?;
+    /// // Of the certificate that TLS chose for this connection:
+    /// let bindings = ChannelBindings::tls_server_end_point(&hash_of_the_certificate)?;
+    /// let handshake = handshake.with_channel_bindings(bindings);
+    /// # let _ = (challenge, handshake);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        let bindings = Some(bindings).filter(|given| !given.is_none()).or(self.bindings);
+        Self { bindings, ..self }
+    }
+
     /// The exchange as bytes, for another process in which the AUTHENTICATE arrives. There is no
     /// key in it yet; but whoever can forge it can let an old answer in, so that it must not go
     /// through other hands: see [`Exported`].
@@ -324,20 +374,28 @@ impl AwaitAuthenticate {
     /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
     ///   user would start from the same key.
     /// - [`Refused::Blocked`]: the policy blocks NTLM.
-    /// - [`Error::Misuse`]: the policy requires channel bindings or an SPN, and the server was given
-    ///   none to compare with, which only an exchange from elsewhere ([`Server::resume`],
-    ///   [`Server::import`]) can meet.
     /// - [`Error::Denied`]: the challenge is too old.
+    /// - [`Error::Misuse`]: the server, or this connection, should have been given channel bindings; or
+    ///   an exchange from elsewhere ([`Server::resume`], [`Server::import`]) came to a server without
+    ///   the bindings or the SPN that its policy requires.
     /// - [`Error::Environment`]: there is no time.
+    ///
+    /// For the log, [`Claimed::parse`] says which client it was.
     pub fn read(
         self,
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
-        let Self { config, messages, sent } = self;
-        config.check()?;
+        let Self { config, bindings, messages, sent } = self;
+        config.check(bindings.as_ref())?;
         config.check_received(authenticate)?;
         let now = environment.now()?;
-        Received::new(config, messages, &sent, authenticate, now).map(Claim::new)
+        Received::new(config, bindings, messages, &sent, authenticate, now).map(Claim::new)
+    }
+
+    /// The character set of the CHALLENGE, in which the client writes its names.
+    #[cfg(feature = "http")]
+    pub(crate) const fn character_set(&self) -> Option<CharacterSet> {
+        self.sent.flags.character_set()
     }
 }

@@ -9,6 +9,7 @@ use super::messages::Messages;
 use super::policy::Policy;
 use super::response::Proof;
 use super::sent::Sent;
+use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
@@ -24,6 +25,8 @@ use crate::wire::{
 /// and never again, and is owned, so that it can wait for a look-up.
 pub(super) struct Received {
     pub(super) config: Arc<Config>,
+    /// The channel bindings of the connection on which it arrived.
+    pub(super) bindings: Option<ChannelBindings>,
     /// As sent and received: the MIC and the NTLMv2 proof are computed over these bytes.
     pub(super) messages: Messages,
     /// What was negotiated in the end.
@@ -75,6 +78,7 @@ impl Received {
     /// Parses an AUTHENTICATE, and rejects what no proof could save.
     pub(super) fn new(
         config: Arc<Config>,
+        bindings: Option<ChannelBindings>,
         mut messages: Messages,
         sent: &Sent,
         authenticate: &[u8],
@@ -122,6 +126,7 @@ impl Received {
             announced,
             now,
             messages,
+            bindings,
             config,
         })
     }
@@ -145,11 +150,16 @@ impl Received {
         self.policy().accepts(kind) && allows_key(self.policy(), self.flags, kind)
     }
 
-    /// Whether the session key is made of the user's LM hash (3.4.5.1).
+    /// Whether the session key is made of the user's LM hash (3.4.5.1), or nothing but the LM hash
+    /// can prove the response.
     pub(super) fn needs_lm_hash(&self) -> bool {
         let from_lm_hash =
             NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::REQUEST_NON_NT_SESSION_KEY;
-        matches!(self.proof, Proof::Ntlmv1 { .. }) && self.flags.intersects(from_lm_hash)
+        match self.proof {
+            Proof::Ntlmv1 { .. } => self.flags.intersects(from_lm_hash),
+            Proof::LmField { .. } => !self.accepts(ResponseKind::Lmv2),
+            Proof::Anonymous | Proof::Ntlmv2 { .. } | Proof::Ntlm2Session { .. } => false,
+        }
     }
 
     /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.

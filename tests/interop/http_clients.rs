@@ -259,23 +259,39 @@ fn cntlm_is_let_in_with_the_responses_that_the_level_allows() {
 }
 
 /// As `NT`, cntlm makes a right response, and then sends zeros. As `LM`, it sends a right LM response
-/// alone, which our server has no hash for.
+/// alone, for which our server has no hash.
 #[test]
 fn cntlm_is_refused_with_its_nt_and_lm_responses() {
-    for kind in ["NT", "LM"] {
+    for (kind, response, denied) in
+        [("NT", "Ntlmv1", "Denied(WrongPassword)"), ("LM", "Lmv2/Lm", "Denied(NoLmHash)")]
+    {
         let mut server = HttpServer::start(&["--proxy", "--level", "0"]);
         let cntlm = Cntlm::start(server.address(), kind);
         let got = curl(&["--proxy", &cntlm.url, "http://www.example.com/page.txt"]);
         assert_eq!(got.status(), 407, "{kind}");
         let refusal = server.refusal();
-        assert!(refusal.field("detail").contains("Denied(WrongPassword)"), "{}", refusal.text());
+        assert!(refusal.field("detail").contains(denied), "{}", refusal.text());
+        assert_eq!(refusal.field("response"), response);
     }
+}
+
+/// It gives up at once; as long as the server replied 401, it connected 51 times.
+#[test]
+fn curl_gives_up_over_http_1_0_without_keep_alive() {
+    let mut server = HttpServer::start(&[]);
+    let alice = ALICE.with_password();
+    let close = "Connection: close";
+    let got = curl(&["--ntlm", "--http1.0", "-H", close, "--user", &alice, &server.url]);
+    assert_eq!((got.status(), got.connections), (400, 1));
+    assert!(server.refusal().field("detail").contains("ConnectionCloses"));
 }
 
 #[track_caller]
 fn assert_refused_by_policy(server: &mut HttpServer) {
     let refusal = server.refusal();
     assert!(refusal.field("detail").contains("Refused(ResponseKind)"), "{}", refusal.text());
+    assert!(refusal.field("user").to_lowercase().ends_with("alice"), "{}", refusal.text());
+    assert!(refusal.field("response").starts_with("Ntlm"), "{}", refusal.text());
 }
 
 struct Cntlm {

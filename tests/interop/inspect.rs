@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ntlm::http::{Header, Scheme};
+use ntlm::http::{AuthHeader, Scheme};
 use ntlm::session::Protection;
 use ntlm::{Client, Credentials, NtHash, Os};
 use ntlm_interop::accounts::ALICE;
@@ -61,7 +61,7 @@ fn sambas_exchange_is_verified_and_yields_its_session_key() {
         assert_eq!(key.expect_success().stdout, verified, "the option does what the variable does");
         let theirs = client.ask("GK");
         let theirs = Scheme::Ntlm.name().to_owned() + theirs.trim_start_matches("GK");
-        let theirs = Header::credentials(&theirs).expect("a header").token().expect("base64");
+        let theirs = AuthHeader::credentials(&theirs).expect("a header").token().expect("base64");
         assert_eq!(line(&verified, "session key"), hex(&theirs));
     }
 }

@@ -156,7 +156,7 @@ fn http(pcap: &mut Pcap, exchange: &Exchange) {
 }
 
 fn http_with(pcap: &mut Pcap, scheme: Scheme, exchange: &Exchange) {
-    let header = |token: &[u8]| ntlm::http::format(scheme, token);
+    let header = |token: &[u8]| ntlm::http::header_value(scheme, token);
     let get = |token: &[u8]| {
         format!("GET / HTTP/1.1\r\nHost: files\r\nAuthorization: {}\r\n\r\n", header(token))
     };

@@ -133,15 +133,6 @@ pub fn address(url: &Url) -> anyhow::Result<String> {
     Ok(format!("{host}:{port}"))
 }
 
-/// What the library calls a version of HTTP.
-pub fn version(version: hyper::Version) -> ntlm::http::HttpVersion {
-    match version {
-        hyper::Version::HTTP_09 | hyper::Version::HTTP_10 => ntlm::http::HttpVersion::Http10,
-        hyper::Version::HTTP_11 => ntlm::http::HttpVersion::Http11,
-        _ => ntlm::http::HttpVersion::Http2,
-    }
-}
-
 async fn within<T>(
     limit: Duration,
     work: impl Future<Output = anyhow::Result<T>>,

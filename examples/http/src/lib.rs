@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod credentials;
 pub mod files;
+pub mod header_case;
 pub mod redirect;
 pub mod tls;
 pub mod trace;

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode, Version};
-use ntlm::http::Header;
+use ntlm::http::AuthHeader;
 use ntlm::inspect;
 
 /// How much is shown.
@@ -83,7 +83,7 @@ fn carries_tokens(name: &HeaderName) -> bool {
 
 /// The NTLM messages in a header's value.
 fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    Header::offers(value)
+    AuthHeader::offers(value)
         .filter(|header| !header.is_bare())
         .filter_map(|header| header.token().ok())
 }
@@ -95,13 +95,13 @@ fn is_authenticate(token: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use hyper::header::{AUTHORIZATION, SERVER};
-    use ntlm::http::{Scheme, format};
+    use ntlm::http::{Scheme, header_value};
 
     use super::*;
 
     #[test]
     fn what_proves_the_password_is_shown_on_request_only() {
-        let value = format(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0 and the responses");
+        let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0 and the responses");
         let shown = |verbose| Trace { verbose }.value(&AUTHORIZATION, value.as_bytes());
         assert_eq!(shown(1), "NTLM TlRMTVNTUAADAAAAIGF... [45 characters, shown with -vv]");
         assert_eq!(shown(2), value);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn all_else_is_shown() {
-        let value = format(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0 and no responses");
+        let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0 and no responses");
         let trace = Trace { verbose: 1 };
         assert_eq!(trace.value(&AUTHORIZATION, value.as_bytes()), value);
         assert_eq!(trace.value(&SERVER, b"x"), "x");

@@ -1,0 +1,108 @@
+//! Channel bindings that a server is given for each connection, after its CHALLENGE.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::Fixed;
+use ntlm::error::{Denied, Error, Misuse};
+use ntlm::server::{Accepted, Claim, Claimed, Names, Policy};
+use ntlm::{ChannelBindings, Client, Credentials, Enforcement, NtHash, ResponseKind, Server};
+
+const PASSWORD: &str = "correct horse";
+
+fn bindings(byte: u8) -> ChannelBindings {
+    ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap()
+}
+
+fn server(enforcement: Enforcement) -> Server {
+    let mut policy = Policy::default();
+    policy.channel_bindings = enforcement;
+    Server::new(Names::standalone("WEB")).with_policy(policy)
+}
+
+/// A login on a connection with these bindings; the client has those of certificate 1.
+fn log_in(server: &Server, ours: Option<ChannelBindings>) -> Result<Accepted, Error> {
+    let environment = &mut Fixed::default();
+    let credentials = Credentials::password("alice", PASSWORD);
+    let client = Client::new(credentials).with_channel_bindings(bindings(1));
+    let (negotiate, await_challenge) = client.initiate()?;
+    let (challenge, mut handshake) = server.challenge(&negotiate, environment)?;
+    if let Some(ours) = ours {
+        handshake = handshake.with_channel_bindings(ours);
+    }
+    let authenticate = await_challenge.answer(&challenge, environment)?.token;
+    match handshake.read(&authenticate, environment)? {
+        Claim::User(claim) => claim.verify_nt_hash(&NtHash::from_password(PASSWORD)),
+        Claim::Anonymous(claim) => claim.accept(),
+    }
+}
+
+#[test]
+fn bindings_of_the_connection_decide() {
+    for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
+        let promised = server(enforcement).with_channel_bindings_per_connection();
+        let own = server(enforcement).with_channel_bindings(bindings(2));
+        for server in [promised, own] {
+            assert!(log_in(&server, Some(bindings(1))).unwrap().bindings_checked);
+            let wrong = log_in(&server, Some(bindings(2))).unwrap_err();
+            assert_eq!(wrong, Denied::ChannelBindings.into());
+        }
+    }
+}
+
+#[test]
+fn bindings_that_were_promised_and_forgotten_fail_closed() {
+    let zeros = || ChannelBindings::from_md5([0; 16]);
+    for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
+        let promised = server(enforcement).with_channel_bindings_per_connection();
+        for ours in [None, Some(zeros())] {
+            let error = log_in(&promised, ours).unwrap_err();
+            assert_eq!(error, Misuse::NoChannelBindings.into());
+        }
+    }
+    // Zeros do not replace the bindings of the server.
+    let own = server(Enforcement::Required).with_channel_bindings(bindings(2));
+    assert_eq!(log_in(&own, Some(zeros())).unwrap_err(), Denied::ChannelBindings.into());
+    // Where they are not checked, there is nothing to forget.
+    let off = server(Enforcement::Off).with_channel_bindings_per_connection();
+    assert!(!log_in(&off, None).unwrap().bindings_checked);
+}
+
+/// Even if the policy accepts any bindings of clients, the promise holds.
+#[test]
+fn bindings_that_were_promised_are_needed_where_any_are_allowed() {
+    let mut policy = Policy::default();
+    policy.channel_bindings = Enforcement::Required;
+    policy.allow_any_channel_bindings = true;
+    let server = server(Enforcement::Off).with_policy(policy);
+    assert!(!log_in(&server, None).unwrap().bindings_checked);
+    let promised = server.with_channel_bindings_per_connection();
+    assert_eq!(log_in(&promised, None).unwrap_err(), Misuse::NoChannelBindings.into());
+}
+
+#[test]
+fn bindings_that_were_not_promised_are_needed_before_the_challenge() {
+    let server = server(Enforcement::Required);
+    let (negotiate, _) = Client::new(Credentials::password("alice", PASSWORD)).initiate().unwrap();
+    let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();
+    assert_eq!(error, Misuse::NoChannelBindings.into());
+}
+
+/// The two ways to know who was rejected say the same.
+#[test]
+fn a_message_and_its_claim_say_the_same_for_the_log() {
+    let environment = &mut Fixed::default();
+    let client =
+        Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD)).with_workstation("PC");
+    let (negotiate, await_challenge) = client.initiate().unwrap();
+    let (challenge, handshake) =
+        server(Enforcement::Off).challenge(&negotiate, environment).unwrap();
+    let authenticate = await_challenge.answer(&challenge, environment).unwrap().token;
+    let parsed = Claimed::parse(&authenticate).unwrap();
+    assert_eq!(parsed.responses, [ResponseKind::Ntlmv2]);
+    let Claim::User(claim) = handshake.read(&authenticate, environment).unwrap() else {
+        panic!("no user")
+    };
+    assert_eq!(claim.claimed(), parsed);
+}
