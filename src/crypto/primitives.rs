@@ -1,6 +1,6 @@
-//! The hashes and ciphers underneath ([MS-NLMP] 6); the only file that knows their crates.
+//! The hashes and ciphers that NTLM is made of ([MS-NLMP] 6). Public with the feature `hazmat`.
 //!
-//! All of them are broken or too short by today's measure. Use them for nothing else.
+//! All of them are broken, or their keys are too short. Use them for nothing but NTLM.
 
 use des::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use hmac::{Hmac, Mac};
