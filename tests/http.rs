@@ -163,6 +163,30 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     }
 }
 
+/// A CHALLENGE in answer to the AUTHENTICATE comes from another connection; a SPNEGO token that rejects,
+/// a parameter and what is no token do not. None of them makes the client try again by itself.
+#[test]
+fn only_a_challenge_in_answer_to_the_authenticate_shows_another_connection() {
+    let mut other = server();
+    let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap();
+    let challenge = send(&mut other, &negotiate).unwrap().1.remove(0).1;
+    for (offer, expected) in [
+        (&*challenge, Err(Error::OtherConnection)),
+        ("Negotiate oQcwBaADCgEC", Ok(Next::Rejected)),
+        ("Negotiate YII=", Ok(Next::Rejected)),
+        ("NTLM realm=\"x\"", Ok(Next::Rejected)),
+        (&negotiate.value, Ok(Next::Rejected)),
+        ("NTLM", Ok(Next::Rejected)),
+    ] {
+        let (mut client, mut server) = (client("battery staple"), server());
+        log_in(&mut client, &mut server).unwrap_err();
+        let response = || (401, vec![("WWW-Authenticate", offer.to_owned())]);
+        assert_eq!(next(&mut client, response()), expected, "{offer}");
+        assert_eq!(next(&mut client, response()), Ok(Next::Rejected), "{offer}");
+        assert!(client.start(Scheme::Ntlm).is_ok());
+    }
+}
+
 /// A password that was wrong once would lock the account if it were sent again and again.
 #[test]
 fn a_rejected_client_does_not_try_again_by_itself() {

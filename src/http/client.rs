@@ -4,11 +4,12 @@ use alloc::string::String;
 use core::{fmt, mem};
 
 use super::connection::{Asker, Received, bare};
-use super::{Error, HttpVersion, Scheme, header_value};
+use super::{AuthHeader, Error, HttpVersion, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
 use crate::client::{AwaitChallenge, Client};
 use crate::environment::Environment;
 use crate::session::SessionKeys;
+use crate::wire::Message;
 
 /// The client's side of one connection.
 ///
@@ -185,7 +186,7 @@ impl ClientConnection {
     /// header, because a server may have passed it on. If the request went to a proxy, rename the
     /// header to `Connection` before you give it here.
     ///
-    /// After an error the exchange is over; the state can be used on a new connection.
+    /// After an error the exchange is over; [`start`](Self::start) begins another.
     ///
     /// # Errors
     /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
@@ -214,12 +215,13 @@ impl ClientConnection {
         if let Some((handshake, scheme)) = self.take_handshake() {
             return self.on_challenge(handshake, scheme, &response, environment);
         }
-        if self.awaits_verdict() && response.offers().any(|offer| !offer.is_bare()) {
-            self.state = State::Initial;
-            return Err(Error::OtherConnection);
-        }
-        if self.awaits_verdict() || matches!(self.state, State::Rejected) {
+        if self.awaits_verdict() {
+            // No offer starts over by itself: a wrong password would be tried until it is locked.
             self.state = State::Rejected;
+            let is_challenged = response.offers().any(holds_challenge);
+            return if is_challenged { Err(Error::OtherConnection) } else { Ok(Next::Rejected) };
+        }
+        if matches!(self.state, State::Rejected) {
             return Ok(Next::Rejected);
         }
         // Some servers ask again for each request: start over.
@@ -363,6 +365,12 @@ impl ClientConnection {
         let (name, value) = (self.asker.credentials_header(), header_value(scheme, token));
         RequestHeader { name, value, body, connection: NextConnection::Same }
     }
+}
+
+/// Whether a server offers to go on with a CHALLENGE. A parameter of the scheme, or a SPNEGO token that
+/// rejects, is none.
+fn holds_challenge(offer: AuthHeader<'_>) -> bool {
+    offer.token().is_ok_and(|token| matches!(Message::parse(&token), Ok(Message::Challenge(_))))
 }
 
 impl fmt::Debug for RequestHeader {
