@@ -32,7 +32,7 @@ fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl FnMut(&[u8])
             place.copy_from_slice(&unit.to_le_bytes());
             filled += 2;
         }
-        hand_on(block.get(..filled).unwrap_or_default());
+        hand_on(block.split_at(filled).0);
         if filled < block.len() {
             return;
         }
@@ -126,11 +126,11 @@ impl Default for Crc32 {
 }
 
 impl Crc32 {
+    #[expect(clippy::indexing_slicing, reason = "the table has a step for each byte")]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         for byte in bytes {
             let [low, ..] = self.0.to_le_bytes();
-            let step = CRC_TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default();
-            self.0 = step ^ (self.0 >> 8);
+            self.0 = CRC_TABLE[usize::from(low ^ byte)] ^ (self.0 >> 8);
         }
     }
 

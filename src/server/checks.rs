@@ -57,7 +57,7 @@ fn check_mic(
 }
 
 fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, Denied> {
-    let ours = received.bindings.as_ref().map(|bindings| bindings.md5());
+    let ours = Some(received.bindings.md5()).filter(|_| !received.bindings.is_none());
     compare_bindings(received.policy(), ours, announced.bindings.as_ref())
 }
 

@@ -234,10 +234,9 @@ impl UserClaim {
     /// Rejects the client: the error to log. It takes as long as a wrong password does with
     /// [`verify_nt_hash`](Self::verify_nt_hash), so that the time does not show which users exist.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "`verify` accepts nothing without an NT hash")]
     pub fn reject(self, reason: Rejection) -> Error {
-        // There is no hash that could prove anything.
-        let denied = Denied::Rejected(reason);
-        self.verify(None, None, denied).err().unwrap_or(Error::Denied(denied))
+        self.verify(None, None, Denied::Rejected(reason)).expect_err("nothing is proven")
     }
 
     /// The end of every way to the keys: what is proven, then the key, then all other checks.

@@ -16,7 +16,8 @@ pub(super) struct Config {
     /// What the names come to in each CHALLENGE, or why they do not.
     pub(super) target_info: Result<AvPairsBuf, Refused>,
     pub(super) policy: Policy,
-    pub(super) bindings: Option<ChannelBindings>,
+    /// Zeros if there are none.
+    pub(super) bindings: ChannelBindings,
     /// Whether each connection is given bindings of its own, after its CHALLENGE.
     pub(super) bindings_come_later: bool,
     pub(super) spns: Vec<Text>,
@@ -36,8 +37,8 @@ impl Config {
     }
 
     /// Fails where no handshake must continue with these bindings of its connection.
-    pub(super) fn check(&self, bindings: Option<&ChannelBindings>) -> Result<(), Error> {
-        self.check_with(bindings.is_some())
+    pub(super) fn check(&self, bindings: &ChannelBindings) -> Result<(), Error> {
+        self.check_with(!bindings.is_none())
     }
 
     fn check_with(&self, has_bindings: bool) -> Result<(), Error> {
@@ -49,7 +50,7 @@ impl Config {
 
     /// Whether there are bindings, or will be.
     fn expects_bindings(&self) -> bool {
-        self.bindings_come_later || self.bindings.is_some()
+        self.bindings_come_later || !self.bindings.is_none()
     }
 
     /// `TargetInfo` without the time.

@@ -86,7 +86,7 @@ impl Server {
             target_info: names.target_info(),
             names,
             policy: Policy::default(),
-            bindings: None,
+            bindings: ChannelBindings::NONE,
             bindings_come_later: false,
             spns: Vec::new(),
         };
@@ -106,7 +106,7 @@ impl Server {
     /// [`Enforcement::Required`]: crate::Enforcement::Required
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        self.with(|config| config.bindings = Some(bindings).filter(|given| !given.is_none()))
+        self.with(|config| config.bindings = bindings)
     }
 
     /// Promises channel bindings for each connection, by
@@ -313,7 +313,7 @@ fn check_kept_negotiate(negotiate: &[u8]) -> Result<(), wire::Error> {
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
     /// Those of the server, unless the connection has its own.
-    bindings: Option<ChannelBindings>,
+    bindings: ChannelBindings,
     messages: Messages,
     sent: Sent,
 }
@@ -349,8 +349,7 @@ impl AwaitAuthenticate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        let bindings = Some(bindings).filter(|given| !given.is_none()).or(self.bindings);
-        Self { bindings, ..self }
+        if bindings.is_none() { self } else { Self { bindings, ..self } }
     }
 
     /// The exchange as bytes, for another process in which the AUTHENTICATE arrives. There is no
@@ -387,7 +386,7 @@ impl AwaitAuthenticate {
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
         let Self { config, bindings, messages, sent } = self;
-        config.check(bindings.as_ref())?;
+        config.check(&bindings)?;
         config.check_received(authenticate)?;
         let now = environment.now()?;
         Received::new(config, bindings, messages, &sent, authenticate, now).map(Claim::new)

@@ -9,10 +9,13 @@ use crate::wire::{AvId, AvPairsBuf, NegotiateFlags};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     netbios_computer: Text,
-    netbios_domain: Option<Text>,
-    dns_computer: Option<Text>,
-    dns_domain: Option<Text>,
-    dns_tree: Option<Text>,
+    is_member: bool,
+    /// Empty unless it is a member. The names of DNS are empty too where there is none: see
+    /// [`Accepted`](super::Accepted) for why they are no `Option`.
+    netbios_domain: Text,
+    dns_computer: Text,
+    dns_domain: Text,
+    dns_tree: Text,
 }
 
 impl Names {
@@ -22,42 +25,48 @@ impl Names {
     pub fn standalone(netbios_computer: impl Into<Text>) -> Self {
         Self {
             netbios_computer: netbios_computer.into(),
-            netbios_domain: None,
-            dns_computer: None,
-            dns_domain: None,
-            dns_tree: None,
+            is_member: false,
+            netbios_domain: Text::default(),
+            dns_computer: Text::default(),
+            dns_domain: Text::default(),
+            dns_tree: Text::default(),
         }
     }
 
     /// A server that belongs to a domain, with the NetBIOS names of both.
     #[must_use]
     pub fn member(netbios_computer: impl Into<Text>, netbios_domain: impl Into<Text>) -> Self {
-        Self { netbios_domain: Some(netbios_domain.into()), ..Self::standalone(netbios_computer) }
+        Self {
+            is_member: true,
+            netbios_domain: netbios_domain.into(),
+            ..Self::standalone(netbios_computer)
+        }
     }
 
     /// Adds the server's DNS name, such as `files.example.com`.
     #[must_use]
     pub fn with_dns_computer(self, name: impl Into<Text>) -> Self {
-        Self { dns_computer: Some(name.into()), ..self }
+        Self { dns_computer: name.into(), ..self }
     }
 
     /// Adds the DNS name of the domain, such as `example.com`.
     #[must_use]
     pub fn with_dns_domain(self, name: impl Into<Text>) -> Self {
-        Self { dns_domain: Some(name.into()), ..self }
+        Self { dns_domain: name.into(), ..self }
     }
 
     /// Adds the DNS name of the forest.
     #[must_use]
     pub fn with_dns_tree(self, name: impl Into<Text>) -> Self {
-        Self { dns_tree: Some(name.into()), ..self }
+        Self { dns_tree: name.into(), ..self }
     }
 
     /// `TargetName`, and the flag that says whose name it is.
     pub(super) fn target(&self) -> (&Text, NegotiateFlags) {
-        match &self.netbios_domain {
-            Some(domain) => (domain, NegotiateFlags::TARGET_TYPE_DOMAIN),
-            None => (&self.netbios_computer, NegotiateFlags::TARGET_TYPE_SERVER),
+        if self.is_member {
+            (&self.netbios_domain, NegotiateFlags::TARGET_TYPE_DOMAIN)
+        } else {
+            (&self.netbios_computer, NegotiateFlags::TARGET_TYPE_SERVER)
         }
     }
 
@@ -67,22 +76,22 @@ impl Names {
         let too_long = |_| Refused::OurName(TextError::TooLong);
         let (target, _) = self.target();
         let mut pairs = AvPairsBuf::default();
-        for (id, name) in [
-            (AvId::NB_COMPUTER_NAME, Some(&self.netbios_computer)),
-            (AvId::NB_DOMAIN_NAME, Some(target)),
-            (AvId::DNS_COMPUTER_NAME, self.dns_computer.as_ref()),
-            (AvId::DNS_DOMAIN_NAME, self.dns_domain.as_ref()),
-            (AvId::DNS_TREE_NAME, self.dns_tree.as_ref()),
-        ] {
-            if let Some(name) = name {
-                pairs.push_text(id, name).map_err(too_long)?;
-            }
+        let netbios =
+            [(AvId::NB_COMPUTER_NAME, &self.netbios_computer), (AvId::NB_DOMAIN_NAME, target)];
+        let dns = [
+            (AvId::DNS_COMPUTER_NAME, &self.dns_computer),
+            (AvId::DNS_DOMAIN_NAME, &self.dns_domain),
+            (AvId::DNS_TREE_NAME, &self.dns_tree),
+        ];
+        let given = dns.into_iter().filter(|(_, name)| !name.is_empty());
+        for (id, name) in netbios.into_iter().chain(given) {
+            pairs.push_text(id, name).map_err(too_long)?;
         }
         pairs.push(AvId::TIMESTAMP, &[0; 8]).map_err(too_long)?;
         Ok(pairs)
     }
 
     pub(super) fn is_nameless(&self) -> bool {
-        self.netbios_computer.is_empty() || self.netbios_domain.as_ref().is_some_and(Text::is_empty)
+        self.netbios_computer.is_empty() || self.target().0.is_empty()
     }
 }

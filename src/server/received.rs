@@ -26,7 +26,7 @@ use crate::wire::{
 pub(super) struct Received {
     pub(super) config: Arc<Config>,
     /// The channel bindings of the connection on which it arrived.
-    pub(super) bindings: Option<ChannelBindings>,
+    pub(super) bindings: ChannelBindings,
     /// As sent and received: the MIC and the NTLMv2 proof are computed over these bytes.
     pub(super) messages: Messages,
     /// What was negotiated in the end.
@@ -78,7 +78,7 @@ impl Received {
     /// Parses an AUTHENTICATE, and rejects what no proof could save.
     pub(super) fn new(
         config: Arc<Config>,
-        bindings: Option<ChannelBindings>,
+        bindings: ChannelBindings,
         mut messages: Messages,
         sent: &Sent,
         authenticate: &[u8],

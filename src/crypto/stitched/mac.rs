@@ -183,7 +183,7 @@ impl Mac<'_> {
     }
 
     fn filled(&self) -> usize {
-        usize::try_from(self.len % 64).unwrap_or_default()
+        (self.len % 64) as usize
     }
 }
 
