@@ -255,6 +255,7 @@ mod client;
 mod connection;
 mod error;
 mod header;
+mod reply;
 mod server;
 #[cfg(feature = "http-types")]
 mod types;
@@ -263,4 +264,5 @@ pub use client::{ClientConnection, Next, NextConnection, RequestBody, RequestHea
 pub use connection::HttpVersion;
 pub use error::Error;
 pub use header::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
-pub use server::{LookUp, Refusal, Reply, ServerConnection, Step};
+pub use reply::{Refusal, Reply};
+pub use server::{LookUp, ServerConnection, Step};

@@ -31,6 +31,7 @@
 //! Connectionless: [`Server::challenge_datagram`] starts, since the server speaks first.
 
 mod accepted;
+mod await_authenticate;
 mod checks;
 mod claim;
 mod claimed;
@@ -50,6 +51,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use accepted::{Accepted, Identity};
+pub use await_authenticate::AwaitAuthenticate;
 pub use claim::{AnonymousClaim, Claim, UserClaim};
 pub use claimed::Claimed;
 pub use handshake::{Handshake, Step};
@@ -59,16 +61,15 @@ pub use policy::Policy;
 
 use config::Config;
 use messages::Messages;
-use received::Received;
 use sent::Sent;
 
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Refused, Unexpected};
-use crate::export::{Exported, ImportError};
+use crate::export::ImportError;
 use crate::mic::check_single_header;
 use crate::negotiation::{demand, grant, offer_datagram};
-use crate::session::{export_handshake, import_handshake};
+use crate::session::import_handshake;
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{self, AvId, Challenge, Negotiate, NegotiateFlags};
 
@@ -294,107 +295,4 @@ fn check_kept_negotiate(negotiate: &[u8]) -> Result<(), wire::Error> {
         return Ok(());
     }
     Negotiate::parse_flags(negotiate).map(drop)
-}
-
-/// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
-///
-/// It belongs to one connection and cannot be cloned, and one attempt uses it up:
-///
-/// ```compile_fail,E0382
-/// # use ntlm::{Error, Os, server::AwaitAuthenticate};
-/// # fn twice(handshake: AwaitAuthenticate, first: &[u8], second: &[u8]) -> Result<(), Error> {
-/// handshake.read(first, &mut Os)?;
-/// handshake.read(second, &mut Os)?; // moved by the first
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-#[must_use = "the exchange goes on with `read`"]
-pub struct AwaitAuthenticate {
-    config: Arc<Config>,
-    /// Those of the server, unless the connection has its own.
-    bindings: ChannelBindings,
-    messages: Messages,
-    sent: Sent,
-}
-
-impl AwaitAuthenticate {
-    fn new(config: &Arc<Config>, messages: Messages, sent: Sent) -> Self {
-        Self { config: Arc::clone(config), bindings: config.bindings.clone(), messages, sent }
-    }
-
-    /// Sets the channel bindings of this connection, which replace those of the [`Server`]. Bindings
-    /// of zeros count as none, and replace nothing.
-    ///
-    /// If the policy requires bindings and the server has none of its own, tell it that they come
-    /// here ([`Server::with_channel_bindings_per_connection`]); otherwise no handshake begins. They
-    /// are not [exported](Self::export).
-    ///
-    #[cfg_attr(feature = "std", doc = "```")]
-    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
-    /// # use ntlm::{ChannelBindings, Client, Credentials, Enforcement, Os, Server, server};
-    /// let mut policy = server::Policy::default();
-    /// policy.channel_bindings = Enforcement::Required;
-    /// let server = Server::new(server::Names::standalone("WEB"))
-    ///     .with_policy(policy)
-    ///     .with_channel_bindings_per_connection();
-    /// # let client = Client::new(Credentials::password("alice", "secret"));
-    /// # let (negotiate, _) = client.initiate()?;
-    /// # let hash_of_the_certificate = [7; 32];
-    /// let (challenge, handshake) = server.challenge(&negotiate, &mut Os)?;
-    /// // Of the certificate that TLS chose for this connection:
-    /// let bindings = ChannelBindings::tls_server_end_point(&hash_of_the_certificate)?;
-    /// let handshake = handshake.with_channel_bindings(bindings);
-    /// # let _ = (challenge, handshake);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
-        if bindings.is_none() { self } else { Self { bindings, ..self } }
-    }
-
-    /// The exchange as bytes, for another process in which the AUTHENTICATE arrives. There is no
-    /// key in it yet; but whoever can forge it can let an old answer in, so that it must not go
-    /// through other hands: see [`Exported`].
-    ///
-    /// It must be answered once: [`Server::import`] it once.
-    #[must_use]
-    pub fn export(self) -> Exported {
-        export_handshake(self.messages.negotiate(), self.messages.challenge())
-    }
-
-    /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.
-    ///
-    /// # Errors
-    /// - [`Error::Wire`]: the bytes are no AUTHENTICATE.
-    /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here, or it contains
-    ///   the header of another message.
-    /// - [`Error::Refused`]: it drops flags that the policy requires, proves itself in a way that
-    ///   the policy does not allow, or is too long.
-    /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
-    ///   user would start from the same key.
-    /// - [`Refused::Blocked`]: the policy blocks NTLM.
-    /// - [`Error::Denied`]: the challenge is too old.
-    /// - [`Error::Misuse`]: the server, or this connection, should have been given channel bindings; or
-    ///   an exchange from elsewhere ([`Server::resume`], [`Server::import`]) came to a server without
-    ///   the bindings or the SPN that its policy requires.
-    /// - [`Error::Environment`]: there is no time.
-    ///
-    /// For the log, [`Claimed::parse`] says which client it was.
-    pub fn read(
-        self,
-        authenticate: &[u8],
-        environment: &mut dyn Environment,
-    ) -> Result<Claim, Error> {
-        let Self { config, bindings, messages, sent } = self;
-        config.check(&bindings)?;
-        config.check_received(authenticate)?;
-        let now = environment.now()?;
-        Received::new(config, bindings, messages, &sent, authenticate, now).map(Claim::new)
-    }
-
-    /// The character set of the CHALLENGE, in which the client writes its names.
-    #[cfg(feature = "http")]
-    pub(crate) const fn character_set(&self) -> Option<CharacterSet> {
-        self.sent.flags.character_set()
-    }
 }
