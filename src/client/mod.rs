@@ -142,6 +142,7 @@ impl Client {
     /// # Errors
     /// [`Refused::Blocked`] if the policy blocks NTLM to this target; [`Misuse::NoSpn`] or
     /// [`Misuse::NoChannelBindings`] if it demands what the application did not give.
+    #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
         self.config.check()?;
         let flags = self.config.asked(Mode::Connection);
@@ -260,6 +261,7 @@ impl AwaitChallenge {
     /// - [`Error::Misuse`]: protection was asked for an anonymous client, unless the
     ///   [policy](crate::SharedPolicy::allow_insecure_anonymous_keys) allows it.
     /// - [`Error::Environment`]: there is no time, or no randomness.
+    #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn answer(
         self,
         challenge: &[u8],

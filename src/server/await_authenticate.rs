@@ -94,11 +94,13 @@ impl AwaitAuthenticate {
     /// - [`Refused::Blocked`](crate::error::Refused::Blocked): the policy blocks NTLM.
     /// - [`Error::Denied`]: the challenge is too old.
     /// - [`Error::Misuse`]: the server, or this connection, should have been given channel bindings; or
-    ///   an exchange from elsewhere ([`Server::resume`](super::Server::resume), [`Server::import`]) came to a server without
-    ///   the bindings or the SPN that its policy requires.
+    ///   an exchange from elsewhere ([`Server::resume`](super::Server::resume),
+    ///   [`Server::import`](super::Server::import)) came to a server without the bindings or the SPN
+    ///   that its policy requires.
     /// - [`Error::Environment`]: there is no time.
     ///
-    /// For the log, [`Claimed::parse`] says which client it was.
+    /// For the log, [`Claimed::parse`](super::Claimed::parse) says which client it was.
+    #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn read(
         self,
         authenticate: &[u8],

@@ -168,6 +168,7 @@ impl Server {
     /// - [`Error::Misuse`]: the server has no NetBIOS name; or the policy requires channel bindings
     ///   or a target name, and the server was given none to compare with.
     /// - [`Error::Environment`]: there is no time, or no randomness.
+    #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn challenge(
         &self,
         negotiate: &[u8],
