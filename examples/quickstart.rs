@@ -15,12 +15,14 @@ fn main() -> Result<(), Error> {
     let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
         .with_spn("ldap/files.example.com")
         .with_workstation("LAPTOP")
-        .with_protection(Protection::Seal);
+        .with_protection(Protection::Seal)
+        .checked()?;
     let server = Server::new(
         Names::member("FILES", "EXAMPLE")
             .with_dns_computer("files.example.com")
             .with_dns_domain("example.com"),
-    );
+    )
+    .checked()?;
 
     title("Connection-oriented: three messages");
     let (negotiate, await_challenge) = client.initiate()?;
@@ -78,7 +80,7 @@ fn main() -> Result<(), Error> {
     match verify(await_authenticate.read(&response.token, &mut Os)?) {
         Ok(_) => unreachable!("the server believes anybody"),
         // The peer learns no more than that; why, only the log does.
-        Err(error) => println!("to the peer  access denied\nto the log   {error:?}"),
+        Err(error) => println!("to the peer  access denied\nto the log   {}", error.log()),
     }
     Ok(())
 }

@@ -18,8 +18,9 @@
 //! # fn main() -> Result<(), Error> {
 //! let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
 //!     .with_spn("ldap/files.example.com")
-//!     .with_protection(Protection::Seal);
-//! let server = Server::new(Names::member("FILES", "EXAMPLE"));
+//!     .with_protection(Protection::Seal)
+//!     .checked()?;
+//! let server = Server::new(Names::member("FILES", "EXAMPLE")).checked()?;
 //! let alice = UserName::new("alice").with_domain("EXAMPLE");
 //! let store = |user: &UserName| {
 //!     user.eq_ignore_case(&alice).then(|| NtHash::from_password("correct horse"))
@@ -28,10 +29,10 @@
 //! // Three messages: client, server, client.
 //! let (negotiate, await_challenge) = client.initiate()?;
 //! let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
-//! let response = await_challenge.answer(&challenge, &mut Os)?;
+//! let answer = await_challenge.answer(&challenge, &mut Os)?;
 //!
 //! // The server pauses for the look-up, and verifies.
-//! let accepted = match await_authenticate.read(&response.token, &mut Os)? {
+//! let accepted = match await_authenticate.read(&answer.token, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
 //!         Some(hash) => claim.verify_nt_hash(&hash)?,
 //!         None => return Err(claim.reject(Rejection::UnknownUser)),
@@ -41,7 +42,7 @@
 //! assert_eq!(accepted.user(), Some(&alice));
 //!
 //! // Both sides share a key; messages are sealed in place.
-//! let mut client_side = response.keys.into_session()?;
+//! let mut client_side = answer.keys.into_session()?;
 //! let mut server_side = accepted.keys.into_session()?;
 //! let mut message = *b"for your eyes only";
 //! let signature = client_side.seal(&mut message)?;
@@ -57,6 +58,7 @@
 //! |---|---|
 //! | log in to a server | [`client`] |
 //! | let clients log in; ask a domain controller | [`server`] |
+//! | all steps in one value, for owners of `&mut self` | [`client::Handshake`], [`server::Handshake`] |
 //! | sign, seal, split into parts, datagrams, SPNEGO's `mechListMIC` | [`session`] |
 //! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
 //! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |

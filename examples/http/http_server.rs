@@ -98,7 +98,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let site = Arc::new(Site::new(&arguments)?);
     let listener = listen("http", arguments.listen).await?;
-    let plain = Entrance { site: site.clone(), server: server(&arguments, None), tls: None };
+    let plain = Entrance { site: site.clone(), server: server(&arguments, None)?, tls: None };
     tokio::spawn(Arc::new(plain).serve(listener));
 
     if let (Some(address), Some(certificate), Some(key)) =
@@ -106,7 +106,7 @@ async fn main() -> anyhow::Result<()> {
     {
         let (acceptor, bindings) = tls::acceptor(certificate, key)?;
         let listener = listen("https", address).await?;
-        let server = server(&arguments, Some(bindings));
+        let server = server(&arguments, Some(bindings))?;
         let secure = Entrance { site, server, tls: Some(acceptor) };
         tokio::spawn(Arc::new(secure).serve(listener));
     }
@@ -121,19 +121,19 @@ async fn listen(scheme: &str, address: SocketAddr) -> anyhow::Result<TcpListener
 }
 
 /// What NTLM is to this server. On plain HTTP there is no channel to be bound to.
-fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Server {
+fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Result<Server, ntlm::Error> {
     let mut policy = Policy::default();
     policy.shared.lm_compatibility =
         LmCompatibility::try_from(arguments.level).unwrap_or(policy.shared.lm_compatibility);
     policy.shared.require_mic = arguments.require_mic;
     let names = Names::member("WEB", "EXAMPLE").with_dns_computer("localhost");
-    let Some(bindings) = bindings else { return Server::new(names).with_policy(policy) };
+    let Some(bindings) = bindings else { return Server::new(names).with_policy(policy).checked() };
     policy.channel_bindings = match arguments.channel_bindings {
         Bindings::Ignore => Enforcement::Off,
         Bindings::WhenPresent => Enforcement::IfPresent,
         Bindings::Require => Enforcement::Required,
     };
-    Server::new(names).with_policy(policy).with_channel_bindings(bindings)
+    Server::new(names).with_policy(policy).with_channel_bindings(bindings).checked()
 }
 
 /// What is served, and to whom.

@@ -126,7 +126,7 @@ fn server_helper(options: &Options, settings: &Settings) -> anyhow::Result<Serve
         None => Names::standalone(machine),
     };
     let level = settings.level.unwrap_or(server::Policy::default().shared.lm_compatibility);
-    let server = Server::new(names).with_policy(level::server_policy(level));
+    let server = Server::new(names).with_policy(level::server_policy(level)).checked()?;
     Ok(ServerHelper::new(server, options.admission(settings)?, settings.separator()))
 }
 

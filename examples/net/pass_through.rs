@@ -175,7 +175,7 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
     let names = Names::member(options.name.as_str(), options.domain.as_str());
     let service = Arc::new(Service {
-        server: Server::new(names).with_policy(policy),
+        server: Server::new(names).with_policy(policy).checked()?,
         domain: Winbind { ntlm_auth: options.ntlm_auth.clone(), wbinfo: options.wbinfo.clone() },
         refuse_after: options.refuse_after,
         pause: thread::sleep,

@@ -59,7 +59,8 @@ impl NtlmOptions {
             .with_policy(policy)
             .with_spn(target)
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
-            .with_protection(protection))
+            .with_protection(protection)
+            .checked()?)
     }
 
     fn policy(&self) -> client::Policy {

@@ -111,7 +111,8 @@ impl fmt::Display for Refusal {
         let Self { user, status, error } = self;
         // Names come from the client: `{:?}` escapes what would break a log.
         let user = user.as_ref().map(ToString::to_string).unwrap_or_default();
-        write!(f, "user={user:?} detail={error:?} status={status:?}")
+        let reason = error.log().to_string();
+        write!(f, "user={user:?} reason={reason:?} detail={error:?} status={status:?}")
     }
 }
 

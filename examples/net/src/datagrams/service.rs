@@ -113,7 +113,11 @@ impl Service {
                 Ok(answer)
             }
             Err(error) => {
-                writeln!(stdout(), "server: refused login from={from} detail={error:?}")?;
+                let reason = error.log().to_string();
+                writeln!(
+                    stdout(),
+                    "server: refused login from={from} reason={reason:?} detail={error:?}"
+                )?;
                 Ok(Datagram::Refused.to_bytes())
             }
         }

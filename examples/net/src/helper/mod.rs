@@ -44,5 +44,5 @@ fn refuse(error: Error, claimed: Option<&UserName>) -> String {
 /// break a log.
 fn log_refusal(error: Error, claimed: Option<&UserName>) {
     let claimed = claimed.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
-    eprintln!("ntlm_auth: refused{claimed} reason={:?} detail={error:?}", error.to_string());
+    eprintln!("ntlm_auth: refused{claimed} reason={:?} detail={error:?}", error.log().to_string());
 }
