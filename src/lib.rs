@@ -74,7 +74,7 @@
 //! All of \[MS-NLMP\] revision 37.0 (2026-03-30): connection-oriented and connectionless, client
 //! and server; LM, NTLM, NTLM2 session, LMv2 and NTLMv2 responses, anonymous clients and guests; 40, 56
 //! and 128 bits, with and without extended session security and key exchange; OEM code pages; MIC,
-//! channel bindings, target names; signing and sealing in every form. Where peers are known to
+//! channel bindings, SPNs; signing and sealing in every form. Where peers are known to
 //! differ from the text, it does what works with Windows; the reasons stand in the code.
 //!
 //! Not here: sockets; SPNEGO's and GSS-API's framing; NETLOGON, with which a server asks a domain

@@ -89,6 +89,62 @@ fn bindings_that_were_not_promised_are_needed_before_the_challenge() {
     assert_eq!(error, Misuse::NoChannelBindings.into());
 }
 
+/// Bindings of the connection go with the handshake, also where the policy needs none.
+#[test]
+fn bindings_of_the_connection_are_exported() {
+    let client = Client::new(Credentials::password("alice", PASSWORD));
+    for (theirs, expected) in [(1, Ok(true)), (2, Err(Denied::ChannelBindings.into()))] {
+        let environment = &mut Fixed::default();
+        let server = server(Enforcement::IfPresent);
+        let client = client.clone().with_channel_bindings(bindings(theirs));
+        let (negotiate, await_challenge) = client.initiate().unwrap();
+        let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
+        let exported = handshake.with_channel_bindings(bindings(1)).export();
+        let authenticate = await_challenge.answer(&challenge, environment).unwrap().token;
+        let claim = server.import(exported.as_bytes()).unwrap().read(&authenticate, environment);
+        let accepted = common::accept(claim.unwrap(), PASSWORD);
+        assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
+    }
+}
+
+/// The handshake in one value takes them too, before and after the CHALLENGE.
+#[test]
+fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
+    use ntlm::{client, server::Step};
+    let environment = &mut Fixed::default();
+    let server = server(Enforcement::Required).with_channel_bindings_per_connection();
+    for (gives_late, ours, expected) in [
+        (false, 1, Ok(true)),
+        (true, 1, Ok(true)),
+        (false, 2, Err(Denied::ChannelBindings.into())),
+        (true, 2, Err(Denied::ChannelBindings.into())),
+    ] {
+        let client = Client::new(Credentials::password("alice", PASSWORD));
+        let mut client = client.with_channel_bindings(bindings(1)).handshake();
+        let client::Step::Send(negotiate) = client.step(&[], environment).unwrap() else {
+            panic!()
+        };
+        let mut handshake = server.handshake();
+        if !gives_late {
+            handshake = handshake.with_channel_bindings(bindings(ours));
+        }
+        let Step::Send(challenge) = handshake.step(&negotiate, environment).unwrap() else {
+            panic!()
+        };
+        if gives_late {
+            handshake = handshake.with_channel_bindings(bindings(ours));
+        }
+        let client::Step::Done(answer) = client.step(&challenge, environment).unwrap() else {
+            panic!()
+        };
+        let Step::Done(claim) = handshake.step(&answer.token, environment).unwrap() else {
+            panic!()
+        };
+        let accepted = common::accept(claim, PASSWORD);
+        assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
+    }
+}
+
 /// The two ways to know who was rejected say the same.
 #[test]
 fn a_message_and_its_claim_say_the_same_for_the_log() {

@@ -179,6 +179,8 @@ fn second_header_in_an_imported_handshake_is_rejected() {
                 bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_le_bytes());
                 bytes.extend_from_slice(message);
             }
+            // The channel bindings are last.
+            bytes.extend_from_slice(exported.as_bytes().last_chunk::<16>().unwrap());
             server.import(&bytes).map(|handshake| handshake.export().as_bytes() == bytes)
         };
         assert_eq!(import(&honest.negotiate, &honest.challenge), Ok(true));

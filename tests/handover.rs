@@ -12,7 +12,8 @@ use ntlm::server::{Claim, Names, Policy};
 use ntlm::session::{Protection, Receiver, Sender, Signature};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{
-    Client, Credentials, Exported, ImportError, NtHash, Server, Session, SessionKeys, client,
+    ChannelBindings, Client, Credentials, Exported, ImportError, NtHash, Server, Session,
+    SessionKeys, client,
 };
 
 const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
@@ -404,11 +405,13 @@ fn an_exchange_is_answered_in_another_process() {
     }
 }
 
-/// The MIC is over the messages that the export holds.
+/// The MIC is over the messages that the export holds, and the client has sent its bindings.
 #[test]
 fn any_changed_byte_of_an_exchange_is_refused_with_it_or_with_its_answer() {
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
-    let server = Server::new(Names::member("FILES", "EXAMPLE"));
+    let bindings = ChannelBindings::from_md5([7; 16]);
+    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+        .with_channel_bindings(bindings.clone());
+    let server = Server::new(Names::member("FILES", "EXAMPLE")).with_channel_bindings(bindings);
     let (sent, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
     let verify = |exported: &[u8]| {
         let handshake = server.import(exported)?;

@@ -726,7 +726,10 @@ fn a_reply_tells_which_other_scheme_the_client_tried() {
 
 #[test]
 fn each_connection_can_have_channel_bindings_of_its_own() {
-    let bindings = |byte| ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap();
+    let bindings = |byte| match byte {
+        0 => ChannelBindings::from_md5([0; 16]),
+        _ => ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap(),
+    };
     let mut policy = server::Policy::default();
     policy.channel_bindings = Enforcement::Required;
     let server = Server::new(Names::standalone("WEB"))
@@ -751,6 +754,9 @@ fn each_connection_can_have_channel_bindings_of_its_own() {
     assert_eq!(log_in_with(Some(2), Some(2)), Ok(true));
     assert_eq!(log_in_with(Some(2), None), wrong);
     assert_eq!(log_in_with(None, Some(2)), wrong);
+    // Zeros replace nothing.
+    assert_eq!(log_in_with(Some(0), Some(2)), wrong);
+    assert_eq!(log_in_with(Some(0), None), Ok(true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ntlm::error::{Denied, Error, Misuse, Refused};
 use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
-use ntlm::{Client, Credentials, Server, TextError};
+use ntlm::{Client, Credentials, LmCompatibility, Server, TextError};
 
 fn server() -> Server {
     Server::new(Names::standalone("FILES"))
@@ -122,6 +122,28 @@ fn mistakes_of_a_client_appear_when_it_is_checked() {
         (with(greek.clone(), &oem_only), Refused::OurName(TextError::NotInCodePage).into()),
         (alice().with_workstation(&*long), Refused::OurName(TextError::TooLong).into()),
         (alice().with_spn(&*long), Refused::OurName(TextError::TooLong).into()),
+        (
+            with(alice(), &|policy| policy.shared.require = NegotiateFlags::NEGOTIATE_SIGN),
+            Refused::MissingFlags(NegotiateFlags::NEGOTIATE_SIGN).into(),
+        ),
+        (
+            with(alice(), &|policy| policy.shared.require = NegotiateFlags::NEGOTIATE_LM_KEY),
+            Refused::MissingFlags(NegotiateFlags::NEGOTIATE_LM_KEY).into(),
+        ),
+        (
+            with(alice(), &|policy| {
+                policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
+                policy.shared.require_mic = true;
+            }),
+            Refused::NoMic.into(),
+        ),
+        (
+            with(Client::new(Credentials::anonymous()).with_spn("HTTP/www"), &|policy| {
+                policy.require_spn = true;
+            }),
+            Refused::NoTargetInfo.into(),
+        ),
+        (with(alice(), &|policy| policy.shared.blocked = true), Refused::Blocked.into()),
     ] {
         assert_eq!(client.clone().checked().unwrap_err(), error);
         assert!(exchange(&client, &server(), &mut Fixed::default()).is_err(), "{error}");
@@ -152,6 +174,11 @@ fn mistakes_of_a_server_appear_when_it_is_checked() {
             Server::new(Names::standalone("x".repeat(32_768))),
             Refused::OurName(TextError::TooLong).into(),
         ),
+        (
+            with(&|policy| policy.shared.require = NegotiateFlags::NEGOTIATE_IDENTIFY),
+            Refused::MissingFlags(NegotiateFlags::NEGOTIATE_IDENTIFY).into(),
+        ),
+        (with(&|policy| policy.shared.blocked = true), Refused::Blocked.into()),
     ] {
         assert_eq!(server.clone().checked().unwrap_err(), error);
         assert!(exchange(&alice(), &server, &mut Fixed::default()).is_err(), "{error}");
@@ -162,6 +189,12 @@ fn mistakes_of_a_server_appear_when_it_is_checked() {
         policy.allow_any_channel_bindings = true;
     });
     any.checked().unwrap();
+    let lm_key = with(&|policy| {
+        policy.shared.offer |= NegotiateFlags::NEGOTIATE_LM_KEY;
+        policy.shared.require = NegotiateFlags::NEGOTIATE_LM_KEY;
+        policy.shared.require_when_protected = NegotiateFlags::empty();
+    });
+    lm_key.checked().unwrap();
 }
 
 /// What a handshake in one value does out of turn.

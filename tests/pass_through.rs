@@ -220,7 +220,7 @@ fn who_is_a_guest_to_the_domain_controller_is_one_here() {
         let validation = Validation::new(key, user_flags).with_user("LAB\\Alice".into());
         let result = claim.with_account("LAB\\Alice".into()).verify_by_domain(&validation);
         if !allow_guest {
-            assert_eq!(result.unwrap_err(), Refused::Guest.into(), "{user_flags:#x}");
+            assert_eq!(result.unwrap_err(), Denied::Guest.into(), "{user_flags:#x}");
             continue;
         }
         let accepted = result.unwrap();

@@ -65,7 +65,7 @@ struct Arguments {
     #[arg(long, value_name = "LEVEL", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=5))]
     level: u8,
     /// Whether HTTPS clients must be bound to the TLS channel.
-    #[arg(long, value_enum, default_value_t = Bindings::WhenPresent)]
+    #[arg(long, value_enum, default_value_t = Bindings::IfPresent)]
     channel_bindings: Bindings,
     /// Insist on a message integrity code.
     #[arg(long)]
@@ -84,7 +84,7 @@ struct Arguments {
 #[derive(Clone, Copy, ValueEnum)]
 enum Bindings {
     Ignore,
-    WhenPresent,
+    IfPresent,
     Require,
 }
 
@@ -130,7 +130,7 @@ fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Result<Se
     let Some(bindings) = bindings else { return Server::new(names).with_policy(policy).checked() };
     policy.channel_bindings = match arguments.channel_bindings {
         Bindings::Ignore => Enforcement::Off,
-        Bindings::WhenPresent => Enforcement::IfPresent,
+        Bindings::IfPresent => Enforcement::IfPresent,
         Bindings::Require => Enforcement::Required,
     };
     Server::new(names).with_policy(policy).with_channel_bindings(bindings).checked()

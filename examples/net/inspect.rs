@@ -102,7 +102,7 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
 fn secret(options: &Options) -> Option<Secret> {
     match (&options.nt_hash, &options.password) {
         (Some(nt_hash), _) => Some(Secret::of_nt_hash(nt_hash.clone())),
-        (None, Some(password)) => Some(Secret::of_password(password)),
+        (None, Some(password)) => Some(Secret::from_password(password)),
         (None, None) => None,
     }
 }

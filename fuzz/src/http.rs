@@ -3,8 +3,8 @@
 use arbitrary::Arbitrary;
 use ntlm::error::Error as ExchangeError;
 use ntlm::http::{
-    AuthHeader, ClientConnection, Error, HttpVersion, Next, NextConnection, Refusal, RequestBody, RequestHeader,
-    Scheme, ServerConnection, Step, header_value,
+    AuthHeader, ClientConnection, Error, HttpVersion, Next, NextConnection, Refusal, RequestBody,
+    RequestHeader, Scheme, ServerConnection, Step, header_value,
 };
 use ntlm::server::Names;
 use ntlm::wire::Message;
@@ -215,7 +215,10 @@ impl World {
         match Message::parse(&token) {
             Ok(Message::Negotiate(_)) => assert_eq!(header.body, RequestBody::Omit),
             Ok(Message::Authenticate(_)) => {
-                assert_eq!((header.body, header.connection), (RequestBody::Send, NextConnection::Same));
+                assert_eq!(
+                    (header.body, header.connection),
+                    (RequestBody::Send, NextConnection::Same)
+                );
                 self.proofs.push(header.value.clone());
             }
             other => panic!("{other:?}"),
@@ -229,7 +232,9 @@ impl Value<'_> {
         match self {
             Self::Passed => passed.iter().map(|value| value.clone().into()).collect(),
             Self::Bytes(bytes) => vec![bytes.to_vec()],
-            Self::Token { negotiate, token } => vec![header_value(scheme(*negotiate), token).into()],
+            Self::Token { negotiate, token } => {
+                vec![header_value(scheme(*negotiate), token).into()]
+            }
             Self::Edited(edits) => passed.iter().map(|value| edited(value, edits)).collect(),
         }
     }

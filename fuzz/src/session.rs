@@ -265,10 +265,14 @@ pub fn assert_is_wiped(parts: &Parts, came: &Parts) {
     }
 }
 
+/// The parts for the crate, each after one that is neither signed nor sealed, which changes nothing.
 pub fn borrowed(parts: &mut Parts) -> Vec<Part<'_>> {
-    let borrow = parts.iter_mut().map(|(is_sealed, bytes)| match is_sealed {
-        true => Part::Sealed(bytes),
-        false => Part::Clear(bytes),
+    let borrow = parts.iter_mut().flat_map(|(is_sealed, bytes)| {
+        let part = match is_sealed {
+            true => Part::Sealed(bytes),
+            false => Part::Clear(bytes),
+        };
+        [Part::Unsigned(b"neither"), part]
     });
     borrow.collect()
 }

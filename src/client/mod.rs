@@ -22,7 +22,7 @@ use crate::channel_bindings::ChannelBindings;
 use crate::credentials::Credentials;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse, Refused};
-use crate::negotiation::{Mode, offer};
+use crate::negotiation::{Mode, demand, offer};
 use crate::secret::Counted;
 use crate::session::{Protection, SessionKeys};
 use crate::text::{CharacterSet, Text};
@@ -93,7 +93,7 @@ impl Client {
 
     /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
     ///
-    /// It travels as the [target](Self::with_spn) does.
+    /// It travels as the [SPN](Self::with_spn) does.
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = bindings)
@@ -130,6 +130,11 @@ impl Client {
     /// - [`Error::Misuse`]: the policy requires an SPN or channel bindings, and there are none; it
     ///   offers no character set; or anonymous credentials are to protect messages, and the policy
     ///   does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
+    /// - [`Refused::MissingFlags`]: the policy requires flags that it does not offer, or SIGN or SEAL
+    ///   without [protection](Self::with_protection).
+    /// - [`Refused::NoMic`], [`Refused::NoTargetInfo`]: the policy requires what only an NTLMv2 response
+    ///   can carry, and another one will be sent.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM to this SPN.
     /// - [`Refused::OurName`]: a name is too long, or does not fit the code page, where the policy
     ///   offers OEM alone.
     pub fn checked(self) -> Result<Self, Error> {
@@ -185,15 +190,34 @@ impl Config {
 
     /// Fails if no exchange can succeed.
     fn check_all(&self) -> Result<(), Error> {
-        self.check_requirements()?;
+        self.check()?;
         self.check_protection()?;
         let shared = &self.policy.shared;
         let character_set = shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        // KEY_EXCH belongs to the connectionless mode.
+        let asks = |mode| demand(self.asked(mode), shared.require, shared.require_when_protected);
+        asks(Mode::Connection).or_else(|_| asks(Mode::Datagram))?;
+        self.check_response(shared.lm_compatibility.sends_ntlmv2())?;
         let user = self.credentials.user();
         for name in [user.user(), user.domain(), &self.workstation] {
             name.encode(character_set, shared.code_page).map_err(Refused::OurName)?;
         }
         self.spn.encode(CharacterSet::Unicode, shared.code_page).map_err(Refused::OurName)?;
+        Ok(())
+    }
+
+    /// What the policy requires of the response, only NTLMv2 can carry.
+    fn check_response(&self, sends_ntlmv2: bool) -> Result<(), Refused> {
+        let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
+        if sends_ntlmv2 && !self.credentials.is_anonymous() {
+            return Ok(());
+        }
+        if shared.require_mic {
+            return Err(Refused::NoMic);
+        }
+        if *require_spn || *require_channel_bindings {
+            return Err(Refused::NoTargetInfo);
+        }
         Ok(())
     }
 
@@ -236,7 +260,7 @@ impl Config {
 }
 
 /// A client that has sent its NEGOTIATE and waits for the CHALLENGE. One answer uses it up.
-#[must_use = "the exchange goes on with `respond`"]
+#[must_use = "the handshake continues with `answer`"]
 pub struct AwaitChallenge {
     config: Arc<Config>,
     negotiate: Vec<u8>,

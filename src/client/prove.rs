@@ -85,7 +85,7 @@ struct Proof {
     key_exchange_key: KeyExchangeKey,
     /// Whether `MsvAvFlags` in the NT response announces a MIC.
     announces_mic: bool,
-    /// Whether the NT response has a list that carries channel bindings and the target name.
+    /// Whether the NT response has a list that carries channel bindings and the SPN.
     carries_target_info: bool,
     is_anonymous: bool,
 }
@@ -240,7 +240,7 @@ impl Config {
         let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
         let target = self.spn.max_utf16le_len();
         let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
-        // Proof and fixed part 44, MsvAvFlags 8, bindings 20, target name 4, MsvAvEOL 4, Z(4).
+        // Proof and fixed part 44, MsvAvFlags 8, bindings 20, SPN 4, MsvAvEOL 4, Z(4).
         84 + pairs + target + names.iter().sum::<usize>()
     }
 }

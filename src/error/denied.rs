@@ -12,6 +12,9 @@ pub enum Denied {
     WrongPassword,
     /// The application or the domain controller rejected the client.
     Rejected(Rejection),
+    /// The client proved nothing, and the policy allows no guests, or requires what only a proof or a key
+    /// can give.
+    Guest,
     /// Only the LM hash can verify the response or make its session key, and the verifying call was
     /// given none.
     NoLmHash,
@@ -77,6 +80,7 @@ impl Denied {
         match self {
             Self::WrongPassword => "wrong password",
             Self::Rejected(rejection) => rejection.reason(),
+            Self::Guest => "the policy lets in no guest",
             Self::NoLmHash => {
                 "the response or its session key needs an LM hash, and none was given"
             }

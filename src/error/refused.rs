@@ -29,9 +29,6 @@ pub enum Refused {
     /// The policy allows no anonymous clients.
     #[error("anonymous clients are not allowed")]
     Anonymous,
-    /// The policy allows no guests.
-    #[error("guests are not allowed")]
-    Guest,
     /// Client: the session key is made from the LM hash, and the credentials have none.
     #[error("the session key needs an LM hash")]
     NoLmHash,

@@ -104,18 +104,18 @@
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use ntlm::error::Rejection;
 //! use ntlm::http::{HttpVersion, Reply, ServerConnection, Step};
+//! use ntlm::server::Identity;
 //! use ntlm::{NtHash, Os, UserName};
 //!
-//! /// The user whose request this is; or the reply, to be sent once the request was read to its end.
+//! /// Whose request this is; or the reply, to be sent once the request was read to its end.
 //! fn let_in<'a>(
 //!     connection: &mut ServerConnection,
 //!     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
 //!     look_up: impl Fn(&UserName) -> Option<NtHash>,
-//! ) -> Result<UserName, Reply> {
+//! ) -> Result<Identity, Reply> {
 //!     let refusal = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
 //!         Step::Authenticated(accepted) | Step::AcceptedAnonymous(accepted) => {
-//!             // Guests and anonymous clients have no name; the default policy accepts neither.
-//!             return Ok(accepted.user().cloned().unwrap_or_default());
+//!             return Ok(accepted.identity.clone());
 //!         }
 //!         Step::LookUp(client) => {
 //!             let verified = match look_up(client.claimed_user()) {
@@ -123,7 +123,7 @@
 //!                 None => Err(client.reject(Rejection::UnknownUser)),
 //!             };
 //!             match verified {
-//!                 Ok(accepted) => return Ok(accepted.user().cloned().unwrap_or_default()),
+//!                 Ok(accepted) => return Ok(accepted.identity.clone()),
 //!                 Err(refusal) => refusal,
 //!             }
 //!         }
@@ -145,7 +145,7 @@
 //! # let next = client.on_response(reply.status, HttpVersion::Http11, headers, &mut Os).unwrap();
 //! # let Next::Send(last) = next else { panic!("{next:?}") };
 //! # let user = let_in(&mut server, [(last.name, &*last.value)], hash).unwrap();
-//! # assert_eq!(user, UserName::new("alice"));
+//! # assert!(matches!(&user, Identity::User { name, .. } if *name == UserName::new("alice")));
 //! # assert_eq!(let_in(&mut server, [], hash), Ok(user));
 //! # assert!(let_in(&mut server, [(last.name, &*last.value)], hash).is_err());
 //! ```

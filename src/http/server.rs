@@ -118,8 +118,14 @@ impl ServerConnection {
 
     /// Sets the channel bindings of this connection, which replace those of the [`Server`]: made of the
     /// certificate that this server presented on it. For servers with several certificates (SNI) or
-    /// renewed ones.
+    /// renewed ones. Bindings of zeros count as none, and replace nothing.
+    ///
+    /// It needs no [promise](Server::with_channel_bindings_per_connection), because it comes before the
+    /// first request.
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        if bindings.is_none() {
+            return self;
+        }
         Self { server: self.server.with_channel_bindings(bindings), ..self }
     }
 

@@ -131,7 +131,7 @@ impl SharedPolicy {
             require_when_protected: Flags::empty(),
             allow_insecure_anonymous_keys: true,
             allow_constant_key_exchange_key: true,
-            max_message_len: usize::MAX,
+            max_message_len: 1 << 24,
             ..Self::default()
         }
     }

@@ -45,9 +45,8 @@ impl AwaitAuthenticate {
     /// Sets the channel bindings of this connection, which replace those of the [`Server`](super::Server). Bindings
     /// of zeros count as none, and replace nothing.
     ///
-    /// If the policy requires bindings and the server has none of its own, tell it that they come
-    /// here ([`Server::with_channel_bindings_per_connection`](super::Server::with_channel_bindings_per_connection)); otherwise no handshake begins. They
-    /// are not [exported](Self::export).
+    /// If the policy requires bindings and the server has none of its own, tell it that they come here
+    /// ([promise](super::Server::with_channel_bindings_per_connection)); otherwise no handshake begins.
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -78,7 +77,8 @@ impl AwaitAuthenticate {
     /// It must be answered once: [`Server::import`](super::Server::import) it once.
     #[must_use]
     pub fn export(self) -> Exported {
-        export_handshake(self.messages.negotiate(), self.messages.challenge())
+        let messages = &self.messages;
+        export_handshake(messages.negotiate(), messages.challenge(), self.bindings.md5())
     }
 
     /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.

@@ -4,6 +4,7 @@ use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
 use super::claimed::Claimed;
 use super::pass_through::{NetworkLogon, Validation};
+use super::policy::Policy;
 use super::prove::{Proven, ProvenDomain};
 use super::received::Received;
 use super::response::Proof;
@@ -222,11 +223,12 @@ impl UserClaim {
     /// is not proven either, and not checked.
     ///
     /// # Errors
-    /// [`Refused::Guest`] unless the policy allows it; [`Error::Denied`] or
-    /// [`Refused::MissingFlags`] if the policy requires what only a proof or a key can give.
+    /// [`Denied::Guest`] unless the policy allows it, or if the policy requires what only a proof or a
+    /// key can give. It takes as long as [`reject`](Self::reject).
     pub fn accept_as_guest(self) -> Result<Accepted, Error> {
-        if !self.received.policy().allow_guest {
-            return Err(Refused::Guest.into());
+        let policy = self.received.policy();
+        if !policy.allow_guest || check_unproven(policy).is_err() {
+            return self.verify(None, None, Denied::Guest);
         }
         accept_unproven(self.received, Identity::Guest, Secrecy::Unusable)
     }
@@ -319,12 +321,8 @@ impl AnonymousClaim {
     }
 }
 
-fn accept_unproven(
-    received: Received,
-    identity: Identity,
-    secrecy: Secrecy,
-) -> Result<Accepted, Error> {
-    let policy = received.policy();
+/// Fails where the policy requires what only a proof or a key can give.
+fn check_unproven(policy: &Policy) -> Result<(), Error> {
     let protection = policy.shared.require & NegotiateFlags::PROTECTION;
     if !protection.is_empty() {
         // Whatever flags it sets, it has no key that protects anything.
@@ -335,9 +333,18 @@ fn accept_unproven(
         (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindingsMissing),
         (policy.spn == Enforcement::Required, Denied::SpnMissing),
     ];
-    if let Some((_, denied)) = requirements.into_iter().find(|(is_required, _)| *is_required) {
-        return Err(denied.into());
+    match requirements.into_iter().find(|(is_required, _)| *is_required) {
+        Some((_, denied)) => Err(denied.into()),
+        None => Ok(()),
     }
+}
+
+fn accept_unproven(
+    received: Received,
+    identity: Identity,
+    secrecy: Secrecy,
+) -> Result<Accepted, Error> {
+    check_unproven(received.policy())?;
     let key = received.exported_session_key(&KeyExchangeKey::from([0; 16]));
     Ok(Accepted {
         identity,

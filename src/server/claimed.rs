@@ -87,8 +87,12 @@ impl Claimed {
     }
 }
 
+/// How many bytes of a name are shown: fields may overlap, and a short message fill the log.
+const LONGEST: usize = 512;
+
 /// A name for people. The code page of an OEM name is not looked up: `curl` sends UTF-8 there.
 fn shown(name: &[u8], character_set: CharacterSet) -> Text {
+    let (name, _) = name.split_at(name.len().min(LONGEST));
     match character_set {
         CharacterSet::Unicode => Text::from_utf16le(name).ok(),
         CharacterSet::Oem => None,

@@ -6,9 +6,10 @@ use super::{Names, Policy};
 use crate::channel_bindings::ChannelBindings;
 use crate::error::{Error, Misuse, Refused};
 use crate::mic::check_single_header;
-use crate::policy::Enforcement;
+use crate::negotiation::{demand, grant};
+use crate::policy::{Enforcement, SharedPolicy};
 use crate::text::Text;
-use crate::wire::{AvPairs, AvPairsBuf};
+use crate::wire::{AvPairs, AvPairsBuf, NegotiateFlags};
 
 #[derive(Clone, Debug)]
 pub(super) struct Config {
@@ -26,8 +27,16 @@ pub(super) struct Config {
 impl Config {
     /// Fails if no handshake can succeed.
     pub(super) fn check_all(&self) -> Result<(), Error> {
-        self.check_requirements(self.expects_bindings())?;
-        self.policy.shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        self.check_before_challenge()?;
+        let SharedPolicy { offer, require, require_when_protected, .. } = self.policy.shared;
+        offer.character_set().ok_or(Misuse::NoCharacterSet)?;
+        // A client that asks for all, and one that leaves room for what excludes another flag.
+        let granted = |asked| -> Result<(), Error> {
+            Ok(demand(grant(offer, asked)?, require, require_when_protected)?)
+        };
+        let all = NegotiateFlags::all();
+        granted(all - NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+            .or_else(|_| granted(all))?;
         self.target_info().map(drop)
     }
 

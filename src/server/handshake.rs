@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{AwaitAuthenticate, Claim, Server};
+use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse};
 
@@ -75,6 +76,22 @@ impl Server {
 }
 
 impl Handshake {
+    /// Sets the channel bindings of this connection, at any time before the last step: see
+    /// [`AwaitAuthenticate::with_channel_bindings`].
+    #[must_use]
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        let with = |server: Server| match bindings.is_none() {
+            true => server,
+            false => server.with_channel_bindings(bindings.clone()),
+        };
+        Self(match self.0 {
+            State::Connection(server) => State::Connection(with(server)),
+            State::Datagram(server) => State::Datagram(with(server)),
+            State::Await(handshake) => State::Await(handshake.with_channel_bindings(bindings)),
+            State::Over => State::Over,
+        })
+    }
+
     /// Takes what the client sent, and returns what to do. One attempt ends it.
     ///
     /// # Errors

@@ -148,7 +148,9 @@ impl Server {
     /// # Errors
     /// - [`Error::Misuse`]: the server has no NetBIOS name; the policy offers no character set; or it
     ///   requires channel bindings or an SPN, and the server was given none to compare with.
+    /// - [`Refused::MissingFlags`]: the policy requires flags that it does not offer.
     /// - [`Refused::OurName`]: the names of the server are too long.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM.
     pub fn checked(self) -> Result<Self, Error> {
         self.config.check_all()?;
         Ok(self)
@@ -166,7 +168,7 @@ impl Server {
     /// - [`Error::Refused`]: it lacks flags that the policy requires, or is too long; the names of
     ///   the server are too long; or NTLM is blocked.
     /// - [`Error::Misuse`]: the server has no NetBIOS name; or the policy requires channel bindings
-    ///   or a target name, and the server was given none to compare with.
+    ///   or an SPN, and the server was given none to compare with.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn challenge(
@@ -225,14 +227,15 @@ impl Server {
     /// # Errors
     /// [`ImportError`].
     pub fn import(&self, exported: &[u8]) -> Result<AwaitAuthenticate, ImportError> {
-        let (negotiate, challenge) = import_handshake(exported)?;
+        let (negotiate, challenge, bindings) = import_handshake(exported)?;
         if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
             return Err(ImportError::Damaged);
         }
         check_kept_negotiate(negotiate).map_err(|_| ImportError::Damaged)?;
         let sent = Sent::parse(challenge).map_err(|_| ImportError::Damaged)?;
         let messages = Messages::new(negotiate, challenge);
-        Ok(AwaitAuthenticate::new(&self.config, messages, sent))
+        let handshake = AwaitAuthenticate::new(&self.config, messages, sent);
+        Ok(handshake.with_channel_bindings(ChannelBindings::from_md5(bindings)))
     }
 
     #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]

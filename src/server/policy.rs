@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 
 /// A server's policy. The default is safe: NTLMv2 only, a MIC if one is promised, 128 bits and
-/// extended session security where messages are protected, channel bindings and target name right
+/// extended session security where messages are protected, channel bindings and SPN right
 /// if they are there, and neither anonymous clients nor guests.
 ///
 /// ```
@@ -34,7 +34,7 @@ pub struct Policy {
     pub allow_anonymous: bool,
     /// Whether [`accept_as_guest`](super::UserClaim::accept_as_guest) is allowed. Default: no.
     ///
-    /// Nothing that a guest sends is proven, so that its channel bindings and target name are not
+    /// Nothing that a guest sends is proven, so that its channel bindings and SPN are not
     /// looked at; where they are required, there are no guests.
     pub allow_guest: bool,
     /// How strictly the client's channel bindings are compared with
@@ -47,7 +47,7 @@ pub struct Policy {
     /// [`allow_any_channel_bindings`](Self::allow_any_channel_bindings) is set.
     ///
     /// Set [`require_mic`](SharedPolicy::require_mic) too if you require bindings or a
-    /// [target name](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
+    /// [SPN](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
     /// pairs, such as curl, also copies pairs that a man in the middle inserted.
     pub channel_bindings: Enforcement,
     /// Whether a server that has no bindings of its own accepts any that are not zero where
@@ -126,11 +126,11 @@ impl Policy {
     /// - There must be a [MIC](SharedPolicy::require_mic) ([`Denied::MicMissing`]): Firefox, impacket,
     ///   httpntlm, Samba's `ntlm_auth` helper, and gss-ntlmssp outside SPNEGO send none.
     /// - There must be the [channel bindings](Self::channel_bindings) of this server
-    ///   ([`Denied::ChannelBindings`]): clients without TLS, behind a proxy that ends TLS, or that
-    ///   know no bindings.
+    ///   ([`Denied::ChannelBindings`]): clients behind a proxy that ends TLS. Clients without TLS and
+    ///   those that know no bindings send none ([`Denied::ChannelBindingsMissing`]).
     /// - The client must have asked for one of this server's [names](Self::spn)
     ///   ([`Denied::Spn`]): clients that know the server by an alias or an address that is
-    ///   not among them, and clients that name none, such as ntlm-auth.
+    ///   not among them. Clients such as ntlm-auth name none ([`Denied::SpnMissing`]).
     /// - The server must have been given both: otherwise no handshake begins, with
     ///   [`Misuse::NoChannelBindings`] or [`Misuse::NoSpn`].
     /// - The [time](Self::max_time_difference) in the response, and the
@@ -150,7 +150,9 @@ impl Policy {
     ///
     /// [`Denied::MicMissing`]: crate::error::Denied::MicMissing
     /// [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
+    /// [`Denied::ChannelBindingsMissing`]: crate::error::Denied::ChannelBindingsMissing
     /// [`Denied::Spn`]: crate::error::Denied::Spn
+    /// [`Denied::SpnMissing`]: crate::error::Denied::SpnMissing
     /// [`Denied::Time`]: crate::error::Denied::Time
     /// [`Denied::ChallengeExpired`]: crate::error::Denied::ChallengeExpired
     /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings

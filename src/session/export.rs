@@ -10,6 +10,7 @@
 //! | | 1 | kind of the body: 1 handshake, 2 session keys, 3 session |
 //! | handshake | 4 + n | NEGOTIATE: its length, then its bytes; none if connectionless |
 //! | | 4 + n | CHALLENGE, likewise |
+//! | | 16 | channel bindings of the connection, MD5; zeros if there are none |
 //! | session keys | 4 | negotiated flags |
 //! | | 16 | exported session key |
 //! | | 1 | this side: 0 client, 1 server |
@@ -62,11 +63,16 @@ const SIDES: [Side; 2] = [Side::Client, Side::Server];
 const PROTECTIONS: [Protection; 3] = [Protection::None, Protection::Sign, Protection::Seal];
 const SECRECIES: [Secrecy; 3] = [Secrecy::Unusable, Secrecy::Secret, Secrecy::KnownToEveryone];
 
-/// The two messages that a server has before the AUTHENTICATE arrives.
-pub(crate) fn export_handshake(negotiate: &[u8], challenge: &[u8]) -> Exported {
-    let mut out = start(Kind::Handshake, 8 + negotiate.len() + challenge.len());
+/// What a server has before the AUTHENTICATE arrives: two messages, and the bindings of the connection.
+pub(crate) fn export_handshake(
+    negotiate: &[u8],
+    challenge: &[u8],
+    bindings: &[u8; 16],
+) -> Exported {
+    let mut out = start(Kind::Handshake, 24 + negotiate.len() + challenge.len());
     message(&mut out, negotiate);
     message(&mut out, challenge);
+    out.bytes(bindings);
     out.finish()
 }
 
@@ -76,15 +82,19 @@ fn message(out: &mut Encoder, message: &[u8]) {
     out.bytes(message);
 }
 
-/// Returns NEGOTIATE and CHALLENGE, which are not parsed yet.
-pub(crate) fn import_handshake(exported: &[u8]) -> Result<(&[u8], &[u8]), ImportError> {
+/// NEGOTIATE and CHALLENGE, which are not parsed yet, and the channel bindings.
+type Handshake<'a> = (&'a [u8], &'a [u8], [u8; 16]);
+
+/// Returns what [`export_handshake`] was given.
+pub(crate) fn import_handshake(exported: &[u8]) -> Result<Handshake<'_>, ImportError> {
     let mut from = open(Kind::Handshake, exported)?;
     let mut message = || {
         let length = usize::try_from(from.u32()?).map_err(|_| ImportError::Damaged)?;
         from.bytes(length)
     };
-    let messages = (message()?, message()?);
-    from.finish().map(|()| messages)
+    let (negotiate, challenge) = (message()?, message()?);
+    let bindings = from.array()?;
+    from.finish().map(|()| (negotiate, challenge, bindings))
 }
 
 impl SessionKeys {

@@ -201,7 +201,7 @@ impl Servers {
     fn start(signature: Signature) -> Self {
         let certificate = Certificate::signed_with(signature);
         let start = |mode| HttpServer::start_with_tls(&certificate, &["--channel-bindings", mode]);
-        Self { signature, requires: start("require"), when_present: start("when-present") }
+        Self { signature, requires: start("require"), when_present: start("if-present") }
     }
 
     /// Lets a client log in to both; it returns the status, or 0 if it gives up.

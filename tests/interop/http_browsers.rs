@@ -117,7 +117,11 @@ fn firefox_is_refused_where_bindings_are_required() {
     let seen = firefox(ALICE, &[server.tls_url()]);
     assert_not_let_in(&seen[0]);
     let refusal = server.refusal();
-    assert!(refusal.field("detail").contains("Denied(ChannelBindings)"), "{}", refusal.text());
+    assert!(
+        refusal.field("detail").contains("Denied(ChannelBindingsMissing)"),
+        "{}",
+        refusal.text()
+    );
 }
 
 #[test]

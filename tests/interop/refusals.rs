@@ -11,11 +11,12 @@ use ntlm_interop::instructions;
 const LENGTHS: [usize; 2] = [32_000, 64_000];
 
 /// Honest messages, which are accepted.
-const HONEST: [&str; 8] = [
+const HONEST: [&str; 9] = [
     "one pair",
     "many pairs",
     "names",
     "proof without domain",
+    "many pairs, proof without domain",
     "names, proof without domain",
     "challenge, one pair",
     "challenge, many pairs",
@@ -28,7 +29,7 @@ const HONEST: [&str; 8] = [
 const HOSTILE: [(&str, &str); 9] = [
     ("cut", "one pair"),
     ("wrong proof, one pair", "proof without domain"),
-    ("wrong proof, many pairs", "many pairs"),
+    ("wrong proof, many pairs", "many pairs, proof without domain"),
     ("wrong proof, names", "names, proof without domain"),
     ("list without end", "many pairs"),
     ("pair twice", "many pairs"),

@@ -222,5 +222,7 @@ fn share(port: u16) -> String {
 fn assert_refused(got: &Finished, status: &str) {
     assert_eq!(got.status.code(), Some(1), "{got:#?}");
     assert!(got.stdout.is_empty(), "{got:#?}");
-    assert_eq!(got.stderr, format!("smb_client: cannot log in: the server says {status}"));
+    // Before it there can be a warning about the keys of NTLMv1.
+    let last = got.stderr.lines().last();
+    assert_eq!(last, Some(&*format!("smb_client: cannot log in: the server says {status}")));
 }

@@ -1,4 +1,4 @@
-//! What the CHALLENGE tells somebody who repeats it: bindings and target names are worth something
+//! What the CHALLENGE tells somebody who repeats it: bindings and SPNs are worth something
 //! only with a MIC.
 
 use ntlm::client::Policy as ClientPolicy;

@@ -156,7 +156,7 @@ const INTRODUCTION: [&str; 7] = [
      password. What comes of it, `cargo test --test tampering` finds out by doing all of it, and \
      compares it with this text.",
     "Both sides have the default policy, or both have `Policy::strict`. Both applications gave \
-     what belongs to it, channel bindings and target names, unless the row says otherwise. \
+     what belongs to it, channel bindings and SPNs, unless the row says otherwise. \
      Everything is tried without protection, signed and sealed; and where the policies let it, \
      also in OEM characters, without extended session security, without key exchange, and with 56 \
      and 40 bits. A cell tells all that happened:",

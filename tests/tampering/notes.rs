@@ -34,12 +34,12 @@ pub(crate) const STRENGTH: &str = "\
 
 pub(crate) const UNTRUSTED: &str = "\
     A client that repeats the `MsvAvFlags` of the CHALLENGE can be made to say that it does not \
-    trust the target name that it sends, which then counts as none. Our client does not repeat \
+    trust the SPN that it sends, which then counts as none. Our client does not repeat \
     them. What helps: `require_mic`.";
 
 pub(crate) const REPEATED: &str = "\
     A client that sends no MIC and repeats the server's `TargetInfo` as it came, such as curl, \
-    also repeats the server's own channel bindings and target name, if whoever relays it put \
+    also repeats the server's own channel bindings and SPN, if whoever relays it put \
     them there: neither is secret. To require both then proves nothing. Our client says its own, \
     and its MIC shows the change. What helps: `require_mic`.";
 

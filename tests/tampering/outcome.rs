@@ -184,7 +184,7 @@ impl End {
             ("other kind of response", self.response != honest.response),
             ("no MIC", self.mic_checked != honest.mic_checked),
             ("no bindings", self.bindings_checked != honest.bindings_checked),
-            ("no target name", self.target_name != honest.target_name),
+            ("no SPN", self.target_name != honest.target_name),
             ("less protection", is_less),
             ("more protection", !is_less && theirs != ours),
             ("weaker keys", theirs == ours && is_weaker),

@@ -77,7 +77,7 @@ mod tests {
     use crate::recording::{Recording, Secret};
 
     fn verified(tokens: &[Vec<u8>]) -> Accepted {
-        Recording::of(tokens).unwrap().verify(&Secret::of_password("correct horse")).unwrap()
+        Recording::of(tokens).unwrap().verify(&Secret::from_password("correct horse")).unwrap()
     }
 
     fn sealed(seal: impl FnOnce(&mut [u8]) -> Result<Signature, Error>) -> Vec<u8> {

@@ -14,7 +14,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    pub fn of_password(password: &str) -> Self {
+    pub fn from_password(password: &str) -> Self {
         let nt_hash = NtHash::from_password(password);
         Self { nt_hash, lm_hash: LmHash::from_password(password, &Ascii) }
     }
@@ -119,7 +119,7 @@ pub(crate) mod tests {
     fn a_wrong_password_is_told_from_a_changed_message() {
         let (mut tokens, ..) = exchange(&alice(Protection::None));
         let verify = |tokens: &[Vec<u8>], password| {
-            Recording::of(tokens).unwrap().verify(&Secret::of_password(password)).unwrap_err()
+            Recording::of(tokens).unwrap().verify(&Secret::from_password(password)).unwrap_err()
         };
         assert_eq!(verify(&tokens, "wrong"), Denied::WrongPassword.into());
         // The offer of extended session security.

@@ -136,7 +136,7 @@ fn rejection(user: Option<&UserName>, error: Error) -> String {
     let user = user.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
     let hint = match error {
         Error::Refused(Refused::ResponseKind) => {
-            " hint=\"Policy::allow_lmv2_alone or a lower Policy::lm_compatibility would accept it\""
+            " hint=\"Policy::allow_lmv2_alone or a lower Policy::shared.lm_compatibility would accept it\""
         }
         _ => "",
     };

@@ -68,7 +68,11 @@ pub fn are_checked_by_us(peer: &mut Peer) {
         let server = modes::server().with_policy(policy).with_channel_bindings(of("this channel"));
         match (exchange::let_in(&mut peer.bridge, &server, &[Identity::ALICE]), expected) {
             (Ok(let_in), Ok(checked)) => assert_eq!(let_in.accepted.bindings_checked, checked),
-            (Err(Refusal::Ours(Error::Denied(Denied::ChannelBindings))), Err(())) => {}
+            (Err(Refusal::Ours(Error::Denied(denied))), Err(())) => {
+                let missing =
+                    theirs.map_or(Denied::ChannelBindingsMissing, |_| Denied::ChannelBindings);
+                assert_eq!(denied, missing);
+            }
             (result, _) => panic!("{theirs:?} {binding:?} {result:?}"),
         }
     }

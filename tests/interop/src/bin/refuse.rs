@@ -42,6 +42,10 @@ fn receive(kind: &str, length: usize) -> Received {
         "proof without domain" => {
             Sent::by(UserName::from("alice"), PASSWORD, &one).with_domain(alice().domain()).verify()
         }
+        "many pairs, proof without domain" => {
+            let user = UserName::from("alice");
+            Sent::by(user, PASSWORD, &many).with_domain(alice().domain()).verify()
+        }
         "names, proof without domain" => {
             let names = long_names(length);
             Sent::by(UserName::new(names.user().clone()), PASSWORD, &[])
