@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 
+use super::checks;
 use super::claim::Claim;
 use super::config::Config;
 use super::messages::Messages;
@@ -110,7 +111,9 @@ impl AwaitAuthenticate {
         config.check(&bindings)?;
         config.check_received(authenticate)?;
         let now = environment.now()?;
-        Received::new(config, bindings, messages, &sent, authenticate, now).map(Claim::new)
+        let received = Received::new(config, bindings, messages, &sent, authenticate, now)?;
+        checks::before_proof(&received)?;
+        Ok(Claim::new(received))
     }
 
     /// The character set of the CHALLENGE, in which the client writes its names.

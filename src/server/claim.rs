@@ -4,7 +4,6 @@ use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
 use super::claimed::Claimed;
 use super::pass_through::{NetworkLogon, Validation};
-use super::policy::Policy;
 use super::prove::{Proven, ProvenDomain};
 use super::received::Received;
 use super::response::Proof;
@@ -12,10 +11,9 @@ use crate::credentials::UserName;
 use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, Side};
 use crate::error::{Denied, Error, Refused, Rejection};
 use crate::negotiation::in_use;
-use crate::policy::{Enforcement, ResponseKind};
+use crate::policy::ResponseKind;
 use crate::session::{Secrecy, SessionKeys};
 use crate::text::Text;
-use crate::wire::NegotiateFlags;
 
 /// What a client claims, before anything is proven.
 #[derive(Debug)]
@@ -227,7 +225,7 @@ impl UserClaim {
     /// key can give. It takes as long as [`reject`](Self::reject).
     pub fn accept_as_guest(self) -> Result<Accepted, Error> {
         let policy = self.received.policy();
-        if !policy.allow_guest || check_unproven(policy).is_err() {
+        if !policy.allow_guest || checks::without_proof(policy).is_err() {
             return self.verify(None, None, Denied::Guest);
         }
         accept_unproven(self.received, Identity::Guest, Secrecy::Unusable)
@@ -263,7 +261,7 @@ impl UserClaim {
             }
         };
         let key = received.exported_session_key(&key_exchange_key);
-        let Checked { mic, bindings } = checks::check(&received, &key)?;
+        let Checked { mic, bindings } = checks::after_proof(&received, &key)?;
         let has_account_name = account.is_some();
         let (name, claimed_domain) = match account {
             Some(account) => (account, received.user.into_domain()),
@@ -321,30 +319,12 @@ impl AnonymousClaim {
     }
 }
 
-/// Fails where the policy requires what only a proof or a key can give.
-fn check_unproven(policy: &Policy) -> Result<(), Error> {
-    let protection = policy.shared.require & NegotiateFlags::PROTECTION;
-    if !protection.is_empty() {
-        // Whatever flags it sets, it has no key that protects anything.
-        return Err(Refused::MissingFlags(protection).into());
-    }
-    let requirements = [
-        (policy.shared.require_mic, Denied::MicMissing),
-        (policy.channel_bindings == Enforcement::Required, Denied::ChannelBindingsMissing),
-        (policy.spn == Enforcement::Required, Denied::SpnMissing),
-    ];
-    match requirements.into_iter().find(|(is_required, _)| *is_required) {
-        Some((_, denied)) => Err(denied.into()),
-        None => Ok(()),
-    }
-}
-
 fn accept_unproven(
     received: Received,
     identity: Identity,
     secrecy: Secrecy,
 ) -> Result<Accepted, Error> {
-    check_unproven(received.policy())?;
+    checks::without_proof(received.policy())?;
     let key = received.exported_session_key(&KeyExchangeKey::from([0; 16]));
     Ok(Accepted {
         identity,

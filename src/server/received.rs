@@ -13,8 +13,8 @@ use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
-use crate::error::{Denied, Error, Refused, Unexpected};
-use crate::negotiation::{agree_server, demand, flags_that_hold, has_constant_key_exchange_key};
+use crate::error::{Error, Unexpected};
+use crate::negotiation::{agree_server, flags_that_hold, has_constant_key_exchange_key};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{
@@ -33,7 +33,6 @@ pub(super) struct Received {
     pub(super) flags: NegotiateFlags,
     pub(super) server_challenge: [u8; 8],
     /// The time in the CHALLENGE.
-    #[cfg(feature = "http")]
     pub(super) sent_time: Option<FileTime>,
     pub(super) user: UserName,
     pub(super) workstation: Text,
@@ -75,7 +74,7 @@ pub(super) struct Announced {
 }
 
 impl Received {
-    /// Parses an AUTHENTICATE, and rejects what no proof could save.
+    /// Parses an AUTHENTICATE. Only what cannot be read is rejected here.
     pub(super) fn new(
         config: Arc<Config>,
         bindings: ChannelBindings,
@@ -91,9 +90,6 @@ impl Received {
         let message = Authenticate::parse_for_server(authenticate, has_key)?;
         check_shared_bytes(authenticate, &message)?;
         let flags = agree_server(sent.flags, message.flags)?;
-        check_age(policy, sent, now)?;
-        demand(flags, policy.shared.require, policy.shared.require_when_protected)?;
-
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
         let text = |bytes| {
             Text::decode(bytes, character_set, policy.shared.code_page).map_err(Unexpected::Text)
@@ -102,9 +98,6 @@ impl Received {
         // It proves nothing, so a workstation that is no text counts as none.
         let workstation = text(message.workstation).unwrap_or_default();
         let proof = Proof::new(&message, flags)?;
-        check_kind(policy, flags, &proof)?;
-        check_encrypted_key(policy, flags, &proof, &message)?;
-
         messages.push_authenticate(authenticate);
         let announced = match message.nt_response {
             NtResponse::V2(response) => Some(Announced::new(response, sent, &messages)),
@@ -114,7 +107,6 @@ impl Received {
         Ok(Self {
             flags,
             server_challenge: sent.server_challenge,
-            #[cfg(feature = "http")]
             sent_time: sent.time,
             user,
             workstation,
@@ -228,51 +220,11 @@ fn check_shared_bytes(bytes: &[u8], message: &Authenticate<'_>) -> Result<(), Un
     if sum > bytes.len() { Err(Unexpected::SharedBytes) } else { Ok(()) }
 }
 
-fn check_age(policy: &Policy, sent: &Sent, now: FileTime) -> Result<(), Denied> {
-    match (policy.max_challenge_age, sent.time) {
-        (Some(age), Some(sent)) if sent.abs_diff(now) > age => Err(Denied::ChallengeExpired),
-        _ => Ok(()),
-    }
-}
-
-/// Rejects a response that the policy does not allow, whatever the password is.
-fn check_kind(policy: &Policy, flags: NegotiateFlags, proof: &Proof) -> Result<(), Refused> {
-    if matches!(proof, Proof::Anonymous) {
-        return if policy.allow_anonymous { Ok(()) } else { Err(Refused::Anonymous) };
-    }
-    let mut accepted =
-        proof.possible_kinds().iter().filter(|kind| policy.accepts(**kind)).peekable();
-    if accepted.peek().is_none() {
-        return Err(Refused::ResponseKind);
-    }
-    if !accepted.any(|kind| allows_key(policy, flags, *kind)) {
-        return Err(Refused::ConstantKeyExchangeKey);
-    }
-    Ok(())
-}
-
 /// Whether the policy allows the key that follows from a kind of response.
 pub(super) fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseKind) -> bool {
     policy.shared.allow_constant_key_exchange_key
         || !flags.intersects(NegotiateFlags::PROTECTION)
         || !has_constant_key_exchange_key(flags, kind)
-}
-
-/// Where messages will be protected, or each stands alone, the key must have been sent.
-fn check_encrypted_key(
-    policy: &Policy,
-    flags: NegotiateFlags,
-    proof: &Proof,
-    message: &Authenticate<'_>,
-) -> Result<(), Unexpected> {
-    let is_usable =
-        !matches!(proof, Proof::Anonymous) || policy.shared.allow_insecure_anonymous_keys;
-    let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
-    let is_needed = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(needs);
-    if is_usable && is_needed && message.encrypted_random_session_key.len() != 16 {
-        return Err(Unexpected::EncryptedSessionKey);
-    }
-    Ok(())
 }
 
 impl fmt::Debug for Received {
