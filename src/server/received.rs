@@ -90,13 +90,7 @@ impl Received {
         let message = Authenticate::parse_for_server(authenticate, has_key)?;
         check_shared_bytes(authenticate, &message)?;
         let flags = agree_server(sent.flags, message.flags)?;
-        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
-        let text = |bytes| {
-            Text::decode(bytes, character_set, policy.shared.code_page).map_err(Unexpected::Text)
-        };
-        let user = UserName::new(text(message.user)?).with_domain(text(message.domain)?);
-        // It proves nothing, so a workstation that is no text counts as none.
-        let workstation = text(message.workstation).unwrap_or_default();
+        let (user, workstation) = names(&message, flags, policy)?;
         let proof = Proof::new(&message, flags)?;
         messages.push_authenticate(authenticate);
         let announced = match message.nt_response {
@@ -210,6 +204,21 @@ fn time_of(
         Some(time) if sent == repeated => time,
         _ => response.time(),
     }
+}
+
+/// Who the client claims to be, and its workstation. That proves nothing, so it counts as none if it is
+/// no text.
+fn names(
+    message: &Authenticate<'_>,
+    flags: NegotiateFlags,
+    policy: &Policy,
+) -> Result<(UserName, Text), Unexpected> {
+    let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+    let text = |bytes| {
+        Text::decode(bytes, character_set, policy.shared.code_page).map_err(Unexpected::Text)
+    };
+    let user = UserName::new(text(message.user)?).with_domain(text(message.domain)?);
+    Ok((user, text(message.workstation).unwrap_or_default()))
 }
 
 /// Otherwise a message could make more work than an honest one of its length.
