@@ -30,7 +30,11 @@ impl Claim {
     pub(super) fn new(received: Received) -> Self {
         match received.proof {
             Proof::Anonymous => Self::Anonymous(AnonymousClaim { received }),
-            _ => Self::User(UserClaim { received, account: None }),
+            _ => Self::User(UserClaim {
+                received,
+                account: UserName::default(),
+                has_account_name: false,
+            }),
         }
     }
 }
@@ -43,8 +47,10 @@ impl Claim {
 #[must_use = "nothing is proven yet"]
 pub struct UserClaim {
     pub(super) received: Received,
-    /// The account's own name, if the caller gave it.
-    account: Option<UserName>,
+    /// The account's own name, empty unless the caller gave it: see [`Accepted`] for why it is no
+    /// `Option`.
+    account: UserName,
+    has_account_name: bool,
 }
 
 impl UserClaim {
@@ -85,9 +91,8 @@ impl UserClaim {
     /// The claimed name is only how the account was found. Letter case, an alias or a missing domain
     /// make no difference to the proof, and neither does the border between user and domain: see
     /// [`Accepted::proven_domain`].
-    pub fn with_account(mut self, account: UserName) -> Self {
-        self.account = Some(account);
-        self
+    pub fn with_account(self, account: UserName) -> Self {
+        Self { account, has_account_name: true, ..self }
     }
 
     /// Returns whether the proof was made with this hash, for names that several accounts may have.
@@ -211,7 +216,8 @@ impl UserClaim {
             session_base_key: validation.session_base_key.clone(),
         };
         if let Some(user) = &validation.user {
-            self.account = Some(user.clone());
+            self.account = user.clone();
+            self.has_account_name = true;
         }
         self.accept(proven, validation.lm_session_key.as_ref())
     }
@@ -245,7 +251,7 @@ impl UserClaim {
         proven: Proven,
         lm_session_key: Option<&LmSessionKey>,
     ) -> Result<Accepted, Error> {
-        let Self { received, account } = self;
+        let Self { received, account, has_account_name } = self;
         let Proven { kind, domain, session_base_key } = proven;
         let key_exchange_key = match kind {
             ResponseKind::Ntlmv2 | ResponseKind::Lmv2 => session_base_key.ntlmv2_key_exchange_key(),
@@ -262,10 +268,10 @@ impl UserClaim {
         };
         let key = received.exported_session_key(&key_exchange_key);
         let Checked { mic, bindings } = checks::after_proof(&received, &key)?;
-        let has_account_name = account.is_some();
-        let (name, claimed_domain) = match account {
-            Some(account) => (account, received.user.into_domain()),
-            None => (received.user, Text::default()),
+        let (name, claimed_domain) = if has_account_name {
+            (account, received.user.into_domain())
+        } else {
+            (received.user, Text::default())
         };
         Ok(Accepted {
             identity: Identity::User { name, response: kind },
