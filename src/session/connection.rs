@@ -103,7 +103,8 @@ impl Session {
     /// Encrypts a message and puts its signature in front: 16 bytes, then the ciphertext. LDAP,
     /// other protocols with SASL, and CredSSP send it like that.
     ///
-    /// It always seals, also if the peers negotiated SIGN without SEAL: then it fails.
+    /// It always seals. If the peers negotiated SIGN without SEAL, it fails: send the signature of
+    /// [`sign`](Self::sign) and the message instead.
     ///
     /// ```
     #[doc = include_str!("hidden_handshake.md")]
