@@ -131,9 +131,9 @@ mod tests {
                 let (plain, mut encrypted, mut bytes) = (message(len), message(len), message(len));
                 expected.apply(&mut encrypted);
                 key.start().seal(&mut sending, &mut bytes);
-                prop_assert_eq!(&bytes, &encrypted);
+                assert_eq!(&bytes, &encrypted);
                 key.start().unseal(&mut receiving, &mut bytes);
-                prop_assert_eq!(&bytes, &plain);
+                assert_eq!(&bytes, &plain);
             }
         }
     }
