@@ -45,7 +45,7 @@ enum State {
     Over,
 }
 
-/// What a client's [`Handshake`] comes to after a step.
+/// What a step of a client's [`Handshake`] returns.
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a handshake goes on or ends")]

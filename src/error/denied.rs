@@ -80,7 +80,7 @@ impl Denied {
         match self {
             Self::WrongPassword => "wrong password",
             Self::Rejected(rejection) => rejection.reason(),
-            Self::Guest => "the policy lets in no guest",
+            Self::Guest => "the policy allows no guest",
             Self::NoLmHash => {
                 "the response or its session key needs an LM hash, and none was given"
             }

@@ -1,4 +1,4 @@
-//! Why a protected message is not believed.
+//! Why a protected message is rejected.
 
 /// Why a message was not accepted, or cannot be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -47,7 +47,7 @@ enum State {
     Over,
 }
 
-/// What a server's [`Handshake`] comes to after a step.
+/// What a step of a server's [`Handshake`] returns.
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a handshake goes on or ends")]
