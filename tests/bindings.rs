@@ -7,6 +7,7 @@ mod common;
 use common::Fixed;
 use ntlm::error::{Denied, Error, Misuse};
 use ntlm::server::{Accepted, Claim, Claimed, Names, Policy};
+use ntlm::wire::{Authenticate, NegotiateFlags};
 use ntlm::{ChannelBindings, Client, Credentials, Enforcement, NtHash, ResponseKind, Server};
 
 const PASSWORD: &str = "correct horse";
@@ -161,4 +162,21 @@ fn a_message_and_its_claim_say_the_same_for_the_log() {
         panic!("no user")
     };
     assert_eq!(claim.claimed(), parsed);
+}
+
+/// The names may be long and share their bytes, in a message of nobody: it must not fill the log.
+#[test]
+fn a_long_name_does_not_fill_the_log() {
+    let name = vec![b'a'; 8000];
+    let message = Authenticate {
+        user: &name,
+        domain: &name,
+        workstation: &name,
+        flags: Some(NegotiateFlags::NEGOTIATE_OEM),
+        ..Authenticate::default()
+    };
+    let mut authenticate = Vec::new();
+    message.emit(&mut authenticate).unwrap();
+    let line = Claimed::parse(&authenticate).unwrap().to_string();
+    assert!(line.contains("aaaa") && line.len() < 3 * 600, "{} bytes", line.len());
 }

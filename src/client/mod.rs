@@ -83,7 +83,7 @@ impl Client {
         })
     }
 
-    /// As [`with_spn`](Self::with_spn), and tells the server that the name comes from an
+    /// As [`with_spn`](Self::with_spn), and marks the name for the server as one that comes from an
     /// untrusted source (`UnverifiedTargetName`). Servers that check names refuse it then, and no
     /// Microsoft client sends it: gss-ntlmssp had to stop.
     #[must_use]

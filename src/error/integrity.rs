@@ -4,15 +4,15 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Integrity {
-    /// The signature is of a version that does not exist. The session goes on.
+    /// The signature is of a version that does not exist. The session continues.
     #[error("the signature has an unknown version")]
     Version,
     /// The message is not the next one: it was replayed, or others were lost or reordered. The
-    /// session goes on. Without extended session security, that is a [`Checksum`](Self::Checksum).
+    /// session continues. Without extended session security, that is a [`Checksum`](Self::Checksum).
     #[error("the message is not the next one")]
     Sequence,
     /// The message or its signature was changed. A [`Session`](crate::Session) receives nothing
-    /// more in that direction; a [`DatagramSession`](crate::DatagramSession) goes on.
+    /// more in that direction; a [`DatagramSession`](crate::DatagramSession) continues.
     #[error("the message does not match its signature")]
     Checksum,
     /// An earlier message did not match its signature.
