@@ -241,10 +241,10 @@ impl Worker {
         if fault == Fault::Abandoned(1) {
             return Ok(None);
         }
-        let Some(hash) = self.users.get(&claim.claimed_user().to_uppercase()) else {
-            return Err(claim.reject(Rejection::UnknownUser));
+        let accepted = match self.users.get(&claim.claimed_user().to_uppercase()) {
+            Some(hash) => claim.verify_nt_hash(hash)?,
+            None => claim.reject(Rejection::UnknownUser)?,
         };
-        let accepted = claim.verify_nt_hash(hash)?;
         if accepted.user() != Some(&user(number)) {
             self.tally.count("handshake", format!("{fault:?}"), "another user".into(), false);
         }

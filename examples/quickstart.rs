@@ -90,7 +90,7 @@ fn verify(claim: Claim) -> Result<Accepted, Error> {
     match claim {
         Claim::User(claim) => match lookup(claim.claimed_user()) {
             Some(hash) => claim.verify_nt_hash(&hash),
-            None => Err(claim.reject(Rejection::UnknownUser)),
+            None => claim.reject(Rejection::UnknownUser),
         },
         Claim::Anonymous(claim) => claim.accept(),
     }

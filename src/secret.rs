@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// `N` secret bytes; the role of a key is a newtype over this.
@@ -47,6 +47,12 @@ impl fmt::Debug for Counted<'_> {
 /// Whether two byte strings are equal, in a time that depends on their lengths alone.
 pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
+}
+
+/// A condition to combine with others without a branch, which would take another number of
+/// instructions.
+pub(crate) fn choice(condition: bool) -> Choice {
+    u8::from(condition).into()
 }
 
 #[cfg(test)]

@@ -144,8 +144,8 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     assert_offer(refused(&mut server, &header(next(&mut anonymous, challenge).unwrap()).value));
 
     let looked_up: [fn(LookUp<'_>) -> Refusal; 3] = [
-        |look_up| look_up.reject(Rejection::UnknownUser),
-        |look_up| look_up.reject(Rejection::AccountRestriction),
+        |look_up| look_up.reject(Rejection::UnknownUser).unwrap_err(),
+        |look_up| look_up.reject(Rejection::AccountRestriction).unwrap_err(),
         |look_up| {
             let wrong = NtHash::from_password("battery staple");
             look_up.verify(|claim| claim.verify_nt_hash(&wrong)).unwrap_err()
@@ -575,7 +575,7 @@ fn a_user_who_is_not_looked_up_is_nobody() {
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         assert_eq!(look_up.claimed_user().to_string(), "EXAMPLE\\alice");
         assert_eq!(look_up.claim().network_logon().unwrap().user.user(), "alice");
-        let refusal = reason.map(|reason| look_up.reject(reason));
+        let refusal = reason.map(|reason| look_up.reject(reason).unwrap_err());
         assert!(server.accepted().is_none());
         assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
         refusal

@@ -50,7 +50,7 @@ fn ask(claim: UserClaim) -> Result<Accepted, Error> {
     let answer = domain_controller(&claim.network_logon().unwrap());
     match answer {
         Ok(validation) => claim.verify_by_domain(&validation),
-        Err(denied) => Err(claim.reject(denied)),
+        Err(denied) => claim.reject(denied),
     }
 }
 
@@ -266,7 +266,7 @@ fn who_is_not_vouched_for_gets_nothing() {
     }
     let (_, claim) = claim(&client_of(3, Flags::empty()), &server);
     assert_eq!(
-        claim.reject(Rejection::DomainController),
+        claim.reject(Rejection::DomainController).unwrap_err(),
         Denied::Rejected(Rejection::DomainController).into()
     );
 }

@@ -333,7 +333,7 @@ fn log_in(quirk: &Value) -> Result<Accepted, Error> {
     let claim = claim(quirk, permissive())?;
     match claim.claimed_user().user().to_string().as_str() {
         "alice" => claim.verify_nt_hash(&NtHash::from_password(PASSWORD)),
-        _ => Err(claim.reject(Rejection::UnknownUser)),
+        _ => claim.reject(Rejection::UnknownUser),
     }
 }
 

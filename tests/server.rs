@@ -294,7 +294,7 @@ fn every_denial_says_the_same_to_the_peer_and_its_reason_to_the_log() {
     let mut reasons = std::collections::BTreeSet::new();
     for rejection in rejections {
         let (claim, _) = claim(&alice(), &server());
-        let error = claim.reject(rejection);
+        let error = claim.reject(rejection).unwrap_err();
         assert_eq!(error, Denied::Rejected(rejection).into());
         assert_eq!(error, Error::from(rejection));
         assert!(reasons.insert(rejection.reason()));
@@ -1441,7 +1441,7 @@ fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() 
     let credentials = Credentials::nt_hash("alice", NtHash::from([0; 16]));
     let client = Client::new(credentials).with_channel_bindings(bound(b"theirs"));
     let (claim, _) = claim(&client, &with_own_identity(server()));
-    let error = claim.reject(Rejection::UnknownUser);
+    let error = claim.reject(Rejection::UnknownUser).unwrap_err();
     assert_eq!(error, Denied::Rejected(Rejection::UnknownUser).into());
 }
 

@@ -1586,7 +1586,7 @@ fn cve_2022_24882_a_user_without_a_hash() {
     let claim = claim(&alice());
     let result = match store(claim.claimed_user()) {
         Some(hash) => claim.verify_nt_hash(&hash),
-        None => Err(claim.reject(Rejection::UnknownUser)),
+        None => claim.reject(Rejection::UnknownUser),
     };
     assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::UnknownUser).into());
     for hash in [[0; 16], *NtHash::from_password("").expose()] {
@@ -1602,7 +1602,7 @@ fn cve_2022_24883_a_look_up_that_fails() {
     let claim = claim(&alice());
     let result = match store(claim.claimed_user()) {
         Ok(hash) => claim.verify_nt_hash(&hash),
-        Err(_) => Err(claim.reject(Rejection::LookupFailed)),
+        Err(_) => claim.reject(Rejection::LookupFailed),
     };
     assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::LookupFailed).into());
     #[cfg(feature = "http")]
@@ -1620,7 +1620,7 @@ fn cve_2022_24883_a_look_up_that_fails() {
         let step = connection.on_request(HttpVersion::Http11, headers, environment);
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         if denies {
-            let refusal = look_up.reject(Rejection::LookupFailed);
+            let refusal = look_up.reject(Rejection::LookupFailed).unwrap_err();
             assert_eq!(
                 refusal.reason,
                 Error::from(Denied::Rejected(Rejection::LookupFailed)).into()

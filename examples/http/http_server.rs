@@ -260,7 +260,7 @@ impl Site {
             Step::LookUp(look_up) => {
                 let verified = match self.users.find(look_up.claimed_user()) {
                     Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
-                    None => Err(look_up.reject(Rejection::UnknownUser)),
+                    None => look_up.reject(Rejection::UnknownUser),
                 };
                 match verified {
                     Ok(accepted) => {

@@ -120,7 +120,7 @@
 //!         Step::LookUp(client) => {
 //!             let verified = match look_up(client.claimed_user()) {
 //!                 Some(hash) => client.verify(|claim| claim.verify_nt_hash(&hash)),
-//!                 None => Err(client.reject(Rejection::UnknownUser)),
+//!                 None => client.reject(Rejection::UnknownUser),
 //!             };
 //!             match verified {
 //!                 Ok(accepted) => return Ok(accepted.identity.clone()),

@@ -369,9 +369,10 @@ impl<'a> LookUp<'a> {
     }
 
     /// Rejects the client, with the same reply as for a wrong password: see [`UserClaim::reject`].
-    #[must_use]
-    pub fn reject(self, reason: Rejection) -> Refusal {
-        let claimed = self.claim.claimed();
-        self.connection.refusal(self.claim.reject(reason).into(), Some(claimed))
+    ///
+    /// # Errors
+    /// Always: the [`Refusal`].
+    pub fn reject(self, reason: Rejection) -> Result<&'a Accepted, Refusal> {
+        self.verify(|claim| claim.reject(reason))
     }
 }

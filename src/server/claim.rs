@@ -12,6 +12,7 @@ use crate::crypto::{KeyExchangeKey, LmHash, LmSessionKey, NtHash, ResponseKey, S
 use crate::error::{Denied, Error, Refused, Rejection};
 use crate::negotiation::in_use;
 use crate::policy::ResponseKind;
+use crate::secret::choice;
 use crate::session::{Secrecy, SessionKeys};
 use crate::text::Text;
 
@@ -114,6 +115,7 @@ impl UserClaim {
     /// [`Error::Denied`]: the password is wrong, a check of the policy failed, or the response or its
     /// session key is made of the LM hash ([`Denied::NoLmHash`], whether or not the password is
     /// right).
+    #[inline]
     pub fn verify_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
         self.verify_hashes(hash, None)
     }
@@ -123,6 +125,7 @@ impl UserClaim {
     ///
     /// # Errors
     /// [`Error::Denied`]: the password is wrong, or a check of the policy failed.
+    #[inline]
     pub fn verify_hashes(
         self,
         nt_hash: &NtHash,
@@ -142,7 +145,9 @@ impl UserClaim {
     }
 
     /// Verifies with the hashes of an account. It does the same work if there is no account, so it
-    /// takes as many instructions; the reason is that of the rejection.
+    /// takes as many instructions; the reason is that of the rejection. It is not inlined, because a
+    /// copy of it for callers without hashes would take fewer.
+    #[inline(never)]
     fn verify(
         self,
         nt_hash: Option<&NtHash>,
@@ -151,11 +156,13 @@ impl UserClaim {
     ) -> Result<Accepted, Error> {
         let no_nt_hash = NtHash::from([0; 16]);
         let proven = self.received.prove(nt_hash.unwrap_or(&no_nt_hash), lm_hash);
-        // Before the verdict, so that this error does not say whether the password is right.
-        if self.received.needs_lm_hash() & lm_hash.is_none() & nt_hash.is_some() {
+        // Before the verdict, so that this error does not say whether the password is right. `Choice`
+        // makes no branches, which would take other numbers of instructions.
+        let (exists, has_lm_hash) = (choice(nt_hash.is_some()), choice(lm_hash.is_some()));
+        if bool::from(choice(self.received.needs_lm_hash()) & exists & !has_lm_hash) {
             return Err(Denied::NoLmHash.into());
         }
-        let proven = proven.filter(|_| nt_hash.is_some()).ok_or(reason)?;
+        let proven = proven.filter(|_| bool::from(exists)).ok_or(reason)?;
         self.accept(proven, lm_hash.map(LmSessionKey::from).as_ref())
     }
 
@@ -237,12 +244,15 @@ impl UserClaim {
         accept_unproven(self.received, Identity::Guest, Secrecy::Unusable)
     }
 
-    /// Rejects the client: the error to log. It takes as long as a wrong password does with
-    /// [`verify_nt_hash`](Self::verify_nt_hash), so that the time does not show which users exist.
-    #[must_use]
-    #[expect(clippy::expect_used, reason = "`verify` accepts nothing without an NT hash")]
-    pub fn reject(self, reason: Rejection) -> Error {
-        self.verify(None, None, Denied::Rejected(reason)).expect_err("nothing is proven")
+    /// Rejects the client, for this reason. It takes as many instructions as a wrong password does with
+    /// [`verify_nt_hash`](Self::verify_nt_hash) and has the same type, so that the time does not show
+    /// which users exist.
+    ///
+    /// # Errors
+    /// Always: [`Error::Denied`] with [`Denied::Rejected`].
+    #[inline]
+    pub fn reject(self, reason: Rejection) -> Result<Accepted, Error> {
+        self.verify(None, None, Denied::Rejected(reason))
     }
 
     /// The end of every way to the keys: what is proven, then the key, then all other checks.

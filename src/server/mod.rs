@@ -20,7 +20,7 @@
 //! let accepted = match handshake.read(&third, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
 //!         Some(hash) => claim.verify_nt_hash(&hash)?,
-//!         None => return Err(claim.reject(Rejection::UnknownUser)),
+//!         None => claim.reject(Rejection::UnknownUser)?,
 //!     },
 //!     Claim::Anonymous(claim) => claim.accept()?,
 //! };

@@ -83,7 +83,8 @@ impl Received {
                 // A user without an LM hash takes as many instructions as one with.
                 let no_hash = LmHash::from([0; 16]);
                 let right = lm_hash.unwrap_or(&no_hash).lm_response(&self.server_challenge);
-                proven_by_hash(secret::equal(&right, &response) & lm_hash.is_some())
+                let is_right = secret::choice(secret::equal(&right, &response));
+                proven_by_hash((is_right & secret::choice(lm_hash.is_some())).into())
             }
             (Proof::Ntlmv1 { response } | Proof::Ntlm2Session { response, .. }, _) => {
                 let challenge = self.proof.challenge(&self.server_challenge);

@@ -79,7 +79,9 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
             Ok(validation) => {
                 claim.verify_by_domain(&validation).map_err(|error| refusal(error, "NT_STATUS_OK"))
             }
-            Err(Unvouched { reason, status }) => Err(refusal(claim.reject(reason), &status)),
+            Err(Unvouched { reason, status }) => {
+                claim.reject(reason).map_err(|error| refusal(error, &status))
+            }
         }
     }
 }

@@ -111,7 +111,7 @@ impl Authenticator {
         let is_claimed = |user: &&Identity| user.name().eq_ignore_case(&claimed);
         let result = match self.users.iter().find(is_claimed) {
             Some(user) => claim.verify_nt_hash(&NtHash::from_password(user.password)),
-            None => Err(claim.reject(Rejection::UnknownUser)),
+            None => claim.reject(Rejection::UnknownUser),
         };
         result.map_err(|error| (Some(claimed), error))
     }

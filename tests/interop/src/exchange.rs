@@ -82,7 +82,7 @@ pub fn verify(claim: Claim, users: &[Identity]) -> Result<Accepted, Error> {
             let lm_hash = LmHash::from_password(password, &Ascii);
             claim.verify_hashes(&NtHash::from_password(password), lm_hash.as_ref())
         }
-        None => Err(claim.reject(Rejection::UnknownUser)),
+        None => claim.reject(Rejection::UnknownUser),
     }
 }
 

@@ -138,7 +138,7 @@ impl Service {
         match claim {
             Claim::User(claim) => match self.users.find(claim.claimed_user()) {
                 Some(user) => claim.verify_nt_hash(&user.hash),
-                None => Err(claim.reject(Rejection::UnknownUser)),
+                None => claim.reject(Rejection::UnknownUser),
             },
             Claim::Anonymous(claim) => claim.accept(),
         }

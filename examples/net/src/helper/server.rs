@@ -93,12 +93,15 @@ impl ServerHelper {
             Err(error) => return refuse(error, claimed(authenticate).as_ref()),
         };
         let claimed = claim.claimed_user().clone();
-        let Some(user) = self.admission.find(&claimed) else {
-            return refuse(claim.reject(Rejection::UnknownUser), Some(&claimed));
+        let user = self.admission.find(&claimed);
+        let verdict = match user {
+            Some(user) => claim.verify_nt_hash(&user.hash),
+            None => claim.reject(Rejection::UnknownUser),
         };
-        let keys = match claim.verify_nt_hash(&user.hash) {
-            Ok(Accepted { keys, .. }) => keys,
-            Err(error) => return refuse(error, Some(&claimed)),
+        let (user, keys) = match (user, verdict) {
+            (Some(user), Ok(Accepted { keys, .. })) => (user, keys),
+            (_, Err(error)) => return refuse(error, Some(&claimed)),
+            (None, Ok(_)) => unreachable!("`reject` accepts nobody"),
         };
         // Only now, so that the log tells the two apart: who it is, and whether he may.
         if !self.admission.admits(user) {

@@ -173,7 +173,7 @@ fn rejected(kind: &str) -> bool {
     let guess = NtHash::from_password("a guess");
     let lm_guess = LmHash::from_password("a guess", &Ascii).expect("it is short");
     let verify: fn(UserClaim, &NtHash, &LmHash) -> Result<Accepted, Error> = match account {
-        "nobody" => |claim, _, _| Err(claim.reject(Rejection::UnknownUser)),
+        "nobody" => |claim, _, _| claim.reject(Rejection::UnknownUser),
         "a user" => |claim, nt_hash, _| claim.verify_nt_hash(nt_hash),
         "a user with an LM hash" => {
             |claim, nt_hash, lm_hash| claim.verify_hashes(nt_hash, Some(lm_hash))
