@@ -133,6 +133,8 @@ mod policy;
 mod secret;
 pub mod server;
 pub mod session;
+#[cfg(feature = "spnego")]
+pub mod spnego;
 pub mod text;
 mod upcase;
 pub mod wire;

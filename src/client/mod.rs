@@ -39,6 +39,9 @@ struct Config {
     credentials: Credentials,
     policy: Policy,
     protection: Protection,
+    /// Whether to ask for SIGN also without protection, and to continue if it is not granted: SPNEGO
+    /// signs its list of mechanisms then.
+    signs_if_granted: bool,
     /// Empty if there is none: see [`Accepted`](crate::server::Accepted) for why it is no `Option`.
     spn: Text,
     spn_is_unverified: bool,
@@ -55,6 +58,7 @@ impl Client {
             credentials,
             policy: Policy::default(),
             protection: Protection::None,
+            signs_if_granted: false,
             spn: Text::default(),
             spn_is_unverified: false,
             bindings: ChannelBindings::NONE,
@@ -112,6 +116,13 @@ impl Client {
     #[must_use]
     pub fn with_protection(self, protection: Protection) -> Self {
         self.with(|config| config.protection = protection)
+    }
+
+    /// Asks for SIGN, for SPNEGO's `mechListMIC`. If the server does not grant it, or with less than the
+    /// policy requires of protected messages, the handshake continues without.
+    #[cfg(feature = "spnego")]
+    pub(crate) fn signing_if_granted(self) -> Self {
+        self.with(|config| config.signs_if_granted = true)
     }
 
     /// Returns the client if a handshake with it can succeed: call it when the configuration is
@@ -195,7 +206,7 @@ impl Config {
         let shared = &self.policy.shared;
         let character_set = shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
         // KEY_EXCH belongs to the connectionless mode.
-        let asks = |mode| demand(self.asked(mode), shared.require, shared.require_when_protected);
+        let asks = |mode| demand(self.asked(mode), shared.require, self.required_when_protected());
         asks(Mode::Connection).or_else(|_| asks(Mode::Datagram))?;
         self.check_response(shared.lm_compatibility.sends_ntlmv2())?;
         let user = self.credentials.user();
@@ -245,9 +256,21 @@ impl Config {
 
     /// The flags of the NEGOTIATE, or what is taken of a connectionless offer.
     fn asked(&self, mode: Mode) -> NegotiateFlags {
-        let mut flags = offer(self.policy.offered(), self.protection, mode);
+        let protection = match (self.protection, mode) {
+            (Protection::None, Mode::Connection) if self.signs_if_granted => Protection::Sign,
+            (protection, _) => protection,
+        };
+        let mut flags = offer(self.policy.offered(), protection, mode);
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, self.policy.shared.version.is_some());
         flags
+    }
+
+    /// The flags that must have been negotiated if messages are to be protected.
+    fn required_when_protected(&self) -> NegotiateFlags {
+        match self.protection {
+            Protection::None => NegotiateFlags::empty(),
+            Protection::Sign | Protection::Seal => self.policy.shared.require_when_protected,
+        }
     }
 
     /// The version that goes with these flags: zero unless they announce one (2.2.1.1).
@@ -313,6 +336,9 @@ pub struct Answer {
     pub token: Vec<u8>,
     /// What the client shares with the server, if that believes it.
     pub keys: SessionKeys,
+    /// Whether the AUTHENTICATE has a MIC.
+    #[cfg(feature = "spnego")]
+    pub(crate) has_mic: bool,
 }
 
 impl fmt::Debug for Answer {

@@ -50,6 +50,8 @@ pub(super) fn answer(
     let (key, encrypted_key) = exchange_key(flags, &proof.key_exchange_key, nonces);
     let encrypted_key = encrypted_key.as_ref().map_or(&[][..], |key| key);
     let (mut token, mic_place) = emit(config, flags, &mut proof, encrypted_key)?;
+    #[cfg(feature = "spnego")]
+    let has_mic = mic_place.is_some();
     if let Some(place) = mic_place {
         // Zeros are in the place of the MIC, as it covers them.
         let mic = mic(&key, &[negotiate, challenge, &token]);
@@ -61,20 +63,40 @@ pub(super) fn answer(
         (true, false) => Secrecy::Unusable,
     };
     let keys = SessionKeys::new(in_use(flags), key, Side::Client, secrecy);
-    Ok(Answer { token, keys })
+    Ok(Answer {
+        token,
+        keys,
+        #[cfg(feature = "spnego")]
+        has_mic,
+    })
 }
 
 /// The flags that hold from now on, if they are good enough.
 fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<NegotiateFlags, Error> {
-    let flags = agree_client(config.asked(mode), challenge, mode)?;
+    let mut flags = agree_client(config.asked(mode), challenge, mode)?;
     let policy = &config.policy;
+    if config.signs_if_granted && config.protection == Protection::None {
+        flags -= unusable_signing(flags, policy.shared.require_when_protected);
+    }
     let protection = of_protection(config.protection);
-    demand(flags, policy.shared.require | protection, policy.shared.require_when_protected)?;
+    demand(flags, policy.shared.require | protection, config.required_when_protected())?;
     if mode == Mode::Datagram && config.protection == Protection::Seal {
         // Connectionless sealing needs a key for each message (3.4.3).
         demand(flags, NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY, NegotiateFlags::empty())?;
     }
     Ok(flags)
+}
+
+/// The flags to drop if SIGN was asked for only to sign SPNEGO's list of mechanisms, and was not granted
+/// with what that needs. Servers that cannot sign work without SPNEGO too, so they are not refused.
+fn unusable_signing(flags: NegotiateFlags, required: NegotiateFlags) -> NegotiateFlags {
+    let needed = required | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let is_granted = flags.contains(NegotiateFlags::NEGOTIATE_SIGN);
+    if is_granted && demand(flags, NegotiateFlags::empty(), needed).is_ok() {
+        NegotiateFlags::empty()
+    } else {
+        NegotiateFlags::NEGOTIATE_SIGN | NegotiateFlags::NEGOTIATE_KEY_EXCH
+    }
 }
 
 /// What the client answers, and the key that follows from it.

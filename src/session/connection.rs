@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::direction::Direction;
+use super::keys::MechListMics;
 use super::{Part, Protection, Receiver, Sender};
 use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};
@@ -57,6 +58,20 @@ impl Session {
             _ => Channel::Shared(sent_by(side)),
         };
         Self { channel }
+    }
+
+    /// Takes the first number of each direction that a `mechListMIC` has used up. Nothing was signed
+    /// without two directions.
+    pub(super) fn after(mut self, mics: MechListMics) -> Self {
+        if let Channel::Duplex { sending, receiving } = &mut self.channel {
+            if mics.sent {
+                sending.skip_first();
+            }
+            if mics.received {
+                receiving.skip_first();
+            }
+        }
+        self
     }
 
     /// Returns what this session can do.

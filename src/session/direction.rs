@@ -157,6 +157,11 @@ impl Direction {
         Ok(signature)
     }
 
+    /// Counts a `mechListMIC` that was made or verified before.
+    pub(super) fn skip_first(&mut self) {
+        self.next = Next::after(FIRST);
+    }
+
     pub(super) fn verify_mech_list_mic(
         &mut self,
         mech_types: &[u8],

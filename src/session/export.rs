@@ -15,6 +15,7 @@
 //! | | 16 | exported session key |
 //! | | 1 | this side: 0 client, 1 server |
 //! | | 1 | key: 0 unusable, 1 secret, 2 known to everyone |
+//! | | 1 | `mechListMIC`s made: 0 none, 1 this side's, 2 the peer's, 3 both |
 //! | session | 1 | protection: 0 none, 1 sign, 2 seal |
 //! | | 1 | directions: 0 none, 1 dummy signatures, 2 one for both, 3 sending then receiving |
 //! | | n | each direction, if there is one |
@@ -34,7 +35,7 @@ use zeroize::Zeroizing;
 use super::checksum::Form;
 use super::connection::Channel;
 use super::direction::{Direction, Keys, Next, Origin};
-use super::keys::Secrecy;
+use super::keys::{MechListMics, Secrecy};
 use super::{Protection, Session, SessionKeys};
 use crate::crypto::stitched::{KeyStream, MacKey};
 use crate::crypto::{ExportedSessionKey, Side};
@@ -54,7 +55,7 @@ enum Kind {
 
 /// The longest bodies of each kind, and the start.
 const START_LENGTH: usize = 6;
-const SESSION_KEYS_LENGTH: usize = 22;
+const SESSION_KEYS_LENGTH: usize = 23;
 const DIRECTION_LENGTH: usize = 297;
 const SESSION_LENGTH: usize = 2 + 2 * DIRECTION_LENGTH;
 
@@ -62,6 +63,13 @@ const SESSION_LENGTH: usize = 2 + 2 * DIRECTION_LENGTH;
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
 const PROTECTIONS: [Protection; 3] = [Protection::None, Protection::Sign, Protection::Seal];
 const SECRECIES: [Secrecy; 3] = [Secrecy::Unusable, Secrecy::Secret, Secrecy::KnownToEveryone];
+
+const MECH_LIST_MICS: [MechListMics; 4] = [
+    MechListMics { sent: false, received: false },
+    MechListMics { sent: true, received: false },
+    MechListMics { sent: false, received: true },
+    MechListMics { sent: true, received: true },
+];
 
 /// What a server has before the AUTHENTICATE arrives: two messages, and the bindings of the connection.
 pub(crate) fn export_handshake(
@@ -107,6 +115,7 @@ impl SessionKeys {
         out.bytes(self.key.expose());
         out.byte(self.side as u8);
         out.byte(self.secrecy as u8);
+        out.byte(u8::from(self.mics.sent) | u8::from(self.mics.received) << 1);
         out.finish()
     }
 
@@ -122,6 +131,7 @@ impl SessionKeys {
             key: ExportedSessionKey::from(from.array()?),
             side: from.one_of(&SIDES)?,
             secrecy: from.one_of(&SECRECIES)?,
+            mics: from.one_of(&MECH_LIST_MICS)?,
         };
         from.finish().map(|()| keys)
     }

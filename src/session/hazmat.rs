@@ -5,9 +5,18 @@
 
 use super::checksum::Form;
 use super::direction::Direction;
-use super::{DatagramSession, Protection, Receiver, Sender, Session};
+use super::keys::Secrecy;
+use super::{DatagramSession, Protection, Receiver, Sender, Session, SessionKeys};
 use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::wire::NegotiateFlags;
+
+impl SessionKeys {
+    /// Makes the keys of a handshake that took place elsewhere. Needs the feature `hazmat`.
+    #[must_use]
+    pub const fn with_key(flags: NegotiateFlags, key: ExportedSessionKey, side: Side) -> Self {
+        Self::new(flags, key, side, Secrecy::Secret)
+    }
+}
 
 impl Session {
     /// Makes a session from flags and a key, for a context that was established elsewhere.

@@ -4,6 +4,8 @@ use super::{DatagramSession, Protection, Session};
 use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};
 use crate::wire::NegotiateFlags;
+#[cfg(feature = "spnego")]
+use crate::wire::Signature;
 
 /// What a handshake results in: the key that both sides share, and what was negotiated.
 #[derive(Debug)]
@@ -12,6 +14,15 @@ pub struct SessionKeys {
     pub(super) key: ExportedSessionKey,
     pub(super) side: Side,
     pub(super) secrecy: Secrecy,
+    pub(super) mics: MechListMics,
+}
+
+/// Which `mechListMIC`s were made with the keys. Each takes the first sequence number of its
+/// direction, but not the key stream ([MS-SPNG] 3.3.5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct MechListMics {
+    pub(super) sent: bool,
+    pub(super) received: bool,
 }
 
 /// Who knows the key, and whether it may be used.
@@ -33,12 +44,13 @@ impl SessionKeys {
         side: Side,
         secrecy: Secrecy,
     ) -> Self {
-        Self { flags, key, side, secrecy }
+        let mics = MechListMics { sent: false, received: false };
+        Self { flags, key, side, secrecy, mics }
     }
 
     /// Copies the keys, so that the original can be dropped, and therefore wiped, in place: a move
     /// would leave an unwiped copy.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "spnego"))]
     pub(crate) fn copy(&self) -> Self {
         Self { key: self.key.clone(), ..*self }
     }
@@ -51,7 +63,7 @@ impl SessionKeys {
     /// the client is anonymous or a guest.
     pub fn into_session(self) -> Result<Session, Error> {
         self.check_mode(NegotiateFlags::empty())?;
-        Ok(Session::derived(self.flags, &self.key, self.side))
+        Ok(Session::derived(self.flags, &self.key, self.side).after(self.mics))
     }
 
     /// Makes the session of a connectionless handshake.
@@ -95,6 +107,39 @@ impl SessionKeys {
     #[doc(alias("session key", "SECPKG_ATTR_SESSION_KEY"))]
     pub const fn exported_session_key(&self) -> &ExportedSessionKey {
         &self.key
+    }
+
+    /// Returns whether a `mechListMIC` can be made: signing with extended session security was
+    /// negotiated, and the key is a secret.
+    #[cfg(feature = "spnego")]
+    pub(crate) fn can_sign_mech_types(&self) -> bool {
+        let is_extended = self.flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        let is_secret = self.secrecy == Secrecy::Secret;
+        is_extended && is_secret && self.protection() != Protection::None
+    }
+
+    /// Makes this side's `mechListMIC`. The session that is made later starts after it.
+    #[cfg(feature = "spnego")]
+    #[expect(clippy::expect_used, reason = "`can_sign_mech_types` comes first")]
+    pub(crate) fn sign_mech_types(&mut self, mech_types: &[u8]) -> Signature {
+        self.mics.sent = true;
+        let mut session = Session::derived(self.flags, &self.key, self.side);
+        session.mech_list_mic(mech_types).expect("the keys can sign")
+    }
+
+    /// Verifies the peer's `mechListMIC`. The session that is made later starts after it.
+    #[cfg(feature = "spnego")]
+    pub(crate) fn verify_mech_types(&mut self, mech_types: &[u8], mic: &Signature) -> bool {
+        self.mics.received = true;
+        let mut session = Session::derived(self.flags, &self.key, self.side);
+        session.verify_mech_list_mic(mech_types, mic).is_ok()
+    }
+
+    /// Lets the session start as if the peer's `mechListMIC` had come, which the peer made and the
+    /// carrier did not transport.
+    #[cfg(feature = "spnego")]
+    pub(crate) const fn suppose_mech_list_mic(&mut self) {
+        self.mics.received = true;
     }
 
     fn check_mode(&self, mode: NegotiateFlags) -> Result<(), Error> {

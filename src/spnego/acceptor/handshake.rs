@@ -1,0 +1,119 @@
+//! An acceptor's negotiation in one value.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Accepting, Acceptor, AwaitClient, Established, LookUp};
+use crate::channel_bindings::ChannelBindings;
+use crate::credentials::UserName;
+use crate::environment::Environment;
+use crate::error::{self, Rejection};
+use crate::server::{Accepted, UserClaim};
+use crate::spnego::Error;
+
+/// An acceptor's negotiation in one value, for owners of `&mut self`. It does what
+/// [`Acceptor::start`] and [`AwaitClient::read`] do; use those where a state per type is as easy.
+#[derive(Debug)]
+pub struct AcceptorHandshake(Option<AwaitClient>);
+
+/// What a step of an [`AcceptorHandshake`] returns.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a negotiation continues, waits for the user or ends")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[must_use]
+pub enum AcceptorStep<'a> {
+    /// Send this token. The client's answer goes into the next step.
+    Send(Vec<u8>),
+    /// The client claims to be a user: look that user up, and [verify](HandshakeLookUp::verify) the
+    /// claim.
+    LookUp(HandshakeLookUp<'a>),
+    /// The client is accepted.
+    Done(Established),
+}
+
+impl Acceptor {
+    /// Begins a negotiation in one value. The first step takes the client's first token.
+    #[must_use]
+    #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
+    pub fn handshake(&self) -> AcceptorHandshake {
+        AcceptorHandshake(Some(self.start()))
+    }
+}
+
+impl AcceptorHandshake {
+    /// Sets the channel bindings of this connection, at any time before the AUTHENTICATE: see
+    /// [`AwaitClient::with_channel_bindings`].
+    #[must_use]
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        Self(self.0.map(|state| state.with_channel_bindings(bindings)))
+    }
+
+    /// Takes what the client sent, and returns what to do.
+    ///
+    /// # Errors
+    /// The errors of [`AwaitClient::read`], and [`Error::Over`] after the end or an error.
+    pub fn step(
+        &mut self,
+        received: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<AcceptorStep<'_>, Error> {
+        let state = mem::take(&mut self.0).ok_or(Error::Over)?;
+        let next = state.read(received, environment)?;
+        Ok(self.went(next))
+    }
+
+    fn went(&mut self, next: Accepting) -> AcceptorStep<'_> {
+        match next {
+            Accepting::Send(token, next) => {
+                self.0 = Some(next);
+                AcceptorStep::Send(token)
+            }
+            Accepting::LookUp(look_up) => {
+                AcceptorStep::LookUp(HandshakeLookUp { handshake: self, look_up })
+            }
+            Accepting::Done(done) => AcceptorStep::Done(done),
+        }
+    }
+}
+
+/// A client that claims to be a user. It holds the negotiation until that user was looked up; if it
+/// is dropped, the negotiation is over.
+#[derive(Debug)]
+#[must_use = "nothing is proven yet"]
+pub struct HandshakeLookUp<'a> {
+    handshake: &'a mut AcceptorHandshake,
+    look_up: LookUp,
+}
+
+impl<'a> HandshakeLookUp<'a> {
+    /// The name that the client claims: see [`UserClaim::claimed_user`].
+    #[must_use]
+    pub const fn claimed_user(&self) -> &UserName {
+        self.look_up.claimed_user()
+    }
+
+    /// What the client claims, and which mechanism it prefers.
+    pub const fn look_up(&self) -> &LookUp {
+        &self.look_up
+    }
+
+    /// Verifies the claim: see [`LookUp::verify`].
+    ///
+    /// # Errors
+    /// The errors of [`LookUp::verify`].
+    pub fn verify(
+        self,
+        verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
+    ) -> Result<AcceptorStep<'a>, Error> {
+        let next = self.look_up.verify(verify)?;
+        Ok(self.handshake.went(next))
+    }
+
+    /// Rejects the client: see [`UserClaim::reject`].
+    ///
+    /// # Errors
+    /// Always: [`Error::Exchange`].
+    pub fn reject(self, reason: Rejection) -> Result<AcceptorStep<'a>, Error> {
+        self.verify(|claim| claim.reject(reason))
+    }
+}

@@ -1,0 +1,340 @@
+//! The server's side.
+
+mod handshake;
+#[cfg_attr(not(feature = "hazmat"), expect(unreachable_pub, reason = "public with `hazmat`"))]
+#[allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    reason = "public only for replays"
+)]
+pub(super) mod negotiation;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use negotiation::{AwaitMic, AwaitProof, First, Offer, Outcome, Start};
+
+pub use handshake::{AcceptorHandshake, AcceptorStep, HandshakeLookUp};
+
+use super::token::Token;
+use super::{Error, Mechanism, emit};
+use crate::channel_bindings::ChannelBindings;
+use crate::credentials::UserName;
+use crate::environment::Environment;
+use crate::error::{self, Rejection};
+use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Server, UserClaim};
+
+/// A server that unwraps NTLM from SPNEGO. Cheap to clone; good for many handshakes at a time.
+///
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
+/// use ntlm::error::Rejection;
+/// use ntlm::spnego::{Acceptor, Accepting};
+/// use ntlm::{NtHash, Os, Server, server::Names};
+/// # use ntlm::spnego::{Initiator, InitiatorStep};
+/// # let client = ntlm::Client::new(ntlm::Credentials::password("alice", "secret"));
+/// # let mut client = Initiator::new(client).handshake();
+/// # let mut first = Some(match client.step(&[], &mut Os)? {
+/// #     InitiatorStep::Send(token) => token,
+/// #     step => panic!("{step:?}"),
+/// # });
+/// # let mut receive = |sent: Option<Vec<u8>>| match sent {
+/// #     None => Ok(first.take().unwrap()),
+/// #     Some(sent) => match client.step(&sent, &mut Os)? {
+/// #         InitiatorStep::Send(token) => Ok::<_, ntlm::spnego::Error>(token),
+/// #         step => panic!("{step:?}"),
+/// #     },
+/// # };
+///
+/// # let store = |user: &ntlm::UserName| {
+/// #     user.eq_ignore_case(&"alice".into()).then(|| NtHash::from_password("secret"))
+/// # };
+/// let acceptor = Acceptor::new(Server::new(Names::standalone("FILES")));
+/// let mut negotiation = acceptor.start();
+/// let mut answer = None;
+/// let done = loop {
+///     // The carrier sends the answer if there is one, and receives the client's next token.
+///     let token = receive(answer.take())?;
+///     let mut step = negotiation.read(&token, &mut Os)?;
+///     if let Accepting::LookUp(look_up) = step {
+///         let hash = store(look_up.claimed_user());
+///         step = match hash {
+///             Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(&hash))?,
+///             None => look_up.reject(Rejection::UnknownUser)?,
+///         };
+///     }
+///     match step {
+///         Accepting::Send(token, next) => (answer, negotiation) = (Some(token), next),
+///         Accepting::Done(done) => break done,
+///         Accepting::LookUp(_) => unreachable!("the user was looked up"),
+///     }
+/// };
+/// // Success, with `done.token` where the carrier has a place for it.
+/// assert!(done.accepted.user().is_some());
+/// # Ok::<(), ntlm::spnego::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    server: Server,
+    takes_ntlm: bool,
+}
+
+impl Acceptor {
+    /// Unwraps for this server. Tokens without SPNEGO are rejected.
+    #[must_use]
+    pub const fn new(server: Server) -> Self {
+        Self { server, takes_ntlm: false }
+    }
+
+    /// Accepts NTLM without SPNEGO too, as Windows, Samba and pyspnego do. The first token of a
+    /// handshake decides.
+    ///
+    /// A man in the middle can turn one into the other. So this gives up what a `mechListMIC`
+    /// protects: that a client which prefers Kerberos was not forced to use NTLM.
+    #[must_use]
+    pub fn with_bare_ntlm_allowed(self) -> Self {
+        Self { takes_ntlm: true, ..self }
+    }
+
+    /// Returns the token of a server that speaks first (`NegTokenInit2`), as in SMB's NEGOTIATE
+    /// response. A client that wants it elsewhere sends an empty token; [`AwaitClient::read`] answers
+    /// that.
+    #[must_use]
+    pub fn hints() -> Vec<u8> {
+        emit::hints()
+    }
+
+    /// Returns a `NegTokenResp` that rejects, for carriers that say no with a token. Most do it without
+    /// one: SMB and RPC with a status, LDAP with a result code, HTTP with another 401.
+    #[must_use]
+    pub fn rejection() -> Vec<u8> {
+        emit::rejection()
+    }
+
+    /// Begins a negotiation, with the client's first token.
+    #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
+    pub fn start(&self) -> AwaitClient {
+        let start = Start { takes_ntlm: self.takes_ntlm, has_sent_hints: false };
+        AwaitClient { server: self.server.clone(), state: State::Start(start) }
+    }
+}
+
+/// A server that waits for a client's token. It belongs to one connection, and one token uses it up.
+#[derive(Debug)]
+#[must_use = "the negotiation continues with `read`"]
+pub struct AwaitClient {
+    server: Server,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Start(Start),
+    /// The NEGOTIATE is due.
+    Negotiate(Offer),
+    /// The AUTHENTICATE is due; without an offer, NTLM is not wrapped.
+    Authenticate(Option<Offer>, AwaitAuthenticate),
+    /// The client is accepted, and its `mechListMIC` is due.
+    Mic(AwaitMic, Box<Accepted>, Option<Mechanism>),
+}
+
+/// What a server does with a client's token.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a negotiation continues, waits for the user or ends")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[must_use]
+pub enum Accepting {
+    /// Send this token, and wait for another one.
+    Send(Vec<u8>, AwaitClient),
+    /// The client claims to be a user: look that user up, and [verify](LookUp::verify) the claim.
+    LookUp(LookUp),
+    /// The client is accepted.
+    Done(Established),
+}
+
+/// A client that was accepted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Established {
+    /// The client. Sessions of its keys start after the `mechListMIC`s.
+    pub accepted: Accepted,
+    /// The last token, to be sent with the carrier's success; `None` if NTLM was not wrapped. A client
+    /// that sent a `mechListMIC` may demand the one in this token.
+    pub token: Option<Vec<u8>>,
+    /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
+    /// server that expects all clients to use it may want to log this, or to reject the client.
+    pub client_preferred: Option<Mechanism>,
+}
+
+impl AwaitClient {
+    /// Sets the channel bindings of this connection: see [`AwaitAuthenticate::with_channel_bindings`].
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        if bindings.is_none() {
+            return self;
+        }
+        let state = match self.state {
+            State::Authenticate(offer, handshake) => {
+                State::Authenticate(offer, handshake.with_channel_bindings(bindings.clone()))
+            }
+            state => state,
+        };
+        Self { server: self.server.with_channel_bindings(bindings), state }
+    }
+
+    /// Reads the client's token, and returns what to do.
+    ///
+    /// An anonymous client is accepted without a look-up if the policy allows it.
+    ///
+    /// # Errors
+    /// - [`Error::Token`], [`Error::Unexpected`], [`Error::NoMessage`], [`Error::UnexpectedMessage`]:
+    ///   the bytes are no token that can stand here.
+    /// - [`Error::NtlmNotOffered`], [`Error::Mechanism`]: the client speaks another mechanism.
+    /// - [`Error::Rejected`]: the client gives up.
+    /// - [`Error::Exchange`]: the errors of [`Server::challenge`] and [`AwaitAuthenticate::read`].
+    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, or a `mechListMIC` that is due
+    ///   is missing. It does not mean that the password is wrong.
+    pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Accepting, Error> {
+        let Self { server, state } = self;
+        match state {
+            State::Start(start) => match start.read(token)? {
+                First::Hints(token, start) => Ok(sent(server, token, State::Start(start))),
+                First::Chosen(token, offer) => Ok(sent(server, token, State::Negotiate(offer))),
+                First::Negotiate(negotiate, offer) => {
+                    challenge(server, Some(offer), negotiate, environment)
+                }
+                First::Ntlm(negotiate) => challenge(server, None, negotiate, environment),
+            },
+            State::Negotiate(offer) => {
+                let negotiate = offer.read_negotiate(token)?;
+                challenge(server, Some(offer), negotiate, environment)
+            }
+            State::Authenticate(offer, handshake) => {
+                let (authenticate, proof) = match offer {
+                    None => (bare(token)?, None),
+                    Some(offer) => {
+                        let (authenticate, proof) = offer.read_authenticate(token)?;
+                        (authenticate, Some(proof))
+                    }
+                };
+                match handshake.read(authenticate, environment)? {
+                    Claim::User(claim) => Ok(Accepting::LookUp(LookUp { server, claim, proof })),
+                    Claim::Anonymous(claim) => accept(server, proof, claim.accept()?),
+                }
+            }
+            State::Mic(mic, accepted, client_preferred) => {
+                let (token, keys) = mic.read(token)?;
+                let mut accepted = *accepted;
+                accepted.keys = keys;
+                Ok(Accepting::Done(Established { accepted, token: Some(token), client_preferred }))
+            }
+        }
+    }
+}
+
+const fn sent(server: Server, token: Vec<u8>, state: State) -> Accepting {
+    Accepting::Send(token, AwaitClient { server, state })
+}
+
+fn challenge(
+    server: Server,
+    offer: Option<Offer>,
+    negotiate: &[u8],
+    environment: &mut dyn Environment,
+) -> Result<Accepting, Error> {
+    let (challenge, handshake) = server.challenge(negotiate, environment)?;
+    let token = match &offer {
+        Some(offer) => offer.challenge(&challenge),
+        None => challenge,
+    };
+    Ok(sent(server, token, State::Authenticate(offer, handshake)))
+}
+
+/// NTLM that began without SPNEGO continues without.
+fn bare(token: &[u8]) -> Result<&[u8], Error> {
+    match Token::parse(token)? {
+        Token::Ntlm(message) => Ok(message),
+        token => Err(Error::Unexpected(token.kind())),
+    }
+}
+
+fn accept(
+    server: Server,
+    proof: Option<AwaitProof>,
+    mut accepted: Accepted,
+) -> Result<Accepting, Error> {
+    let Some(proof) = proof else {
+        let (token, client_preferred) = (None, None);
+        return Ok(Accepting::Done(Established { accepted, token, client_preferred }));
+    };
+    let client_preferred = proof.preferred();
+    let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
+    let keys = accepted.keys.copy();
+    match proof.accept(keys, accepted.mic_checked, proved_nothing)? {
+        Outcome::Send(token, mic) => {
+            let state = State::Mic(mic, Box::new(accepted), client_preferred);
+            Ok(sent(server, token, state))
+        }
+        Outcome::Done(token, keys) => {
+            accepted.keys = keys;
+            Ok(Accepting::Done(Established { accepted, token: Some(token), client_preferred }))
+        }
+    }
+}
+
+/// A client that claims to be a user, and waits until that user was looked up.
+#[derive(Debug)]
+#[must_use = "nothing is proven yet"]
+pub struct LookUp {
+    server: Server,
+    claim: UserClaim,
+    proof: Option<AwaitProof>,
+}
+
+impl LookUp {
+    /// The name that the client claims: see [`UserClaim::claimed_user`].
+    #[must_use]
+    pub const fn claimed_user(&self) -> &UserName {
+        self.claim.claimed_user()
+    }
+
+    /// All that the client claims, and what a domain controller must be asked.
+    pub const fn claim(&self) -> &UserClaim {
+        &self.claim
+    }
+
+    /// What the client claims, for the log.
+    #[must_use]
+    pub fn claimed(&self) -> Claimed {
+        self.claim.claimed()
+    }
+
+    /// The mechanism that the client prefers to NTLM: see [`Established::client_preferred`].
+    #[must_use]
+    pub fn client_preferred(&self) -> Option<Mechanism> {
+        self.proof.as_ref().and_then(AwaitProof::preferred)
+    }
+
+    /// Verifies the claim with one of the ways of [`UserClaim`], such as
+    /// [`verify_nt_hash`](UserClaim::verify_nt_hash) or
+    /// [`verify_by_domain`](UserClaim::verify_by_domain), and then the list of mechanisms.
+    ///
+    /// # Errors
+    /// [`Error::Exchange`]: the error of `verify`. [`Error::Mic`]: the list of mechanisms was changed
+    /// in transit, or cannot be protected although the client prefers another mechanism.
+    pub fn verify(
+        self,
+        verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
+    ) -> Result<Accepting, Error> {
+        accept(self.server, self.proof, verify(self.claim)?)
+    }
+
+    /// Rejects the client: see [`UserClaim::reject`].
+    ///
+    /// # Errors
+    /// Always: [`Error::Exchange`].
+    pub fn reject(self, reason: Rejection) -> Result<Accepting, Error> {
+        self.verify(|claim| claim.reject(reason))
+    }
+}

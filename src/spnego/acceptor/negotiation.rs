@@ -1,0 +1,184 @@
+//! What an acceptor makes of the client's tokens (RFC 4178, 4.2.2 and 5; [MS-SPNG] 3.2.5 and
+//! 3.3.5), whatever reads the NTLM messages inside.
+
+use alloc::vec::Vec;
+
+use super::super::emit::{self, Response};
+use super::super::mechanism::Mechanism;
+use super::super::mic::SignedList;
+use super::super::response::read_response;
+use super::super::token::{NegState, NegTokenInit, Token};
+use super::super::{Error, MicError};
+use crate::session::SessionKeys;
+
+/// Nothing of the client's was read yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Whether an NTLM message without SPNEGO may begin.
+    pub takes_ntlm: bool,
+    /// Whether the server has spoken first.
+    pub has_sent_hints: bool,
+}
+
+/// What the client's first token asks for.
+#[derive(Debug)]
+pub enum First<'a> {
+    /// An empty token: send this, which lets the server speak first.
+    Hints(Vec<u8>, Start),
+    /// NTLM without SPNEGO. From now on there are no tokens to read here.
+    Ntlm(&'a [u8]),
+    /// Answer this NEGOTIATE.
+    Negotiate(&'a [u8], Offer),
+    /// Send this, which chooses NTLM.
+    Chosen(Vec<u8>, Offer),
+}
+
+/// What the client offers.
+#[derive(Debug)]
+pub struct Offer {
+    /// The list as it was received, which a `mechListMIC` covers.
+    mech_types: Vec<u8>,
+    preferred: Mechanism,
+    /// Whether a token of this side has named NTLM already.
+    has_chosen: bool,
+}
+
+impl Start {
+    /// Reads the first token.
+    pub fn read(self, token: &[u8]) -> Result<First<'_>, Error> {
+        match Token::parse(token)? {
+            Token::Empty if !self.has_sent_hints => {
+                Ok(First::Hints(emit::hints(), Self { has_sent_hints: true, ..self }))
+            }
+            Token::Ntlm(message) if self.takes_ntlm => Ok(First::Ntlm(message)),
+            Token::Init(init) => Offer::read(&init),
+            Token::Other(mechanism) => Err(Error::Mechanism(mechanism)),
+            token => Err(Error::Unexpected(token.kind())),
+        }
+    }
+}
+
+impl Offer {
+    fn read<'a>(init: &NegTokenInit<'a>) -> Result<First<'a>, Error> {
+        if !init.mech_types.iter().any(|mechanism| mechanism == Mechanism::Ntlm) {
+            return Err(Error::NtlmNotOffered);
+        }
+        let preferred = init.mech_types.first();
+        let mech_types = init.mech_types.as_bytes().to_vec();
+        let offer = Self { mech_types, preferred, has_chosen: false };
+        // A token of another mechanism is dropped, also if it holds an NTLM message.
+        let neg_state = match (preferred, init.mech_token) {
+            (Mechanism::Ntlm, Some(negotiate)) => return Ok(First::Negotiate(negotiate, offer)),
+            (Mechanism::Ntlm, None) => NegState::AcceptIncomplete,
+            _ => NegState::RequestMic,
+        };
+        let token = Response { names_ntlm: true, ..Response::new(neg_state) }.emit();
+        Ok(First::Chosen(token, Self { has_chosen: true, ..offer }))
+    }
+
+    /// The mechanism that the client prefers to NTLM.
+    pub fn preferred(&self) -> Option<Mechanism> {
+        Some(self.preferred).filter(|mechanism| *mechanism != Mechanism::Ntlm)
+    }
+
+    /// Reads the NEGOTIATE that comes after the choice of NTLM.
+    pub fn read_negotiate<'a>(&self, token: &'a [u8]) -> Result<&'a [u8], Error> {
+        let response = read_response(token)?;
+        if response.mech_list_mic.is_some() {
+            return Err(MicError::Early.into());
+        }
+        response.response_token.ok_or(Error::NoMessage)
+    }
+
+    /// Sends the CHALLENGE.
+    pub fn challenge(&self, challenge: &[u8]) -> Vec<u8> {
+        Response {
+            names_ntlm: !self.has_chosen,
+            token: Some(challenge),
+            ..Response::new(NegState::AcceptIncomplete)
+        }
+        .emit()
+    }
+
+    /// Reads the AUTHENTICATE, and the client's `mechListMIC` if there is one.
+    pub fn read_authenticate(self, token: &[u8]) -> Result<(&[u8], AwaitProof), Error> {
+        let response = read_response(token)?;
+        let authenticate = response.response_token.ok_or(Error::NoMessage)?;
+        let mic = response.mech_list_mic.map(<[u8]>::to_vec);
+        Ok((authenticate, AwaitProof { offer: self, mic }))
+    }
+}
+
+/// The AUTHENTICATE is there and not verified yet.
+#[derive(Debug)]
+pub struct AwaitProof {
+    offer: Offer,
+    mic: Option<Vec<u8>>,
+}
+
+/// What follows when the client is accepted.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The client's `mechListMIC` is due and did not come: send this, and wait for it.
+    Send(Vec<u8>, AwaitMic),
+    /// Send this; the negotiation is complete.
+    Done(Vec<u8>, SessionKeys),
+}
+
+impl AwaitProof {
+    /// The mechanism that the client prefers to NTLM.
+    pub fn preferred(&self) -> Option<Mechanism> {
+        self.offer.preferred()
+    }
+
+    /// Checks the list of mechanisms with the keys of an accepted client, whose AUTHENTICATE has a MIC
+    /// or not. A client that proved nothing has no key and nothing to protect.
+    pub fn accept(
+        self,
+        keys: SessionKeys,
+        has_mic: bool,
+        proved_nothing: bool,
+    ) -> Result<Outcome, Error> {
+        let prefers_another = self.offer.preferred().is_some();
+        let mut list = SignedList::new(self.offer.mech_types, keys);
+        if let Some(mic) = self.mic {
+            list.verify(&mic)?;
+            return Ok(complete(list, true));
+        }
+        if prefers_another && !list.can_sign() && !proved_nothing {
+            return Err(MicError::CannotSign.into());
+        }
+        if list.can_sign() && (prefers_another || has_mic) {
+            let mic = list.sign();
+            let response = Response::new(NegState::AcceptIncomplete);
+            let token = Response { mic: Some(&mic), ..response }.emit();
+            return Ok(Outcome::Send(token, AwaitMic(list)));
+        }
+        Ok(complete(list, false))
+    }
+}
+
+/// The client's `mechListMIC` is due.
+#[derive(Debug)]
+pub struct AwaitMic(SignedList);
+
+impl AwaitMic {
+    /// Reads the client's `mechListMIC`, and returns the last token.
+    pub fn read(mut self, token: &[u8]) -> Result<(Vec<u8>, SessionKeys), Error> {
+        let response = read_response(token)?;
+        if response.response_token.is_some() {
+            return Err(Error::UnexpectedMessage);
+        }
+        self.0.verify(response.mech_list_mic.ok_or(MicError::Missing)?)?;
+        Ok((Response::new(NegState::AcceptCompleted).emit(), self.0.into_keys()))
+    }
+}
+
+/// The last token. It has a `mechListMIC` if the client sent one, and only then: Windows drops
+/// sessions of an unasked one.
+fn complete(mut list: SignedList, signs: bool) -> Outcome {
+    let mic = signs.then(|| list.sign());
+    let response = Response::new(NegState::AcceptCompleted);
+    let token = Response { mic: mic.as_ref(), ..response }.emit();
+    Outcome::Done(token, list.into_keys())
+}

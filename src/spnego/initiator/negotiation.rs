@@ -1,0 +1,219 @@
+//! What an initiator makes of the server's tokens (RFC 4178, 4.2.2 and 5; [MS-SPNG] 3.1.5 and
+//! 3.3.5), whatever makes the NTLM messages inside.
+
+use alloc::vec::Vec;
+
+use super::super::emit::{self, Response};
+use super::super::mic::SignedList;
+use super::super::response::read_response;
+use super::super::token::{NegState, Token};
+use super::super::{Error, Mechanism, MicError};
+use crate::session::SessionKeys;
+
+/// The client has offered its mechanisms and waits for the server's choice.
+#[derive(Debug)]
+pub struct AwaitReply {
+    /// The list that was sent, as a `mechListMIC` covers it.
+    mech_types: Vec<u8>,
+    /// Whether NTLM was the first choice, so that the NEGOTIATE was sent with it.
+    ntlm_is_first: bool,
+    has_negotiated: bool,
+    mic_is_due: bool,
+}
+
+/// What a server's first tokens ask for.
+#[derive(Debug)]
+pub enum Reply<'a> {
+    /// The server chose NTLM, which was not the first choice: send a NEGOTIATE.
+    Negotiate(AwaitNegotiate),
+    /// Answer this CHALLENGE.
+    Challenge(&'a [u8], AwaitAnswer),
+}
+
+/// Needs a NEGOTIATE.
+#[derive(Debug)]
+pub struct AwaitNegotiate(AwaitReply);
+
+/// Needs an AUTHENTICATE.
+#[derive(Debug)]
+pub struct AwaitAnswer(AwaitReply);
+
+impl AwaitReply {
+    /// Offers NTLM alone, with a NEGOTIATE.
+    pub fn offer(negotiate: &[u8]) -> (Vec<u8>, Self) {
+        let mech_types = emit::ntlm_only();
+        let token = emit::init(&mech_types, negotiate);
+        let offer =
+            Self { mech_types, ntlm_is_first: true, has_negotiated: true, mic_is_due: false };
+        (token, offer)
+    }
+
+    /// Continues after a first token that offers NTLM, but not as the first choice.
+    pub fn after(first_token: &[u8]) -> Result<Self, Error> {
+        let init = match Token::parse(first_token)? {
+            Token::Init(init) => init,
+            token => return Err(Error::Unexpected(token.kind())),
+        };
+        if !init.mech_types.iter().any(|mechanism| mechanism == Mechanism::Ntlm) {
+            return Err(Error::NtlmNotOffered);
+        }
+        let ntlm_is_first = init.mech_types.first() == Mechanism::Ntlm;
+        Ok(Self {
+            mech_types: init.mech_types.as_bytes().to_vec(),
+            ntlm_is_first,
+            has_negotiated: ntlm_is_first && init.mech_token.is_some(),
+            mic_is_due: !ntlm_is_first,
+        })
+    }
+
+    /// Whether a NEGOTIATE was sent.
+    pub const fn has_negotiated(&self) -> bool {
+        self.has_negotiated
+    }
+
+    /// Reads one of the server's first tokens.
+    pub fn read(mut self, token: &[u8]) -> Result<Reply<'_>, Error> {
+        let reply = read_response(token)?;
+        if reply.neg_state == Some(NegState::AcceptCompleted) {
+            return Err(Error::CompletedEarly);
+        }
+        if reply.mech_list_mic.is_some() {
+            return Err(MicError::Early.into());
+        }
+        self.mic_is_due |= reply.neg_state == Some(NegState::RequestMic);
+        match (self.has_negotiated, reply.response_token) {
+            (true, Some(challenge)) => Ok(Reply::Challenge(challenge, AwaitAnswer(self))),
+            (true, None) => Err(Error::NoMessage),
+            (false, None) => Ok(Reply::Negotiate(AwaitNegotiate(self))),
+            (false, Some(_)) => Err(Error::UnexpectedMessage),
+        }
+    }
+}
+
+impl AwaitNegotiate {
+    /// Sends the NEGOTIATE.
+    pub fn negotiate(self, negotiate: &[u8]) -> (Vec<u8>, AwaitReply) {
+        let token = with_message(negotiate).emit();
+        (token, AwaitReply { has_negotiated: true, ..self.0 })
+    }
+}
+
+impl AwaitAnswer {
+    /// Whether a `mechListMIC` goes with the AUTHENTICATE, which has a MIC of its own or not. Windows
+    /// demands one in that case, also of a client that offered NTLM alone.
+    pub fn signs(&self, keys: &SessionKeys, has_mic: bool) -> bool {
+        keys.can_sign_mech_types() && (self.0.mic_is_due || has_mic)
+    }
+
+    /// Sends the AUTHENTICATE, with a `mechListMIC` or without.
+    pub fn answer(
+        self,
+        authenticate: &[u8],
+        keys: SessionKeys,
+        signs: bool,
+    ) -> (Vec<u8>, AwaitVerdict) {
+        let AwaitReply { mech_types, ntlm_is_first, mic_is_due, .. } = self.0;
+        let mut list = SignedList::new(mech_types, keys);
+        let mic = signs.then(|| list.sign());
+        let token = Response { mic: mic.as_ref(), ..with_message(authenticate) }.emit();
+        let is_due = mic_is_due && list.can_sign();
+        let state = AwaitVerdict {
+            list,
+            ntlm_is_first,
+            is_due,
+            has_signed: signs,
+            was_signed: false,
+            allows_missing_mic: false,
+        };
+        (token, state)
+    }
+}
+
+/// The client has sent its AUTHENTICATE.
+#[derive(Debug)]
+pub struct AwaitVerdict {
+    list: SignedList,
+    ntlm_is_first: bool,
+    /// Whether the negotiation needs a `mechListMIC` of this side.
+    is_due: bool,
+    /// Whether this side has sent one, and whether the server has.
+    has_signed: bool,
+    was_signed: bool,
+    allows_missing_mic: bool,
+}
+
+/// What a server's last tokens ask for.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The server asks for a `mechListMIC`.
+    Send(Vec<u8>, AwaitVerdict),
+    /// The negotiation is complete.
+    Done(SessionKeys),
+}
+
+impl AwaitVerdict {
+    /// Accepts a server that was sent a `mechListMIC` and sends none.
+    pub fn allow_missing_mic(self, allows_missing_mic: bool) -> Self {
+        Self { allows_missing_mic, ..self }
+    }
+
+    /// Reads one of the server's last tokens.
+    pub fn read(mut self, token: &[u8]) -> Result<Verdict, Error> {
+        let reply = read_response(token)?;
+        if reply.response_token.is_some() {
+            return Err(Error::UnexpectedMessage);
+        }
+        if let Some(mic) = reply.mech_list_mic {
+            if self.was_signed {
+                return Err(MicError::Twice.into());
+            }
+            self.list.verify(mic)?;
+            self.was_signed = true;
+        }
+        let has_mic = reply.mech_list_mic.is_some();
+        match reply.neg_state {
+            Some(NegState::AcceptCompleted) => self.complete(),
+            // Both sides have signed, and the last token says nothing else.
+            None if has_mic && self.has_signed => self.complete(),
+            // The server asks for a `mechListMIC` by sending its own (Windows, Samba).
+            _ if has_mic && !self.has_signed => {
+                let mic = self.list.sign();
+                self.has_signed = true;
+                let token = Response { mic: Some(&mic), ..incomplete() }.emit();
+                Ok(Verdict::Send(token, self))
+            }
+            _ => Err(Error::NothingToSend),
+        }
+    }
+
+    fn complete(self) -> Result<Verdict, Error> {
+        let is_missing = self.has_signed && !self.was_signed && !self.allows_missing_mic;
+        if is_missing || (self.is_due && !self.has_signed) {
+            return Err(MicError::Missing.into());
+        }
+        Ok(Verdict::Done(self.list.into_keys()))
+    }
+
+    /// Ends without a last token: the carrier reports success.
+    pub fn finish(mut self) -> Result<SessionKeys, Error> {
+        let has_nothing_to_protect = self.ntlm_is_first || self.allows_missing_mic;
+        let is_complete = !self.is_due || (self.has_signed && self.was_signed);
+        if !has_nothing_to_protect && !is_complete {
+            return Err(MicError::Missing.into());
+        }
+        if self.has_signed && !self.was_signed {
+            // A server that got a `mechListMIC` makes its own, with the token that did not arrive.
+            self.list.keys_mut().suppose_mech_list_mic();
+        }
+        Ok(self.list.into_keys())
+    }
+}
+
+/// As Windows and MIT send it. sspi-rs cannot read a token without `negState`.
+const fn incomplete() -> Response<'static> {
+    Response::new(NegState::AcceptIncomplete)
+}
+
+const fn with_message(message: &[u8]) -> Response<'_> {
+    Response { token: Some(message), ..Response::new(NegState::AcceptIncomplete) }
+}

@@ -1,0 +1,92 @@
+//! Elements of tag, length and contents, as in DER, but with lengths of any form up to four octets:
+//! NetApp sends longer ones than needed, which the crate `der` rejects. Nothing here recurses or
+//! allocates.
+
+use super::{TokenError, TokenErrorKind};
+
+/// Reads the elements of one level.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Elements<'a> {
+    bytes: &'a [u8],
+    /// Where `bytes` starts within the token.
+    offset: usize,
+}
+
+/// An element.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Element<'a> {
+    pub(super) tag: u8,
+    /// With tag and length, as it was received.
+    pub(super) encoded: &'a [u8],
+    pub(super) contents: Elements<'a>,
+}
+
+impl<'a> Elements<'a> {
+    pub(super) const fn new(token: &'a [u8]) -> Self {
+        Self { bytes: token, offset: 0 }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes that were not read yet.
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(super) const fn error(&self, kind: TokenErrorKind) -> TokenError {
+        TokenError::new(kind, self.offset)
+    }
+
+    /// Reads an element of any tag of one octet.
+    pub(super) fn next(&mut self) -> Result<Element<'a>, TokenError> {
+        let too_short = self.error(TokenErrorKind::TooShort);
+        let (&tag, rest) = self.bytes.split_first().ok_or(too_short)?;
+        if tag & 0x1f == 0x1f {
+            return Err(self.error(TokenErrorKind::Tag));
+        }
+        let (&first, rest) = rest.split_first().ok_or(too_short)?;
+        let (length, rest) = match first {
+            0..=0x7f => (usize::from(first), rest),
+            0x81..=0x84 => {
+                let count = usize::from(first & 0x7f);
+                let (octets, rest) = rest.split_at_checked(count).ok_or(too_short)?;
+                let length = octets.iter().fold(0, |length, octet| length << 8 | u64::from(*octet));
+                // A length that no `usize` can hold is outside too.
+                (usize::try_from(length).unwrap_or(usize::MAX), rest)
+            }
+            _ => return Err(self.error(TokenErrorKind::Length)),
+        };
+        let outside = self.error(TokenErrorKind::Outside);
+        let (contents, after) = rest.split_at_checked(length).ok_or(outside)?;
+        let header = self.bytes.len() - rest.len();
+        let (encoded, _) = self.bytes.split_at(header + length);
+        let element = Element {
+            tag,
+            encoded,
+            contents: Self { bytes: contents, offset: self.offset + header },
+        };
+        *self = Self { bytes: after, offset: self.offset + encoded.len() };
+        Ok(element)
+    }
+
+    /// Reads an element of this tag.
+    pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, TokenError> {
+        let wrong = self.error(TokenErrorKind::Tag);
+        let element = self.next()?;
+        if element.tag == tag { Ok(element) } else { Err(wrong) }
+    }
+
+    /// Reads the only element of this level, which has this tag.
+    pub(super) fn only(mut self, tag: u8) -> Result<Element<'a>, TokenError> {
+        let element = self.expect(tag)?;
+        self.finish()?;
+        Ok(element)
+    }
+
+    /// Fails if bytes are left.
+    pub(super) const fn finish(self) -> Result<(), TokenError> {
+        if self.is_empty() { Ok(()) } else { Err(self.error(TokenErrorKind::Trailing)) }
+    }
+}

@@ -1,0 +1,765 @@
+//! Recorded SPNEGO negotiations, public tokens and hostile tokens, replayed.
+//!
+//! Each handshake is replayed with this crate in the place of the server and in that of the client.
+//! The replay feeds the recorded NTLM messages, which have random numbers of their own, through the
+//! states that [`ntlm::spnego::Acceptor`] and [`ntlm::spnego::Initiator`] are made of; a `Server`
+//! reads the recorded messages and verifies the recorded proof.
+//!
+//! The environment variable `NTLM_SPNEGO` names one more file of this form. What cannot be replayed
+//! has failed.
+
+#![cfg(feature = "spnego")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use common::{Fields, Fixed, try_unhex};
+use ntlm::crypto::{ExportedSessionKey, Side};
+use ntlm::server::{AwaitAuthenticate, Identity, Names, Policy};
+use ntlm::session::{SessionKeys, Signature};
+use ntlm::spnego::hazmat::acceptor::{AwaitMic, First, Offer, Outcome as Accepting, Start};
+use ntlm::spnego::hazmat::initiator::{AwaitReply, AwaitVerdict, Reply, Verdict};
+use ntlm::spnego::{Error, Mechanism, NegState, Token};
+use ntlm::wire::{AvId, Challenge, ErrorKind, NegotiateFlags};
+use ntlm::{Server, Session};
+use serde_json::Value;
+
+type Outcome<T> = Result<T, String>;
+
+#[test]
+fn every_recorded_negotiation_replays_as_it_was() {
+    let mut total = replay_file(&common::data("spnego.json"));
+    if let Some(path) = std::env::var_os("NTLM_SPNEGO") {
+        total.add(replay_file(Path::new(&path)));
+    }
+    let Total { handshakes, tokens, hostile, failed } = total;
+    common::report(&format!(
+        "{handshakes} handshakes, {tokens} tokens, {hostile} hostile cases, {failed} failed"
+    ));
+    assert_eq!(failed, 0);
+}
+
+#[derive(Clone, Copy, Default)]
+struct Total {
+    handshakes: usize,
+    tokens: usize,
+    hostile: usize,
+    failed: usize,
+}
+
+impl Total {
+    fn add(&mut self, other: Self) {
+        self.handshakes += other.handshakes;
+        self.tokens += other.tokens;
+        self.hostile += other.hostile;
+        self.failed += other.failed;
+    }
+
+    /// Counts a case, and prints why it failed.
+    fn check(&mut self, case: &Value, replay: impl FnOnce() -> Outcome<()>) {
+        let outcome = catch_unwind(AssertUnwindSafe(replay)).unwrap_or(Err("panicked".into()));
+        if let Err(why) = outcome {
+            println!("{}: {why}", case["id"]);
+            self.failed += 1;
+        }
+    }
+}
+
+fn replay_file(path: &Path) -> Total {
+    let mut total = Total::default();
+    let file = common::try_read_json(path).unwrap_or_else(|why| {
+        println!("{why}");
+        Value::Null
+    });
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    for handshake in list(&file["handshakes"]) {
+        total.handshakes += 1;
+        total.tokens += list(&handshake["tokens"]).len();
+        total.check(&handshake, || replay(&handshake));
+    }
+    for public in list(&file["public_tokens"]) {
+        total.tokens += list(&public["tokens"]).len();
+        total.check(&public, || read_public(&public));
+    }
+    for case in list(&file["hostile"]["cases"]) {
+        total.hostile += 1;
+        total.check(&case, || hostile(&file["hostile"], &case));
+    }
+    if total.handshakes + total.tokens + total.hostile == 0 {
+        total.check(&path.display().to_string().into(), || Err("nothing to replay".into()));
+    }
+    total
+}
+
+/// What a replay must not take for a success.
+#[test]
+fn a_negotiation_that_cannot_be_replayed_has_failed() {
+    let file = common::read_json(&common::data("spnego.json"));
+    let good = file["handshakes"].as_array().unwrap().iter();
+    let good = good.clone().find(|case| case.text("id") == Some("lib-gss-samba")).unwrap();
+    replay(good).unwrap();
+    let fails = |pointer: &str, value: Value| {
+        let mut case = good.clone();
+        *case.pointer_mut(pointer).expect(pointer) = value;
+        let result = catch_unwind(|| replay(&case));
+        assert!(!matches!(result, Ok(Ok(()))), "{pointer}");
+    };
+    fails("/tokens", Value::Null);
+    fails("/tokens/0/token", "60".into());
+    fails("/tokens/3/token", good["tokens"][1]["token"].clone());
+    fails("/negotiate", good["challenge"].clone());
+    fails("/challenge", good["negotiate"].clone());
+    fails("/authenticate", good["negotiate"].clone());
+    fails("/password", "another".into());
+    fails("/exported_session_key", "00112233445566778899aabbccddeeff".into());
+    fails("/mechTypes_der", "3000".into());
+    for at in 0..2 {
+        fails(&format!("/mechListMICs/{at}/verified"), false.into());
+        fails(&format!("/mechListMICs/{at}/mic"), "01000000000000000000000000000000".into());
+    }
+    for at in 0..good["messages"].as_array().unwrap().len() {
+        fails(&format!("/messages/{at}/plaintext"), "00".into());
+        fails(&format!("/messages/{at}/sealed"), "00".into());
+    }
+    for role in ["acceptor", "initiator"] {
+        fails(&format!("/reference/{role}/verdict"), "reject".into());
+        fails(&format!("/reference/{role}/answers/0"), "nothing".into());
+    }
+}
+
+fn bytes(value: &Value, name: &str) -> Outcome<Vec<u8>> {
+    let digits = value.text(name).ok_or(format!("no {name}"))?;
+    try_unhex(digits).ok_or(format!("{name} is not hexadecimal"))
+}
+
+/// The NTLM messages of a handshake.
+struct Messages {
+    negotiate: Vec<u8>,
+    challenge: Vec<u8>,
+    authenticate: Vec<u8>,
+}
+
+impl Messages {
+    /// What is not recorded is empty.
+    fn of(value: &Value) -> Outcome<Self> {
+        let message = |name| match &value[name] {
+            Value::Null => Ok(Vec::new()),
+            _ => bytes(value, name),
+        };
+        Ok(Self {
+            negotiate: message("negotiate")?,
+            challenge: message("challenge")?,
+            authenticate: message("authenticate")?,
+        })
+    }
+
+    /// A server that has sent the CHALLENGE.
+    fn resume(&self) -> Result<AwaitAuthenticate, ntlm::Error> {
+        let server = Server::new(Names::standalone("REPLAY"));
+        let server = server.with_policy(Policy::insecure_for_analysis());
+        server.resume(&self.negotiate, &self.challenge)
+    }
+
+    fn environment(&self) -> Fixed {
+        let challenge = Challenge::parse(&self.challenge).ok();
+        let time = challenge.and_then(|message| message.target_info?.timestamp());
+        time.map_or_else(Fixed::default, Fixed::at)
+    }
+}
+
+/// What one side made of the peer's tokens.
+#[derive(Default)]
+struct Run {
+    answers: Vec<String>,
+    verdict: &'static str,
+    reason: String,
+    keys: Option<SessionKeys>,
+}
+
+impl Run {
+    fn rejects(&mut self, error: impl Into<Error>) {
+        self.reason = error.into().log().to_string();
+        self.verdict = "reject";
+    }
+}
+
+fn replay(case: &Value) -> Outcome<()> {
+    let tokens = case["tokens"].as_array().ok_or("no tokens")?;
+    if case["reference"].text("decode") == Some("reject") {
+        let mut all = tokens.iter().map(|token| bytes(token, "token"));
+        let one_is_malformed = all.any(|token| token.is_ok_and(|t| Token::parse(&t).is_err()));
+        return if one_is_malformed { Ok(()) } else { Err("every token is well formed".into()) };
+    }
+    let messages = Messages::of(case)?;
+    let from = |side: &str| {
+        let of_side = tokens.iter().filter(|token| token.text("from") == Some(side));
+        of_side.map(|token| bytes(token, "token")).collect::<Outcome<Vec<_>>>()
+    };
+    let (clients, servers) = (from("client")?, from("server")?);
+    check_mics(case)?;
+
+    let acceptor = accept(case, &messages, &clients, &servers)?;
+    check_run(case, "acceptor", acceptor, Side::Server)?;
+    if !case["reference"]["initiator"].is_null() {
+        let initiator = initiate(case, &messages, &clients, &servers)?;
+        check_run(case, "initiator", initiator, Side::Client)?;
+    }
+    Ok(())
+}
+
+/// Compares a run with the reference, and reads and makes each message that was sealed afterwards.
+fn check_run(case: &Value, role: &str, run: Run, side: Side) -> Outcome<()> {
+    let reference = &case["reference"][role];
+    let verdict = reference.text("verdict").ok_or("no verdict")?;
+    if run.verdict != verdict {
+        let Run { verdict: ours, reason, answers, .. } = run;
+        return Err(format!("{role}: {ours} ({reason}) instead of {verdict}: {answers:?}"));
+    }
+    if let Some(answers) = reference["answers"].as_array() {
+        let answers: Vec<_> = answers.iter().filter_map(Value::as_str).collect();
+        if run.answers != answers {
+            return Err(format!("{role}: {:?} instead of {answers:?}", run.answers));
+        }
+    }
+    let Some(keys) = run.keys else { return Ok(()) };
+    if let Ok(key) = bytes(case, "exported_session_key") {
+        if keys.exported_session_key().expose()[..] != key {
+            return Err(format!("{role}: another session key"));
+        }
+    }
+    let Some(messages) = case["messages"].as_array() else { return Ok(()) };
+    let mut session = keys.into_session().map_err(|error| error.to_string())?;
+    for message in messages {
+        let (plaintext, sealed) = (bytes(message, "plaintext")?, bytes(message, "sealed")?);
+        let is_ours =
+            message.text("from") == Some(if side == Side::Client { "client" } else { "server" });
+        let (made, expected) = match is_ours {
+            true => (session.wrap(&plaintext), sealed),
+            false => (session.unwrap(&sealed), plaintext),
+        };
+        if made.as_ref() != Ok(&expected) {
+            return Err(format!("{role}: message {}: {made:02x?}", message["seq"]));
+        }
+    }
+    Ok(())
+}
+
+/// Verifies each recorded `mechListMIC` on its own.
+fn check_mics(case: &Value) -> Outcome<()> {
+    let mics = case["mechListMICs"].as_array().ok_or("no mechListMICs")?;
+    let Ok(key) = bytes(case, "exported_session_key") else {
+        return if mics.is_empty() { Ok(()) } else { Err("mechListMICs without a key".into()) };
+    };
+    let key = ExportedSessionKey::from(<[u8; 16]>::try_from(key).map_err(|_| "no key")?);
+    let flags = flags(case)?;
+    let mech_types = if mics.is_empty() { Vec::new() } else { bytes(case, "mechTypes_der")? };
+    // Samba's without extended session security are the first two messages of a session.
+    let extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    let mut legacy = Session::new(flags, &key, Side::Server);
+    for mic in mics {
+        let signature = Signature::try_from(&bytes(mic, "mic")?[..]).map_err(|e| e.to_string())?;
+        let receiver = match mic.text("sender") {
+            Some("client") => Side::Server,
+            Some("server") => Side::Client,
+            sender => return Err(format!("sent by {sender:?}")),
+        };
+        let mut session = Session::new(flags, &key, receiver);
+        let verified = match extended {
+            true => session.verify_mech_list_mic(&mech_types, &signature).is_ok(),
+            false => legacy.verify(&mech_types, &signature).is_ok(),
+        };
+        if Some(verified) != mic["verified"].as_bool() {
+            return Err(format!("mechListMIC of token {}: {verified}", mic["token"]));
+        }
+    }
+    Ok(())
+}
+
+fn flags(case: &Value) -> Outcome<NegotiateFlags> {
+    let flags = case.text("authenticate_flags").ok_or("no flags")?;
+    let bits = u32::from_str_radix(flags.trim_start_matches("0x"), 16);
+    bits.map(NegotiateFlags::from_bits_retain).map_err(|error| error.to_string())
+}
+
+/// Where an acceptor's replay stands.
+enum State {
+    Start(Start),
+    Negotiate(Offer),
+    /// Without an offer, NTLM is not wrapped.
+    Authenticate(Option<Offer>),
+    Mic(AwaitMic),
+    Over,
+}
+
+/// Puts this crate in the place of the server. Where the server spoke first, so does ours.
+fn accept(
+    case: &Value,
+    messages: &Messages,
+    clients: &[Vec<u8>],
+    servers: &[Vec<u8>],
+) -> Outcome<Run> {
+    let spoke_first = is_hints(servers);
+    let mut run = Run { verdict: "incomplete", ..Run::default() };
+    let start = Start { takes_ntlm: true, has_sent_hints: spoke_first };
+    let mut state = State::Start(start);
+    for token in clients {
+        let mut passwords = ["server_password", "password"].iter();
+        let password = passwords.find_map(|name| case.text(name)).unwrap_or_default();
+        match accept_token(&mut run, state, token, messages, |handshake| {
+            let claim = match handshake.read(&messages.authenticate, &mut messages.environment()) {
+                Err(ntlm::Error::Wire(error)) if error.kind() == FLAGS_TWICE => {
+                    return Ok(recorded_proof(case));
+                }
+                claim => claim?,
+            };
+            let accepted = common::accept(claim, password)?;
+            let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
+            Ok((accepted.keys, accepted.mic_checked, proved_nothing))
+        })? {
+            State::Over => break,
+            next => state = next,
+        }
+    }
+    Ok(run)
+}
+
+/// sspi-rs 0.6.0 adds `MsvAvFlags` to those of gss-ntlmssp's CHALLENGE. This crate rejects a pair that
+/// is there twice, because servers that accepted it overlooked the MIC (CVE-2019-1166). What SPNEGO
+/// makes of such a handshake is replayed with the key that was recorded.
+const FLAGS_TWICE: ErrorKind = ErrorKind::AvPairTwice(AvId::FLAGS);
+
+fn recorded_proof(case: &Value) -> (SessionKeys, bool, bool) {
+    assert_eq!(case["nt_response_ok"].as_bool(), Some(true));
+    let key = ExportedSessionKey::from(common::array(case, "exported_session_key"));
+    let keys = SessionKeys::with_key(flags(case).unwrap(), key, Side::Server);
+    (keys, case["ntlm_mic_present"].as_bool().unwrap(), false)
+}
+
+/// Keys, whether the AUTHENTICATE has a MIC, and whether the client proved nothing.
+type Proven = Result<(SessionKeys, bool, bool), ntlm::Error>;
+
+fn accept_token(
+    run: &mut Run,
+    state: State,
+    token: &[u8],
+    messages: &Messages,
+    prove: impl FnOnce(AwaitAuthenticate) -> Proven,
+) -> Outcome<State> {
+    // A NEGOTIATE is read by a real server, and answered with the recorded CHALLENGE.
+    let negotiate = |run: &mut Run, negotiate: &[u8], offer: Option<Offer>| {
+        let server = Server::new(Names::standalone("REPLAY"));
+        let server = server.with_policy(Policy::insecure_for_analysis());
+        let made = match server.challenge(negotiate, &mut Fixed::default()) {
+            Ok((made, _)) => made,
+            Err(error) => {
+                run.rejects(error);
+                return Ok(State::Over);
+            }
+        };
+        // Some servers gave up before they sent one.
+        let recorded = Some(&messages.challenge).filter(|challenge| !challenge.is_empty());
+        let challenge = recorded.unwrap_or(&made);
+        if negotiate != messages.negotiate {
+            return Err("another NEGOTIATE arrives inside".to_owned());
+        }
+        run.answers.push(match &offer {
+            Some(offer) => answer(&offer.challenge(challenge), challenge)?,
+            None => "raw NTLM".into(),
+        });
+        if offer.is_none() {
+            // In the reference, SPNEGO is done here: no token of its own is due.
+            run.verdict = "accept";
+        }
+        Ok(State::Authenticate(offer))
+    };
+    let next = match state {
+        State::Start(start) => start.read(token).map(|first| match first {
+            First::Hints(token, start) => {
+                run.answers.push(answer(&token, &[])?);
+                Ok(State::Start(start))
+            }
+            First::Chosen(token, offer) => {
+                run.answers.push(answer(&token, &[])?);
+                Ok(State::Negotiate(offer))
+            }
+            First::Negotiate(message, offer) => negotiate(run, message, Some(offer)),
+            First::Ntlm(message) => negotiate(run, message, None),
+        }),
+        State::Negotiate(offer) => {
+            let message = offer.read_negotiate(token).map(<[u8]>::to_vec);
+            message.map(|message| negotiate(run, &message, Some(offer)))
+        }
+        State::Authenticate(None) => match Token::parse(token) {
+            Ok(Token::Ntlm(message)) if message == messages.authenticate => {
+                run.answers.push("raw NTLM, done".into());
+                run.verdict = "accept";
+                Ok(Ok(State::Over))
+            }
+            _ => Err(Error::Over),
+        },
+        State::Authenticate(Some(offer)) => {
+            offer.read_authenticate(token).and_then(|(message, proof)| {
+                let handshake = messages.resume()?;
+                if message != messages.authenticate {
+                    // A real server reads it.
+                    handshake.read(message, &mut messages.environment())?;
+                    return Ok(Err("another AUTHENTICATE arrives inside".to_owned()));
+                }
+                let (keys, has_mic, proved_nothing) = prove(handshake)?;
+                Ok(match proof.accept(keys, has_mic, proved_nothing)? {
+                    Accepting::Send(token, mic) => answer(&token, &[]).map(|text| {
+                        run.answers.push(text);
+                        State::Mic(mic)
+                    }),
+                    Accepting::Done(token, keys) => answer(&token, &[]).map(|text| {
+                        run.answers.push(text);
+                        (run.verdict, run.keys) = ("accept", Some(keys));
+                        State::Over
+                    }),
+                })
+            })
+        }
+        State::Mic(mic) => mic.read(token).map(|(token, keys)| {
+            run.answers.push(answer(&token, &[])?);
+            (run.verdict, run.keys) = ("accept", Some(keys));
+            Ok(State::Over)
+        }),
+        State::Over => Err(Error::Over),
+    };
+    next.unwrap_or_else(|error| {
+        run.rejects(error);
+        Ok(State::Over)
+    })
+}
+
+/// What an acceptor's token says, in the words of the reference; the message inside must be this one.
+fn answer(token: &[u8], message: &[u8]) -> Outcome<String> {
+    let response = match Token::parse(token).map_err(|error| error.to_string())? {
+        Token::Init(init) if init.has_hints => return Ok("send NegTokenInit2".into()),
+        Token::Response(response) => response,
+        token => return Err(format!("we sent {token:?}")),
+    };
+    if response.response_token.unwrap_or_default() != message {
+        return Err("another message is inside".into());
+    }
+    let mut words = vec![match response.neg_state {
+        Some(NegState::AcceptCompleted) => "accept-completed",
+        Some(NegState::AcceptIncomplete) => "accept-incomplete",
+        Some(NegState::RequestMic) => "request-mic",
+        state => return Err(format!("we sent {state:?}")),
+    }];
+    words.extend(response.supported_mech.map(|_| "NTLM"));
+    words.extend(response.response_token.map(|_| "CHALLENGE"));
+    if response.supported_mech.is_some() && response.response_token.is_none() {
+        words.push("no token");
+    }
+    words.extend(response.mech_list_mic.map(|_| "mechListMIC"));
+    Ok(words.join(", "))
+}
+
+/// Whether the server spoke first.
+fn is_hints(servers: &[Vec<u8>]) -> bool {
+    let first = servers.first().map(|token| Token::parse(token));
+    matches!(first, Some(Ok(Token::Init(init))) if init.has_hints)
+}
+
+/// Puts this crate in the place of the client.
+fn initiate(
+    case: &Value,
+    messages: &Messages,
+    clients: &[Vec<u8>],
+    servers: &[Vec<u8>],
+) -> Outcome<Run> {
+    let mut run = Run { verdict: "incomplete", ..Run::default() };
+    let first = clients.first().ok_or("no first token")?;
+    // Ours is as Windows sends it; peers that offer NTLM alone sign the same list.
+    let Ok(Token::Init(init)) = Token::parse(first) else { return Err("no NegTokenInit".into()) };
+    let (ours, offer) = AwaitReply::offer(&messages.negotiate);
+    let ours_is_the_same = first[..] == ours[..];
+    let reply = if ours_is_the_same {
+        offer
+    } else {
+        AwaitReply::after(first).map_err(|error| error.to_string())?
+    };
+    let signs = clients.iter().any(|token| {
+        matches!(Token::parse(token), Ok(Token::Response(response))
+            if response.response_token == Some(&messages.authenticate)
+                && response.mech_list_mic.is_some())
+    });
+    let keys = || client_keys(case, messages);
+    let mut state = Initiating::Reply(reply);
+    for token in servers.iter().filter(|token| !token.is_empty()) {
+        if init.mech_token.is_some() && is_hints(std::slice::from_ref(token)) {
+            run.answers.push("hints: take note or ignore".into());
+            continue;
+        }
+        match initiate_token(&mut run, state, token, messages, signs, keys)? {
+            Initiating::Over => break,
+            next => state = next,
+        }
+    }
+    Ok(run)
+}
+
+/// The keys that the client has, whatever the server made of its proof.
+fn client_keys(case: &Value, messages: &Messages) -> Outcome<Option<SessionKeys>> {
+    if messages.authenticate.is_empty() {
+        return Ok(None);
+    }
+    let flags = flags(case)?;
+    match bytes(case, "exported_session_key") {
+        Ok(key) => {
+            let key = ExportedSessionKey::from(<[u8; 16]>::try_from(key).map_err(|_| "no key")?);
+            Ok(Some(SessionKeys::with_key(flags, key, Side::Client)))
+        }
+        // Anonymous: there is no secret.
+        Err(_) => {
+            let (key, flags) = (ExportedSessionKey::from([0; 16]), flags - PROTECTION);
+            Ok(Some(SessionKeys::with_key(flags, key, Side::Client)))
+        }
+    }
+}
+
+const PROTECTION: NegotiateFlags =
+    NegotiateFlags::NEGOTIATE_SIGN.union(NegotiateFlags::NEGOTIATE_SEAL);
+
+enum Initiating {
+    Reply(AwaitReply),
+    Verdict(AwaitVerdict),
+    Over,
+}
+
+fn initiate_token(
+    run: &mut Run,
+    state: Initiating,
+    token: &[u8],
+    messages: &Messages,
+    signs: bool,
+    keys: impl FnOnce() -> Outcome<Option<SessionKeys>>,
+) -> Outcome<Initiating> {
+    let next = match state {
+        Initiating::Reply(reply) => match reply.read(token) {
+            Err(error) => Err(error),
+            Ok(Reply::Negotiate(next)) => {
+                run.answers.push("send NEGOTIATE".into());
+                let (token, reply) = next.negotiate(&messages.negotiate);
+                check_sent(&token, Some(&messages.negotiate), false)?;
+                Ok(Initiating::Reply(reply))
+            }
+            Ok(Reply::Challenge(challenge, next)) => {
+                if challenge != messages.challenge {
+                    return Err("another CHALLENGE arrives inside".into());
+                }
+                run.answers.push("send AUTHENTICATE".into());
+                let Some(keys) = keys()? else { return Ok(Initiating::Over) };
+                let signs = signs && next.signs(&keys, true);
+                let (token, verdict) = next.answer(&messages.authenticate, keys, signs);
+                check_sent(&token, Some(&messages.authenticate), signs)?;
+                Ok(Initiating::Verdict(verdict))
+            }
+        },
+        Initiating::Verdict(verdict) => match verdict.read(token) {
+            Err(error) => Err(error),
+            Ok(Verdict::Send(token, next)) => {
+                run.answers.push("send mechListMIC".into());
+                check_sent(&token, None, true)?;
+                Ok(Initiating::Verdict(next))
+            }
+            Ok(Verdict::Done(keys)) => {
+                run.answers.push("done".into());
+                (run.verdict, run.keys) = ("accept", Some(keys));
+                Ok(Initiating::Over)
+            }
+        },
+        Initiating::Over => Err(Error::Over),
+    };
+    Ok(next.unwrap_or_else(|error| {
+        run.rejects(error);
+        Initiating::Over
+    }))
+}
+
+/// An initiator's token says accept-incomplete, and has this message and a `mechListMIC` or not.
+fn check_sent(token: &[u8], message: Option<&[u8]>, signs: bool) -> Outcome<()> {
+    match Token::parse(token) {
+        Ok(Token::Response(response))
+            if response.neg_state == Some(NegState::AcceptIncomplete)
+                && response.response_token == message
+                && response.mech_list_mic.is_some() == signs =>
+        {
+            Ok(())
+        }
+        token => Err(format!("we sent {token:?}")),
+    }
+}
+
+fn read_public(public: &Value) -> Outcome<()> {
+    for token in public["tokens"].as_array().ok_or("no tokens")? {
+        let bytes = bytes(token, "token")?;
+        let parsed = Token::parse(&bytes).map_err(|error| error.to_string())?;
+        let summary = token.text("summary").ok_or("no summary")?;
+        if describe(&parsed) != summary {
+            return Err(format!("{} instead of {summary}", describe(&parsed)));
+        }
+    }
+    Ok(())
+}
+
+/// A token in the words of the recordings.
+fn describe(token: &Token<'_>) -> String {
+    let message = |bytes: &[u8]| match bytes.strip_prefix(b"NTLMSSP\0") {
+        Some([number, ..]) => format!("NTLM {number}"),
+        _ => "(other)".into(),
+    };
+    match token {
+        Token::Init(init) => {
+            let name = |mechanism| match mechanism {
+                Mechanism::KerberosUserToUser => "Kerberos-U2U".to_owned(),
+                mechanism => mechanism.to_string(),
+            };
+            let names: Vec<_> = init.mech_types.iter().map(name).collect();
+            let mut words = vec!["NegTokenInit".to_owned(), format!("[{}]", names.join(", "))];
+            words.extend(init.mech_token.map(|token| format!("mechToken {}", message(token))));
+            words.extend(init.has_hints.then(|| "negHints".into()));
+            words.join(", ")
+        }
+        Token::Response(response) => {
+            let state = match response.neg_state {
+                None => "no negState",
+                Some(NegState::AcceptCompleted) => "accept-completed",
+                Some(NegState::AcceptIncomplete) => "accept-incomplete",
+                Some(NegState::Reject) => "reject",
+                Some(NegState::RequestMic) => "request-mic",
+            };
+            let mut words = vec!["NegTokenResp".to_owned(), state.into()];
+            words.extend(response.supported_mech.map(|name| format!("supportedMech {name}")));
+            let token = response.response_token;
+            words.extend(token.map(|token| format!("responseToken {}", message(token))));
+            words.extend(response.mech_list_mic.map(|_| "mechListMIC".into()));
+            words.join(", ")
+        }
+        token => format!("{token:?}"),
+    }
+}
+
+/// A token, given whole or as parts that repeat.
+fn token_of(case: &Value) -> Outcome<Vec<u8>> {
+    let Some(parts) = case["parts"].as_array() else { return bytes(case, "token") };
+    let mut token = Vec::new();
+    for part in parts {
+        let bytes = part[0].as_str().and_then(try_unhex).ok_or("a part is not hexadecimal")?;
+        let count = part[1].as_u64().and_then(|count| usize::try_from(count).ok());
+        token.extend(bytes.repeat(count.ok_or("a part without a count")?));
+    }
+    Ok(token)
+}
+
+fn hostile(base: &Value, case: &Value) -> Outcome<()> {
+    let expected = case.text("expect").ok_or("no expectation")?;
+    let (outcome, answers) = match (case.text("level"), case.text("role")) {
+        (Some("decode"), _) => {
+            let outcome = Token::parse(&token_of(case)?).map_or("reject", |_| "accept");
+            return if outcome == expected { Ok(()) } else { Err(format!("it is {outcome}")) };
+        }
+        (Some("state"), Some("acceptor")) => (hostile_to_acceptor(base, case)?, "answers_before"),
+        (Some("state"), Some("initiator")) => (hostile_to_initiator(base, case)?, "actions_before"),
+        (level, role) => return Err(format!("level {level:?}, role {role:?}")),
+    };
+    let verdict = match outcome.verdict {
+        "incomplete" => "continue",
+        verdict => verdict,
+    };
+    if verdict != expected {
+        return Err(format!("{verdict} instead of {expected}: {:?}", outcome.answers));
+    }
+    let before = case[answers].as_array().ok_or("no answers")?;
+    let before: Vec<_> = before.iter().filter_map(Value::as_str).collect();
+    let same = outcome.answers == before;
+    if same { Ok(()) } else { Err(format!("{:?} instead of {before:?}", outcome.answers)) }
+}
+
+/// The tokens, of which all but the last must be taken.
+fn feed(case: &Value) -> Outcome<Vec<Vec<u8>>> {
+    case["feed"].as_array().ok_or("no tokens")?.iter().map(token_of).collect()
+}
+
+/// The keys of the base handshake, which can sign or not.
+fn base_keys(base: &Value, case: &Value, side: Side) -> Outcome<SessionKeys> {
+    let bits = base.text("flags").map(|flags| u32::from_str_radix(&flags[2..], 16));
+    let flags = NegotiateFlags::from_bits_retain(bits.and_then(Result::ok).ok_or("no flags")?);
+    let flags = match case["context_signs"].as_bool().ok_or("no context_signs")? {
+        true => flags,
+        false => flags - PROTECTION,
+    };
+    let key = <[u8; 16]>::try_from(bytes(base, "exported_session_key")?).map_err(|_| "no key")?;
+    Ok(SessionKeys::with_key(flags, ExportedSessionKey::from(key), side))
+}
+
+fn hostile_to_acceptor(base: &Value, case: &Value) -> Outcome<Run> {
+    let messages = Messages::of(base)?;
+    let mut run = Run { verdict: "incomplete", ..Run::default() };
+    let mut state = State::Start(Start { takes_ntlm: true, has_sent_hints: false });
+    let tokens = feed(case)?;
+    for (at, token) in tokens.iter().enumerate() {
+        run.verdict = "incomplete";
+        let keys = base_keys(base, case, Side::Server)?;
+        let has_mic = case["authenticate_has_mic"].as_bool().ok_or("no authenticate_has_mic")?;
+        let proved_nothing = case.text("id").is_some_and(|id| id.ends_with("-anonymous"));
+        state = accept_token(&mut run, state, token, &messages, |_| {
+            Ok((keys, has_mic, proved_nothing))
+        })?;
+        if run.verdict == "reject" && at + 1 < tokens.len() {
+            return Err(format!("token {at} is rejected"));
+        }
+    }
+    Ok(run)
+}
+
+fn hostile_to_initiator(base: &Value, case: &Value) -> Outcome<Run> {
+    let messages = Messages::of(base)?;
+    let mut run = Run { verdict: "incomplete", ..Run::default() };
+    let offered = case["offered"].as_array().ok_or("no offer")?;
+    let reply = match offered.len() {
+        1 => AwaitReply::offer(&messages.negotiate).1,
+        _ => AwaitReply::after(&first_token(offered)?).map_err(|error| error.to_string())?,
+    };
+    let signs = case["sends_mic_with_authenticate"].as_bool().ok_or("no mechListMIC")?;
+    let mut state = Initiating::Reply(reply);
+    let tokens = feed(case)?;
+    for (at, token) in tokens.iter().enumerate() {
+        run.verdict = "incomplete";
+        let keys = || base_keys(base, case, Side::Client).map(Some);
+        state = initiate_token(&mut run, state, token, &messages, signs, keys)?;
+        if run.verdict == "reject" && at + 1 < tokens.len() {
+            return Err(format!("token {at} is rejected"));
+        }
+    }
+    Ok(run)
+}
+
+/// A `NegTokenInit` that offers these mechanisms, written here because this crate offers NTLM alone.
+fn first_token(offered: &[Value]) -> Outcome<Vec<u8>> {
+    let element = |tag: u8, contents: &[u8]| {
+        [&[tag, u8::try_from(contents.len()).unwrap()][..], contents].concat()
+    };
+    let mut list = Vec::new();
+    for oid in offered {
+        list.extend(element(
+            0x06,
+            match oid.as_str() {
+                Some("1.2.840.48018.1.2.2") => b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02",
+                Some("1.2.840.113554.1.2.2") => b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02",
+                Some("1.3.6.1.4.1.311.2.2.30") => b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e",
+                Some("1.3.6.1.4.1.311.2.2.10") => b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a",
+                oid => return Err(format!("unknown mechanism {oid:?}")),
+            },
+        ));
+    }
+    let fields = element(0xa0, &element(0x30, &list));
+    let init = element(0xa0, &element(0x30, &fields));
+    let spnego = element(0x06, b"\x2b\x06\x01\x05\x05\x02");
+    Ok(element(0x60, &[spnego, init].concat()))
+}
