@@ -169,7 +169,7 @@ impl ServerConnection {
         match (kind, pending) {
             (Err(reason), _) => self.refuse(reason, None),
             (Ok(MessageType::Authenticate), None) => {
-                self.refuse(Error::NoPendingChallenge, Claimed::parse(&token))
+                self.refuse(Error::NoPendingChallenge, Claimed::parse(&token).map(Box::new))
             }
             (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
                 self.on_authenticate(handshake, &token, environment)
@@ -279,21 +279,17 @@ impl ServerConnection {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Step<'_> {
-        let character_set = handshake.character_set();
-        match handshake.read(authenticate, environment) {
-            Err(reason) => {
-                let claimed = Claimed::parse_negotiated(authenticate, character_set);
-                self.refuse(reason.into(), claimed)
-            }
+        match handshake.read_or_claimed(authenticate, environment) {
+            Err((reason, claimed)) => self.refuse(reason.into(), claimed),
             Ok(Claim::User(claim)) if claim.answers_another_challenge() => {
-                self.refuse(Error::OtherChallenge, Some(claim.claimed()))
+                self.refuse(Error::OtherChallenge, Some(claim.claimed().into()))
             }
             Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
             Ok(Claim::Anonymous(claim)) => {
                 let claimed = claim.claimed();
                 match claim.accept() {
                     Ok(accepted) => Step::AcceptedAnonymous(self.accept(accepted)),
-                    Err(reason) => self.refuse(reason.into(), Some(claimed)),
+                    Err(reason) => self.refuse(reason.into(), Some(claimed.into())),
                 }
             }
         }
@@ -308,13 +304,13 @@ impl ServerConnection {
         Reply { status, name, values, tried: None }
     }
 
-    fn refuse(&self, reason: Error, claimed: Option<Claimed>) -> Step<'static> {
+    fn refuse(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Step<'static> {
         Step::Refused(self.refusal(reason, claimed))
     }
 
     /// Whether the client may try again depends on its connection only, never on what it sent to
     /// log in.
-    fn refusal(&self, reason: Error, claimed: Option<Claimed>) -> Refusal {
+    fn refusal(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Refusal {
         let last_word = |status| Reply { status, ..self.reply(Vec::new()) };
         let reply = match reason {
             Error::NeedsHttp11 => last_word(505),
@@ -322,7 +318,7 @@ impl ServerConnection {
             Error::ConnectionCloses => last_word(400),
             _ => self.offer(),
         };
-        Refusal { reply, reason, claimed: claimed.map(Box::new) }
+        Refusal { reply, reason, claimed }
     }
 }
 
@@ -364,7 +360,7 @@ impl<'a> LookUp<'a> {
         let claimed = self.claim.claimed();
         match verify(self.claim) {
             Ok(accepted) => Ok(self.connection.accept(accepted)),
-            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed))),
+            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed.into()))),
         }
     }
 
@@ -372,6 +368,6 @@ impl<'a> LookUp<'a> {
     #[must_use]
     pub fn reject(self, reason: Rejection) -> Refusal {
         let claimed = self.claim.claimed();
-        self.connection.refusal(self.claim.reject(reason).into(), Some(claimed))
+        self.connection.refusal(self.claim.reject(reason).into(), Some(claimed.into()))
     }
 }
