@@ -171,6 +171,7 @@ impl Announced {
         Self {
             has_mic: flags.contains(AvFlags::MIC_PRESENT),
             bindings: pairs.channel_bindings().copied(),
+            // A value that is not UTF-16 was rejected with the list, so only an absent one is empty.
             spn: pairs.text(AvId::TARGET_NAME).filter(|_| is_verified).unwrap_or_default(),
             repeats_target_info: repeats(sent.target_info(messages.challenge()), pairs),
             #[cfg(feature = "http")]
