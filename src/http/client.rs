@@ -24,7 +24,8 @@ use crate::wire::Message;
 /// use ntlm::http::{ClientConnection, Next, HttpVersion};
 ///
 /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-///     .with_spn("HTTP/www.example.com");
+///     .with_spn("HTTP/www.example.com")
+///     .checked()?;
 /// let mut connection = ClientConnection::new(client);
 /// // The request was answered with this:
 /// let headers = [("Content-Length", "0"), ("WWW-Authenticate", "Negotiate, NTLM")];
