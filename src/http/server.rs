@@ -161,23 +161,11 @@ impl ServerConnection {
             let tried = name_of_scheme(value.as_ref()).map(Into::into);
             return Step::Continue(Reply { tried, ..self.offer() });
         };
-        let token = match header.token() {
-            Ok(token) => token,
-            Err(reason) => return self.refuse(reason.into(), None),
-        };
-        let kind = bare(&token).and_then(|token| Ok(message_type(token)?));
-        match (kind, pending) {
-            (Err(reason), _) => self.refuse(reason, None),
-            (Ok(MessageType::Authenticate), None) => {
-                self.refuse(Error::NoPendingChallenge, Claimed::parse(&token).map(Box::new))
+        match header.token() {
+            Ok(token) => {
+                self.on_token(header.scheme(), &token, pending, request.persists, environment)
             }
-            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
-                self.on_authenticate(handshake, &token, environment)
-            }
-            // `Server::challenge` rejects a CHALLENGE for its type.
-            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
-                self.on_negotiate(header.scheme(), &token, request.persists, environment)
-            }
+            Err(reason) => self.refuse(reason.into(), None),
         }
     }
 
@@ -253,6 +241,31 @@ impl ServerConnection {
         match &self.accepted {
             Some(accepted) => Step::Authenticated(accepted),
             None => Step::Continue(self.offer()),
+        }
+    }
+
+    /// Takes the token of a request, and the CHALLENGE that was pending before it.
+    fn on_token(
+        &mut self,
+        scheme: Scheme,
+        token: &[u8],
+        pending: Option<AwaitAuthenticate>,
+        persists: bool,
+        environment: &mut dyn Environment,
+    ) -> Step<'_> {
+        let kind = bare(token).and_then(|token| Ok(message_type(token)?));
+        match (kind, pending) {
+            (Err(reason), _) => self.refuse(reason, None),
+            (Ok(MessageType::Authenticate), None) => {
+                self.refuse(Error::NoPendingChallenge, Claimed::parse(token).map(Box::new))
+            }
+            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
+                self.on_authenticate(handshake, token, environment)
+            }
+            // `Server::challenge` rejects a CHALLENGE for its type.
+            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
+                self.on_negotiate(scheme, token, persists, environment)
+            }
         }
     }
 
