@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::connection::{Asker, Received, bare};
+use super::connection::{Asker, Headers, bare};
 use super::header::name_of_scheme;
 use super::{AuthHeader, Error, HeaderError, HttpVersion, Refusal, Reply, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
@@ -145,7 +145,7 @@ impl ServerConnection {
             (self.pending, self.accepted) = (None, None);
             return self.refuse(Error::NeedsHttp11, None);
         }
-        let request = Received::new(version, headers, self.asker, self.asker.credentials_header());
+        let request = Headers::new(version, headers, self.asker, self.asker.credentials_header());
         let value = match &request.values[..] {
             [] => return self.on_plain_request(),
             [value] => value,
