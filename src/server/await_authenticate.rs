@@ -139,7 +139,7 @@ impl AwaitAuthenticate {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<FileTime, Error> {
-        self.config.check(&self.bindings)?;
+        self.config.check(!self.bindings.is_none())?;
         self.config.check_received(authenticate)?;
         Ok(environment.now()?)
     }

@@ -176,7 +176,7 @@ impl Server {
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_before_challenge()?;
+        self.config.check(self.config.expects_bindings())?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
         let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
@@ -192,7 +192,7 @@ impl Server {
         &self,
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_before_challenge()?;
+        self.config.check(self.config.expects_bindings())?;
         let flags = offer_datagram(self.config.policy.shared.offer)?;
         self.emit(flags, &[], environment)
     }
