@@ -179,6 +179,9 @@ impl ServerConnection {
     /// their messages inside of HTTP, as WinRM does. `None` if nobody is authenticated, and after the
     /// first call.
     ///
+    /// The key is wiped here: [`Accepted::keys`] of the client still has the negotiated flags, but
+    /// makes no session any more.
+    ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// # use ntlm::http::{ClientConnection, HttpVersion::Http11, Next, Scheme};
@@ -222,8 +225,8 @@ impl ServerConnection {
     /// # }
     /// ```
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
-        let accepted = self.accepted.as_ref()?;
-        mem::take(&mut self.has_keys).then(|| accepted.keys.copy())
+        let accepted = self.accepted.as_mut()?;
+        mem::take(&mut self.has_keys).then(|| accepted.keys.take())
     }
 
     fn with_asker(server: Server, asker: Asker) -> Self {
