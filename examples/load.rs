@@ -28,8 +28,9 @@ use ntlm::{
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let options = Options::parse(env::args().skip(1))?;
     println!("{options:?}");
-    let mut workers: Vec<_> =
-        (1..=options.threads).map(|number| Worker::new(options.seed, number)).collect();
+    let mut workers = (1..=options.threads)
+        .map(|number| Worker::new(options.seed, number))
+        .collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
     // Whoever leaks has leaked by then, and leaks nine times as much after it.
     run(&mut workers, &options, 1);
@@ -180,22 +181,22 @@ impl Fault {
 type Outcome = Result<Option<(Session, Session)>, Error>;
 
 impl Worker {
-    fn new(seed: u64, number: u64) -> Self {
+    fn new(seed: u64, number: u64) -> Result<Self, Error> {
         let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let hash = |number| NtHash::from_password(&password(number));
         let users = (0..USERS).map(|number| (user(number).to_uppercase(), hash(number))).collect();
         let mut plain = vec![0; LONGEST];
         random.fill(&mut plain);
         let names = Names::member("FILES", "EXAMPLE").with_dns_computer("files.example.com");
-        Self {
+        Ok(Self {
             random,
-            server: Server::new(names),
+            server: Server::new(names).checked()?,
             users,
             half_open: VecDeque::new(),
             recorded: Vec::new(),
             plain,
             tally: Tally::default(),
-        }
+        })
     }
 
     /// One handshake, in which something may go wrong.
@@ -217,7 +218,7 @@ impl Worker {
 
     fn exchange(&mut self, fault: Fault) -> Outcome {
         let number = self.random.next() % USERS;
-        let client = client(number, fault);
+        let client = client(number, fault)?;
         let (negotiate, await_challenge) = client.initiate()?;
         let negotiate = self.on_the_way(0, negotiate, fault);
         let (challenge, handshake) = self.server.challenge(&negotiate, &mut self.random)?;
@@ -312,11 +313,11 @@ fn password(number: u64) -> String {
     format!("the password of {number}")
 }
 
-fn client(number: u64, fault: Fault) -> Client {
+fn client(number: u64, fault: Fault) -> Result<Client, Error> {
     let credentials = match fault {
         Fault::WrongPassword => Credentials::password(user(number), "a guess"),
         Fault::UnknownUser => Credentials::password(user(number + USERS), &password(number)),
-        Fault::Nobody => return Client::new(Credentials::anonymous()),
+        Fault::Nobody => return Client::new(Credentials::anonymous()).checked(),
         _ => Credentials::password(user(number), &password(number)),
     };
     let mut policy = client::Policy::default();
@@ -327,6 +328,7 @@ fn client(number: u64, fault: Fault) -> Client {
         .with_policy(policy)
         .with_protection(Protection::Seal)
         .with_spn("ldap/files.example.com")
+        .checked()
 }
 
 /// What happens to a sealed message.

@@ -14,9 +14,12 @@ use ntlm::{Client, Credentials, Error, Os, Server, Session};
 const COUNT: usize = 1_000_000;
 
 fn main() -> Result<(), Error> {
-    let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
-    let client = Client::new(Credentials::password("alice", "secret"));
-    let (negotiate, _) = client.with_protection(Protection::Seal).initiate()?;
+    let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"))
+        .checked()?;
+    let client = Client::new(Credentials::password("alice", "secret"))
+        .with_protection(Protection::Seal)
+        .checked()?;
+    let (negotiate, _) = client.initiate()?;
     let before = resident();
     let waiting = (0..COUNT)
         .map(|_| server.challenge(&negotiate, &mut Os).map(|(_challenge, handshake)| handshake))

@@ -615,6 +615,26 @@ fn errors_of_the_exchange_pass_through() {
 }
 
 #[test]
+fn each_error_has_a_status_of_windows() {
+    let exchange = ntlm::Error::from(Unexpected::CharacterSet);
+    let (denied, invalid, unsupported) =
+        ((0xc000_006d, 0x8009_030c), (0xc000_000d, 0x8009_0308), (0xc000_00bb, 0x8009_0302));
+    for (error, status) in [
+        (Error::Exchange(exchange), (exchange.ntstatus(), exchange.security_status())),
+        (Error::Header(HeaderError::Repeated), invalid),
+        (Error::Spnego, invalid),
+        (Error::NoChallenge, invalid),
+        (Error::OtherConnection, invalid),
+        (Error::NoPendingChallenge, invalid),
+        (Error::OtherChallenge, denied),
+        (Error::ConnectionCloses, unsupported),
+        (Error::NeedsHttp11, unsupported),
+    ] {
+        assert_eq!((error.ntstatus(), error.security_status()), status, "{error:?}");
+    }
+}
+
+#[test]
 fn keys_are_for_those_who_seal_inside_of_http() {
     let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
     let client = Client::new(credentials).with_protection(Protection::Seal);
@@ -625,7 +645,12 @@ fn keys_are_for_those_who_seal_inside_of_http() {
     let mut client_side = client.take_keys().unwrap().into_session().unwrap();
     assert!(client.take_keys().is_none());
     let mut server_side = server.take_keys().unwrap().into_session().unwrap();
-    assert!(server.take_keys().is_none() && server.accepted().is_some());
+    assert!(server.take_keys().is_none());
+    let left = &server.accepted().unwrap().keys;
+    assert_eq!(
+        (left.exported_session_key().expose(), left.protection()),
+        (&[0; 16], Protection::None)
+    );
     let mut message = *b"<s:Envelope/>";
     let signature = client_side.seal(&mut message).unwrap();
     server_side.unseal(&mut message, &signature).unwrap();

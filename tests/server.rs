@@ -12,8 +12,8 @@ use ntlm::error::{Denied, Misuse, Refused, Rejection, Unexpected};
 use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{
-    Authenticate, AvId, AvPairsBuf, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags,
-    NtResponse, Version,
+    Authenticate, AvId, AvPairsBuf, Challenge, ErrorKind, LmResponse, Negotiate,
+    NegotiateFlags as Flags, NtResponse, Version,
 };
 use ntlm::{
     ChannelBindings, Client, Credentials, Enforcement, EnvironmentError, Error, FileTime,
@@ -654,6 +654,40 @@ fn target_names_are_checked_as_strictly_as_the_policy_says() {
     assert_eq!(outcome(Enforcement::IfPresent, ours, untrusted), Ok(None));
     assert_eq!(outcome(Enforcement::IfPresent, &[], asks("cifs/x")), Ok(Some("cifs/x".into())));
     assert_eq!(outcome(Enforcement::Off, ours, asks("HTTP/evil")), Ok(Some("HTTP/evil".into())));
+}
+
+/// An SPN is not ignored because it is no text: neither where it is optional, nor where it is required.
+#[test]
+fn an_spn_that_is_not_valid_text_is_rejected() {
+    let attempt = |enforcement, change: fn(&mut [u8])| {
+        let mut policy = Policy::default();
+        policy.spn = enforcement;
+        let server = server().with_policy(policy).with_spns(["x"]);
+        let environment = &mut Fixed::default();
+        let (challenge, handshake) =
+            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let mut pairs = AvPairsBuf::default();
+        for (id, value) in Challenge::parse(&challenge).unwrap().target_info.unwrap() {
+            pairs.push(id, value).unwrap();
+        }
+        // "x" and a lone surrogate.
+        pairs.push(AvId::TARGET_NAME, &[b'x', 0, 0x00, 0xd8]).unwrap();
+        let mut bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
+        let pair = [9, 0, 4, 0, b'x', 0, 0x00, 0xd8];
+        let at = bytes.windows(pair.len()).position(|window| window == pair).unwrap();
+        change(&mut bytes[at..at + pair.len() + 4]);
+        let claim = handshake.read(&bytes, environment)?;
+        common::accept(claim, "secret").map(drop)
+    };
+    for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
+        assert_eq!(attempt(enforcement, |_| ()), Err(Denied::Spn.into()), "{enforcement:?}");
+        // One byte too many for UTF-16, and the end of the list.
+        let odd = attempt(enforcement, |pair| {
+            pair.copy_from_slice(&[9, 0, 3, 0, b'x', 0, 0xd8, 0, 0, 0, 0, 0]);
+        });
+        let Err(Error::Wire(error)) = odd else { panic!("{odd:?}") };
+        assert_eq!(error.kind(), ErrorKind::AvPairLength(AvId::TARGET_NAME));
+    }
 }
 
 /// CVE-2015-0005, CVE-2019-1019: the response must have been made for this server.

@@ -770,6 +770,14 @@ mod over_http {
 
         let mut server = Box::new(connections().1);
         assert!(memory.holds(KEY[0]));
+        let keys = server.take_keys().unwrap();
+        assert!(server.accepted().is_some() && !memory.holds(KEY[0]), "the keys were taken");
+        drop(black_box(server));
+        assert_nothing_left(&memory, "a server whose keys were taken");
+        drop(keys);
+
+        let mut server = Box::new(connections().1);
+        assert!(memory.holds(KEY[0]));
         _ = server.on_request(HttpVersion::Http2, NO_HEADERS, environment);
         drop(black_box(server));
         assert_nothing_left(&memory, "a server that went on");

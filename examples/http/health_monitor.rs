@@ -202,7 +202,7 @@ fn login(
         let bindings = ChannelBindings::from_certificate(certificate)?;
         client = client.with_channel_bindings(bindings);
     }
-    Ok(ClientConnection::new(client))
+    Ok(ClientConnection::new(client.checked()?))
 }
 
 fn request(

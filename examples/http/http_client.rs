@@ -331,7 +331,7 @@ impl<'a> Agent<'a> {
     fn proxy_login(&self) -> anyhow::Result<Option<ClientConnection>> {
         let Options { proxy: Some(proxy), .. } = self.options else { return Ok(None) };
         let Some(credentials) = &self.proxy_credentials else { return Ok(None) };
-        Ok(Some(ClientConnection::for_proxy(self.client(credentials, proxy))))
+        Ok(Some(ClientConnection::for_proxy(self.client(credentials, proxy).checked()?)))
     }
 
     fn server_login(
@@ -352,7 +352,7 @@ impl<'a> Agent<'a> {
                 .context("no channel bindings (--no-channel-bindings goes without)")?;
             client = client.with_channel_bindings(bindings);
         }
-        Ok(Some(ClientConnection::new(client)))
+        Ok(Some(ClientConnection::new(client.checked()?)))
     }
 
     fn client(&self, credentials: &Credentials, url: &Url) -> Client {

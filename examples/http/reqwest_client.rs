@@ -186,9 +186,10 @@ impl Session {
         let tls = response.extensions().get::<TlsInfo>();
         let Some(certificate) = tls.and_then(TlsInfo::peer_certificate) else {
             ensure!(response.url().scheme() != "https", "reqwest does not tell the certificate");
-            return Ok(client);
+            return Ok(client.checked()?);
         };
-        Ok(client.with_channel_bindings(ChannelBindings::from_certificate(certificate)?))
+        let bindings = ChannelBindings::from_certificate(certificate)?;
+        Ok(client.with_channel_bindings(bindings).checked()?)
     }
 }
 

@@ -120,7 +120,7 @@ fn serve(mut socket: Lossy, options: &Options, is_over: &AtomicBool) -> anyhow::
         Some(file) => Users::read(file)?,
         None => Users::one("alice", "correct horse"),
     };
-    let mut service = Service::new(users);
+    let mut service = Service::new(users)?;
     writeln!(stdout(), "server: listening on {}", socket.address()?)?;
     while !is_over.load(Ordering::Relaxed) {
         let Some((bytes, from)) = socket.receive(Duration::from_millis(50))? else { continue };

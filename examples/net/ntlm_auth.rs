@@ -55,7 +55,7 @@
 //! | `--username`, `--target-service`, `--target-hostname` | for clients; without effect on servers |
 //! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers refuse it: with Samba it lets in everybody who knows it |
 //! | `--workstation` | the machine's name, which the other side is told |
-//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are refused. No file is read unless it is named |
+//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are refused. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
 //! | `-d`, `--debuglevel` | from 5 on, NTLM's messages are explained on standard error |
 //! | `-V`, `-?`, `--version`, `--help`, `--usage` | as expected |
 //! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they are about winbind |

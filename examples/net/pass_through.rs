@@ -210,7 +210,8 @@ fn log_in(options: &ClientOptions) -> anyhow::Result<()> {
         credentials.context("--user is missing: an anonymous client has no key to seal with")?;
     let client = Client::new(credentials)
         .with_policy(level::client_policy(options.level))
-        .with_protection(Protection::Seal);
+        .with_protection(Protection::Seal)
+        .checked()?;
     let mut frames = Frames::new(TcpStream::connect(options.server)?)?;
     let (negotiate, await_challenge) = client.initiate()?;
     frames.send(&negotiate)?;

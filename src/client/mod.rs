@@ -156,8 +156,11 @@ impl Client {
     /// Makes the first message, the NEGOTIATE.
     ///
     /// # Errors
-    /// [`Refused::Blocked`] if the policy blocks NTLM to this target; [`Misuse::NoSpn`] or
-    /// [`Misuse::NoChannelBindings`] if it demands what the application did not give.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM to this SPN.
+    /// - [`Misuse::NoSpn`], [`Misuse::NoChannelBindings`]: the policy requires what the application did
+    ///   not give.
+    /// - [`Misuse::NoSessionSecurity`]: anonymous credentials are to protect messages, and the policy
+    ///   does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
         self.config.check()?;
@@ -191,66 +194,51 @@ impl Client {
 }
 
 impl Config {
-    /// Fails where the exchange must not begin.
+    /// Fails if no handshake must begin: NTLM is blocked, or the application did not give what the
+    /// policy requires.
     fn check(&self) -> Result<(), Error> {
+        let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
         if self.policy.blocks(&self.spn) {
             return Err(Refused::Blocked.into());
         }
-        Ok(self.check_requirements()?)
+        if *require_spn && self.spn.is_empty() {
+            return Err(Misuse::NoSpn.into());
+        }
+        if *require_channel_bindings && self.bindings.is_none() {
+            return Err(Misuse::NoChannelBindings.into());
+        }
+        // An anonymous client proves nothing and shares no secret, so nothing can be protected (3.3.1,
+        // 3.4). Windows seals all the same, with a key that everyone knows; a policy can allow that.
+        let is_protected = self.protection != Protection::None;
+        let has_key = !self.credentials.is_anonymous() || shared.allow_insecure_anonymous_keys;
+        if is_protected && !has_key {
+            return Err(Misuse::NoSessionSecurity.into());
+        }
+        Ok(())
     }
 
-    /// Fails if no exchange can succeed.
+    /// Fails if no handshake can succeed.
     fn check_all(&self) -> Result<(), Error> {
         self.check()?;
-        self.check_protection()?;
-        let shared = &self.policy.shared;
+        let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
         let character_set = shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
         // KEY_EXCH belongs to the connectionless mode.
         let asks = |mode| demand(self.asked(mode), shared.require, self.required_when_protected());
         asks(Mode::Connection).or_else(|_| asks(Mode::Datagram))?;
-        self.check_response(shared.lm_compatibility.sends_ntlmv2())?;
+        // Only an NTLMv2 response can carry a MIC, an SPN and channel bindings.
+        let sends_ntlmv2 =
+            shared.lm_compatibility.sends_ntlmv2() && !self.credentials.is_anonymous();
+        if shared.require_mic && !sends_ntlmv2 {
+            return Err(Refused::NoMic.into());
+        }
+        if (*require_spn || *require_channel_bindings) && !sends_ntlmv2 {
+            return Err(Refused::NoTargetInfo.into());
+        }
         let user = self.credentials.user();
         for name in [user.user(), user.domain(), &self.workstation] {
             name.encode(character_set, shared.code_page).map_err(Refused::OurName)?;
         }
         self.spn.encode(CharacterSet::Unicode, shared.code_page).map_err(Refused::OurName)?;
-        Ok(())
-    }
-
-    /// What the policy requires of the response, only NTLMv2 can carry.
-    fn check_response(&self, sends_ntlmv2: bool) -> Result<(), Refused> {
-        let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
-        if sends_ntlmv2 && !self.credentials.is_anonymous() {
-            return Ok(());
-        }
-        if shared.require_mic {
-            return Err(Refused::NoMic);
-        }
-        if *require_spn || *require_channel_bindings {
-            return Err(Refused::NoTargetInfo);
-        }
-        Ok(())
-    }
-
-    /// What the policy requires, the application must have given.
-    fn check_requirements(&self) -> Result<(), Misuse> {
-        if self.policy.require_spn && self.spn.is_empty() {
-            return Err(Misuse::NoSpn);
-        }
-        if self.policy.require_channel_bindings && self.bindings.is_none() {
-            return Err(Misuse::NoChannelBindings);
-        }
-        Ok(())
-    }
-
-    /// An anonymous client proves nothing and shares no secret, so nothing can be protected (3.3.1,
-    /// 3.4). Windows seals all the same, with a key that everyone knows; a policy can allow that.
-    fn check_protection(&self) -> Result<(), Misuse> {
-        let allows_insecure_keys = self.policy.shared.allow_insecure_anonymous_keys;
-        let is_protected = self.protection != Protection::None;
-        if is_protected && self.credentials.is_anonymous() && !allows_insecure_keys {
-            return Err(Misuse::NoSessionSecurity);
-        }
         Ok(())
     }
 
@@ -305,8 +293,6 @@ impl AwaitChallenge {
     ///   a MIC, and the answer could not carry it.
     /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
     ///   user would start from the same key.
-    /// - [`Error::Misuse`]: protection was asked for an anonymous client, unless the
-    ///   [policy](crate::SharedPolicy::allow_insecure_anonymous_keys) allows it.
     /// - [`Error::Environment`]: there is no time, or no randomness.
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn answer(

@@ -19,7 +19,9 @@ use crate::wire::NegotiateFlags;
 /// policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
 /// policy.shared.offer -= NegotiateFlags::NEGOTIATE_KEY_EXCH;
 /// policy.shared.require_when_protected = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-/// let client = Client::new(Credentials::password("alice", "secret")).with_policy(policy);
+/// let client =
+///     Client::new(Credentials::password("alice", "secret")).with_policy(policy).checked()?;
+/// # Ok::<(), ntlm::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -63,8 +65,9 @@ impl Policy {
     ///     .with_policy(client::Policy::strict())
     ///     .with_spn("ldap/files.example.com")
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
-    ///     .with_protection(Protection::Seal);
-    /// # Ok::<(), ntlm::HashLengthError>(())
+    ///     .with_protection(Protection::Seal)
+    ///     .checked()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// What differs from the default:

@@ -137,7 +137,7 @@ fn prove(
     nonces: &Nonces,
     environment: &mut dyn Environment,
 ) -> Result<Proof, Error> {
-    let Some(nt_hash) = config.credentials.to_nt_hash() else { return anonymous(config) };
+    let Some(nt_hash) = config.credentials.to_nt_hash() else { return Ok(anonymous()) };
     if !config.policy.shared.lm_compatibility.sends_ntlmv2() {
         return ntlmv1(config, flags, message, &nt_hash, nonces);
     }
@@ -152,16 +152,15 @@ fn prove(
 }
 
 /// Nothing is proven, and the key is no secret (3.3.1).
-fn anonymous(config: &Config) -> Result<Proof, Error> {
-    config.check_protection()?;
-    Ok(Proof {
+fn anonymous() -> Proof {
+    Proof {
         lm_response: LmAnswer::Zero,
         nt_response: Vec::new(),
         key_exchange_key: KeyExchangeKey::from([0; 16]),
         announces_mic: false,
         carries_target_info: false,
         is_anonymous: true,
-    })
+    }
 }
 
 /// NTLMv1, with or without extended session security (3.3.1).

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::{fmt, mem};
 
-use super::connection::{Asker, Received, bare};
+use super::connection::{Asker, Headers, bare};
 use super::{AuthHeader, Error, HttpVersion, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
 use crate::client::{AwaitChallenge, Client};
@@ -24,7 +24,8 @@ use crate::wire::Message;
 /// use ntlm::http::{ClientConnection, Next, HttpVersion};
 ///
 /// let client = Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-///     .with_spn("HTTP/www.example.com");
+///     .with_spn("HTTP/www.example.com")
+///     .checked()?;
 /// let mut connection = ClientConnection::new(client);
 /// // The request was answered with this:
 /// let headers = [("Content-Length", "0"), ("WWW-Authenticate", "Negotiate, NTLM")];
@@ -211,7 +212,7 @@ impl ClientConnection {
         if status != self.asker.status() {
             return Ok(self.on_answer(status));
         }
-        let response = Received::new(version, headers, self.asker, self.asker.offer_header());
+        let response = Headers::new(version, headers, self.asker, self.asker.offer_header());
         if let Some((handshake, scheme)) = self.take_handshake() {
             return self.on_challenge(handshake, scheme, &response, environment);
         }
@@ -324,7 +325,7 @@ impl ClientConnection {
     fn on_offer<V: AsRef<[u8]>>(
         &mut self,
         version: HttpVersion,
-        response: &Received<V>,
+        response: &Headers<V>,
     ) -> Result<Next, Error> {
         // NTLM under its own name is understood by all that offer it.
         let is_offered = |wanted: &Scheme| response.offers().any(|o| o.scheme() == *wanted);
@@ -345,7 +346,7 @@ impl ClientConnection {
         &mut self,
         handshake: AwaitChallenge,
         scheme: Scheme,
-        response: &Received<V>,
+        response: &Headers<V>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
         let mut offers = response.offers().filter(|offer| offer.scheme() == scheme).peekable();

@@ -53,14 +53,14 @@ impl Asker {
 }
 
 /// The headers of a message that matter here.
-pub(super) struct Received<V> {
+pub(super) struct Headers<V> {
     /// The values of the one header that was asked for.
     pub(super) values: Vec<V>,
     /// Whether another message can follow on the connection.
     pub(super) persists: bool,
 }
 
-impl<V: AsRef<[u8]>> Received<V> {
+impl<V: AsRef<[u8]>> Headers<V> {
     pub(super) fn new<N: AsRef<str>>(
         version: HttpVersion,
         headers: impl IntoIterator<Item = (N, V)>,
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_connection_goes_on_or_ends() {
         let persists_at = |asker, version, headers: &[(&str, &str)]| {
-            Received::new(version, headers.iter().copied(), asker, "Authorization").persists
+            Headers::new(version, headers.iter().copied(), asker, "Authorization").persists
         };
         let persists = |version, headers| persists_at(Asker::Origin, version, headers);
         let (http10, http11) = (HttpVersion::Http10, HttpVersion::Http11);

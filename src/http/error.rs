@@ -68,6 +68,54 @@ impl Error {
     pub fn log(self) -> impl fmt::Display {
         Log(self)
     }
+
+    /// Returns the NTSTATUS for this error ([MS-ERREF] 2.3), as [`error::Error::ntstatus`] does.
+    ///
+    /// ```
+    /// use ntlm::error::Denied;
+    /// use ntlm::http::Error;
+    ///
+    /// let error = Error::Exchange(Denied::WrongPassword.into());
+    /// assert_eq!(error.ntstatus(), 0xc000_006d);
+    /// // To Windows, the answer to another challenge is a wrong answer.
+    /// assert_eq!(Error::OtherChallenge.ntstatus(), 0xc000_006d);
+    /// ```
+    #[must_use]
+    pub const fn ntstatus(self) -> u32 {
+        match self {
+            Self::Exchange(error) => error.ntstatus(),
+            // STATUS_LOGON_FAILURE
+            Self::OtherChallenge => 0xc000_006d,
+            // STATUS_INVALID_PARAMETER
+            Self::Header(_)
+            | Self::Spnego
+            | Self::NoChallenge
+            | Self::OtherConnection
+            | Self::NoPendingChallenge => 0xc000_000d,
+            // STATUS_NOT_SUPPORTED
+            Self::ConnectionCloses | Self::NeedsHttp11 => 0xc000_00bb,
+        }
+    }
+
+    /// Returns the SECURITY_STATUS that SSPI returns for this error, as
+    /// [`error::Error::security_status`] does.
+    #[must_use]
+    #[doc(alias("SEC_E_LOGON_DENIED", "SEC_E_INVALID_TOKEN"))]
+    pub const fn security_status(self) -> u32 {
+        match self {
+            Self::Exchange(error) => error.security_status(),
+            // SEC_E_LOGON_DENIED
+            Self::OtherChallenge => 0x8009_030c,
+            // SEC_E_INVALID_TOKEN
+            Self::Header(_)
+            | Self::Spnego
+            | Self::NoChallenge
+            | Self::OtherConnection
+            | Self::NoPendingChallenge => 0x8009_0308,
+            // SEC_E_UNSUPPORTED_FUNCTION
+            Self::ConnectionCloses | Self::NeedsHttp11 => 0x8009_0302,
+        }
+    }
 }
 
 /// An error as it is logged.

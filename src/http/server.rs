@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::connection::{Asker, Received, bare};
+use super::connection::{Asker, Headers, bare};
 use super::header::name_of_scheme;
 use super::{AuthHeader, Error, HeaderError, HttpVersion, Refusal, Reply, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
@@ -145,7 +145,7 @@ impl ServerConnection {
             (self.pending, self.accepted) = (None, None);
             return self.refuse(Error::NeedsHttp11, None);
         }
-        let request = Received::new(version, headers, self.asker, self.asker.credentials_header());
+        let request = Headers::new(version, headers, self.asker, self.asker.credentials_header());
         let value = match &request.values[..] {
             [] => return self.on_plain_request(),
             [value] => value,
@@ -161,23 +161,11 @@ impl ServerConnection {
             let tried = name_of_scheme(value.as_ref()).map(Into::into);
             return Step::Continue(Reply { tried, ..self.offer() });
         };
-        let token = match header.token() {
-            Ok(token) => token,
-            Err(reason) => return self.refuse(reason.into(), None),
-        };
-        let kind = bare(&token).and_then(|token| Ok(message_type(token)?));
-        match (kind, pending) {
-            (Err(reason), _) => self.refuse(reason, None),
-            (Ok(MessageType::Authenticate), None) => {
-                self.refuse(Error::NoPendingChallenge, Claimed::parse(&token))
+        match header.token() {
+            Ok(token) => {
+                self.on_token(header.scheme(), &token, pending, request.persists, environment)
             }
-            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
-                self.on_authenticate(handshake, &token, environment)
-            }
-            // `Server::challenge` rejects a CHALLENGE for its type.
-            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
-                self.on_negotiate(header.scheme(), &token, request.persists, environment)
-            }
+            Err(reason) => self.refuse(reason.into(), None),
         }
     }
 
@@ -190,6 +178,9 @@ impl ServerConnection {
     /// Returns the session keys of the accepted client, once for each login, for protocols that seal
     /// their messages inside of HTTP, as WinRM does. `None` if nobody is authenticated, and after the
     /// first call.
+    ///
+    /// The key is wiped here: [`Accepted::keys`] of the client still has the negotiated flags, but
+    /// makes no session any more.
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -234,8 +225,8 @@ impl ServerConnection {
     /// # }
     /// ```
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
-        let accepted = self.accepted.as_ref()?;
-        mem::take(&mut self.has_keys).then(|| accepted.keys.copy())
+        let accepted = self.accepted.as_mut()?;
+        mem::take(&mut self.has_keys).then(|| accepted.keys.take())
     }
 
     fn with_asker(server: Server, asker: Asker) -> Self {
@@ -253,6 +244,31 @@ impl ServerConnection {
         match &self.accepted {
             Some(accepted) => Step::Authenticated(accepted),
             None => Step::Continue(self.offer()),
+        }
+    }
+
+    /// Takes the token of a request, and the CHALLENGE that was pending before it.
+    fn on_token(
+        &mut self,
+        scheme: Scheme,
+        token: &[u8],
+        pending: Option<AwaitAuthenticate>,
+        persists: bool,
+        environment: &mut dyn Environment,
+    ) -> Step<'_> {
+        let kind = bare(token).and_then(|token| Ok(message_type(token)?));
+        match (kind, pending) {
+            (Err(reason), _) => self.refuse(reason, None),
+            (Ok(MessageType::Authenticate), None) => {
+                self.refuse(Error::NoPendingChallenge, Claimed::parse(token).map(Box::new))
+            }
+            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
+                self.on_authenticate(handshake, token, environment)
+            }
+            // `Server::challenge` rejects a CHALLENGE for its type.
+            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
+                self.on_negotiate(scheme, token, persists, environment)
+            }
         }
     }
 
@@ -279,21 +295,17 @@ impl ServerConnection {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Step<'_> {
-        let character_set = handshake.character_set();
-        match handshake.read(authenticate, environment) {
-            Err(reason) => {
-                let claimed = Claimed::parse_negotiated(authenticate, character_set);
-                self.refuse(reason.into(), claimed)
-            }
+        match handshake.read_or_claimed(authenticate, environment) {
+            Err((reason, claimed)) => self.refuse(reason.into(), claimed),
             Ok(Claim::User(claim)) if claim.answers_another_challenge() => {
-                self.refuse(Error::OtherChallenge, Some(claim.claimed()))
+                self.refuse(Error::OtherChallenge, Some(claim.claimed().into()))
             }
             Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
             Ok(Claim::Anonymous(claim)) => {
                 let claimed = claim.claimed();
                 match claim.accept() {
                     Ok(accepted) => Step::AcceptedAnonymous(self.accept(accepted)),
-                    Err(reason) => self.refuse(reason.into(), Some(claimed)),
+                    Err(reason) => self.refuse(reason.into(), Some(claimed.into())),
                 }
             }
         }
@@ -308,13 +320,13 @@ impl ServerConnection {
         Reply { status, name, values, tried: None }
     }
 
-    fn refuse(&self, reason: Error, claimed: Option<Claimed>) -> Step<'static> {
+    fn refuse(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Step<'static> {
         Step::Refused(self.refusal(reason, claimed))
     }
 
     /// Whether the client may try again depends on its connection only, never on what it sent to
     /// log in.
-    fn refusal(&self, reason: Error, claimed: Option<Claimed>) -> Refusal {
+    fn refusal(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Refusal {
         let last_word = |status| Reply { status, ..self.reply(Vec::new()) };
         let reply = match reason {
             Error::NeedsHttp11 => last_word(505),
@@ -322,7 +334,7 @@ impl ServerConnection {
             Error::ConnectionCloses => last_word(400),
             _ => self.offer(),
         };
-        Refusal { reply, reason, claimed: claimed.map(Box::new) }
+        Refusal { reply, reason, claimed }
     }
 }
 
@@ -364,7 +376,7 @@ impl<'a> LookUp<'a> {
         let claimed = self.claim.claimed();
         match verify(self.claim) {
             Ok(accepted) => Ok(self.connection.accept(accepted)),
-            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed))),
+            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed.into()))),
         }
     }
 

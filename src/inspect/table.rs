@@ -8,14 +8,15 @@ use core::ops::Range;
 use super::layout::{
     AUTHENTICATE, CHALLENGE, Header, Item, Kind, NEGOTIATE, NTLMV2, Part, UNKNOWN,
 };
-use super::value::{AvValue, Hex, Time, Utf16, descriptor, number};
+use super::value::{AvValue, Hex, Utf16, descriptor, exactly, time};
 use crate::text::CharacterSet;
 use crate::wire::{AvId, NegotiateFlags, SIGNATURE, Signature, Version};
 
 /// A line of the table, or several.
-enum Row {
+enum Row<'a> {
     Part(Kind),
-    Item(Item),
+    /// With its bytes.
+    Item(Item, &'a [u8]),
 }
 
 /// Prints a token line by line.
@@ -55,16 +56,17 @@ impl<'a> Table<'a, '_, '_> {
 
     fn fields(&mut self, header: &Header) -> fmt::Result {
         let flags = header.parts.iter().find(|(.., kind)| matches!(kind, Kind::Flags));
-        let flags = flags.and_then(|(at, ..)| self.token.get(*at..*at + 4)).map(number);
-        let flags = NegotiateFlags::from_bits_retain(flags.unwrap_or_default());
+        let flags = flags.and_then(|(at, ..)| self.array(*at)).map_or(0, u32::from_le_bytes);
+        let flags = NegotiateFlags::from_bits_retain(flags);
         let items = self.items(header, flags);
         let end = items.iter().map(|(range, ..)| range.start).filter(|at| *at >= header.least);
         let end = end.min().unwrap_or(self.token.len());
 
         let mut rows = self.rows(header, end);
-        let within = |range: &Range<usize>| range.end <= self.token.len();
-        let items = items.into_iter().filter(|(range, ..)| within(range));
-        rows.extend(items.map(|(range, name, item)| (range, name, Row::Item(item))));
+        rows.extend(items.into_iter().filter_map(|(range, name, item)| {
+            let bytes = self.token.get(range.clone())?;
+            Some((range, name, Row::Item(item, bytes)))
+        }));
         rows.sort_by_key(|(range, ..)| range.start);
         let mut end = 12;
         for (range, name, row) in rows {
@@ -75,14 +77,16 @@ impl<'a> Table<'a, '_, '_> {
             }
             match row {
                 Row::Part(kind) => self.part(range, name, kind, flags)?,
-                Row::Item(item) => self.item(range, name, item, flags.character_set())?,
+                Row::Item(item, bytes) => {
+                    self.item(range, name, item, bytes, flags.character_set())?
+                }
             }
         }
         self.gap(end, self.token.len())
     }
 
     /// The parts of the header, of which old peers leave out the last ones: it ends at `end`.
-    fn rows(&self, header: &Header, end: usize) -> Vec<(Range<usize>, &'static str, Row)> {
+    fn rows(&self, header: &Header, end: usize) -> Vec<(Range<usize>, &'static str, Row<'a>)> {
         // pyspnego leaves the version out and puts the MIC in its place.
         let has_mic_only = (80..88).contains(&end);
         let row = |(at, name, kind): &Part| {
@@ -110,21 +114,18 @@ impl<'a> Table<'a, '_, '_> {
         };
         match kind {
             Kind::Flags => {
-                let flags = NegotiateFlags::from_bits_retain(number(bytes));
+                let flags = NegotiateFlags::from_bits_retain(u32::from_le_bytes(exactly(bytes)));
                 self.line(range, name, format_args!("{:#010x}", flags.bits()))?;
                 flags.named_bits().try_for_each(|(bit, name)| match name {
                     Some(name) => self.detail(name),
                     None => self.detail(format_args!("{bit:#010x}")),
                 })
             }
-            Kind::Version => {
-                let version = Version::from_bytes(bytes.try_into().unwrap_or_default());
-                self.line(range, name, version)
-            }
+            Kind::Version => self.line(range, name, Version::from_bytes(exactly(bytes))),
             Kind::Bytes(_) => self.line(range, name, Hex(bytes)),
             Kind::Mic => self.secret(range, name),
             Kind::Field(_, needed) => {
-                let (length, offset) = descriptor(bytes);
+                let (length, offset) = descriptor(exactly(bytes));
                 let is_outside = self.token.len().checked_sub(offset).is_none_or(|n| n < length);
                 let remark = match () {
                     () if length == 0 => "",
@@ -149,7 +150,7 @@ impl<'a> Table<'a, '_, '_> {
     ) -> Vec<(Range<usize>, &'static str, Item)> {
         let item = |(at, name, kind): &Part| {
             let Kind::Field(item, needed) = *kind else { return None };
-            let (length, offset) = descriptor(self.token.get(*at..*at + 8)?);
+            let (length, offset) = descriptor(self.array(*at)?);
             let range = offset..offset.checked_add(length)?;
             (length > 0 && flags.contains(needed)).then_some((range, *name, item))
         };
@@ -161,9 +162,9 @@ impl<'a> Table<'a, '_, '_> {
         range: Range<usize>,
         name: &str,
         item: Item,
+        bytes: &[u8],
         character_set: Option<CharacterSet>,
     ) -> fmt::Result {
-        let bytes = self.token.get(range.clone()).unwrap_or_default();
         match item {
             Item::Secret => self.secret(range, name),
             Item::NtResponse if bytes.len() > 24 => self.ntlmv2(range, name),
@@ -190,7 +191,9 @@ impl<'a> Table<'a, '_, '_> {
             let bytes = self.token.get(part.clone()).filter(|_| part.end <= range.end);
             match bytes {
                 None => return self.missing(part, name),
-                Some(bytes) if name.ends_with("TimeStamp") => self.line(part, name, Time(bytes))?,
+                Some(bytes) if name.ends_with("TimeStamp") => {
+                    self.line(part, name, time(exactly(bytes)))?
+                }
                 Some(bytes) => self.line(part, name, Hex(bytes))?,
             }
         }
@@ -241,13 +244,13 @@ impl<'a> Table<'a, '_, '_> {
         writeln!(self.f, "no NTLM message, {} bytes", token.len())?;
         let inside = token.windows(SIGNATURE.len()).position(|bytes| bytes == SIGNATURE);
         if let Some(start) = inside {
+            let (_, inner) = token.split_at(start);
             // SPNEGO (RFC 4178), in GSS-API framing (0x60) or without (0xa1).
             let wrapping = match token.first() {
                 Some(0x60 | 0xa0 | 0xa1) => "SPNEGO",
                 _ => "something else",
             };
             writeln!(self.f, "{wrapping} around an NTLM message at byte {start}:")?;
-            let inner = token.get(start..).unwrap_or_default();
             let shows_secrets = self.shows_secrets;
             return Table { token: inner, shows_secrets, f: &mut *self.f }.print();
         }
@@ -255,6 +258,11 @@ impl<'a> Table<'a, '_, '_> {
             return writeln!(self.f, "it is in base64: decode it first");
         }
         self.gap(0, token.len())
+    }
+
+    /// The bytes from `at` on; `None` if the token is too short.
+    fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.token.get(at..)?.first_chunk().copied()
     }
 
     /// Bytes that belong to no field.

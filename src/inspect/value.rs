@@ -6,17 +6,17 @@ use crate::environment::FileTime;
 use crate::text::Text;
 use crate::wire::{AvFlags, AvId};
 
-/// The bytes as a number, least significant first.
-pub(super) fn number(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+/// The bytes of a part that always has this length.
+#[expect(clippy::expect_used, reason = "the callers know the length from the table or compared it")]
+pub(super) fn exactly<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("the part has its length")
 }
 
 /// Length and offset of an item.
-pub(super) fn descriptor(bytes: &[u8]) -> (usize, usize) {
-    let (length, offset) = (bytes.get(..2), bytes.get(4..8));
-    let number = |bytes: Option<&[u8]>| number(bytes.unwrap_or_default());
-    let number = |bytes| usize::try_from(number(bytes)).unwrap_or(usize::MAX);
-    (number(length), number(offset))
+pub(super) fn descriptor([low, high, _, _, offset @ ..]: [u8; 8]) -> (usize, usize) {
+    let length = u16::from_le_bytes([low, high]);
+    let offset = usize::try_from(u32::from_le_bytes(offset)).unwrap_or(usize::MAX);
+    (length.into(), offset)
 }
 
 pub(super) struct Hex<'a>(pub(super) &'a [u8]);
@@ -38,13 +38,8 @@ impl Display for Utf16<'_> {
     }
 }
 
-pub(super) struct Time<'a>(pub(super) &'a [u8]);
-
-impl Display for Time<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ticks = u64::from_le_bytes(self.0.try_into().unwrap_or_default());
-        FileTime::from_ticks(ticks).fmt(f)
-    }
+pub(super) fn time(bytes: [u8; 8]) -> FileTime {
+    FileTime::from_ticks(u64::from_le_bytes(bytes))
 }
 
 pub(super) struct AvValue<'a>(pub(super) AvId, pub(super) &'a [u8]);
@@ -55,11 +50,11 @@ impl Display for AvValue<'_> {
         match (id, value.len()) {
             (AvId::EOL, 0) => f.write_str("end of the list"),
             (AvId::FLAGS, 4) => {
-                let flags = AvFlags::from_bits_retain(number(value));
+                let flags = AvFlags::from_bits_retain(u32::from_le_bytes(exactly(value)));
                 write!(f, "{:#x}", flags.bits())?;
                 flags.iter_names().try_for_each(|(name, _)| write!(f, " {name}"))
             }
-            (AvId::TIMESTAMP, 8) => Time(value).fmt(f),
+            (AvId::TIMESTAMP, 8) => time(exactly(value)).fmt(f),
             _ if id.is_text() => Utf16(value).fmt(f),
             _ => Hex(value).fmt(f),
         }

@@ -1,20 +1,23 @@
 //! Between the CHALLENGE and the AUTHENTICATE.
 
+#[cfg(feature = "http")]
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::checks;
 use super::claim::Claim;
+#[cfg(feature = "http")]
+use super::claimed::Claimed;
 use super::config::Config;
 use super::messages::Messages;
 use super::received::Received;
 use super::sent::Sent;
 use crate::channel_bindings::ChannelBindings;
-use crate::environment::Environment;
+use crate::environment::{Environment, FileTime};
 use crate::error::Error;
 use crate::export::Exported;
 use crate::session::export_handshake;
-#[cfg(feature = "http")]
-use crate::text::CharacterSet;
+use crate::wire::Authenticate;
 
 /// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
 ///
@@ -107,18 +110,50 @@ impl AwaitAuthenticate {
         authenticate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<Claim, Error> {
-        let Self { config, bindings, messages, sent } = self;
-        config.check(&bindings)?;
-        config.check_received(authenticate)?;
-        let now = environment.now()?;
-        let received = Received::new(config, bindings, messages, &sent, authenticate, now)?;
-        checks::before_proof(&received)?;
-        Ok(Claim::new(received))
+        let now = self.check_before_parsing(authenticate, environment)?;
+        let message = self.sent.parse_answer(authenticate)?;
+        self.read_parsed(authenticate, &message, now)
     }
 
-    /// The character set of the CHALLENGE, in which the client writes its names.
+    /// Does what [`read`](Self::read) does, and returns an error together with what the client claims,
+    /// unless the bytes are no AUTHENTICATE.
     #[cfg(feature = "http")]
-    pub(crate) const fn character_set(&self) -> Option<CharacterSet> {
-        self.sent.flags.character_set()
+    pub(crate) fn read_or_claimed(
+        self,
+        authenticate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<Claim, (Error, Option<Box<Claimed>>)> {
+        let character_set = self.sent.flags.character_set();
+        let now = self.check_before_parsing(authenticate, environment).map_err(|error| {
+            let claimed = Claimed::parse_negotiated(authenticate, character_set);
+            (error, claimed.map(Box::new))
+        })?;
+        let message = self.sent.parse_answer(authenticate).map_err(|error| (error.into(), None))?;
+        self.read_parsed(authenticate, &message, now)
+            .map_err(|error| (error, Some(Box::new(Claimed::of(&message, character_set)))))
+    }
+
+    /// Returns when the message arrived, or why it is not even parsed.
+    fn check_before_parsing(
+        &self,
+        authenticate: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<FileTime, Error> {
+        self.config.check(!self.bindings.is_none())?;
+        self.config.check_received(authenticate)?;
+        Ok(environment.now()?)
+    }
+
+    fn read_parsed(
+        self,
+        authenticate: &[u8],
+        message: &Authenticate<'_>,
+        now: FileTime,
+    ) -> Result<Claim, Error> {
+        let Self { config, bindings, messages, sent } = self;
+        let received =
+            Received::new(config, bindings, messages, &sent, authenticate, message, now)?;
+        checks::before_proof(&received)?;
+        Ok(Claim::new(received))
     }
 }

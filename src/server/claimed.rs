@@ -61,20 +61,25 @@ impl Claimed {
     }
 
     /// Reads it with the character set that was negotiated, if that is known.
-    pub(crate) fn parse_negotiated(
+    pub(super) fn parse_negotiated(
         authenticate: &[u8],
         negotiated: Option<CharacterSet>,
     ) -> Option<Self> {
         // The session key is not for the log.
         let message = Authenticate::parse_for_server(authenticate, |_| false).ok()?;
+        Some(Self::of(&message, negotiated))
+    }
+
+    /// What a parsed AUTHENTICATE claims.
+    pub(super) fn of(message: &Authenticate<'_>, negotiated: Option<CharacterSet>) -> Self {
         let flags = message.flags.unwrap_or(NegotiateFlags::empty());
         let character_set =
             negotiated.or_else(|| flags.character_set()).unwrap_or(CharacterSet::Oem);
         let text = |bytes| shown(bytes, character_set);
         let user = UserName::new(text(message.user)).with_domain(text(message.domain));
-        let proof = Proof::new(&message, flags);
+        let proof = Proof::new(message, flags);
         let responses = proof.map_or(&[][..], Proof::possible_kinds);
-        Some(Self::new(&user, &text(message.workstation), responses))
+        Self::new(&user, &text(message.workstation), responses)
     }
 
     pub(super) fn new(

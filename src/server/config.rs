@@ -27,7 +27,7 @@ pub(super) struct Config {
 impl Config {
     /// Fails if no handshake can succeed.
     pub(super) fn check_all(&self) -> Result<(), Error> {
-        self.check_before_challenge()?;
+        self.check(self.expects_bindings())?;
         let SharedPolicy { offer, require, require_when_protected, .. } = self.policy.shared;
         offer.character_set().ok_or(Misuse::NoCharacterSet)?;
         // A client that asks for all, and one that leaves room for what excludes another flag.
@@ -40,25 +40,31 @@ impl Config {
         self.target_info().map(drop)
     }
 
-    /// Fails where no handshake must begin.
-    pub(super) fn check_before_challenge(&self) -> Result<(), Error> {
-        self.check_with(self.expects_bindings())
-    }
-
-    /// Fails where no handshake must continue with these bindings of its connection.
-    pub(super) fn check(&self, bindings: &ChannelBindings) -> Result<(), Error> {
-        self.check_with(!bindings.is_none())
-    }
-
-    fn check_with(&self, has_bindings: bool) -> Result<(), Error> {
+    /// Fails if no handshake must begin or continue: NTLM is blocked, or this side lacks what the
+    /// policy requires of clients. `has_bindings` says whether the connection has channel bindings, or
+    /// [will have](Self::expects_bindings) them.
+    pub(super) fn check(&self, has_bindings: bool) -> Result<(), Error> {
         if self.policy.shared.blocked {
             return Err(Refused::Blocked.into());
         }
-        Ok(self.check_requirements(has_bindings)?)
+        let needs_bindings = match self.policy.channel_bindings {
+            Enforcement::Off => false,
+            Enforcement::IfPresent => self.bindings_come_later,
+            Enforcement::Required => {
+                self.bindings_come_later || !self.policy.allow_any_channel_bindings
+            }
+        };
+        if needs_bindings && !has_bindings {
+            return Err(Misuse::NoChannelBindings.into());
+        }
+        if self.policy.spn == Enforcement::Required && self.spns.is_empty() {
+            return Err(Misuse::NoSpn.into());
+        }
+        Ok(())
     }
 
-    /// Whether there are bindings, or will be.
-    fn expects_bindings(&self) -> bool {
+    /// Whether there are bindings before the CHALLENGE, or will be after it.
+    pub(super) fn expects_bindings(&self) -> bool {
         self.bindings_come_later || !self.bindings.is_none()
     }
 
@@ -69,24 +75,6 @@ impl Config {
         }
         let target_info = self.target_info.as_ref().map_err(|refused| *refused)?;
         Ok(target_info.as_pairs())
-    }
-
-    /// What the policy requires of clients, this side must have too.
-    fn check_requirements(&self, has_bindings: bool) -> Result<(), Misuse> {
-        let needs_bindings = match self.policy.channel_bindings {
-            Enforcement::Off => false,
-            Enforcement::IfPresent => self.bindings_come_later,
-            Enforcement::Required => {
-                self.bindings_come_later || !self.policy.allow_any_channel_bindings
-            }
-        };
-        if needs_bindings && !has_bindings {
-            return Err(Misuse::NoChannelBindings);
-        }
-        if self.policy.spn == Enforcement::Required && self.spns.is_empty() {
-            return Err(Misuse::NoSpn);
-        }
-        Ok(())
     }
 
     /// Checks a message of the client before it is parsed. Its length is limited because it is kept

@@ -71,7 +71,7 @@ use crate::mic::check_single_header;
 use crate::negotiation::{demand, grant, offer_datagram};
 use crate::session::import_handshake;
 use crate::text::{CharacterSet, Text, TextError};
-use crate::wire::{self, AvId, Challenge, Negotiate, NegotiateFlags};
+use crate::wire::{self, AvId, AvPairs, Challenge, Negotiate, NegotiateFlags};
 
 /// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ impl Server {
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_before_challenge()?;
+        self.config.check(self.config.expects_bindings())?;
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
         let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
@@ -192,7 +192,7 @@ impl Server {
         &self,
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        self.config.check_before_challenge()?;
+        self.config.check(self.config.expects_bindings())?;
         let flags = offer_datagram(self.config.policy.shared.offer)?;
         self.emit(flags, &[], environment)
     }
@@ -245,23 +245,15 @@ impl Server {
         negotiate: &[u8],
         environment: &mut dyn Environment,
     ) -> Result<(Vec<u8>, AwaitAuthenticate), Error> {
-        let Config { names, policy, .. } = &*self.config;
+        let policy = &self.config.policy;
         let target_info = self.config.target_info()?;
-        let (target, target_type) = names.target();
+        let (_, target_type) = self.config.names.target();
         flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
         // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
         // MIC in a wrong place otherwise (seen by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.shared.version.is_some());
-        let target_name: Cow<'_, [u8]> =
-            match flags.character_set().ok_or(Unexpected::CharacterSet)? {
-                // The same text is in the list, in UTF-16.
-                CharacterSet::Unicode => {
-                    target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has one").into()
-                }
-                // The AV pairs carry the names; clients do nothing with this field. So a name that the
-                // code page lacks is left out instead of rejecting all clients without UNICODE.
-                oem => target.encode(oem, policy.shared.code_page).unwrap_or_default().into(),
-            };
+        let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
+        let target_name = self.target_name(character_set, target_info);
         let now = environment.now()?;
         let mut server_challenge = [0; 8];
         environment.fill_random(&mut server_challenge)?;
@@ -284,6 +276,28 @@ impl Server {
             Sent { flags, server_challenge, time: Some(now), target_info: start..token.len() };
         let messages = Messages::new(negotiate, &token);
         Ok((token, AwaitAuthenticate::new(&self.config, messages, sent)))
+    }
+
+    /// `TargetName` in this character set.
+    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
+    fn target_name<'a>(
+        &self,
+        character_set: CharacterSet,
+        target_info: AvPairs<'a>,
+    ) -> Cow<'a, [u8]> {
+        match character_set {
+            // The same text is in the list, in UTF-16.
+            CharacterSet::Unicode => {
+                target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has one").into()
+            }
+            // The AV pairs carry the names; clients do nothing with this field. So a name that the
+            // code page lacks is left out instead of rejecting all clients without UNICODE.
+            CharacterSet::Oem => {
+                let (target, _) = self.config.names.target();
+                let code_page = self.config.policy.shared.code_page;
+                target.encode(character_set, code_page).unwrap_or_default().into()
+            }
+        }
     }
 
     fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {

@@ -18,8 +18,9 @@ use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 /// policy.shared.require_mic = true;
 /// let server = Server::new(server::Names::standalone("FILES"))
 ///     .with_policy(policy)
-///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
-/// # Ok::<(), ntlm::HashLengthError>(())
+///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
+///     .checked()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -110,8 +111,9 @@ impl Policy {
     /// let server = Server::new(server::Names::member("FILES", "EXAMPLE"))
     ///     .with_policy(policy)
     ///     .with_spns(["ldap/files.example.com", "ldap/files"])
-    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
-    /// # Ok::<(), ntlm::HashLengthError>(())
+    ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
+    ///     .checked()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// What differs from the default, and whom it locks out, as they were recorded

@@ -14,7 +14,7 @@ use crate::credentials::UserName;
 use crate::crypto::{ExportedSessionKey, KeyExchangeKey};
 use crate::environment::FileTime;
 use crate::error::{Error, Unexpected};
-use crate::negotiation::{agree_server, flags_that_hold, has_constant_key_exchange_key};
+use crate::negotiation::{agree_server, has_constant_key_exchange_key};
 use crate::policy::ResponseKind;
 use crate::text::Text;
 use crate::wire::{
@@ -74,24 +74,21 @@ pub(super) struct Announced {
 }
 
 impl Received {
-    /// Parses an AUTHENTICATE. Only what cannot be read is rejected here.
+    /// Takes from a parsed AUTHENTICATE what it says. Only what cannot be read is rejected here.
     pub(super) fn new(
         config: Arc<Config>,
         bindings: ChannelBindings,
         mut messages: Messages,
         sent: &Sent,
         authenticate: &[u8],
+        message: &Authenticate<'_>,
         now: FileTime,
     ) -> Result<Self, Error> {
         let policy = &config.policy;
-        let has_key = |flags| {
-            flags_that_hold(sent.flags, Some(flags)).contains(NegotiateFlags::NEGOTIATE_KEY_EXCH)
-        };
-        let message = Authenticate::parse_for_server(authenticate, has_key)?;
-        check_shared_bytes(authenticate, &message)?;
+        check_shared_bytes(authenticate, message)?;
         let flags = agree_server(sent.flags, message.flags)?;
-        let (user, workstation) = names(&message, flags, policy)?;
-        let proof = Proof::new(&message, flags)?;
+        let (user, workstation) = names(message, flags, policy)?;
+        let proof = Proof::new(message, flags)?;
         messages.push_authenticate(authenticate);
         let announced = match message.nt_response {
             NtResponse::V2(response) => Some(Announced::new(response, sent, &messages)),
@@ -174,6 +171,7 @@ impl Announced {
         Self {
             has_mic: flags.contains(AvFlags::MIC_PRESENT),
             bindings: pairs.channel_bindings().copied(),
+            // A value that is not UTF-16 was rejected with the list, so only an absent one is empty.
             spn: pairs.text(AvId::TARGET_NAME).filter(|_| is_verified).unwrap_or_default(),
             repeats_target_info: repeats(sent.target_info(messages.challenge()), pairs),
             #[cfg(feature = "http")]

@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use crate::environment::FileTime;
-use crate::wire::{self, AvPairs, Challenge, NegotiateFlags, range_within};
+use crate::negotiation::flags_that_hold;
+use crate::wire::{self, Authenticate, AvPairs, Challenge, NegotiateFlags, range_within};
 
 /// What a CHALLENGE says, as far as the AUTHENTICATE is compared with it.
 #[derive(Clone, Debug)]
@@ -27,6 +28,18 @@ impl Sent {
             time: pairs.timestamp(),
             target_info: range_within(challenge, pairs.as_bytes()),
         })
+    }
+
+    /// Parses the AUTHENTICATE that answers this CHALLENGE. It has a session key only where the
+    /// flags of both agree on one.
+    pub(super) fn parse_answer<'a>(
+        &self,
+        authenticate: &'a [u8],
+    ) -> Result<Authenticate<'a>, wire::Error> {
+        let has_key = |flags| {
+            flags_that_hold(self.flags, Some(flags)).contains(NegotiateFlags::NEGOTIATE_KEY_EXCH)
+        };
+        Authenticate::parse_for_server(authenticate, has_key)
     }
 
     /// The pairs of this CHALLENGE, of which these are the bytes.

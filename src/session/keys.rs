@@ -55,6 +55,16 @@ impl SessionKeys {
         Self { key: self.key.clone(), ..*self }
     }
 
+    /// Takes the keys out, and leaves keys of zeros of which no session can be made.
+    #[cfg(feature = "http")]
+    pub(crate) fn take(&mut self) -> Self {
+        let taken = self.copy();
+        // The assignment wipes the key that was there.
+        self.key = ExportedSessionKey::from([0; 16]);
+        self.secrecy = Secrecy::Unusable;
+        taken
+    }
+
     /// Makes the session of a connection-oriented handshake. It can do what
     /// [`protection`](Self::protection) returns, which may be nothing.
     ///

@@ -129,8 +129,8 @@ impl Honest {
         self.compare(self.answer(authenticate))
     }
 
-    /// What the server says of another last message. Nobody but the server notices that one, so
-    /// it alone goes on from the first two, which is quicker.
+    /// What the server says of another last message. Only the server sees that one, so only it
+    /// continues from the first two messages, which is quicker.
     pub(crate) fn answer(&self, authenticate: &[u8]) -> Result<End, Stopped> {
         let negotiate = self.message(1).cloned().unwrap_or_default();
         let challenge = self.message(2).unwrap().clone();

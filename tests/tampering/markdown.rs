@@ -173,5 +173,6 @@ const INTRODUCTION: [&str; 7] = [
 const UNDER_ANOTHER_POLICY: &str = "The server's policy is the default but for what lets the mode \
     in. ESS is extended session security.";
 
-const PROTECTED: &str = "Both policies demand ESS. \"Goes on\" says that the messages that nobody \
-    changed are delivered nonetheless. That the last messages do not come, no signature can show.";
+const PROTECTED: &str = "Both policies require ESS. \"Continues\" means that the receiver still \
+    delivers the messages that were not changed. Signatures cannot show that the last messages are \
+    missing.";

@@ -39,8 +39,8 @@ pub(crate) enum By {
     FirstMessage,
     /// Whoever receives a protected message; what follows is not delivered either.
     ReceiverEnds,
-    /// The same, and the honest messages are delivered nonetheless.
-    ReceiverGoesOn,
+    /// The same, but the honest messages are still delivered.
+    ReceiverContinues,
 }
 
 impl fmt::Display for Stopped {
@@ -51,7 +51,7 @@ impl fmt::Display for Stopped {
             By::Client => write!(f, "client `{reason}`"),
             By::FirstMessage => write!(f, "first message `{reason}`"),
             By::ReceiverEnds => write!(f, "`{reason}`, and nothing more"),
-            By::ReceiverGoesOn => write!(f, "`{reason}`, and goes on"),
+            By::ReceiverContinues => write!(f, "`{reason}`, and continues"),
         }
     }
 }

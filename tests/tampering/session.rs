@@ -220,13 +220,13 @@ impl Setting {
     fn repeated(&self) -> Outcome {
         let ([first, second, _], mut peers) = self.start();
         peers.server.open(&first).unwrap();
-        Outcome::of_acceptance(peers.server.take(&first, &[&second]), "taken twice")
+        Outcome::of_acceptance(peers.server.take(&first, &[&second]), "accepted twice")
     }
 
     fn reordered(&self) -> Outcome {
         let ([first, second, third], mut peers) = self.start();
-        let taken = peers.server.take(&second, &[&first, &second, &third]);
-        Outcome::of_acceptance(taken, "not noticed")
+        let accepted = peers.server.take(&second, &[&first, &second, &third]);
+        Outcome::of_acceptance(accepted, "not noticed")
     }
 
     fn sent_back(&self) -> Outcome {
@@ -235,7 +235,7 @@ impl Setting {
             peers.server.open(packet).unwrap();
         }
         let answer = peers.server.protect(self.shape, 3);
-        Outcome::of_acceptance(peers.client.take(&packets[0], &[&answer]), "taken")
+        Outcome::of_acceptance(peers.client.take(&packets[0], &[&answer]), "accepted")
     }
 }
 
@@ -283,8 +283,8 @@ impl Peer {
     /// Opens a packet; if it is refused, whether the honest ones can still be.
     fn take(&mut self, packet: &Packet, honest: &[&Packet]) -> Result<Text, Stopped> {
         self.open(packet).map_err(|error| {
-            let goes_on = honest.iter().all(|packet| self.open(packet).is_ok());
-            Stopped::by(if goes_on { By::ReceiverGoesOn } else { By::ReceiverEnds })(error)
+            let continues = honest.iter().all(|packet| self.open(packet).is_ok());
+            Stopped::by(if continues { By::ReceiverContinues } else { By::ReceiverEnds })(error)
         })
     }
 

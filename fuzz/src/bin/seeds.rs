@@ -58,7 +58,7 @@ fn write_challenge(message: &[u8], parts: Challenge<'_>) -> io::Result<()> {
     }
     for knobs in knobs::<ClientKnobs>() {
         for is_datagram in [0, 1] {
-            write("client_respond", &[&knobs[..], &[is_datagram], message].concat())?;
+            write("client_answer", &[&knobs[..], &[is_datagram], message].concat())?;
         }
     }
     Ok(())

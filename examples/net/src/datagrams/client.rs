@@ -17,7 +17,7 @@ pub fn log_in(
     server: SocketAddr,
     credentials: Credentials,
 ) -> anyhow::Result<Channel> {
-    let client = Client::new(credentials).with_protection(Protection::Seal);
+    let client = Client::new(credentials).with_protection(Protection::Seal).checked()?;
     let response = ask(socket, server, &Datagram::Hello, |answer| match answer {
         Datagram::Challenge(token) => Some(client.answer_datagram(token, &mut Os)),
         _ => None,

@@ -47,12 +47,13 @@ const GREETING_LIFETIME: Duration = Duration::from_secs(10);
 const KNOWN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 impl Service {
-    pub fn new(users: Users) -> Self {
+    pub fn new(users: Users) -> Result<Self, Error> {
         let mut policy = Policy::default();
         // Who clears the flag on the way gets nothing in clear.
         policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
-        let server = Server::new(Names::member("DATAGRAMS", "EXAMPLE")).with_policy(policy);
-        Self { server, users, greeted: HashMap::new(), known: HashMap::new() }
+        let server =
+            Server::new(Names::member("DATAGRAMS", "EXAMPLE")).with_policy(policy).checked()?;
+        Ok(Self { server, users, greeted: HashMap::new(), known: HashMap::new() })
     }
 
     /// What a datagram is answered with. Each can come twice, late, or from anybody.
@@ -160,7 +161,7 @@ mod tests {
     const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7);
 
     fn service() -> Service {
-        Service::new(Users::one("alice", "correct horse"))
+        Service::new(Users::one("alice", "correct horse")).unwrap()
     }
 
     fn alice(password: &str) -> Client {

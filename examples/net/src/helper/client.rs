@@ -68,7 +68,7 @@ impl ClientHelper {
 
     /// Nothing of it depends on the password.
     fn begin(&mut self) -> String {
-        let begun = self.client("").initiate().and_then(|(token, _)| {
+        let begun = self.client("").and_then(|client| client.initiate()).and_then(|(token, _)| {
             let flags = Negotiate::parse(&token)?.flags;
             Ok((token, flags))
         });
@@ -106,7 +106,7 @@ impl ClientHelper {
 
     fn authenticate(&self, challenge: &[u8], password: &str) -> Result<Answer, Error> {
         // Makes the same NEGOTIATE as before, which the MIC covers.
-        let (_, handshake) = self.client(password).initiate()?;
+        let (_, handshake) = self.client(password)?.initiate()?;
         handshake.answer(challenge, &mut Os)
     }
 
@@ -127,16 +127,17 @@ impl ClientHelper {
         }
     }
 
-    fn client(&self, password: &str) -> Client {
+    fn client(&self, password: &str) -> Result<Client, Error> {
         let Template { user, policy, workstation, target } = &self.template;
         let client = Client::new(Credentials::password(user.clone(), password))
             .with_policy(policy.clone())
             .with_workstation(workstation.as_str())
             .with_protection(self.protection);
-        match target {
+        let client = match target {
             Some(target) => client.with_spn(target.as_str()),
             None => client,
-        }
+        };
+        client.checked()
     }
 }
 
