@@ -237,7 +237,7 @@ fn over_http(
     lm_hash: &LmHash,
 ) {
     use ntlm::http::{
-        AuthHeader, ClientConnection, HttpVersion, Next, Scheme, ServerConnection, Step,
+        AuthHeader, ClientConnection, HttpVersion, Next, Outcome, Scheme, ServerConnection, Step,
     };
 
     const H1: HttpVersion = HttpVersion::Http11;
@@ -247,7 +247,7 @@ fn over_http(
     let first = client.start(Scheme::Ntlm).unwrap();
     secrets.absent_from("a client that asked", &(&client, &first));
     let reply = match server.on_request(H1, [(first.name, &first.value)], environment) {
-        Step::Continue(reply) => reply,
+        Step::Outcome(Outcome::Continue(reply)) => reply,
         step => panic!("{step:?}"),
     };
     secrets.absent_from("a server that waits", &(&server, &reply));
