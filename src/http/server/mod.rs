@@ -1,6 +1,9 @@
 //! The server's side of one connection.
 
 mod look_up;
+mod outcome;
+#[cfg(feature = "spnego")]
+mod spnego;
 mod step;
 
 use alloc::boxed::Box;
@@ -9,7 +12,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 pub use look_up::LookUp;
-pub use step::{Authenticated, Outcome, ResponseHeader, Step};
+pub use outcome::{Authenticated, Outcome, ResponseHeader};
+pub use step::Step;
 
 use super::connection::{Asker, Headers, bare, is_bare};
 use super::header::name_of_scheme;
@@ -19,7 +23,7 @@ use crate::environment::Environment;
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Server};
 use crate::session::SessionKeys;
 #[cfg(feature = "spnego")]
-use crate::spnego;
+use crate::spnego::AwaitClient;
 use crate::wire::{MessageType, message_type};
 
 /// The server's side of one connection.
@@ -82,7 +86,7 @@ pub struct ServerConnection {
 enum Pending {
     Bare(AwaitAuthenticate),
     #[cfg(feature = "spnego")]
-    Spnego(spnego::AwaitClient),
+    Spnego(AwaitClient),
 }
 
 impl ServerConnection {
@@ -301,30 +305,6 @@ impl ServerConnection {
         }
     }
 
-    /// Takes a SPNEGO token. Only a `NegTokenInit` begins a negotiation.
-    #[cfg(feature = "spnego")]
-    fn on_spnego(
-        &mut self,
-        token: &[u8],
-        pending: Option<Pending>,
-        persists: bool,
-        environment: &mut dyn Environment,
-    ) -> Step<'_> {
-        let begins = !matches!(spnego::Token::parse(token), Ok(spnego::Token::Response(_)));
-        let negotiation = match pending {
-            _ if begins => spnego::Acceptor::new(self.server.clone()).start(),
-            Some(Pending::Spnego(negotiation)) => negotiation,
-            _ => return self.refuse(Error::NoPendingChallenge, None).into(),
-        };
-        match negotiation.read_or_claimed(token, environment) {
-            Ok(spnego::Accepting::LookUp(look_up)) => {
-                self.look_up(look_up::Claim::Spnego { look_up, persists })
-            }
-            Ok(spnego::Accepting::Outcome(outcome)) => self.went(outcome, persists).into(),
-            Err((reason, claimed)) => self.refuse(reason.into(), claimed).into(),
-        }
-    }
-
     /// Without SPNEGO, `is_spnego` says that there is no such token.
     #[cfg(not(feature = "spnego"))]
     fn on_spnego(
@@ -335,29 +315,6 @@ impl ServerConnection {
         _: &mut dyn Environment,
     ) -> Step<'_> {
         self.refuse(Error::NotBare, None).into()
-    }
-
-    /// What follows from SPNEGO's outcome.
-    #[cfg(feature = "spnego")]
-    fn went(&mut self, outcome: spnego::Outcome, persists: bool) -> Outcome<'_> {
-        match outcome {
-            spnego::Outcome::Send(token, next) => {
-                self.wait(Pending::Spnego(next), Scheme::Negotiate, &token, persists)
-            }
-            spnego::Outcome::Done(done) => {
-                let (name, client_preferred) = (self.asker.offer_header(), done.client_preferred);
-                let header = done.token.map(|token| ResponseHeader {
-                    name,
-                    value: header_value(Scheme::Negotiate, &token),
-                });
-                match self.accept(done.accepted) {
-                    Outcome::Authenticated(new) => {
-                        Outcome::Authenticated(Authenticated { header, client_preferred, ..new })
-                    }
-                    outcome => outcome,
-                }
-            }
-        }
     }
 
     /// Replies with a token, and waits for the client's.
