@@ -418,5 +418,5 @@ fn what_is_printed_says_what_it_is() {
     let mut session = exchange.client_keys.into_session().unwrap();
     session.sign(b"message").unwrap();
     let shown = format!("{session:?}");
-    assert!(shown.contains("mac_key: MacKey") && shown.contains("KeyStream"), "{shown}");
+    assert!(shown.contains("mac_key: HmacKey") && shown.contains("KeyStream"), "{shown}");
 }

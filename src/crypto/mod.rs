@@ -16,6 +16,7 @@
 //! assert_eq!(response_key.expose()[..4], [0x0c, 0x86, 0x8a, 0x40]);
 //! ```
 
+mod hmac;
 mod key_derivation;
 mod owf;
 mod parse_hash;

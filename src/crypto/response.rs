@@ -1,6 +1,6 @@
 //! The responses to a challenge ([MS-NLMP] 3.3.1, 3.3.2).
 
-use super::primitives::{HmacMd5, desl, hmac_md5, md4, md5};
+use super::primitives::{HmacMd5Key, desl, hmac_md5, md4, md5};
 use super::{LmHash, NtHash, ResponseKey, SessionBaseKey};
 
 impl NtHash {
@@ -66,12 +66,12 @@ impl ResponseKey {
         server_challenge: &[u8; 8],
         blob: &[u8],
     ) -> ([u8; 16], SessionBaseKey) {
-        let keyed = HmacMd5::new(self.expose());
-        let mut hmac = keyed.clone();
+        let key = HmacMd5Key::new(self.expose());
+        let mut hmac = key.start();
         hmac.update(server_challenge);
         hmac.update(blob);
         let proof = hmac.finish();
-        let mut hmac = keyed;
+        let mut hmac = key.start();
         hmac.update(&proof);
         (proof, SessionBaseKey::from(hmac.finish()))
     }
