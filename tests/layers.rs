@@ -18,7 +18,7 @@ const MODULES: [(&str, &str); 19] = [
     ("export", ""),
     ("session", "secret error export wire crypto"),
     ("policy", "text wire"),
-    ("channel_bindings", "crypto"),
+    ("channel_bindings", "error crypto"),
     ("credentials", "text crypto"),
     ("negotiation", "error wire session policy"),
     ("mic", "error wire crypto"),

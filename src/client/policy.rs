@@ -64,7 +64,7 @@ impl Policy {
     ///     .with_spn("ldap/files.example.com")
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
     ///     .with_protection(Protection::Seal);
-    /// # Ok::<(), ntlm::HashLengthError>(())
+    /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
     /// What differs from the default:

@@ -19,7 +19,7 @@ use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 /// let server = Server::new(server::Names::standalone("FILES"))
 ///     .with_policy(policy)
 ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
-/// # Ok::<(), ntlm::HashLengthError>(())
+/// # Ok::<(), ntlm::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -111,7 +111,7 @@ impl Policy {
     ///     .with_policy(policy)
     ///     .with_spns(["ldap/files.example.com", "ldap/files"])
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?);
-    /// # Ok::<(), ntlm::HashLengthError>(())
+    /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
     /// What differs from the default, and whom it locks out, as they were recorded

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::{AvFlags, AvId, Error, ErrorKind, SingleHost};
+use super::{AvFlags, AvId, Error, ErrorKind};
 use crate::environment::FileTime;
 use crate::text::Text;
 
@@ -89,12 +89,6 @@ impl<'a> AvPairs<'a> {
     pub fn timestamp(self) -> Option<FileTime> {
         let bytes = self.get_array(AvId::TIMESTAMP)?;
         Some(FileTime::from_ticks(u64::from_le_bytes(*bytes)))
-    }
-
-    /// `MsvAvSingleHost`, if it is as long as the specification knows it.
-    #[must_use]
-    pub fn single_host(self) -> Option<SingleHost<'a>> {
-        SingleHost::parse(self.get(AvId::SINGLE_HOST)?)
     }
 
     /// `MsvAvChannelBindings`, unless it is all zero, which means that there are none. Samba, WinPR
