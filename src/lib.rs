@@ -65,7 +65,7 @@
 //! | look at a token | [`inspect`] |
 //! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
 //! | read and write messages without a policy | [`wire`] |
-//! | single hashes, responses and keys | [`crypto`] |
+//! | hashes and keys on their own; with the feature `hazmat`, also responses and primitives | [`crypto`] |
 //! | names in OEM code pages | [`text::code_page`] |
 //! | whose fault it is | [`error`] |
 //!
@@ -105,11 +105,12 @@
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
-//! | `hazmat` | no | sessions from keys that you give, and `crypto::primitives`: easy to misuse | |
+//! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives` | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -141,7 +142,7 @@ pub mod wire;
 
 #[cfg(feature = "certificate")]
 pub use certificate::CertificateError;
-pub use channel_bindings::{ChannelBindings, HashLengthError};
+pub use channel_bindings::ChannelBindings;
 pub use client::Client;
 pub use credentials::{Credentials, UserName};
 pub use crypto::NtHash;
