@@ -1,7 +1,7 @@
 //! A domain that vouches for clients: Samba's winbind.
 
 use std::io;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,28 +42,31 @@ impl Domain for Winbind {
     /// moment; if there are others than the server's, `--helper-protocol=ntlm-server-1` takes them
     /// on standard input, but says less of refusals.
     fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
-        let nobody = || Unvouched { reason: Rejection::UnknownUser, status: "no name".into() };
-        let user = argument(logon.user.user()).ok_or_else(nobody)?;
-        let domain = argument(logon.user.domain()).ok_or_else(nobody)?;
-        let output = run(&mut self.question(user, domain, logon), PATIENCE);
-        let output = output.map_err(|error| Unvouched {
-            reason: Rejection::LookupFailed,
-            status: format!("{}: {error}", self.ntlm_auth),
-        })?;
-        if let Some(validation) = validation(&output) {
-            return Ok(validation);
-        }
-        let mut unvouched = unvouched(&output.text());
-        // winbind may say the same of a wrong password and of an unknown user. The log shall tell.
-        if unvouched.reason == Rejection::WrongPassword && !self.may_know(user, domain) {
-            unvouched.reason = Rejection::UnknownUser;
+        let output = run(&mut self.question(logon)?, PATIENCE);
+        let mut unvouched = match self.answer(output) {
+            Ok(validation) => return Ok(validation),
+            Err(unvouched) => unvouched,
+        };
+        if let Some(mut question) = self.second_question(logon, &unvouched) {
+            if run(&mut question, PATIENCE).is_ok_and(|output| is_unknown(&output)) {
+                unvouched.reason = Rejection::UnknownUser;
+            }
         }
         Err(unvouched)
     }
 }
 
+/// The questions and what the answers mean, for callers that run the programs in their own way. The
+/// programs read nothing from standard input, and may hang as long as winbind does.
 impl Winbind {
-    fn question(&self, user: &str, domain: &str, logon: &NetworkLogon<'_>) -> Command {
+    /// The program to run about a logon.
+    ///
+    /// # Errors
+    /// If no account can have such a name.
+    pub fn question(&self, logon: &NetworkLogon<'_>) -> Result<Command, Unvouched> {
+        let nobody = || Unvouched { reason: Rejection::UnknownUser, status: "no name".into() };
+        let user = argument(logon.user.user()).ok_or_else(nobody)?;
+        let domain = argument(logon.user.domain()).ok_or_else(nobody)?;
         let mut command = Command::new(&self.ntlm_auth);
         // With `=`, so that no name is taken for an option.
         command.args(["--request-nt-key", "--request-lm-key"]);
@@ -83,22 +86,46 @@ impl Winbind {
         if !logon.lm_response.is_empty() {
             command.arg(format!("--lm-response={}", hex(logon.lm_response)));
         }
-        command
+        Ok(command)
     }
 
-    /// Whether there may be such a user: winbind does not say that there is none, which it may only
-    /// of names that it looks up, so not of user principal names.
-    fn may_know(&self, user: &str, domain: &str) -> bool {
+    /// What the output of [`question`](Self::question) means, or that there is none.
+    ///
+    /// # Errors
+    /// If the domain does not vouch for the client, or could not be asked.
+    pub fn answer(&self, output: io::Result<Output>) -> Result<Validation, Unvouched> {
+        let output = output.map_err(|error| Unvouched {
+            reason: Rejection::LookupFailed,
+            status: format!("{}: {error}", self.ntlm_auth),
+        })?;
+        validation(&output).ok_or_else(|| unvouched(&output.text()))
+    }
+
+    /// The program to run about a client that is not vouched for, if the log would not tell a wrong
+    /// password from an unknown user otherwise: winbind may say the same of both. The user is unknown
+    /// if the output [says so](is_unknown).
+    pub fn second_question(
+        &self,
+        logon: &NetworkLogon<'_>,
+        unvouched: &Unvouched,
+    ) -> Option<Command> {
+        let (user, domain) = (argument(logon.user.user())?, argument(logon.user.domain())?);
+        // It looks up account names, and no user principal names.
+        if unvouched.reason != Rejection::WrongPassword || user.contains('@') {
+            return None;
+        }
         let name = if domain.is_empty() { user.to_owned() } else { format!("{domain}\\{user}") };
         let mut command = Command::new(&self.wbinfo);
-        let found = run(command.arg(format!("--name-to-sid={name}")), PATIENCE);
-        // `WBC_ERR_DOMAIN_NOT_FOUND` of Samba 4.17 means the user too.
-        let is_unknown = |output: Output| {
-            let text = output.text();
-            text.contains("WBC_ERR_DOMAIN_NOT_FOUND") || text.contains("WBC_ERR_NOT_MAPPED")
-        };
-        user.contains('@') || !found.is_ok_and(is_unknown)
+        command.arg(format!("--name-to-sid={name}"));
+        Some(command)
     }
+}
+
+/// Whether winbind reports that there is no such user.
+pub fn is_unknown(output: &Output) -> bool {
+    let text = output.text();
+    // `WBC_ERR_DOMAIN_NOT_FOUND` of Samba 4.17 means the user too.
+    text.contains("WBC_ERR_DOMAIN_NOT_FOUND") || text.contains("WBC_ERR_NOT_MAPPED")
 }
 
 /// A name as an argument. NUL would end it, and no account is called so.
@@ -135,10 +162,20 @@ fn unvouched(output: &str) -> Unvouched {
 }
 
 /// How a program ended, and what it printed, which is little.
-struct Output {
+pub struct Output {
     is_success: bool,
     stdout: String,
     stderr: String,
+}
+
+impl From<process::Output> for Output {
+    fn from(output: process::Output) -> Self {
+        Self {
+            is_success: output.status.success(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
 }
 
 impl Output {
@@ -156,11 +193,7 @@ fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
     }
     let output = child.wait_with_output()?;
     ended?;
-    Ok(Output {
-        is_success: output.status.success(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    Ok(output.into())
 }
 
 fn wait(child: &mut Child, patience: Duration) -> io::Result<()> {

@@ -46,4 +46,5 @@ pub mod spnego;
 pub mod spnego_exchange;
 pub mod squid;
 pub mod tds;
+pub mod web;
 pub mod winbind;

@@ -1,0 +1,9 @@
+//! NTLM in a web application of axum, or of anything else that is a tower `Service`.
+//!
+//! `layer` is what to copy; it needs only this library, `http`, `tower` and `tokio`.
+
+pub mod accounts;
+pub mod certificates;
+pub mod guesses;
+pub mod layer;
+pub mod serve;

@@ -1,0 +1,224 @@
+//! A web application whose users log in with NTLM: a notebook, in which each user reads and writes
+//! notes of their own.
+//!
+//! ```text
+//! cargo run --example web_application
+//! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8081/notes --data 'buy milk'
+//! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8081/notes
+//! curl http://127.0.0.1:8081/metrics
+//! ```
+//!
+//! On a member of a domain, with `--winbind`, the domain controller knows the users. The example
+//! `pass_through` says what winbind needs. If the controller is down or slow, nobody gets in, the log
+//! says why, and as soon as winbind answers again, users log in again.
+//!
+//! Over HTTPS, `--require-bindings` turns on extended protection. The files of the certificate may be
+//! replaced while the server runs: new connections get the new certificate, and its channel bindings.
+//!
+//! What to copy is `src/layer.rs`, a tower layer, with `src/serve.rs`, which accepts the connections.
+//! `axum::serve` does not do: it hides the connections, and speaks HTTP/2 as well.
+//!
+//! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
+//! the documentation of `ntlm::http`. Nothing of a login is shared between them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Extension, Router};
+use clap::Parser;
+use ntlm::error::Rejection;
+use ntlm::http::Scheme;
+use ntlm::server::{Identity, Names, Policy, UserClaim};
+use ntlm::{Enforcement, Server, UserName};
+use ntlm_http_examples::users::Users as FileOfUsers;
+use ntlm_net_examples::winbind::Winbind;
+use ntlm_web_examples::accounts::{Accounts, Domain};
+use ntlm_web_examples::certificates::Certificates;
+use ntlm_web_examples::guesses::{Guesses, is_guess};
+use ntlm_web_examples::layer::{Event, NotFound, NtlmLayer, Proof, Users};
+use ntlm_web_examples::serve::Site;
+use tokio::net::TcpListener;
+
+/// A notebook whose users log in with NTLM.
+#[derive(Parser)]
+struct Options {
+    /// Where to listen; port 0 takes any
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Serve HTTPS with this certificate and its chain (PEM), which may be renewed
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Reject clients that do not send channel bindings (extended protection), such as curl
+    #[arg(long, requires = "certificate")]
+    require_bindings: bool,
+    /// Who may log in: lines `DOMAIN\user:NT hash`. Without it, `alice` with "correct horse"
+    #[arg(long, value_name = "FILE", conflicts_with = "winbind")]
+    users: Option<PathBuf>,
+    /// Let a domain controller verify users, through Samba's winbind
+    #[arg(long)]
+    winbind: bool,
+    /// How long the domain controller may take
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=60))]
+    patience: u64,
+    /// How many wrong passwords in a row an account has before it must wait
+    #[arg(long, value_name = "N", default_value = "10")]
+    guesses: u32,
+    /// Offer `Negotiate` too
+    #[arg(long)]
+    negotiate: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let accounts = match &options.users {
+        Some(file) => Accounts::File(FileOfUsers::read(file).map_err(anyhow::Error::msg)?),
+        None if options.winbind => {
+            let winbind = Winbind { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() };
+            Accounts::Domain(Domain::new(winbind, Duration::from_secs(options.patience)))
+        }
+        None => Accounts::File(FileOfUsers::one("alice", "correct horse")),
+    };
+    let certificates = match (&options.certificate, &options.key) {
+        (Some(certificate), Some(key)) => Some(Certificates::read(certificate, key)?),
+        _ => None,
+    };
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+
+    let gate = Arc::new(Gate::new(accounts, options.guesses));
+    let app = Router::new()
+        .route("/", get(greet))
+        .route("/notes", get(read_notes).post(write_note))
+        .with_state(Arc::default())
+        .layer(NtlmLayer::new(Arc::clone(&gate)))
+        // What comes after the layer needs no login.
+        .route("/metrics", get(|| async move { gate.metrics() }));
+
+    let mut policy = Policy::default();
+    if options.require_bindings {
+        policy.channel_bindings = Enforcement::Required;
+    }
+    let server = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
+    let server =
+        if certificates.is_some() { server.with_channel_bindings_per_connection() } else { server };
+    let mut schemes = vec![Scheme::Ntlm];
+    schemes.extend(options.negotiate.then_some(Scheme::Negotiate));
+    let site = Site { app, server: server.checked()?, schemes, certificates };
+
+    let context = || format!("cannot listen on {}", options.listen);
+    let listener = TcpListener::bind(options.listen).await.with_context(context)?;
+    println!("listening on {scheme}://{}", listener.local_addr()?);
+    tokio::select! {
+        () = site.serve(listener) => Ok(()),
+        end = tokio::signal::ctrl_c() => Ok(end?),
+    }
+}
+
+/// Who gets in, who does not, and how often.
+struct Gate {
+    accounts: Accounts,
+    guesses: Guesses,
+    logins: AtomicU64,
+    refusals: AtomicU64,
+    /// The 401s of handshakes, which are no failures.
+    steps: AtomicU64,
+}
+
+impl Gate {
+    fn new(accounts: Accounts, guesses: u32) -> Self {
+        let [logins, refusals, steps] = [const { AtomicU64::new(0) }; 3];
+        Self { accounts, guesses: Guesses::new(guesses), logins, refusals, steps }
+    }
+
+    fn metrics(&self) -> String {
+        format!(
+            "ntlm_logins_total {}\nntlm_refusals_total {}\nntlm_handshake_401_total {}\n",
+            self.logins.load(Relaxed),
+            self.refusals.load(Relaxed),
+            self.steps.load(Relaxed),
+        )
+    }
+}
+
+impl Users for Gate {
+    async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
+        self.guesses.begin(claim.claimed_user(), Instant::now()).map_err(|wait| NotFound {
+            reason: Rejection::AccountLocked,
+            detail: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
+        })?;
+        let found = self.accounts.look_up(claim).await;
+        if found.as_ref().is_err_and(|not_found| not_found.reason != Rejection::WrongPassword) {
+            self.guesses.no_guess(claim.claimed_user(), Instant::now());
+        }
+        found
+    }
+
+    fn observe(&self, from: SocketAddr, event: Event<'_>) {
+        match event {
+            Event::LoggedIn(client) => {
+                self.logins.fetch_add(1, Relaxed);
+                if let Some(user) = client.user() {
+                    self.guesses.right(user);
+                }
+                let user = client.user().map(ToString::to_string).unwrap_or_default();
+                let bindings = if client.bindings_checked { "yes" } else { "no" };
+                println!("login user={user:?} from={from} bindings={bindings}");
+            }
+            Event::Refused { refusal, was_found, detail } => {
+                self.refusals.fetch_add(1, Relaxed);
+                let is_guess = is_guess(refusal.reason);
+                let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
+                if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
+                    // The password was right, and something else was wrong.
+                    self.guesses.no_guess(user, Instant::now());
+                }
+                let guess = if is_guess { "yes" } else { "no" };
+                println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
+            }
+            Event::Step(_) => {
+                self.steps.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
+
+/// The notes of each user, by the name in upper case: Windows compares names so.
+type Notebook = Arc<Mutex<HashMap<UserName, Vec<String>>>>;
+
+async fn greet(Extension(identity): Extension<Identity>) -> String {
+    format!("Hello, {}.\n", name(&identity))
+}
+
+async fn read_notes(
+    State(notebook): State<Notebook>,
+    Extension(identity): Extension<Identity>,
+) -> String {
+    let notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
+    notebook.get(&name(&identity).to_uppercase()).map(|notes| notes.concat()).unwrap_or_default()
+}
+
+async fn write_note(
+    State(notebook): State<Notebook>,
+    Extension(identity): Extension<Identity>,
+    note: String,
+) -> String {
+    let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
+    let notes = notebook.entry(name(&identity).to_uppercase()).or_default();
+    notes.push(note + "\n");
+    format!("{} has {} notes.\n", name(&identity), notes.len())
+}
+
+/// The policy accepts neither guests nor anonymous clients.
+fn name(identity: &Identity) -> UserName {
+    identity.user().cloned().unwrap_or_default()
+}

@@ -1,0 +1,235 @@
+//! Clients log in to our example `web_application`, whose users are in a file or in a domain.
+
+use std::fs;
+
+use ntlm::{Client, Credentials};
+use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
+use ntlm_interop::balancers::Balancer;
+use ntlm_interop::browsers::chromium;
+use ntlm_interop::certificates::Certificate;
+use ntlm_interop::clients::{Transfers, curl, http_client};
+use ntlm_interop::connection::Connection;
+use ntlm_interop::process::{run, wait_until};
+use ntlm_interop::programs::example;
+use ntlm_interop::web::WebApplication;
+use ntlm_interop::winbind::Domain;
+
+const WRONG: Account = Account { password: "wrong", ..ALICE };
+
+#[test]
+fn curl_writes_a_note_and_reads_it_and_handshakes_are_counted_apart() {
+    let mut web = WebApplication::start(&[]);
+    let notes = format!("{}/notes", web.url);
+    let written = curl(&["--ntlm", "--user", &ALICE.with_password(), "--data", "milk", &notes]);
+    assert_eq!((written.status(), written.connections), (200, 1));
+    assert_eq!(written.body, r"EXAMPLE\alice has 1 notes.");
+    let read = curl_as(ALICE, &notes);
+    assert_eq!((read.status(), read.body.as_str()), (200, "milk"));
+    let others = http_client(JURGEN, &[&notes]).expect_success();
+    assert_eq!(others.stdout, "");
+    assert_eq!(web.logins(3)[2].field("user"), r"EXAMPLE\jürgen");
+    let counted = web.metrics();
+    assert_eq!((counted["ntlm_logins_total"], counted["ntlm_refusals_total"]), (3, 0));
+    // curl sends the NEGOTIATE at once; our client asks first, and is challenged then.
+    assert_eq!(counted["ntlm_handshake_401_total"], 1 + 1 + 2);
+}
+
+#[test]
+fn our_clients_write_a_note_each() {
+    let mut web = WebApplication::start(&[]);
+    let notes = format!("{}/notes", web.url);
+    let got = http_client(ALICE, &["--data", "eggs", &notes]).expect_success();
+    assert_eq!(got.stdout, r"EXAMPLE\alice has 1 notes.");
+    let mut reqwest = example("reqwest_client");
+    let got = run(reqwest.args(["--user", &ALICE.with_password(), "--count", "5", &notes]));
+    assert_eq!(got.expect_success().stdout, "eggs");
+    assert_eq!(web.logins(2).len(), 2);
+}
+
+#[test]
+fn chromium_shows_a_page_and_is_bound_to_the_channel() {
+    let certificate = Certificate::new();
+    let mut web = WebApplication::start_with_tls(&certificate, &["--require-bindings"]);
+    let seen = chromium(ALICE, &[&web.url]);
+    assert_eq!(seen[0]["body"], "Hello, EXAMPLE\\alice.\n", "{seen:#?}");
+    assert_eq!(web.logins(1)[0].field("bindings"), "yes");
+}
+
+#[test]
+fn clients_log_in_under_negotiate() {
+    let mut web = WebApplication::start(&["--negotiate"]);
+    assert_eq!(chromium(ALICE, &[&web.url])[0]["status"], 200);
+    assert_eq!(curl_as(ALICE, &web.url).status(), 200);
+    assert!(web.logins(2).iter().all(|login| login.field("user") == r"EXAMPLE\alice"));
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_the_log_says_so() {
+    let mut web = WebApplication::start(&[]);
+    assert_eq!(curl_as(WRONG, &web.url).status(), 401);
+    assert_eq!(http_client(WRONG, &[&web.url]).status.code(), Some(22));
+    assert_eq!(chromium(WRONG, &[&web.url])[0]["status"], 401);
+    let nobody = Account { user: "nobody", password: "wrong" };
+    assert_eq!(curl_as(nobody, &web.url).status(), 401);
+    for refusal in web.refusals(4) {
+        let (reason, guess) = match refusal.field("user") {
+            r"EXAMPLE\alice" => ("authentication failed: wrong password", "yes"),
+            _ => ("authentication failed: unknown user", "no"),
+        };
+        assert_eq!((refusal.field("reason"), refusal.field("guess")), (reason, guess));
+    }
+    assert_eq!(web.metrics()["ntlm_refusals_total"], 4);
+}
+
+#[test]
+fn an_account_waits_after_too_many_wrong_passwords() {
+    let mut web = WebApplication::start(&["--guesses", "2"]);
+    for _ in 0..2 {
+        assert_eq!(curl_as(WRONG, &web.url).status(), 401);
+    }
+    // From the third on, the account waits for twice as long after each: at last longer than it takes
+    // to try the right password.
+    wait_until(|| {
+        assert_eq!(curl_as(WRONG, &web.url).status(), 401);
+        (curl_as(ALICE, &web.url).status() == 401).then_some(())
+    });
+    let refusals = web.refusals(4);
+    let last = refusals.last().expect("there are some");
+    assert_eq!(last.field("reason"), "authentication failed: the account is locked out");
+    assert!(last.field("detail").contains("too many wrong passwords"), "{}", last.text());
+    // Others do not wait.
+    assert_lets_in(&web, JURGEN);
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_and_clients_are_bound_to_it() {
+    let (certificate, next) = (Certificate::new(), Certificate::new());
+    let mut web = WebApplication::start_with_tls(&certificate, &["--require-bindings"]);
+    let [old, new] = [&certificate, &next].map(|certificate| fs::read(certificate.file()).unwrap());
+    let directory = ntlm_interop::scratch::Directory::new();
+    let authority = |content: &[u8]| {
+        let path = directory.path().join("authority.pem");
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let old = authority(&old);
+    let got = http_client(ALICE, &["--cacert", &old, &web.url]).expect_success();
+    assert!(got.stdout.contains("alice"));
+    // curl sends no bindings.
+    let alice = ALICE.with_password();
+    let got = curl(&["--insecure", "--ntlm", "--user", &alice, &web.url]);
+    assert_eq!(got.status(), 401);
+
+    // First the key alone: it does not belong to the certificate, and the old pair is kept.
+    fs::copy(next.key_file(), certificate.key_file()).unwrap();
+    let _ = http_client(ALICE, &["--cacert", &old, &web.url]).expect_success();
+    assert_eq!(web.lines("certificate kept ", 1).len(), 1);
+
+    fs::copy(next.file(), certificate.file()).unwrap();
+    assert!(!http_client(ALICE, &["--cacert", &old, &web.url]).status.success());
+    let new = authority(&new);
+    let _ = http_client(ALICE, &["--cacert", &new, &web.url]).expect_success();
+    assert_eq!(chromium(ALICE, &[&web.url])[0]["status"], 200);
+    assert_eq!(web.lines("certificate renewed", 1).len(), 1);
+    assert!(web.logins(4).iter().all(|login| login.field("bindings") == "yes"));
+}
+
+#[test]
+fn two_instances_behind_haproxy_let_clients_in() {
+    let mut instances = [(); 2].map(|()| WebApplication::start(&[]));
+    let addresses = instances.each_ref().map(WebApplication::address);
+    let balancer = Balancer::haproxy(&addresses, "");
+    for account in [ALICE, JURGEN].into_iter().cycle().take(6) {
+        let got = http_client(account, &[&balancer.url]).expect_success();
+        assert!(got.stdout.contains(account.user), "{got:#?}");
+    }
+    assert_eq!(curl_as(WRONG, &balancer.url).status(), 401);
+    // Each request of a connection is its own user's.
+    let log_in = |account: Account| {
+        let mut connection = Connection::open(&balancer.url);
+        let client = Client::new(Credentials::password(account.name().as_str(), account.password));
+        assert_eq!(connection.log_in(client, "/").status, 200);
+        connection
+    };
+    let mut connections = [(ALICE, log_in(ALICE)), (JURGEN, log_in(JURGEN))];
+    for _ in 0..5 {
+        for (account, connection) in &mut connections {
+            assert!(connection.get("/").body.contains(account.user));
+        }
+        assert_eq!(Connection::open(&balancer.url).get("/").status, 401);
+    }
+    for instance in &mut instances {
+        instance.logins(1);
+    }
+}
+
+/// One instance, from the first to the last: it is never started anew.
+#[test]
+fn users_of_a_domain_log_in_while_its_controller_answers_and_again_after_it_did_not() {
+    let mut domain = Domain::new();
+    let mut web = WebApplication::start_in_domain(&["--patience", "3", "--guesses", "3"]);
+    let mut refused = 0;
+    let mut assert_refused = |web: &mut WebApplication, account: Account, reason: &str| {
+        assert_eq!(curl_as(account, &web.url).status(), 401);
+        refused += 1;
+        let refusal = web.refusals(refused).remove(refused - 1);
+        assert_eq!(refusal.field("user"), account.name());
+        let expected = format!("authentication failed: {reason}");
+        assert_eq!(refusal.field("reason"), expected, "{}", refusal.text());
+        refusal.field("detail").to_owned()
+    };
+
+    // It is not there yet.
+    let detail = assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+    assert!(detail.contains("Reading winbind reply failed"), "{detail}");
+
+    domain.start();
+    assert_lets_in(&web, ALICE);
+    assert_lets_in(&web, JURGEN);
+    assert_refused(&mut web, WRONG, "wrong password, as the domain controller reports");
+    assert_refused(&mut web, Account { user: "nobody", ..ALICE }, "unknown user");
+    assert_refused(&mut web, Account { user: "disabled", ..ALICE }, "the account is disabled");
+    assert_lets_in(&web, ALICE);
+
+    // It is slow.
+    let halted = domain.halt();
+    for _ in 0..4 {
+        let detail = assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+        assert!(detail.contains("no answer in 3 s"), "{detail}");
+    }
+    drop(halted);
+    lets_in_again(&web, ALICE);
+
+    // It is down.
+    domain.stop();
+    assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+
+    // It refuses.
+    domain.start_without_ntlm();
+    assert_refused(&mut web, ALICE, "the domain controller allows no NTLM for this account");
+    domain.stop();
+
+    domain.start();
+    assert_lets_in(&web, ALICE);
+    assert_eq!(web.logins(5).last().unwrap().field("user"), r"EXAMPLE\alice");
+}
+
+const LOOK_UP_FAILED: &str = "the user could not be looked up";
+
+fn curl_as(account: Account, url: &str) -> Transfers {
+    assert!(account.name().starts_with(DOMAIN));
+    curl(&["--ntlm", "--user", &account.with_password(), url])
+}
+
+/// With our client: curl does not send names outside ASCII as others do.
+#[track_caller]
+fn assert_lets_in(web: &WebApplication, account: Account) {
+    let got = http_client(account, &[&web.url]).expect_success();
+    assert!(got.stdout.contains(account.user), "{got:#?}");
+}
+
+/// What stood still may have questions left to answer first.
+#[track_caller]
+fn lets_in_again(web: &WebApplication, account: Account) {
+    wait_until(|| http_client(account, &[&web.url]).status.success().then_some(()));
+}
