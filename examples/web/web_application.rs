@@ -15,8 +15,9 @@
 //! Over HTTPS, `--require-bindings` turns on extended protection. The files of the certificate may be
 //! replaced while the server runs: new connections get the new certificate, and its channel bindings.
 //!
-//! What to copy is `src/layer.rs`, a tower layer, with `src/serve.rs`, which accepts the connections.
-//! `axum::serve` does not do: it hides the connections, and speaks HTTP/2 as well.
+//! Copy `src/layer.rs`, a tower layer, and `src/serve.rs`, which accepts the connections. `axum::serve`
+//! cannot be used in its place, because it may speak HTTP/2, where NTLM does not work. `src/gate.rs` has
+//! the log, the counters, and the limit of wrong passwords.
 //!
 //! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
 //! the documentation of `ntlm::http`. Nothing of a login is shared between them.
@@ -24,25 +25,24 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use axum::{Extension, Router};
 use clap::Parser;
-use ntlm::error::Rejection;
 use ntlm::http::Scheme;
-use ntlm::server::{Identity, Names, Policy, UserClaim};
+use ntlm::server::{Identity, Names, Policy};
 use ntlm::{Enforcement, Server, UserName};
 use ntlm_http_examples::users::Users as FileOfUsers;
 use ntlm_net_examples::winbind::Winbind;
 use ntlm_web_examples::accounts::{Accounts, Domain};
 use ntlm_web_examples::certificates::Certificates;
-use ntlm_web_examples::guesses::{Guesses, is_guess};
-use ntlm_web_examples::layer::{Event, NotFound, NtlmLayer, Proof, Users};
+use ntlm_web_examples::gate::Gate;
+use ntlm_web_examples::layer::NtlmLayer;
 use ntlm_web_examples::serve::Site;
 use tokio::net::TcpListener;
 
@@ -124,74 +124,6 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Who gets in, who does not, and how often.
-struct Gate {
-    accounts: Accounts,
-    guesses: Guesses,
-    logins: AtomicU64,
-    refusals: AtomicU64,
-    /// The 401s of handshakes, which are no failures.
-    steps: AtomicU64,
-}
-
-impl Gate {
-    fn new(accounts: Accounts, guesses: u32) -> Self {
-        let [logins, refusals, steps] = [const { AtomicU64::new(0) }; 3];
-        Self { accounts, guesses: Guesses::new(guesses), logins, refusals, steps }
-    }
-
-    fn metrics(&self) -> String {
-        format!(
-            "ntlm_logins_total {}\nntlm_refusals_total {}\nntlm_handshake_401_total {}\n",
-            self.logins.load(Relaxed),
-            self.refusals.load(Relaxed),
-            self.steps.load(Relaxed),
-        )
-    }
-}
-
-impl Users for Gate {
-    async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
-        self.guesses.begin(claim.claimed_user(), Instant::now()).map_err(|wait| NotFound {
-            reason: Rejection::AccountLocked,
-            detail: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
-        })?;
-        let found = self.accounts.look_up(claim).await;
-        if found.as_ref().is_err_and(|not_found| not_found.reason != Rejection::WrongPassword) {
-            self.guesses.no_guess(claim.claimed_user(), Instant::now());
-        }
-        found
-    }
-
-    fn observe(&self, from: SocketAddr, event: Event<'_>) {
-        match event {
-            Event::LoggedIn(client) => {
-                self.logins.fetch_add(1, Relaxed);
-                if let Some(user) = client.user() {
-                    self.guesses.right(user);
-                }
-                let user = client.user().map(ToString::to_string).unwrap_or_default();
-                let bindings = if client.bindings_checked { "yes" } else { "no" };
-                println!("login user={user:?} from={from} bindings={bindings}");
-            }
-            Event::Refused { refusal, was_found, detail } => {
-                self.refusals.fetch_add(1, Relaxed);
-                let is_guess = is_guess(refusal.reason);
-                let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
-                if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
-                    // The password was right, and something else was wrong.
-                    self.guesses.no_guess(user, Instant::now());
-                }
-                let guess = if is_guess { "yes" } else { "no" };
-                println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
-            }
-            Event::Step(_) => {
-                self.steps.fetch_add(1, Relaxed);
-            }
-        }
-    }
-}
-
 /// The notes of each user, by the name in upper case: Windows compares names so.
 type Notebook = Arc<Mutex<HashMap<UserName, Vec<String>>>>;
 
@@ -210,12 +142,18 @@ async fn read_notes(
 async fn write_note(
     State(notebook): State<Notebook>,
     Extension(identity): Extension<Identity>,
+    headers: HeaderMap,
     note: String,
-) -> String {
+) -> (StatusCode, String) {
+    // Browsers log in without asking the user, also for a form of another site (CSRF).
+    let site = headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return (StatusCode::FORBIDDEN, "Another site must not write notes.\n".into());
+    }
     let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
     let notes = notebook.entry(name(&identity).to_uppercase()).or_default();
     notes.push(note + "\n");
-    format!("{} has {} notes.\n", name(&identity), notes.len())
+    (StatusCode::OK, format!("{} has {} notes.\n", name(&identity), notes.len()))
 }
 
 /// The policy accepts neither guests nor anonymous clients.

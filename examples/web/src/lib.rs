@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod certificates;
+pub mod gate;
 pub mod guesses;
 pub mod layer;
 pub mod serve;
