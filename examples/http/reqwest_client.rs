@@ -1,48 +1,41 @@
-//! NTLM with reqwest: how to log in on one of its connections and stay there.
+//! NTLM with reqwest, on a runtime of several threads.
 //!
 //! ```text
 //! cargo run --example http_server &
 //! cargo run --example reqwest_client -- -u 'EXAMPLE\alice:correct horse' --count 5 \
 //!     http://127.0.0.1:8080/
+//! cargo run --example reqwest_client -- -u 'EXAMPLE\alice:correct horse' --logins 200 \
+//!     http://127.0.0.1:8080/
 //! ```
 //!
-//! NTLM proves who the client is to a *connection*, and reqwest hides connections in a pool. Its
-//! client here is set up so that requests, one after the other, share one connection:
+//! Copy [`NtlmClient`], which is in `src/reqwest_ntlm.rs` and says what it does about reqwest's pool.
 //!
-//! - `http1_only`: over HTTP/2, NTLM does not work.
-//! - A `reqwest::Client` for each login, so that no other user's connection is in its pool, and
-//!   `pool_max_idle_per_host(1)`.
-//! - A request is sent when the one before was answered and the answer's body was read to its end.
-//!   Until then its connection is busy, and the pool opens another one. [`Session::get`] takes
-//!   `&mut self`, so that nobody sends two at a time.
-//! - A runtime of one thread. With more, the next request is now and then faster than the return
-//!   of the connection to the pool, which opens another one then: the login works nonetheless, but
-//!   again and again.
+//! # What reqwest cannot do
 //!
-//! What the pool cannot promise: a connection that the server closes, or that was idle for too
-//! long, is replaced by another without a word, also between two messages of a login. So
-//! [`Session::get`] looks at which connection each response came on. On another one nothing is
-//! proven, and the login starts over; without that look, a right password would seem to be wrong.
+//! - Log in with NTLM to a proxy for `https:` URLs. reqwest sends `CONNECT` on its own, and shows
+//!   neither the proxy's 407 nor the connection. Through a proxy it can do plain HTTP only.
+//! - Keep to one connection. A request may go on a new connection at any time, so a login may start
+//!   over, and a body may be sent once more than needed.
 //!
-//! Where this is too little to rely on, keep the connection in your own hands, as the example
-//! `http_client` does.
+//! Where this is too little, use the connections of hyper, as the example `http_client` does.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use clap::Parser;
-use hyper_util::client::legacy::connect::HttpInfo;
-use ntlm::http::{ClientConnection, Next, RequestHeader};
-use ntlm::{ChannelBindings, Client, Credentials, Os};
-use ntlm_http_examples::credentials::LoginOptions;
+use ntlm_http_examples::credentials::{LoginOptions, with_password};
+use ntlm_http_examples::reqwest_ntlm::{Answer, NtlmClient};
 use ntlm_http_examples::trace::Trace;
 use ntlm_http_examples::trust::TrustOptions;
-use reqwest::tls::TlsInfo;
-use reqwest::{Response, StatusCode, Url, redirect};
+use reqwest::{ClientBuilder, Proxy, Url};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_rustls::rustls::ClientConfig;
 
 /// Fetches a URL with reqwest, logging in with NTLM where the server asks for it.
 ///
@@ -58,17 +51,39 @@ struct Options {
     #[command(flatten)]
     trust: TrustOptions,
 
+    /// POST this instead of GET
+    #[arg(short, long, value_name = "DATA")]
+    data: Option<String>,
+
+    /// Go through this proxy (http://host:port), for http:// URLs only
+    #[arg(short = 'x', long, value_name = "URL")]
+    proxy: Option<Url>,
+
+    /// Log in to the proxy as this user; without a password, NTLM_PROXY_PASSWORD or a prompt supplies it
+    #[arg(short = 'U', long, value_name = r"DOMAIN\USER[:PASSWORD]", requires = "proxy")]
+    proxy_user: Option<String>,
+
     /// Fetch it this often: only the first time takes a login
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
+
+    /// Log in this often, each time with a new client and eight at once, and report how many failed
+    #[arg(long, value_name = "N", conflicts_with = "count")]
+    logins: Option<u32>,
+
+    /// Where the server offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM messages
+    #[arg(long)]
+    spnego: bool,
 
     #[command(flatten)]
     trace: Trace,
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
+    // A task shares the threads of the connections, and so is rarely faster than the pool.
+    let result = tokio::spawn(run(Options::parse())).await;
+    match result.unwrap_or_else(|error| Err(error.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("reqwest_client: {error:#}");
@@ -77,128 +92,89 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> anyhow::Result<()> {
-    let credentials = options.login.credentials()?.context("who logs in? (--user)")?;
-    let mut session = Session::new(credentials, &options.trust, options.trace)?;
+async fn run(options: Options) -> anyhow::Result<()> {
+    ensure!(
+        options.proxy.is_none() || options.url.scheme() == "http",
+        "reqwest cannot log in to a proxy for https: use http_client"
+    );
+    if let Some(count) = options.logins {
+        return measure(Arc::new(options), count).await;
+    }
+    let mut client = client(&options, &*options.trust.tls_config()?)?;
     let mut body = Bytes::new();
     for number in 1..=options.count {
-        let answer = session.get(&options.url).await?;
-        let Answer { status, legs, connection, .. } = answer;
-        eprintln!("{number} status={} requests={legs} from={connection}", status.as_u16());
-        body = answer.body;
+        let answer = fetch(&mut client, &options).await?;
+        let Answer { response, requests, connection, .. } = answer;
+        eprintln!("{number} status={} requests={requests} from={connection}", response.status());
+        body = response.bytes().await?;
     }
     io::stdout().write_all(&body)?;
     Ok(())
 }
 
-/// A user who logs in to one server, on one connection after the other.
-struct Session {
-    http: reqwest::Client,
-    credentials: Credentials,
-    /// Our address of the connection, which tells it from others, and the login on it.
-    login: Option<(SocketAddr, ClientConnection)>,
-    trace: Trace,
-}
-
-/// What a server said.
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
-    /// How many requests it took.
-    legs: usize,
-    connection: SocketAddr,
-}
-
-impl Session {
-    fn new(credentials: Credentials, trust: &TrustOptions, trace: Trace) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .http1_only()
-            .pool_max_idle_per_host(1)
-            // The certificate, of which channel bindings are made.
-            .tls_info(true)
-            .tls_backend_preconfigured(trust.tls_config()?.as_ref().clone())
-            // A redirect can lead to another server, on another connection.
-            .redirect(redirect::Policy::none())
-            // A proxy that wants NTLM too would need a login of its own.
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(30))
-            .timeout(Duration::from_secs(300))
-            .build()?;
-        Ok(Self { http, credentials, login: None, trace })
+fn client(options: &Options, tls: &ClientConfig) -> anyhow::Result<NtlmClient> {
+    let builder = ClientBuilder::new()
+        .tls_backend_preconfigured(tls.clone())
+        .connect_timeout(Duration::from_secs(30))
+        .timeout(Duration::from_secs(300));
+    let builder = match &options.proxy {
+        Some(proxy) => builder.proxy(Proxy::http(proxy.clone())?),
+        // Otherwise reqwest takes one from the environment.
+        None => builder.no_proxy(),
+    };
+    let credentials = options.login.credentials()?.context("who logs in? (--user)")?;
+    let mut client = NtlmClient::new(builder, credentials, options.trace)?;
+    if let Some(user) = &options.proxy_user {
+        client = client.with_proxy_credentials(with_password(user, "NTLM_PROXY_PASSWORD")?);
     }
+    Ok(if options.spnego { client.with_spnego() } else { client })
+}
 
-    /// Fetches a URL, and again for as long as a login needs it.
-    async fn get(&mut self, url: &Url) -> anyhow::Result<Answer> {
-        let mut header: Option<RequestHeader> = None;
-        for leg in 1..=MAX_LEGS {
-            let mut request = self.http.get(url.clone()).build()?;
-            if let Some(next) = header.take() {
-                next.insert_into(request.headers_mut());
-            }
-            self.trace.request(request.method(), url, request.headers());
-            let response = self.http.execute(request).await?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            self.trace.response(response.version(), status, &headers);
+async fn fetch<'a>(client: &'a mut NtlmClient, options: &Options) -> anyhow::Result<Answer<'a>> {
+    let url = options.url.clone();
+    match &options.data {
+        Some(data) => client.post(url, || data.clone()).await,
+        None => client.get(url).await,
+    }
+}
 
-            let connection = local_address(&response)?;
-            let next = self.login_on(connection, &response)?.on_response(
-                status.as_u16(),
-                response.version(),
-                &headers,
-                &mut Os,
-            )?;
-            // To the end, or the connection does not go back to the pool.
-            let body = response.bytes().await?;
-            match next {
-                Next::Send(next) => header = Some(next),
-                Next::Rejected => bail!("the credentials were not accepted"),
-                Next::NotOffered => bail!("the server does not offer NTLM"),
-                Next::Authenticated | Next::Answered => {
-                    return Ok(Answer { status, body, legs: leg, connection });
+/// Logs in again and again, and counts what fails and what starts over. Each login runs outside of the
+/// threads that drive the connections, as in `main`: so it often is faster than reqwest's pool.
+async fn measure(options: Arc<Options>, count: u32) -> anyhow::Result<()> {
+    let tls = options.trust.tls_config()?;
+    let started = Arc::new(AtomicU32::new(0));
+    let mut threads = JoinSet::new();
+    for _ in 0..8 {
+        let (options, tls, started) =
+            (Arc::clone(&options), Arc::clone(&tls), Arc::clone(&started));
+        threads.spawn_blocking(move || {
+            let (mut failed, mut over) = (0, 0);
+            while started.fetch_add(1, Relaxed) < count {
+                match Handle::current().block_on(log_in(&options, &tls)) {
+                    Ok(requests) => over += u32::from(requests > REQUESTS),
+                    Err(error) => {
+                        failed += 1;
+                        eprintln!("{error:#}");
+                    }
                 }
             }
-        }
-        bail!("the login does not come to an end: does each request get another connection?");
+            (failed, over)
+        });
     }
-
-    /// The login on the connection on which a response came: a new one, if the pool took another
-    /// connection than last time.
-    fn login_on(
-        &mut self,
-        connection: SocketAddr,
-        response: &Response,
-    ) -> anyhow::Result<&mut ClientConnection> {
-        let known = self.login.take().filter(|(address, _)| *address == connection);
-        let login = match known {
-            Some((_, login)) => login,
-            None => {
-                self.trace.note(format_args!("a new connection, from {connection}"));
-                ClientConnection::new(self.client(response)?)
-            }
-        };
-        Ok(&mut self.login.insert((connection, login)).1)
-    }
-
-    /// The client for the server that sent a response: only then is its certificate known.
-    fn client(&self, response: &Response) -> anyhow::Result<Client> {
-        let host = response.url().host_str().unwrap_or_default();
-        let client = Client::new(self.credentials.clone()).with_spn(format!("HTTP/{host}"));
-        let tls = response.extensions().get::<TlsInfo>();
-        let Some(certificate) = tls.and_then(TlsInfo::peer_certificate) else {
-            ensure!(response.url().scheme() != "https", "reqwest does not tell the certificate");
-            return Ok(client.checked()?);
-        };
-        let bindings = ChannelBindings::from_certificate(certificate)?;
-        Ok(client.with_channel_bindings(bindings).checked()?)
-    }
+    let counts = threads.join_all().await.into_iter();
+    let (failed, over) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    println!("{count} logins, {failed} failed, {over} started over");
+    ensure!(failed == 0, "logins failed");
+    Ok(())
 }
 
-/// Our own address of the connection on which a response came. reqwest has a method for the
-/// server's address only; hyper, below it, leaves both in the response.
-fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
-    let connection = response.extensions().get::<HttpInfo>();
-    Ok(connection.context("reqwest does not tell the connection")?.local_addr())
+/// Logs in with a new client, and returns how many requests that took.
+async fn log_in(options: &Options, tls: &ClientConfig) -> anyhow::Result<usize> {
+    let mut client = client(options, tls)?;
+    let Answer { response, requests, .. } = fetch(&mut client, options).await?;
+    response.error_for_status()?.bytes().await?;
+    Ok(requests)
 }
 
-/// A login takes three requests; twice as many are enough if the connection changes meanwhile.
-const MAX_LEGS: usize = 6;
+/// How many requests a login takes.
+const REQUESTS: usize = 3;

@@ -6,8 +6,8 @@
 //! under the names `NTLM` and `Negotiate` ([RFC 4559]).
 //! [`AuthHeader`] and [`header_value`] are for applications that drive the handshake on their own.
 //!
-//! The examples `http_client`, `http_server`, `reqwest_client`, `health_monitor` and
-//! `reverse_proxy` use them with hyper, tokio, rustls and reqwest. With the feature `http-types`
+//! The examples `http_client`, `http_server`, `web_application`, `reqwest_client`, `ureq_client`,
+//! `health_monitor` and `reverse_proxy` use them with hyper, axum, tokio, rustls, reqwest and ureq. With the feature `http-types`
 //! there are conversions from and to the types of the crate `http`, which hyper, axum and reqwest
 //! use; headers can be given as a `&http::HeaderMap` without it.
 //!
@@ -196,10 +196,17 @@
 //!   that connection count as that user's*. No header can prevent that.
 //!
 //! A client library with a connection pool may send each request of a handshake on another
-//! connection. With reqwest on a multi-threaded runtime, 20 to 30 % of logins fail for that reason
-//! unless the client checks which connection it got, such as by its local port, and starts over. The
-//! failure looks like a wrong password ([`Next::Rejected`]); only a CHALLENGE in answer to the
-//! AUTHENTICATE shows what happened ([`Error::OtherConnection`]).
+//! connection. With reqwest on a runtime of several threads, up to 30 % of logins were seen to fail for
+//! that reason, unless the client checks which connection it got, such as by its local port, and starts
+//! over: the example `reqwest_client` does so. The failure looks like a wrong password
+//! ([`Next::Rejected`]); only a CHALLENGE in answer to the AUTHENTICATE shows what happened
+//! ([`Error::OtherConnection`]).
+//!
+//! Neither reqwest nor ureq can log in with NTLM to a proxy for `https:` URLs: they send `CONNECT` on
+//! their own, and show neither the proxy's 407 nor its connection. For `http:` URLs, reqwest can. ureq
+//! shows neither the connection of a response nor the server's certificate, so it cannot notice another
+//! connection or send channel bindings. Where you need these, use the connections of hyper, as the
+//! example `http_client` does.
 //!
 //! HTTP/2 and later send many requests at a time on one connection, so NTLM needs HTTP/1.1.
 //! A server that lets clients log in offers `http/1.1` alone in TLS (ALPN), or ends such a request

@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod files;
 pub mod header_case;
 pub mod redirect;
+pub mod reqwest_ntlm;
 pub mod tls;
 pub mod trace;
 pub mod trust;

@@ -1,0 +1,255 @@
+//! A client of NTLM over reqwest, for one user and one server at a time.
+//!
+//! reqwest hides connections in a pool, and NTLM logs in to a connection. So the client
+//!
+//! - sends one request at a time, and not before the last [`Answer`] is gone: otherwise the pool would
+//!   open another connection. The compiler sees to that, because the answer borrows the client;
+//! - looks at which connection each response came on. If the pool took another one, the login starts
+//!   over there. On a runtime of several threads this happens often, because the pool opens a
+//!   connection if the last one has not come back yet when the next request is sent.
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail, ensure};
+use hyper_util::client::legacy::connect::HttpInfo;
+use ntlm::http::{ClientConnection, Next, RequestBody, RequestHeader};
+use ntlm::{ChannelBindings, Client, Credentials, Os};
+use reqwest::header::{CONTENT_LENGTH, HeaderValue};
+use reqwest::tls::TlsInfo;
+use reqwest::{Body, ClientBuilder, Method, Request, Response, Url};
+
+use crate::redirect;
+use crate::trace::Trace;
+
+/// Sends requests as one user. For several connections at once, make several clients.
+pub struct NtlmClient {
+    http: reqwest::Client,
+    credentials: Credentials,
+    proxy_credentials: Option<Credentials>,
+    uses_spnego: bool,
+    trace: Trace,
+    link: Option<Link>,
+}
+
+/// A connection, and what was proven on it.
+struct Link {
+    /// Our own address tells it from others.
+    address: SocketAddr,
+    /// To which server it leads; perhaps through a proxy.
+    server: Url,
+    logins: Vec<ClientConnection>,
+}
+
+/// The answer to a request. If its body is not read to the end, the connection closes, and the next
+/// request logs in again.
+pub struct Answer<'a> {
+    pub response: Response,
+    /// How many requests it took.
+    pub requests: usize,
+    /// Our own address of the connection.
+    pub connection: SocketAddr,
+    client: PhantomData<&'a mut NtlmClient>,
+}
+
+/// A response to a request that was sent as often as the login needed it.
+struct Sent {
+    response: Response,
+    requests: usize,
+    connection: SocketAddr,
+}
+
+impl NtlmClient {
+    /// The builder may set certificates, timeouts, and a proxy for `http:` URLs. It must not be given a
+    /// proxy for `https:` URLs that wants NTLM, because reqwest does not show responses to `CONNECT`.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn new(
+        builder: ClientBuilder,
+        credentials: Credentials,
+        trace: Trace,
+    ) -> reqwest::Result<Self> {
+        let http = builder
+            // Over HTTP/2, NTLM does not work.
+            .http1_only()
+            .pool_max_idle_per_host(1)
+            // The certificate, of which channel bindings are made.
+            .tls_info(true)
+            // reqwest would send the last token once more.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let (proxy_credentials, uses_spnego, link) = (None, false, None);
+        Ok(Self { http, credentials, proxy_credentials, uses_spnego, trace, link })
+    }
+
+    /// Logs in to the proxy too.
+    #[must_use]
+    pub fn with_proxy_credentials(self, credentials: Credentials) -> Self {
+        Self { proxy_credentials: Some(credentials), ..self }
+    }
+
+    /// Sends SPNEGO where the server offers `Negotiate` and not `NTLM`.
+    #[must_use]
+    pub fn with_spnego(self) -> Self {
+        Self { uses_spnego: true, ..self }
+    }
+
+    /// As [`request`](Self::request), without a body.
+    pub async fn get(&mut self, url: Url) -> anyhow::Result<Answer<'_>> {
+        self.request(Method::GET, url, || None).await
+    }
+
+    /// As [`request`](Self::request).
+    pub async fn post<B: Into<Body>>(
+        &mut self,
+        url: Url,
+        body: impl Fn() -> B,
+    ) -> anyhow::Result<Answer<'_>> {
+        self.request(Method::POST, url, || Some(body().into())).await
+    }
+
+    /// Sends a request, logs in where that is asked for, and follows redirects to the same server.
+    /// `body` is called each time that the body is sent, so that a stream starts anew.
+    ///
+    /// # Errors
+    /// If the login is rejected or cannot be made, a redirect leads to another server, or the connection
+    /// breaks. Other responses, whatever their status is, are no errors.
+    pub async fn request(
+        &mut self,
+        mut method: Method,
+        mut url: Url,
+        body: impl Fn() -> Option<Body>,
+    ) -> anyhow::Result<Answer<'_>> {
+        let mut has_body = true;
+        for _ in 0..MAX_REDIRECTS {
+            let sent = self
+                .send(|| {
+                    let mut request = Request::new(method.clone(), url.clone());
+                    *request.body_mut() = if has_body { body() } else { None };
+                    request
+                })
+                .await?;
+            let Sent { response, requests, connection } = sent;
+            let status = response.status();
+            let Some(target) = redirect::target(&url, status, response.headers())? else {
+                return Ok(Answer { response, requests, connection, client: PhantomData });
+            };
+            ensure!(
+                redirect::is_same_origin(&url, &target),
+                "redirect to another server: {target}"
+            );
+            response.bytes().await?;
+            let next_method = redirect::method(status, &method);
+            has_body &= next_method == method;
+            (method, url) = (next_method, target);
+        }
+        bail!("there are more than {MAX_REDIRECTS} redirects")
+    }
+
+    /// Sends the request that `make` makes, as often as the login needs it.
+    async fn send(&mut self, make: impl Fn() -> Request) -> anyhow::Result<Sent> {
+        let mut header: Option<RequestHeader> = None;
+        for requests in 1..=MAX_REQUESTS {
+            let request = with_header(make(), header.as_ref());
+            self.trace.request(request.method(), request.url(), request.headers());
+            let response = self.http.execute(request).await?;
+            let (status, version, headers) =
+                (response.status(), response.version(), response.headers());
+            self.trace.response(version, status, headers);
+
+            let connection = local_address(&response)?;
+            let is_known = |link: &Link| {
+                link.address == connection && redirect::is_same_origin(&link.server, response.url())
+            };
+            if !self.link.as_ref().is_some_and(is_known) {
+                self.trace.note(format_args!("another connection, from {connection}"));
+                let (server, logins) = (response.url().clone(), self.logins(&response)?);
+                self.link = Some(Link { address: connection, server, logins });
+                if header.is_some() && matches!(status.as_u16(), 401 | 407) {
+                    // The token belongs to the connection before: the response says nothing.
+                    response.bytes().await?;
+                    header = None;
+                    continue;
+                }
+            }
+            let logins = self.link.as_mut().map(|link| &mut *link.logins).unwrap_or_default();
+            let next = next(logins, &response)?;
+            let omits_body = header.as_ref().is_some_and(|sent| sent.body == RequestBody::Omit);
+            match next {
+                Next::Rejected => bail!("the credentials were not accepted"),
+                Next::NotOffered => bail!("NTLM is not offered"),
+                // Read to its end: otherwise the connection does not go back to the pool.
+                Next::Send(next) => {
+                    response.bytes().await?;
+                    header = Some(next);
+                }
+                // The body was kept back for a challenge that did not come.
+                Next::Answered if omits_body => {
+                    response.bytes().await?;
+                    header = None;
+                }
+                Next::Answered | Next::Authenticated => {
+                    return Ok(Sent { response, requests, connection });
+                }
+            }
+        }
+        bail!("the login does not come to an end: does each request get another connection?")
+    }
+
+    /// The logins on the connection on which a response came: only then is its certificate known.
+    fn logins(&self, response: &Response) -> anyhow::Result<Vec<ClientConnection>> {
+        let mut logins = Vec::new();
+        if let Some(credentials) = &self.proxy_credentials {
+            logins.push(ClientConnection::for_proxy(Client::new(credentials.clone()).checked()?));
+        }
+        let host = response.url().host_str().unwrap_or_default();
+        let mut client = Client::new(self.credentials.clone()).with_spn(format!("HTTP/{host}"));
+        let tls = response.extensions().get::<TlsInfo>();
+        match tls.and_then(TlsInfo::peer_certificate) {
+            Some(certificate) => {
+                let bindings = ChannelBindings::from_certificate(certificate)?;
+                client = client.with_channel_bindings(bindings);
+            }
+            None => ensure!(response.url().scheme() != "https", "reqwest shows no certificate"),
+        }
+        let login = ClientConnection::new(client.checked()?);
+        logins.push(if self.uses_spnego { login.with_spnego() } else { login });
+        Ok(logins)
+    }
+}
+
+/// What a response means to the first that has something to say about it.
+fn next(logins: &mut [ClientConnection], response: &Response) -> Result<Next, ntlm::http::Error> {
+    let (status, version, headers) =
+        (response.status().as_u16(), response.version(), response.headers());
+    for login in logins {
+        match login.on_response(status, version, headers, &mut Os)? {
+            Next::Answered | Next::Authenticated => {}
+            next @ (Next::Send(_) | Next::Rejected | Next::NotOffered) => return Ok(next),
+        }
+    }
+    Ok(Next::Answered)
+}
+
+/// The request, with what the login adds to it.
+fn with_header(mut request: Request, header: Option<&RequestHeader>) -> Request {
+    let Some(header) = header else { return request };
+    header.insert_into(request.headers_mut());
+    if header.body == RequestBody::Omit && request.body_mut().take().is_some() {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    request
+}
+
+/// Our own address of the connection on which a response came. reqwest has a method for the
+/// server's address only; hyper, below it, leaves both in the response.
+fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
+    let connection = response.extensions().get::<HttpInfo>();
+    Ok(connection.context("reqwest does not show the connection")?.local_addr())
+}
+
+/// A login takes three requests, and through a proxy that wants one too, five. The rest is for
+/// connections that change meanwhile.
+const MAX_REQUESTS: usize = 30;
+const MAX_REDIRECTS: usize = 10;
