@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -33,6 +33,7 @@ const PACKAGES: [(&str, &str); 24] = [
     ("valgrind", "valgrind"),
     ("Jakarta Mail", "libmail-java"),
     ("jTDS", "libjtds-java"),
+    ("FreeTDS", "freetds-bin"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
 ];
