@@ -125,6 +125,12 @@ impl Client {
         self.with(|config| config.signs_if_granted = true)
     }
 
+    /// Asks for SIGN only if the application wants protection.
+    #[cfg(feature = "spnego")]
+    pub(crate) fn signing_if_wanted(self) -> Self {
+        self.with(|config| config.signs_if_granted = false)
+    }
+
     /// Returns the client if a handshake with it can succeed: call it when the configuration is
     /// read, so that its mistakes appear there and not with the first server.
     ///
