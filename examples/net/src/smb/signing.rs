@@ -30,7 +30,7 @@ impl Dialect {
 
 /// `PreauthIntegrityHashValue`: a hash of all messages before the first signature, which goes
 /// into the keys of SMB 3.1.1. Whoever changes one of them changes the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PreauthIntegrity([u8; 64]);
 
 impl Default for PreauthIntegrity {
