@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 25] = [
+const PACKAGES: [(&str, &str); 27] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -36,6 +36,8 @@ const PACKAGES: [(&str, &str); 25] = [
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
     ("smbclient", "smbclient"),
+    ("ldbsearch", "ldb-tools"),
+    ("ldapsearch", "ldap-utils"),
 ];
 
 /// Debian updates the browsers of a release, and nothing else, to new versions.

@@ -28,6 +28,7 @@ pub mod identities;
 pub mod imap;
 pub mod instructions;
 pub mod kdc;
+pub mod ldap;
 pub mod log;
 pub mod messages;
 pub mod modes;
