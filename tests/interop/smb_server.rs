@@ -88,6 +88,25 @@ const LOGON_FAILURE: [u8; 4] = 0xc000_006d_u32.to_le_bytes();
 const ACCOUNT_DISABLED: [u8; 4] = 0xc000_0072_u32.to_le_bytes();
 
 #[test]
+fn a_request_that_is_changed_in_transit_ends_the_connection() {
+    for version in ["SMB2_10", "SMB3_11"] {
+        let mut server = Server::start(&[]);
+        let port = in_between(server.port, |direction, message| {
+            if direction == Direction::ToServer && message[12] == TREE_CONNECT {
+                *message.last_mut().expect("it has a path") ^= 1;
+            }
+        });
+        let got = smbclient_at(port, &named(Identity::ALICE), &["--max-protocol", version]);
+        assert!(!got.status.success(), "{got:#?}");
+        let [login, closed] = &server.lines(2)[..] else { panic!("two lines") };
+        assert!(login.is_login(), "{login:?}");
+        assert!(closed.text().contains("the signature is wrong"), "{closed:?}");
+    }
+}
+
+const TREE_CONNECT: u8 = 3;
+
+#[test]
 fn an_anonymous_smbclient_logs_in_where_the_server_allows_it() {
     let mut server = Server::start(&["--anonymous"]);
     assert_accepted(&server.smbclient_as("%", &["--no-pass"]));
