@@ -10,7 +10,8 @@ use ntlm_interop::exchange::{Refusal, log_in, verify};
 use ntlm_interop::identities::{self, Identity};
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer, Surprises};
+use ntlm_interop::negotiations;
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer, Surprises};
 use ntlm_interop::programs::system_python;
 use ntlm_interop::scratch::Directory;
 use serde_json::{Value, json};
@@ -195,8 +196,80 @@ fn its_client_sends_channel_bindings() {
 }
 
 #[test]
-fn either_logs_in_with_spnego() {
-    gss_ntlmssp().does_spnego();
+fn our_client_logs_in_in_every_mode_in_spnego() {
+    gss_ntlmssp().in_spnego().takes_our_client(LimitedBy::Us, |_| Outcome::Works);
+}
+
+/// Settings of its own are for bare NTLM alone.
+#[test]
+fn its_client_logs_in_in_every_mode_in_spnego() {
+    gss_ntlmssp().in_signing_spnego().suits_our_server(LimitedBy::Us, |mode| match mode {
+        // It offers NTLMv1 with extended session security only where it seals, if left to itself.
+        mode if !mode.is_ntlmv2() && mode.protection != Protection::Seal => {
+            Outcome::WorksWithout(EXTENDED)
+        }
+        // It signs the list with a checksum.
+        mode if mode.is_ntlmv2() && !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_to_it_in_spnego() {
+    gss_ntlmssp().in_spnego().takes_everybody(modes::DEFAULT, |identity| match identity {
+        // It takes the upper case of `ß` for `SS`, as Windows does not.
+        Identity::GROSS => Outcome::PeerRefuses("Invalid argument"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_with_it_in_spnego() {
+    gss_ntlmssp().in_spnego().sends_everybody(modes::DEFAULT, |identity| match identity {
+        // As above.
+        Identity::GROSS => Outcome::WeRefuse("Denied(WrongPassword)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_spnego() {
+    gss_ntlmssp().in_spnego().refuses_a_wrong_password(|mode| match mode {
+        // As outside SPNEGO.
+        mode if !mode.is_ntlmv2() && mode.is_extended() => {
+            Outcome::Misunderstood("the session keys differ")
+        }
+        _ => Outcome::PeerRefuses("Invalid argument"),
+    });
+    gss_ntlmssp().in_spnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn both_sign_the_list_of_mechanisms() {
+    negotiations::are_signed_by_both(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn a_changed_list_of_mechanisms_is_detected() {
+    negotiations::detect_a_changed_list(
+        &mut gss_ntlmssp().in_spnego(),
+        "invalid Message Integrity Check",
+    );
+}
+
+#[test]
+fn its_server_speaks_first_in_spnego() {
+    negotiations::begin_with_hints_of_the_peer(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn our_server_speaks_first_in_spnego() {
+    negotiations::begin_with_our_hints(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn our_client_continues_where_ntlm_is_not_the_first_choice() {
+    negotiations::continue_after_another_first_choice(&mut gss_ntlmssp().in_spnego(), None);
 }
 
 /// Its signatures are as the specification has them.
@@ -285,6 +358,7 @@ fn gss_ntlmssp() -> Peer {
         abilities: Abilities { protects_nothing: false, ..Abilities::ALL },
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: Some(files),
     }
 }

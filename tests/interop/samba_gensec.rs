@@ -11,7 +11,8 @@ use ntlm_interop::exchange::{Refusal, let_in, log_in};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::{Abilities, seal, unseal};
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::negotiations;
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::system_python;
 use ntlm_interop::samba_settings;
 use serde_json::{Value, json};
@@ -77,21 +78,92 @@ fn a_wrong_password_is_refused() {
 }
 
 #[test]
-fn either_logs_in_with_spnego() {
-    gensec().does_spnego();
+fn our_client_logs_in_in_every_mode_in_spnego() {
+    // With NTLMv2 it wants the list signed, and without extended session security that would be a
+    // checksum.
+    let is_not_signed = |mode: &Mode| mode.is_ntlmv2() && !mode.is_extended();
+    gensec().in_spnego().takes_our_client(LimitedBy::Us, |mode| match mode {
+        mode if is_not_signed(mode) => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+    gensec().in_spnego().takes_our_client(LimitedBy::Them, |mode| match mode {
+        mode if is_not_signed(mode) => Outcome::WeRefuse("Mic(NoKey)"),
+        mode if mode.without.contains(UNICODE) => Outcome::WorksWith(UNICODE),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn its_client_logs_in_in_every_mode_in_spnego() {
+    gensec().in_spnego().suits_our_server(LimitedBy::Us, |mode| match mode {
+        // Its client offers one character set alone.
+        mode if mode.without.contains(UNICODE) => Outcome::WeRefuse("Unexpected(CharacterSet)"),
+        mode if mode.protection == Protection::None => Outcome::WorksWith(KEY_EXCH),
+        // It signs the list with a checksum.
+        mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+    gensec().in_spnego().suits_our_server(LimitedBy::Them, |mode| match mode {
+        // Without extended session security its client sends NTLMv1, whatever it is told.
+        mode if mode.is_ntlmv2() && !mode.is_extended() => Outcome::WeRefuse("ResponseKind"),
+        mode if mode.protection == Protection::None => Outcome::WorksWith(KEY_EXCH),
+        mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_to_it_in_spnego() {
+    gensec().in_spnego().takes_everybody(modes::DEFAULT, |_| Outcome::Works);
+}
+
+#[test]
+fn everybody_logs_in_with_it_in_spnego() {
+    gensec().in_spnego().sends_everybody(modes::DEFAULT, |_| Outcome::Works);
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_spnego() {
+    gensec().in_spnego().refuses_a_wrong_password(|_| Outcome::PeerRefuses("3221225578"));
+    gensec().in_spnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn both_sign_the_list_of_mechanisms() {
+    negotiations::are_signed_by_both(&mut gensec().in_spnego());
+}
+
+#[test]
+fn a_changed_list_of_mechanisms_is_detected() {
+    negotiations::detect_a_changed_list(&mut gensec().in_spnego(), "Access Denied");
+}
+
+#[test]
+fn its_server_speaks_first_in_spnego() {
+    negotiations::begin_with_hints_of_the_peer(&mut gensec().in_spnego());
+}
+
+#[test]
+fn our_server_speaks_first_in_spnego() {
+    negotiations::begin_with_our_hints(&mut gensec().in_spnego());
+}
+
+#[test]
+fn our_client_continues_where_ntlm_is_not_the_first_choice() {
+    negotiations::continue_after_another_first_choice(&mut gensec().in_spnego(), None);
 }
 
 #[test]
 fn nobody_logs_in_to_it() {
     let logged_in = gensec().take_nobody().expect("it takes nobody");
-    assert_eq!(logged_in.user.as_deref(), Some("NT AUTHORITY\\ANONYMOUS LOGON"));
+    assert_eq!(logged_in.as_deref(), Some("NT AUTHORITY\\ANONYMOUS LOGON"));
 }
 
 #[test]
 fn nobody_logs_in_with_it() {
     let let_in = gensec().send_nobody(json!({ "role": "initiator" })).expect("it sends nobody");
-    assert_eq!(let_in.accepted.user(), None);
-    assert_eq!(let_in.accepted.keys.protection(), Protection::None);
+    assert_eq!(let_in.user(), None);
+    assert_eq!(let_in.keys.protection(), Protection::None);
 }
 
 /// What the modes leave out of `ntlmssp_client`, as its NEGOTIATE shows it.
@@ -304,6 +376,7 @@ fn gensec() -> Peer {
         abilities: Abilities::ALL,
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

@@ -14,15 +14,18 @@ class Context:
         bindings=None,
         flags=None,
         without=0,
+        spnego=False,
     ):
-        import spnego
+        from spnego import ContextReq
+        from spnego._context import GSSMech
+        from spnego._negotiate import NegotiateProxy
         from spnego._ntlm import NTLMProxy
         from spnego.channel_bindings import GssChannelBindings
 
         request = {
-            "none": spnego.ContextReq.none,
-            "sign": spnego.ContextReq.integrity,
-            "seal": spnego.ContextReq.integrity | spnego.ContextReq.confidentiality,
+            "none": ContextReq.none,
+            "sign": ContextReq.integrity,
+            "seal": ContextReq.integrity | ContextReq.confidentiality,
         }[protection]
         if bindings is not None:
             bindings = GssChannelBindings(application_data=bytes.fromhex(bindings))
@@ -38,6 +41,14 @@ class Context:
         )
         # What it offers besides, it takes from nowhere.
         self.context._context_req &= ~without
+        if spnego:
+            # As it makes it itself.
+            self.context._is_wrapped = True
+            self.context = NegotiateProxy(
+                context_req=request,
+                usage=self.context.usage,
+                _negotiate_contexts={GSSMech.ntlm: self.context},
+            )
         self.is_acceptor = role == "acceptor"
 
     def step(self, token):
