@@ -8,6 +8,7 @@ use ntlm_interop::bindings;
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::{Refusal, log_in, verify};
 use ntlm_interop::identities::{self, Identity};
+use ntlm_interop::kerberos::NO_REALM;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
 use ntlm_interop::negotiations;
@@ -352,6 +353,7 @@ fn gss_ntlmssp() -> Peer {
     let files = Directory::new();
     let mut command = system_python("bridge_gss_ntlmssp.py");
     command.env("NTLM_USER_FILE", files.write("users", &identities::user_file()));
+    command.env("KRB5_CONFIG", files.write("krb5.conf", NO_REALM));
     command.env("NETBIOS_COMPUTER_NAME", "FILES").env("NETBIOS_DOMAIN_NAME", "EXAMPLE");
     Peer {
         bridge: Bridge::start(command),

@@ -131,6 +131,15 @@ fn a_changed_list_of_mechanisms_is_detected() {
 }
 
 #[test]
+fn its_server_asks_for_a_late_signature() {
+    negotiations::ask_for_a_late_signature(
+        &mut pyspnego().in_spnego(),
+        "AcceptIncomplete mic",
+        None,
+    );
+}
+
+#[test]
 fn its_server_speaks_first_in_spnego() {
     negotiations::begin_with_hints_of_the_peer(&mut pyspnego().in_spnego());
 }

@@ -1,6 +1,7 @@
 """pyspnego's own implementation of NTLM."""
 
 import bridge
+import gss_library
 
 
 class Context:
@@ -15,6 +16,7 @@ class Context:
         flags=None,
         without=0,
         spnego=False,
+        kerberos=False,
     ):
         from spnego import ContextReq
         from spnego._context import GSSMech
@@ -44,10 +46,11 @@ class Context:
         if spnego:
             # As it makes it itself.
             self.context._is_wrapped = True
+            # The first is its first choice.
+            contexts = {GSSMech.kerberos: Kerberos(target)} if kerberos else {}
+            contexts[GSSMech.ntlm] = self.context
             self.context = NegotiateProxy(
-                context_req=request,
-                usage=self.context.usage,
-                _negotiate_contexts={GSSMech.ntlm: self.context},
+                context_req=request, usage=self.context.usage, _negotiate_contexts=contexts
             )
         self.is_acceptor = role == "acceptor"
 
@@ -89,6 +92,18 @@ class Context:
     def unseal_winrm(self, header, sealed):
         content = self.context.unwrap_winrm(bytes.fromhex(header), bytes.fromhex(sealed))
         return bridge.result(content)
+
+
+class Kerberos:
+    """As much of a context of Kerberos as begins: MIT's library has a ticket."""
+
+    complete = _requires_mech_list_mic = False
+
+    def __init__(self, target):
+        self.target = target
+
+    def step(self, in_token=None, channel_bindings=None):
+        return gss_library.first_token(gss_library.KERBEROS, self.target)
 
 
 def buffers(parts):

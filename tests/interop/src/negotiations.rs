@@ -3,14 +3,16 @@
 
 use std::fmt::Debug;
 
+use ntlm::Os;
 use ntlm::crypto::Side;
+use ntlm::spnego::hazmat::initiator::{AwaitReply, Reply, Verdict};
 use ntlm::spnego::{Acceptor, Error, Initiator, MicError, Token};
 
 use crate::exchange::Refusal;
 use crate::identities::Identity;
 use crate::modes;
 use crate::peer::Peer;
-use crate::spnego::{KERBEROS, LoggedIn, NTLM, init};
+use crate::spnego::{KERBEROS, LoggedIn, NTLM, describe, init};
 
 /// In both roles, four tokens are sent, and both sides sign the list.
 ///
@@ -153,6 +155,45 @@ pub fn continue_after_another_first_choice(peer: &mut Peer, refuses_kerberos: Op
         }
         peer.talk(keys).expect("they understand");
     }
+}
+
+/// Our client does not sign the list beside its AUTHENTICATE, though that has a MIC. The peer's server
+/// sends its own signature and asks for ours with `request`, as Windows does, and our client sends it in
+/// one more token, which the server answers with `last` or not at all. No client of this crate is made so: the test does what one does, and leaves the signature out.
+///
+/// # Panics
+/// If the peer does otherwise, or the two do not understand each other afterwards.
+#[track_caller]
+pub fn ask_for_a_late_signature(peer: &mut Peer, request: &str, last: Option<&str>) {
+    peer.begin((peer.acceptor)(&modes::DEFAULT)).expect("it begins");
+    let mut send = |token: &[u8]| peer.bridge.step(Some(token)).expect("it answers").token;
+    let client = modes::DEFAULT.client(Identity::ALICE.credentials());
+    let (negotiate, handshake) = client.initiate().expect("a NEGOTIATE");
+    let (token, state) = AwaitReply::offer(&negotiate);
+    let answer = send(&token);
+    let Ok(Reply::Challenge(challenge, state)) = state.read(&answer) else {
+        panic!("there is no CHALLENGE in {}", describe(&answer))
+    };
+    let response = handshake.answer(challenge, &mut Os).expect("an AUTHENTICATE");
+    assert!(state.signs(&response.keys, true), "a client of this crate signs");
+    let (token, state) = state.answer(&response.token, response.keys, false);
+    let answer = send(&token);
+    assert_eq!(describe(&answer), request);
+    let Ok(Verdict::Send(token, state)) = state.read(&answer) else { panic!("ours is asked for") };
+    assert_eq!(describe(&token), "AcceptIncomplete mic");
+    let answer = send(&token);
+    let keys = match last {
+        None => {
+            assert!(answer.is_empty(), "{}", describe(&answer));
+            state.finish().expect("the signatures are there")
+        }
+        Some(last) => {
+            assert_eq!(describe(&answer), last);
+            let Ok(Verdict::Done(keys)) = state.read(&answer) else { panic!("it is the last one") };
+            keys
+        }
+    };
+    peer.talk(keys).expect("they understand");
 }
 
 fn our_client() -> Initiator {
