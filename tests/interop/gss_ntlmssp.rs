@@ -258,6 +258,19 @@ fn a_changed_list_of_mechanisms_is_detected() {
     );
 }
 
+/// In SPNEGO its client sends a MIC.
+#[test]
+fn strict_policies_suit_it_in_spnego() {
+    bindings::a_strict_client_logs_in(&mut gss_ntlmssp().in_spnego());
+    bindings::log_in_to_a_strict_server(&mut gss_ntlmssp().in_spnego()).expect("it does all");
+}
+
+/// Its server does not read NTLM without SPNEGO where it expects SPNEGO. Ours does if it is told so.
+#[test]
+fn its_client_logs_in_without_spnego_if_our_server_allows_it() {
+    negotiations::allow_bare_ntlm(&mut gss_ntlmssp());
+}
+
 #[test]
 fn its_server_speaks_first_in_spnego() {
     negotiations::begin_with_hints_of_the_peer(&mut gss_ntlmssp().in_spnego());

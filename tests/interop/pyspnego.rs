@@ -131,6 +131,11 @@ fn a_changed_list_of_mechanisms_is_detected() {
 }
 
 #[test]
+fn its_client_logs_in_without_spnego_if_our_server_allows_it() {
+    negotiations::allow_bare_ntlm(&mut pyspnego());
+}
+
+#[test]
 fn its_server_asks_for_a_late_signature() {
     negotiations::ask_for_a_late_signature(
         &mut pyspnego().in_spnego(),

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use ntlm::Os;
 use ntlm::crypto::Side;
 use ntlm::spnego::hazmat::initiator::{AwaitReply, Reply, Verdict};
-use ntlm::spnego::{Acceptor, Error, Initiator, MicError, Token};
+use ntlm::spnego::{Acceptor, Error, Initiator, MicError, Token, TokenKind};
 
 use crate::exchange::Refusal;
 use crate::identities::Identity;
@@ -194,6 +194,31 @@ pub fn ask_for_a_late_signature(peer: &mut Peer, request: &str, last: Option<&st
         }
     };
     peer.talk(keys).expect("they understand");
+}
+
+/// The peer's client sends NTLM without SPNEGO. Our server accepts that only if it is told so.
+///
+/// # Panics
+/// If it does otherwise.
+#[track_caller]
+pub fn allow_bare_ntlm(peer: &mut Peer) {
+    let acceptor = Acceptor::new(modes::DEFAULT.server());
+    for (acceptor, accepts) in
+        [(acceptor.clone(), false), (acceptor.with_bare_ntlm_allowed(), true)]
+    {
+        peer.begin((peer.initiator)(&modes::DEFAULT, Identity::ALICE)).expect("it begins");
+        let mut carrier = peer.carrier();
+        let result = carrier.let_in_to(&acceptor, &[Identity::ALICE]);
+        drop(carrier);
+        match (result, accepts) {
+            (Ok(done), true) => {
+                assert_eq!(done.token, None);
+                peer.talk(done.accepted.keys).expect("they understand");
+            }
+            (Err(Refusal::OurSpnego(Error::Unexpected(TokenKind::Ntlm))), false) => {}
+            (result, _) => panic!("{result:?}"),
+        }
+    }
 }
 
 fn our_client() -> Initiator {

@@ -187,7 +187,7 @@ impl Peer {
     pub fn take_nobody(&mut self) -> Result<Option<String>, Refusal> {
         let mode = modes::DEFAULT.protected_by(Protection::None);
         let client = mode.client(Credentials::anonymous());
-        Ok(self.log_in_silently(&mode, &client)?.1)
+        Ok(self.log_in_silently((self.acceptor)(&mode), &client)?.1)
     }
 
     /// Its client, which begins so, is nobody, and our server takes nobody too.
@@ -200,13 +200,16 @@ impl Peer {
         self.let_in_silently(begin, &modes::server().with_policy(policy), &[])
     }
 
-    /// Our client logs in. Yields its keys, and whom the peer names.
-    fn log_in_silently(
+    /// Our client logs in to its server, which begins so. Yields the keys, and whom the peer names.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn log_in_silently(
         &mut self,
-        theirs: &Mode,
+        begin: Value,
         client: &Client,
     ) -> Result<(SessionKeys, Option<String>), Refusal> {
-        self.begin((self.acceptor)(theirs))?;
+        self.begin(begin)?;
         if self.is_in_spnego() {
             let initiator = Initiator::new(client.clone());
             let logged_in = self.carrier().log_in(&initiator)?;
@@ -217,7 +220,10 @@ impl Peer {
     }
 
     /// Its client, which begins so, logs in.
-    fn let_in_silently(
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn let_in_silently(
         &mut self,
         begin: Value,
         server: &Server,
@@ -272,7 +278,7 @@ impl Peer {
         theirs: &Mode,
         client: &Client,
     ) -> Result<(Flags, Option<String>), Refusal> {
-        let (keys, user) = self.log_in_silently(theirs, client)?;
+        let (keys, user) = self.log_in_silently((self.acceptor)(theirs), client)?;
         let flags = keys.flags();
         self.talk(keys)?;
         Ok((flags, user))
