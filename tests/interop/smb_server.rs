@@ -5,7 +5,7 @@ use ntlm::NtHash;
 use ntlm_interop::accounts::nt_hash_line;
 use ntlm_interop::hex::hex;
 use ntlm_interop::identities::Identity;
-use ntlm_interop::kdc::Kdc;
+use ntlm_interop::kerberos::Realm;
 use ntlm_interop::log::Line;
 use ntlm_interop::process::{Finished, Process, run};
 use ntlm_interop::programs::{example, installed, python};
@@ -144,22 +144,22 @@ fn smbclient_is_rejected_without_extended_session_security() {
 /// mechanisms.
 #[test]
 fn smbclient_prefers_kerberos_and_falls_back_to_ntlm() {
-    let kdc = Kdc::start(&[Identity::ALICE], &["cifs/files.example.com"]);
+    let realm = Realm::start();
     let mut server = Server::start(&[]);
-    let got = smbclient_with_kerberos(&kdc, server.port, Identity::ALICE.password);
+    let got = smbclient_with_kerberos(&realm, server.port, Identity::ALICE.password);
     assert_accepted(&got);
     let login = server.only_line();
     // It logs in as the principal.
     assert_eq!(login.field("user"), "alice@EXAMPLE.COM");
     assert_eq!(login.field("preferred"), "MS-Kerberos");
     // Kerberos tells it that the password is wrong, and it does not fall back.
-    let got = smbclient_with_kerberos(&kdc, server.port, Identity::MALLORY.password);
+    let got = smbclient_with_kerberos(&realm, server.port, Identity::MALLORY.password);
     assert_rejected(&got, "NT_STATUS_LOGON_FAILURE");
 }
 
 #[test]
 fn a_list_of_mechanisms_that_is_changed_in_transit_is_rejected() {
-    let kdc = Kdc::start(&[Identity::ALICE], &["cifs/files.example.com"]);
+    let realm = Realm::start();
     let mut server = Server::start(&[]);
     let port = in_between(server.port, |direction, message| {
         let at = message.windows(MS_KERBEROS.len()).position(|bytes| bytes == MS_KERBEROS);
@@ -168,7 +168,7 @@ fn a_list_of_mechanisms_that_is_changed_in_transit_is_rejected() {
             message[at] ^= 1;
         }
     });
-    let got = smbclient_with_kerberos(&kdc, port, Identity::ALICE.password);
+    let got = smbclient_with_kerberos(&realm, port, Identity::ALICE.password);
     assert_rejected(&got, "NT_STATUS_ACCESS_DENIED");
     assert_eq!(server.only_line().field("detail"), "Mic(Wrong)");
 }
@@ -311,9 +311,9 @@ fn smbclient_at(port: u16, user: &str, arguments: &[&str]) -> Finished {
 }
 
 /// The same with a ticket.
-fn smbclient_with_kerberos(kdc: &Kdc, port: u16, password: &str) -> Finished {
+fn smbclient_with_kerberos(realm: &Realm, port: u16, password: &str) -> Finished {
     let mut client = installed("smbclient");
-    kdc.configure(&mut client);
+    realm.give_ticket(&mut client);
     client.args(["--configfile=/dev/null", "--realm=EXAMPLE.COM", "--use-kerberos=desired"]);
     client.args(["--ip-address=127.0.0.1", "--port", &port.to_string()]);
     client.arg(format!(r"--user=EXAMPLE\alice%{password}"));
