@@ -19,7 +19,7 @@ use std::time::Duration;
 use clap::Parser;
 use ntlm::error::Rejection;
 use ntlm::server::{Identity, Names};
-use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Error, Established};
+use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Error, Established, Outcome};
 use ntlm::wire::NegotiateFlags;
 use ntlm::{LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::bytes::printable_utf16le;
@@ -159,12 +159,12 @@ impl Service {
         state: AwaitClient,
         from: SocketAddr,
     ) -> anyhow::Result<Session> {
-        let step = self.step(state, session_setup_token(request)?);
-        let (flags, status, token, session) = match step {
-            Ok(Accepting::Send(token, next)) => {
+        let outcome = self.step(state, session_setup_token(request)?);
+        let (flags, status, token, session) = match outcome {
+            Ok(Outcome::Send(token, next)) => {
                 (0, Status::MORE_PROCESSING, token, Session::LoggingIn(next))
             }
-            Ok(Accepting::Done(done)) => {
+            Ok(Outcome::Done(done)) => {
                 log_login(from, &done);
                 let flags = match done.accepted.identity {
                     // Everyone knows the key, so nothing is signed.
@@ -176,7 +176,6 @@ impl Service {
                 };
                 (flags, Status::SUCCESS, done.token.unwrap_or_default(), Session::LoggedIn)
             }
-            Ok(Accepting::LookUp(_)) => unreachable!("the user was looked up"),
             Err((user, error)) => {
                 log_rejection(from, user, error);
                 connection.respond_with_error(request, Status::from(error.ntstatus()))?;
@@ -188,21 +187,17 @@ impl Service {
     }
 
     /// Reads a token, and verifies the user if it claims one.
-    fn step(
-        &self,
-        state: AwaitClient,
-        token: &[u8],
-    ) -> Result<Accepting, (Option<UserName>, Error)> {
+    fn step(&self, state: AwaitClient, token: &[u8]) -> Result<Outcome, (Option<UserName>, Error)> {
         let look_up = match state.read(token, &mut Os).map_err(|error| (None, error))? {
             Accepting::LookUp(look_up) => look_up,
-            step => return Ok(step),
+            Accepting::Outcome(outcome) => return Ok(outcome),
         };
         let claimed = look_up.claimed_user().clone();
-        let step = match self.users.find(&claimed) {
+        let outcome = match self.users.find(&claimed) {
             Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
             None => look_up.reject(Rejection::UnknownUser),
         };
-        step.map_err(|error| (Some(claimed), error))
+        outcome.map_err(|error| (Some(claimed), error))
     }
 }
 

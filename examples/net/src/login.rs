@@ -252,7 +252,7 @@ fn ntlm_message(token: &[u8]) -> Option<&[u8]> {
 mod tests {
     use ntlm::Server;
     use ntlm::server::Names;
-    use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Established as Accepted};
+    use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Established as Accepted, Outcome};
 
     use super::*;
 
@@ -271,7 +271,8 @@ mod tests {
     /// The client's state after its last token, and what the server makes of that.
     fn log_in(framing: Framing, protection: Protection) -> (Login, Accepted) {
         let (token, login) = start(framing, protection);
-        let Accepting::Send(token, server) = acceptor().read(&token, &mut Os).unwrap() else {
+        let step = acceptor().read(&token, &mut Os).unwrap();
+        let Accepting::Outcome(Outcome::Send(token, server)) = step else {
             panic!("there is no CHALLENGE")
         };
         let (token, login) = login.read(&token).unwrap();
@@ -279,8 +280,8 @@ mod tests {
             panic!("alice is no anonymous client")
         };
         match look_up.verify(|claim| claim.verify_password("secret")).unwrap() {
-            Accepting::Done(accepted) => (login, accepted),
-            other => panic!("{other:?}"),
+            Outcome::Done(accepted) => (login, accepted),
+            Outcome::Send(..) => panic!("the client has signed the list"),
         }
     }
 

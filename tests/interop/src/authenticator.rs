@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ntlm::error::{Refused, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim};
-use ntlm::spnego::{Accepting, Acceptor, AwaitClient};
+use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Outcome};
 use ntlm::{Error, NtHash, Os, Server, UserName};
 
 use crate::hex::hex;
@@ -71,9 +71,9 @@ impl Authenticator {
 
     /// Reads a token of SPNEGO, and verifies the user if it claims one; `None` if the server rejects the
     /// client.
-    pub fn step(&self, state: AwaitClient, token: &[u8]) -> Option<Accepting> {
+    pub fn step(&self, state: AwaitClient, token: &[u8]) -> Option<Outcome> {
         let mut user = None;
-        let step = state.read(token, &mut Os).and_then(|step| match step {
+        let outcome = state.read(token, &mut Os).and_then(|step| match step {
             Accepting::LookUp(look_up) => {
                 let claimed = user.insert(look_up.claimed_user().clone());
                 match self.find(claimed) {
@@ -81,11 +81,11 @@ impl Authenticator {
                     None => look_up.reject(Rejection::UnknownUser),
                 }
             }
-            step => Ok(step),
+            Accepting::Outcome(outcome) => Ok(outcome),
         });
-        match step {
-            Ok(step) => {
-                if let Accepting::Done(done) = &step {
+        match outcome {
+            Ok(outcome) => {
+                if let Outcome::Done(done) = &outcome {
                     let preferred = done.client_preferred.map(|mechanism| mechanism.to_string());
                     let preferred = preferred.as_deref().unwrap_or("NTLM");
                     let protection = done.accepted.keys.protection();
@@ -94,7 +94,7 @@ impl Authenticator {
                         login(&done.accepted)
                     ));
                 }
-                Some(step)
+                Some(outcome)
             }
             Err(error) => {
                 let user =

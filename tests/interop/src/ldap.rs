@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use ntlm::session::{Protection, Session};
-use ntlm::spnego::{Accepting, AwaitClient};
+use ntlm::spnego::{AwaitClient, Outcome};
 use ntlm_net_examples::der::{
     self, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, application, context, element,
 };
@@ -61,13 +61,13 @@ struct Server {
 impl Server {
     /// Answers a bind request: what the client has to send next is in the response, and what both wrap
     /// comes after it.
-    fn bind(&mut self, id: &[u8], step: Option<Accepting>) -> io::Result<Option<AwaitClient>> {
-        match step {
-            Some(Accepting::Send(token, state)) => {
+    fn bind(&mut self, id: &[u8], outcome: Option<Outcome>) -> io::Result<Option<AwaitClient>> {
+        match outcome {
+            Some(Outcome::Send(token, state)) => {
                 self.send_result(id, BIND_RESPONSE, SASL_BIND_IN_PROGRESS, &sasl_creds(&token))?;
                 Ok(Some(state))
             }
-            Some(Accepting::Done(done)) => {
+            Some(Outcome::Done(done)) => {
                 let token = done.token.unwrap_or_default();
                 self.send_result(id, BIND_RESPONSE, SUCCESS, &sasl_creds(&token))?;
                 self.user = Some(done.accepted.user().map(|u| u.to_string()).unwrap_or_default());
@@ -78,7 +78,7 @@ impl Server {
                 Ok(None)
             }
             // A rejected client is sent no token.
-            _ => {
+            None => {
                 self.send_result(id, BIND_RESPONSE, INVALID_CREDENTIALS, &[])?;
                 Ok(None)
             }
