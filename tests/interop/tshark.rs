@@ -2,7 +2,7 @@
 //! way to log in.
 
 use ntlm::http::Scheme;
-use ntlm::spnego::{Accepting, Acceptor, Initiated, Initiator};
+use ntlm::spnego::{Accepting, Acceptor, Initiated, Initiator, Outcome};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Client, Credentials, Os, Server};
 use ntlm_interop::exchange::verify;
@@ -61,7 +61,8 @@ fn no_message_inside_spnego_is_malformed() {
     let client = modes::DEFAULT.client(Identity::ALICE.credentials());
     let (negotiate, state) = Initiator::new(client).initiate().expect("a first token");
     let acceptor = Acceptor::new(modes::DEFAULT.server()).start();
-    let Ok(Accepting::Send(challenge, _)) = acceptor.read(&negotiate, &mut Os) else {
+    let Ok(Accepting::Outcome(Outcome::Send(challenge, _))) = acceptor.read(&negotiate, &mut Os)
+    else {
         panic!("it sends a CHALLENGE")
     };
     let Ok(Initiated::Send(authenticate, _)) = state.read(&challenge, &mut Os) else {

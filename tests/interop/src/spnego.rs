@@ -5,7 +5,8 @@ use std::fmt;
 use ntlm::crypto::Side;
 use ntlm::session::SessionKeys;
 use ntlm::spnego::{
-    Acceptor, AcceptorStep, AwaitServer, Established, Initiated, Initiator, NegTokenResp, Token,
+    Acceptor, AcceptorStep, AwaitServer, Established, HandshakeOutcome, Initiated, Initiator,
+    NegTokenResp, Token,
 };
 use ntlm::{Os, Server};
 
@@ -116,20 +117,21 @@ impl<'a> Carrier<'a> {
         let mut token = self.pass(Side::Client, first);
         let mut handshake = acceptor.handshake();
         loop {
-            let mut step = handshake.step(&token, &mut Os)?;
-            if let AcceptorStep::LookUp(look_up) = step {
-                step = look_up.verify(|claim| verify_user(claim, users))?;
-            }
-            match step {
-                AcceptorStep::Send(answer) => token = self.send(Side::Server, answer)?.token,
-                AcceptorStep::Done(done) => {
+            let outcome = match handshake.step(&token, &mut Os)? {
+                AcceptorStep::LookUp(look_up) => {
+                    look_up.verify(|claim| verify_user(claim, users))?
+                }
+                AcceptorStep::Outcome(outcome) => outcome,
+            };
+            match outcome {
+                HandshakeOutcome::Send(answer) => token = self.send(Side::Server, answer)?.token,
+                HandshakeOutcome::Done(done) => {
                     if let Some(last) = done.token.clone() {
                         let step = self.send(Side::Server, last)?;
                         assert!(step.is_done && step.token.is_empty(), "it wants more: {self:?}");
                     }
                     return Ok(done);
                 }
-                AcceptorStep::LookUp(_) => unreachable!("the user was looked up"),
             }
         }
     }
