@@ -352,6 +352,7 @@ mod tests {
     use super::{Client, Policy};
     use crate::credentials::Credentials;
     use crate::policy::LmCompatibility;
+    use crate::session::Protection;
     use crate::wire::{Negotiate, NegotiateFlags as Flags};
 
     /// gss-ntlmssp 1.2.0 crashes in SPNEGO if SIGN is granted without extended session security and the
@@ -368,6 +369,18 @@ mod tests {
             let (negotiate, _) = client.signing_if_granted().initiate().unwrap();
             let flags = Negotiate::parse(&negotiate).unwrap().flags;
             assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{level:?}");
+        }
+    }
+
+    /// LDAP servers take SIGN for the wish to wrap all messages.
+    #[test]
+    fn signing_is_not_asked_for_without_need_if_the_carrier_would_take_it_for_a_wish() {
+        for (protection, signs) in [(Protection::None, false), (Protection::Sign, true)] {
+            let client = Client::new(Credentials::password("alice", "secret"));
+            let client = client.with_protection(protection).signing_if_granted();
+            let (negotiate, _) = client.signing_if_wanted().initiate().unwrap();
+            let flags = Negotiate::parse(&negotiate).unwrap().flags;
+            assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{protection:?}");
         }
     }
 }
