@@ -20,7 +20,6 @@ use clap::Parser;
 use ntlm::error::Rejection;
 use ntlm::server::{Identity, Names};
 use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Error, Established, Outcome};
-use ntlm::wire::NegotiateFlags;
 use ntlm::{LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::bytes::printable_utf16le;
 use ntlm_net_examples::level;
@@ -74,9 +73,6 @@ struct Service {
 fn serve(options: &Options) -> anyhow::Result<()> {
     let mut policy = level::server_policy(options.level);
     policy.allow_anonymous = options.anonymous;
-    // SMB signs its messages on its own, and of NTLM it needs only the session key. Samba's anonymous
-    // clients have no extended session security.
-    policy.shared.require_when_protected = NegotiateFlags::empty();
     // impacket 0.13.1 crashes if a CHALLENGE has no DNS name of the server.
     let names = Names::member("FILES", "EXAMPLE").with_dns_computer("files.example.com");
     let mut acceptor = Acceptor::new(Server::new(names).with_policy(policy).checked()?);

@@ -118,17 +118,12 @@ impl Client {
         self.with(|config| config.protection = protection)
     }
 
-    /// Asks for SIGN, for SPNEGO's `mechListMIC`. If the server does not grant it, or with less than the
-    /// policy requires of protected messages, the handshake continues without.
+    /// Asks for SIGN, for SPNEGO's `mechListMIC`, or only if the application wants protection. If the
+    /// server does not grant it, or with less than the policy requires of protected messages, the
+    /// handshake continues without.
     #[cfg(feature = "spnego")]
-    pub(crate) fn signing_if_granted(self) -> Self {
-        self.with(|config| config.signs_if_granted = true)
-    }
-
-    /// Asks for SIGN only if the application wants protection.
-    #[cfg(feature = "spnego")]
-    pub(crate) fn signing_if_wanted(self) -> Self {
-        self.with(|config| config.signs_if_granted = false)
+    pub(crate) fn with_signing_if_granted(self, signs_if_granted: bool) -> Self {
+        self.with(|config| config.signs_if_granted = signs_if_granted)
     }
 
     /// Returns the client if a handshake with it can succeed: call it when the configuration is
@@ -366,7 +361,7 @@ mod tests {
             let mut policy = Policy::default();
             policy.shared.lm_compatibility = level;
             let client = Client::new(Credentials::password("alice", "secret")).with_policy(policy);
-            let (negotiate, _) = client.signing_if_granted().initiate().unwrap();
+            let (negotiate, _) = client.with_signing_if_granted(true).initiate().unwrap();
             let flags = Negotiate::parse(&negotiate).unwrap().flags;
             assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{level:?}");
         }
@@ -377,8 +372,8 @@ mod tests {
     fn signing_is_not_asked_for_without_need_if_the_carrier_would_take_it_for_a_wish() {
         for (protection, signs) in [(Protection::None, false), (Protection::Sign, true)] {
             let client = Client::new(Credentials::password("alice", "secret"));
-            let client = client.with_protection(protection).signing_if_granted();
-            let (negotiate, _) = client.signing_if_wanted().initiate().unwrap();
+            let client = client.with_protection(protection).with_signing_if_granted(false);
+            let (negotiate, _) = client.initiate().unwrap();
             let flags = Negotiate::parse(&negotiate).unwrap().flags;
             assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{protection:?}");
         }
