@@ -215,7 +215,11 @@ pub const NTLM: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a";
 /// 1.2.840.113554.1.2.2
 pub const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+/// An element of DER.
+///
+/// # Panics
+/// If it is longer than 65,535 bytes.
+pub fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).expect("tokens are short");
     let [high, low] = length.to_be_bytes();
     let head = if length < 0x80 { vec![tag, low] } else { vec![tag, 0x82, high, low] };
