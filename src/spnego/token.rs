@@ -9,7 +9,7 @@ const MAX_MECH_TYPES: usize = 64;
 const MAX_OID_LEN: usize = 128;
 
 /// SPNEGO's own object identifier, 1.3.6.1.5.5.2, without tag and length.
-pub(super) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
+pub(crate) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
 
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
