@@ -21,7 +21,7 @@ use common::{Fields, Fixed, try_unhex};
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::server::{AwaitAuthenticate, Identity, Names, Policy};
 use ntlm::session::{SessionKeys, Signature};
-use ntlm::spnego::hazmat::acceptor::{AwaitMic, First, Offer, Outcome as Accepting, Start};
+use ntlm::spnego::hazmat::acceptor::{AwaitMic, First, Offer, Start, Verified};
 use ntlm::spnego::hazmat::initiator::{AwaitReply, AwaitVerdict, Reply, Verdict};
 use ntlm::spnego::{Error, Mechanism, NegState, Token};
 use ntlm::wire::{AvId, Challenge, ErrorKind, NegotiateFlags};
@@ -411,11 +411,11 @@ fn accept_token(
                 }
                 let (keys, has_mic, proved_nothing) = prove(handshake)?;
                 Ok(match proof.accept(keys, has_mic, proved_nothing)? {
-                    Accepting::Send(token, mic) => answer(&token, &[]).map(|text| {
+                    Verified::Send(token, mic) => answer(&token, &[]).map(|text| {
                         run.answers.push(text);
                         State::Mic(mic)
                     }),
-                    Accepting::Done(token, keys) => answer(&token, &[]).map(|text| {
+                    Verified::Done(token, keys) => answer(&token, &[]).map(|text| {
                         run.answers.push(text);
                         (run.verdict, run.keys) = ("accept", Some(keys));
                         State::Over

@@ -1,12 +1,12 @@
 //! Between the CHALLENGE and the AUTHENTICATE.
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "spnego"))]
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::checks;
 use super::claim::Claim;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "spnego"))]
 use super::claimed::Claimed;
 use super::config::Config;
 use super::messages::Messages;
@@ -117,7 +117,7 @@ impl AwaitAuthenticate {
 
     /// Does what [`read`](Self::read) does, and returns an error together with what the client claims,
     /// unless the bytes are no AUTHENTICATE.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "spnego"))]
     pub(crate) fn read_or_claimed(
         self,
         authenticate: &[u8],

@@ -14,6 +14,6 @@ pub mod initiator {
 /// The server's states.
 pub mod acceptor {
     pub use crate::spnego::acceptor::negotiation::{
-        AwaitMic, AwaitProof, First, Offer, Outcome, Start,
+        AwaitMic, AwaitProof, First, Offer, Start, Verified,
     };
 }

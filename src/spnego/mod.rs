@@ -44,7 +44,7 @@ mod token;
 
 pub use acceptor::{
     Accepting, Acceptor, AcceptorHandshake, AcceptorStep, AwaitClient, Established,
-    HandshakeLookUp, LookUp,
+    HandshakeLookUp, HandshakeOutcome, LookUp, Outcome,
 };
 pub use error::{Error, MicError, TokenError, TokenErrorKind, TokenKind};
 pub use initiator::{AwaitServer, Initiated, Initiator, InitiatorHandshake, InitiatorStep};

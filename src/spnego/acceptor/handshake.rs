@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Accepting, Acceptor, AwaitClient, Established, LookUp};
+use super::{Accepting, Acceptor, AwaitClient, Established, LookUp, Outcome};
 use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::environment::Environment;
@@ -18,15 +18,24 @@ pub struct AcceptorHandshake(Option<AwaitClient>);
 
 /// What a step of an [`AcceptorHandshake`] returns.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a negotiation continues, waits for the user or ends")]
+#[expect(clippy::exhaustive_enums, reason = "there is a user to look up or not")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
 pub enum AcceptorStep<'a> {
-    /// Send this token. The client's answer goes into the next step.
-    Send(Vec<u8>),
     /// The client claims to be a user: look that user up, and [verify](HandshakeLookUp::verify) the
     /// claim.
     LookUp(HandshakeLookUp<'a>),
+    /// There is no user to look up.
+    Outcome(HandshakeOutcome),
+}
+
+/// How an [`AcceptorHandshake`] continues or ends.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
+#[must_use]
+pub enum HandshakeOutcome {
+    /// Send this token. The client's answer goes into the next step.
+    Send(Vec<u8>),
     /// The client is accepted.
     Done(Established),
 }
@@ -58,20 +67,21 @@ impl AcceptorHandshake {
         environment: &mut dyn Environment,
     ) -> Result<AcceptorStep<'_>, Error> {
         let state = mem::take(&mut self.0).ok_or(Error::Over)?;
-        let next = state.read(received, environment)?;
-        Ok(self.went(next))
+        match state.read(received, environment)? {
+            Accepting::LookUp(look_up) => {
+                Ok(AcceptorStep::LookUp(HandshakeLookUp { handshake: self, look_up }))
+            }
+            Accepting::Outcome(outcome) => Ok(AcceptorStep::Outcome(self.went(outcome))),
+        }
     }
 
-    fn went(&mut self, next: Accepting) -> AcceptorStep<'_> {
-        match next {
-            Accepting::Send(token, next) => {
+    fn went(&mut self, outcome: Outcome) -> HandshakeOutcome {
+        match outcome {
+            Outcome::Send(token, next) => {
                 self.0 = Some(next);
-                AcceptorStep::Send(token)
+                HandshakeOutcome::Send(token)
             }
-            Accepting::LookUp(look_up) => {
-                AcceptorStep::LookUp(HandshakeLookUp { handshake: self, look_up })
-            }
-            Accepting::Done(done) => AcceptorStep::Done(done),
+            Outcome::Done(done) => HandshakeOutcome::Done(done),
         }
     }
 }
@@ -85,7 +95,7 @@ pub struct HandshakeLookUp<'a> {
     look_up: LookUp,
 }
 
-impl<'a> HandshakeLookUp<'a> {
+impl HandshakeLookUp<'_> {
     /// The name that the client claims: see [`UserClaim::claimed_user`].
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
@@ -104,16 +114,16 @@ impl<'a> HandshakeLookUp<'a> {
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
-    ) -> Result<AcceptorStep<'a>, Error> {
-        let next = self.look_up.verify(verify)?;
-        Ok(self.handshake.went(next))
+    ) -> Result<HandshakeOutcome, Error> {
+        let outcome = self.look_up.verify(verify)?;
+        Ok(self.handshake.went(outcome))
     }
 
     /// Rejects the client: see [`UserClaim::reject`].
     ///
     /// # Errors
     /// Always: [`Error::Exchange`].
-    pub fn reject(self, reason: Rejection) -> Result<AcceptorStep<'a>, Error> {
+    pub fn reject(self, reason: Rejection) -> Result<HandshakeOutcome, Error> {
         self.verify(|claim| claim.reject(reason))
     }
 }

@@ -14,9 +14,9 @@ pub(super) mod negotiation;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use negotiation::{AwaitMic, AwaitProof, First, Offer, Outcome, Start};
+use negotiation::{AwaitMic, AwaitProof, First, Offer, Start, Verified};
 
-pub use handshake::{AcceptorHandshake, AcceptorStep, HandshakeLookUp};
+pub use handshake::{AcceptorHandshake, AcceptorStep, HandshakeLookUp, HandshakeOutcome};
 
 use super::token::Token;
 use super::{Error, Mechanism, emit};
@@ -31,7 +31,7 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use ntlm::error::Rejection;
-/// use ntlm::spnego::{Acceptor, Accepting};
+/// use ntlm::spnego::{Accepting, Acceptor, Outcome};
 /// use ntlm::{NtHash, Os, Server, server::Names};
 /// # use ntlm::spnego::{Initiator, InitiatorStep};
 /// # let client = ntlm::Client::new(ntlm::Credentials::password("alice", "secret"));
@@ -57,18 +57,16 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 /// let done = loop {
 ///     // The carrier sends the answer if there is one, and receives the client's next token.
 ///     let token = receive(answer.take())?;
-///     let mut step = negotiation.read(&token, &mut Os)?;
-///     if let Accepting::LookUp(look_up) = step {
-///         let hash = store(look_up.claimed_user());
-///         step = match hash {
+///     let outcome = match negotiation.read(&token, &mut Os)? {
+///         Accepting::LookUp(look_up) => match store(look_up.claimed_user()) {
 ///             Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(&hash))?,
 ///             None => look_up.reject(Rejection::UnknownUser)?,
-///         };
-///     }
-///     match step {
-///         Accepting::Send(token, next) => (answer, negotiation) = (Some(token), next),
-///         Accepting::Done(done) => break done,
-///         Accepting::LookUp(_) => unreachable!("the user was looked up"),
+///         },
+///         Accepting::Outcome(outcome) => outcome,
+///     };
+///     match outcome {
+///         Outcome::Send(token, next) => (answer, negotiation) = (Some(token), next),
+///         Outcome::Done(done) => break done,
 ///     }
 /// };
 /// // Success, with `done.token` where the carrier has a place for it.
@@ -142,14 +140,23 @@ enum State {
 
 /// What a server does with a client's token.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a negotiation continues, waits for the user or ends")]
+#[expect(clippy::exhaustive_enums, reason = "there is a user to look up or not")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
 pub enum Accepting {
-    /// Send this token, and wait for another one.
-    Send(Vec<u8>, AwaitClient),
     /// The client claims to be a user: look that user up, and [verify](LookUp::verify) the claim.
     LookUp(LookUp),
+    /// There is no user to look up.
+    Outcome(Outcome),
+}
+
+/// How a negotiation continues or ends.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
+#[must_use]
+pub enum Outcome {
+    /// Send this token, and wait for another one.
+    Send(Vec<u8>, AwaitClient),
     /// The client is accepted.
     Done(Established),
 }
@@ -196,45 +203,79 @@ impl AwaitClient {
     /// - [`Error::Mic`]: the list of mechanisms was changed in transit, or a `mechListMIC` that is due
     ///   is missing. It does not mean that the password is wrong.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Accepting, Error> {
+        self.read_or_claimed(token, environment).map_err(|(error, _)| error)
+    }
+
+    /// Does what [`read`](Self::read) does, and returns an error together with what the client claims.
+    pub(crate) fn read_or_claimed(
+        self,
+        token: &[u8],
+        environment: &mut dyn Environment,
+    ) -> Result<Accepting, (Error, Option<Box<Claimed>>)> {
         let Self { server, state } = self;
-        match state {
-            State::Start(start) => match start.read(token)? {
-                First::Hints(token, start) => Ok(sent(server, token, State::Start(start))),
-                First::Chosen(token, offer) => Ok(sent(server, token, State::Negotiate(offer))),
-                First::Negotiate(negotiate, offer) => {
-                    challenge(server, Some(offer), negotiate, environment)
-                }
-                First::Ntlm(negotiate) => challenge(server, None, negotiate, environment),
+        let outcome = match state {
+            State::Start(start) => begin(server, start, token, environment),
+            State::Negotiate(offer) => match offer.read_negotiate(token) {
+                Ok(negotiate) => challenge(server, Some(offer), negotiate, environment),
+                Err(error) => Err(error),
             },
-            State::Negotiate(offer) => {
-                let negotiate = offer.read_negotiate(token)?;
-                challenge(server, Some(offer), negotiate, environment)
-            }
             State::Authenticate(offer, handshake) => {
-                let (authenticate, proof) = match offer {
-                    None => (bare(token)?, None),
-                    Some(offer) => {
-                        let (authenticate, proof) = offer.read_authenticate(token)?;
-                        (authenticate, Some(proof))
-                    }
-                };
-                match handshake.read(authenticate, environment)? {
-                    Claim::User(claim) => Ok(Accepting::LookUp(LookUp { server, claim, proof })),
-                    Claim::Anonymous(claim) => accept(server, proof, claim.accept()?),
-                }
+                return authenticate(server, offer, handshake, token, environment);
             }
-            State::Mic(mic, accepted, client_preferred) => {
-                let (token, keys) = mic.read(token)?;
+            State::Mic(mic, accepted, client_preferred) => mic.read(token).map(|(token, keys)| {
                 let mut accepted = *accepted;
                 accepted.keys = keys;
-                Ok(Accepting::Done(Established { accepted, token: Some(token), client_preferred }))
-            }
-        }
+                Outcome::Done(Established { accepted, token: Some(token), client_preferred })
+            }),
+        };
+        outcome.map(Accepting::Outcome).map_err(|error| (error, None))
     }
 }
 
-const fn sent(server: Server, token: Vec<u8>, state: State) -> Accepting {
-    Accepting::Send(token, AwaitClient { server, state })
+fn begin(
+    server: Server,
+    start: Start,
+    token: &[u8],
+    environment: &mut dyn Environment,
+) -> Result<Outcome, Error> {
+    match start.read(token)? {
+        First::Hints(token, start) => Ok(sent(server, token, State::Start(start))),
+        First::Chosen(token, offer) => Ok(sent(server, token, State::Negotiate(offer))),
+        First::Negotiate(negotiate, offer) => {
+            challenge(server, Some(offer), negotiate, environment)
+        }
+        First::Ntlm(negotiate) => challenge(server, None, negotiate, environment),
+    }
+}
+
+fn authenticate(
+    server: Server,
+    offer: Option<Offer>,
+    handshake: AwaitAuthenticate,
+    token: &[u8],
+    environment: &mut dyn Environment,
+) -> Result<Accepting, (Error, Option<Box<Claimed>>)> {
+    let unwrapped = match offer {
+        None => bare(token).map(|message| (message, None)),
+        Some(offer) => {
+            offer.read_authenticate(token).map(|(message, proof)| (message, Some(proof)))
+        }
+    };
+    let (message, proof) = unwrapped.map_err(|error| (error, None))?;
+    match handshake.read_or_claimed(message, environment) {
+        Ok(Claim::User(claim)) => Ok(Accepting::LookUp(LookUp { server, claim, proof })),
+        Ok(Claim::Anonymous(claim)) => {
+            let claimed = claim.claimed();
+            let outcome = claim.accept().map_err(Error::from);
+            let outcome = outcome.and_then(|accepted| accept(server, proof, accepted));
+            outcome.map(Accepting::Outcome).map_err(|error| (error, Some(Box::new(claimed))))
+        }
+        Err((error, claimed)) => Err((error.into(), claimed)),
+    }
+}
+
+const fn sent(server: Server, token: Vec<u8>, state: State) -> Outcome {
+    Outcome::Send(token, AwaitClient { server, state })
 }
 
 fn challenge(
@@ -242,7 +283,7 @@ fn challenge(
     offer: Option<Offer>,
     negotiate: &[u8],
     environment: &mut dyn Environment,
-) -> Result<Accepting, Error> {
+) -> Result<Outcome, Error> {
     let (challenge, handshake) = server.challenge(negotiate, environment)?;
     let token = match &offer {
         Some(offer) => offer.challenge(&challenge),
@@ -263,22 +304,22 @@ fn accept(
     server: Server,
     proof: Option<AwaitProof>,
     mut accepted: Accepted,
-) -> Result<Accepting, Error> {
+) -> Result<Outcome, Error> {
     let Some(proof) = proof else {
         let (token, client_preferred) = (None, None);
-        return Ok(Accepting::Done(Established { accepted, token, client_preferred }));
+        return Ok(Outcome::Done(Established { accepted, token, client_preferred }));
     };
     let client_preferred = proof.preferred();
     let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
     let keys = accepted.keys.copy();
     match proof.accept(keys, accepted.mic_checked, proved_nothing)? {
-        Outcome::Send(token, mic) => {
+        Verified::Send(token, mic) => {
             let state = State::Mic(mic, Box::new(accepted), client_preferred);
             Ok(sent(server, token, state))
         }
-        Outcome::Done(token, keys) => {
+        Verified::Done(token, keys) => {
             accepted.keys = keys;
-            Ok(Accepting::Done(Established { accepted, token: Some(token), client_preferred }))
+            Ok(Outcome::Done(Established { accepted, token: Some(token), client_preferred }))
         }
     }
 }
@@ -326,7 +367,7 @@ impl LookUp {
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
-    ) -> Result<Accepting, Error> {
+    ) -> Result<Outcome, Error> {
         accept(self.server, self.proof, verify(self.claim)?)
     }
 
@@ -334,7 +375,7 @@ impl LookUp {
     ///
     /// # Errors
     /// Always: [`Error::Exchange`].
-    pub fn reject(self, reason: Rejection) -> Result<Accepting, Error> {
+    pub fn reject(self, reason: Rejection) -> Result<Outcome, Error> {
         self.verify(|claim| claim.reject(reason))
     }
 }

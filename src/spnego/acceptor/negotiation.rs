@@ -118,7 +118,7 @@ pub struct AwaitProof {
 
 /// What follows when the client is accepted.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Verified {
     /// The client's `mechListMIC` is due and did not come: send this, and wait for it.
     Send(Vec<u8>, AwaitMic),
     /// Send this; the negotiation is complete.
@@ -138,7 +138,7 @@ impl AwaitProof {
         keys: SessionKeys,
         has_mic: bool,
         proved_nothing: bool,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Verified, Error> {
         let prefers_another = self.offer.preferred().is_some();
         let mut list = SignedList::new(self.offer.mech_types, keys);
         if let Some(mic) = self.mic {
@@ -152,7 +152,7 @@ impl AwaitProof {
             let mic = list.sign();
             let response = Response::new(NegState::AcceptIncomplete);
             let token = Response { mic: Some(&mic), ..response }.emit();
-            return Ok(Outcome::Send(token, AwaitMic(list)));
+            return Ok(Verified::Send(token, AwaitMic(list)));
         }
         Ok(complete(list, false))
     }
@@ -176,9 +176,9 @@ impl AwaitMic {
 
 /// The last token. It has a `mechListMIC` if the client sent one, and only then: Windows drops
 /// sessions of an unasked one.
-fn complete(mut list: SignedList, signs: bool) -> Outcome {
+fn complete(mut list: SignedList, signs: bool) -> Verified {
     let mic = signs.then(|| list.sign());
     let response = Response::new(NegState::AcceptCompleted);
     let token = Response { mic: mic.as_ref(), ..response }.emit();
-    Outcome::Done(token, list.into_keys())
+    Verified::Done(token, list.into_keys())
 }

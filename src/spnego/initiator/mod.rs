@@ -29,18 +29,18 @@ use crate::session::SessionKeys;
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use ntlm::spnego::{Initiated, Initiator};
 /// use ntlm::{Client, Credentials, Os};
-/// # use ntlm::spnego::{Acceptor, AcceptorStep};
+/// # use ntlm::spnego::{Acceptor, AcceptorStep, HandshakeOutcome};
 /// # let acceptor = Acceptor::new(ntlm::Server::new(ntlm::server::Names::standalone("FILES")));
 /// # let mut server = acceptor.handshake();
-/// # let mut exchange = |token: &[u8]| match server.step(token, &mut Os)? {
-/// #     AcceptorStep::Send(token) => Ok::<_, ntlm::spnego::Error>(Some(token)),
-/// #     AcceptorStep::LookUp(look_up) => {
-/// #         match look_up.verify(|claim| claim.verify_password("secret"))? {
-/// #             AcceptorStep::Done(done) => Ok(done.token),
-/// #             step => panic!("{step:?}"),
-/// #         }
-/// #     }
-/// #     step => panic!("{step:?}"),
+/// # let mut exchange = |token: &[u8]| {
+/// #     let outcome = match server.step(token, &mut Os)? {
+/// #         AcceptorStep::LookUp(user) => user.verify(|claim| claim.verify_password("secret"))?,
+/// #         AcceptorStep::Outcome(outcome) => outcome,
+/// #     };
+/// #     Ok::<_, ntlm::spnego::Error>(match outcome {
+/// #         HandshakeOutcome::Send(token) => Some(token),
+/// #         HandshakeOutcome::Done(done) => done.token,
+/// #     })
 /// # };
 ///
 /// let client = Client::new(Credentials::password("alice", "secret"));
