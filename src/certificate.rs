@@ -4,7 +4,7 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{ContextSpecific, ObjectIdentifier};
 use x509_cert::der::oid::db::{rfc5912, rfc8410};
-use x509_cert::der::{self, Decode, Reader, TagNumber};
+use x509_cert::der::{Decode, Reader, Result as DerResult, TagNumber};
 use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 use crate::channel_bindings::ChannelBindings;
@@ -97,7 +97,7 @@ impl Hash {
     fn of_pss(signature: &AlgorithmIdentifierOwned) -> Option<Self> {
         type Algorithm<'a> = AlgorithmIdentifierRef<'a>;
         let parameters = signature.parameters.as_ref()?;
-        let named = parameters.sequence(|parameters| -> der::Result<_> {
+        let named = parameters.sequence(|parameters| -> DerResult<_> {
             let named =
                 ContextSpecific::<Algorithm<'_>>::decode_explicit(parameters, TagNumber(0))?;
             while !parameters.is_finished() {

@@ -1,6 +1,7 @@
 //! Channel bindings: which TLS connection a login belongs to.
 
 use crate::crypto::primitives::md5;
+use crate::error::{Error, Misuse};
 
 /// Channel bindings: they tie a login to one TLS connection, so that a man in the middle cannot
 /// relay it to another server.
@@ -51,12 +52,6 @@ pub struct ChannelBindings {
     md5: [u8; 16],
 }
 
-/// The length of bytes that cannot be the hash of a certificate: see
-/// [`ChannelBindings::tls_server_end_point`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a certificate's hash has 28, 32, 48 or 64 bytes, not {0}")]
-pub struct HashLengthError(usize);
-
 impl ChannelBindings {
     /// `tls-server-end-point` bindings (RFC 5929, section 4) of the hash of the server's certificate.
     /// HTTPS, LDAPS and WinRM use them.
@@ -75,18 +70,18 @@ impl ChannelBindings {
     /// let error = ChannelBindings::tls_server_end_point(&certificate).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "a certificate's hash has 28, 32, 48 or 64 bytes, not 1024"
+    ///     "misuse: a certificate's hash has 28, 32, 48 or 64 bytes, not 1024"
     /// );
     /// ```
     ///
     /// # Errors
-    /// [`HashLengthError`] if none of the four hash functions has an output of this length, for example
+    /// [`Misuse::CertificateHashLength`] if none of the four hash functions has an output of this length, for example
     /// because the bytes are the certificate itself.
     #[doc(alias = "tls-server-end-point")]
-    pub fn tls_server_end_point(certificate_hash: &[u8]) -> Result<Self, HashLengthError> {
+    pub fn tls_server_end_point(certificate_hash: &[u8]) -> Result<Self, Error> {
         match certificate_hash.len() {
             28 | 32 | 48 | 64 => Ok(Self::from_certificate_hash(certificate_hash)),
-            length => Err(HashLengthError(length)),
+            length => Err(Misuse::CertificateHashLength(length).into()),
         }
     }
 
@@ -171,7 +166,10 @@ mod tests {
         for length in 0..100 {
             let result = ChannelBindings::tls_server_end_point(&[1; 100][..length]);
             let is_hash = [28, 32, 48, 64].contains(&length);
-            assert_eq!(result.err(), (!is_hash).then_some(HashLengthError(length)));
+            assert_eq!(
+                result.err(),
+                (!is_hash).then_some(Misuse::CertificateHashLength(length).into())
+            );
         }
     }
 }

@@ -319,7 +319,7 @@ fn for_each_message(value: &Value, id: &str, visit: &mut impl FnMut(&str, &[u8])
 mod http {
     use super::*;
     use ntlm::http::{
-        AuthHeader, ClientConnection, Error as HttpError, HttpVersion, Next, Scheme,
+        AuthHeader, ClientConnection, Error as HttpError, HttpVersion, Next, Outcome, Scheme,
         ServerConnection, Step, header_value,
     };
 
@@ -337,8 +337,8 @@ mod http {
         let value = header_value(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
         match server.on_request(HttpVersion::Http11, headers, &mut environment()) {
-            Step::Continue(reply) => Ok(token(&reply.values[0])),
-            Step::Refused(refusal) => Err(refusal.reason),
+            Step::Outcome(Outcome::Continue(reply)) => Ok(token(&reply.values[0])),
+            Step::Outcome(Outcome::Refused(refusal)) => Err(refusal.reason),
             step => panic!("{step:?}"),
         }
     }

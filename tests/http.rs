@@ -8,8 +8,9 @@ mod common;
 use common::Fixed;
 use ntlm::error::{Denied, Refused, Rejection, Unexpected};
 use ntlm::http::{
-    AuthHeader, ClientConnection, Error, HeaderError, HttpVersion, LookUp, Next, NextConnection,
-    Refusal, RequestBody, RequestHeader, Scheme, ServerConnection, Step, header_value,
+    AuthHeader, Authenticated, ClientConnection, Error, HeaderError, HttpVersion, LookUp, Next,
+    NextConnection, Outcome, Refusal, RequestBody, RequestHeader, Scheme, ServerConnection, Step,
+    header_value,
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
@@ -34,35 +35,39 @@ fn server() -> ServerConnection {
 
 /// What the server answers to a request with these headers: 200 with the user, or its reply.
 fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Response, Error> {
-    let ok = |accepted: &server::Accepted| {
-        let user = accepted.user().as_ref().map_or("nobody".into(), ToString::to_string);
-        (200, vec![("X-User", user)])
-    };
-    let headers = headers.iter().copied();
-    match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
-        Step::Continue(reply) => {
+    match outcome(server, headers) {
+        Outcome::Continue(reply) => {
             Ok((reply.status, reply.values.into_iter().map(|value| (reply.name, value)).collect()))
         }
+        Outcome::Authenticated(Authenticated { accepted, header, .. }) => {
+            let user = accepted.user().as_ref().map_or("nobody".into(), ToString::to_string);
+            let last_token = header.map(|header| (header.name, header.value));
+            Ok((200, [("X-User", user)].into_iter().chain(last_token).collect()))
+        }
+        Outcome::Refused(refusal) => Err(refusal.reason),
+    }
+}
+
+/// What the server, which knows one password, makes of a request with these headers.
+fn outcome<'a>(server: &'a mut ServerConnection, headers: &[(&str, &str)]) -> Outcome<'a> {
+    let headers = headers.iter().copied();
+    match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
         Step::LookUp(look_up) => {
             let hash = NtHash::from_password(PASSWORD);
-            look_up.verify(|claim| claim.verify_nt_hash(&hash)).map(ok).map_err(|r| r.reason)
+            look_up.verify(|claim| claim.verify_nt_hash(&hash))
         }
-        Step::AcceptedAnonymous(accepted) | Step::Authenticated(accepted) => Ok(ok(accepted)),
-        Step::Refused(refusal) => Err(refusal.reason),
+        Step::Outcome(outcome) => outcome,
     }
 }
 
 /// The refusal of a request with these headers.
 fn refused(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Refusal {
-    let headers = headers.iter().copied();
-    match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
-        Step::Refused(refusal) => refusal,
-        Step::LookUp(look_up) => {
-            let hash = NtHash::from_password(PASSWORD);
-            look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap_err()
-        }
-        step => panic!("{step:?}"),
-    }
+    refusal(outcome(server, headers))
+}
+
+fn refusal(outcome: Outcome<'_>) -> Refusal {
+    let Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+    refusal
 }
 
 fn next(client: &mut ClientConnection, (status, headers): Response) -> Result<Next, Error> {
@@ -144,11 +149,11 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     assert_offer(refused(&mut server, &header(next(&mut anonymous, challenge).unwrap()).value));
 
     let looked_up: [fn(LookUp<'_>) -> Refusal; 3] = [
-        |look_up| look_up.reject(Rejection::UnknownUser).unwrap_err(),
-        |look_up| look_up.reject(Rejection::AccountRestriction).unwrap_err(),
+        |look_up| refusal(look_up.reject(Rejection::UnknownUser)),
+        |look_up| refusal(look_up.reject(Rejection::AccountRestriction)),
         |look_up| {
             let wrong = NtHash::from_password("battery staple");
-            look_up.verify(|claim| claim.verify_nt_hash(&wrong)).unwrap_err()
+            refusal(look_up.verify(|claim| claim.verify_nt_hash(&wrong)))
         },
     ];
     for end in looked_up {
@@ -312,15 +317,19 @@ fn bare_messages_travel_under_negotiate_too() {
 
 #[test]
 fn wrapped_tokens_are_named() {
+    // SPNEGO is understood under `Negotiate`, with the feature.
+    let schemes = [Scheme::Ntlm, Scheme::Negotiate].into_iter();
+    let schemes = schemes.filter(|scheme| *scheme == Scheme::Ntlm || !cfg!(feature = "spnego"));
     // The starts of SPNEGO's NegTokenInit, in GSS-API framing and without, and of its NegTokenResp.
-    for start in [0x60, 0xa0, 0xa1] {
-        let wrapped = header_value(Scheme::Negotiate, &[start, 0x48, 0x06, 0x06]);
+    let starts = [0x60, 0xa0, 0xa1].into_iter();
+    for (start, scheme) in starts.flat_map(|start| schemes.clone().map(move |s| (start, s))) {
+        let wrapped = header_value(scheme, &[start, 0x48, 0x06, 0x06]);
         let mut server = server().with_schemes([Scheme::Negotiate, Scheme::Ntlm]);
-        assert_eq!(answer(&mut server, &[("Authorization", &wrapped)]), Err(Error::Spnego));
+        assert_eq!(answer(&mut server, &[("Authorization", &wrapped)]), Err(Error::NotBare));
         let mut client = client(PASSWORD);
-        let _ = client.start(Scheme::Negotiate).unwrap();
+        let _ = client.start(scheme).unwrap();
         let challenge = (401, vec![("WWW-Authenticate", wrapped)]);
-        assert_eq!(next(&mut client, challenge), Err(Error::Spnego));
+        assert_eq!(next(&mut client, challenge), Err(Error::NotBare));
     }
 }
 
@@ -347,7 +356,7 @@ fn an_answer_to_another_challenge_is_no_wrong_password() {
     let negotiate = other.start(Scheme::Ntlm).unwrap();
     let headers = [(negotiate.name, &negotiate.value)];
     let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::at(later));
-    assert!(matches!(step, Step::Continue(_)), "{step:?}");
+    assert!(matches!(step, Step::Outcome(Outcome::Continue(_))), "{step:?}");
     let authenticate = header(next(&mut one, challenge).unwrap());
     assert_eq!(send(&mut server, &authenticate), Err(Error::OtherChallenge));
     assert!(server.accepted().is_none());
@@ -475,8 +484,8 @@ fn http_1_0_must_ask_to_be_kept_alive() {
         let mut server = server();
         let headers = headers.iter().copied();
         match server.on_request(HttpVersion::Http10, headers, &mut Fixed::default()) {
-            Step::Continue(reply) => Ok(reply.status),
-            Step::Refused(refusal) => Err(refusal.reason),
+            Step::Outcome(Outcome::Continue(reply)) => Ok(reply.status),
+            Step::Outcome(Outcome::Refused(refusal)) => Err(refusal.reason),
             step => panic!("{step:?}"),
         }
     };
@@ -494,7 +503,7 @@ fn headers_are_printed_without_their_tokens() {
     let headers = [(negotiate.name, &*negotiate.value)];
     let mut server = server();
     let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
-    let Step::Continue(reply) = step else { panic!("{step:?}") };
+    let Step::Outcome(Outcome::Continue(reply)) = step else { panic!("{step:?}") };
     let shown = format!("{reply:?}");
     assert!(shown.contains("schemes: [\"NTLM\"]") && !shown.contains("TlRM"), "{shown}");
 }
@@ -505,7 +514,7 @@ fn http_2_is_sent_to_http_1_1() {
     assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
     let nothing: [(&str, &str); 0] = [];
     let step = server.on_request(HttpVersion::Http2, nothing, &mut Fixed::default());
-    let Step::Refused(refusal) = step else { panic!("{step:?}") };
+    let Step::Outcome(Outcome::Refused(refusal)) = step else { panic!("{step:?}") };
     assert_eq!(refusal.reason, Error::NeedsHttp11);
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (505, 0));
     assert!(server.accepted().is_none());
@@ -575,7 +584,7 @@ fn a_user_who_is_not_looked_up_is_nobody() {
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         assert_eq!(look_up.claimed_user().to_string(), "EXAMPLE\\alice");
         assert_eq!(look_up.claim().network_logon().unwrap().user.user(), "alice");
-        let refusal = reason.map(|reason| look_up.reject(reason).unwrap_err());
+        let refusal = reason.map(|reason| refusal(look_up.reject(reason)));
         assert!(server.accepted().is_none());
         assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
         refusal
@@ -622,7 +631,7 @@ fn each_error_has_a_status_of_windows() {
     for (error, status) in [
         (Error::Exchange(exchange), (exchange.ntstatus(), exchange.security_status())),
         (Error::Header(HeaderError::Repeated), invalid),
-        (Error::Spnego, invalid),
+        (Error::NotBare, invalid),
         (Error::NoChallenge, invalid),
         (Error::OtherConnection, invalid),
         (Error::NoPendingChallenge, invalid),
@@ -737,7 +746,7 @@ fn a_reply_tells_which_other_scheme_the_client_tried() {
     let tried = |value: Option<&str>| {
         let headers = value.map(|value| ("Authorization", value));
         match server().on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
-            Step::Continue(reply) => reply.tried,
+            Step::Outcome(Outcome::Continue(reply)) => reply.tried,
             step => panic!("{step:?}"),
         }
     };

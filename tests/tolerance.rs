@@ -453,12 +453,12 @@ fn server_ignores_the_names_of_a_negotiate() {
 #[cfg(feature = "http")]
 #[test]
 fn http_server_ignores_the_names_of_a_negotiate() {
-    use ntlm::http::{HttpVersion, Scheme, ServerConnection, Step, header_value};
+    use ntlm::http::{HttpVersion, Outcome, Scheme, ServerConnection, Step, header_value};
     let header = header_value(Scheme::Ntlm, &unhex(JTDS));
     let mut connection = ServerConnection::new(server_with(|_| {}));
     let headers = [("Authorization", header.as_str())];
     let step = connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
-    let Step::Continue(reply) = step else { panic!("{step:?}") };
+    let Step::Outcome(Outcome::Continue(reply)) = step else { panic!("{step:?}") };
     assert!(reply.values[0].starts_with("NTLM TlRMTVNTUAAC"));
 }
 

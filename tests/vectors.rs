@@ -468,8 +468,9 @@ fn verify_ntlmv2(inputs: &Value) -> Value {
     let challenge = array(inputs, "server_challenge");
     let domain = inputs.text("domain_override");
     let (key, proof) = ntlmv2_proof(&bytes, &nt_hash(inputs), &challenge, domain);
-    let lmv2_ok = message.lm_response.as_v2().map(|sent| {
-        key.lmv2_response(&challenge, sent.client_challenge)[..16] == sent.response[..]
+    let lmv2_ok = message.lm_response.as_v1().map(|sent| {
+        let [.., a, b, c, d, e, f, g, h] = *sent;
+        key.lmv2_response(&challenge, &[a, b, c, d, e, f, g, h]) == *sent
     });
     let base = key.session_base_key(&proof);
     let exported = <[u8; 16]>::try_from(message.encrypted_random_session_key)

@@ -893,7 +893,9 @@ fn libsoup_no_token_and_md4_padding() {
         let mut connection = ServerConnection::new(server());
         let headers = [("Authorization", value)];
         match connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
-            Step::Continue(reply) => assert_eq!(reply.values, ["NTLM"]),
+            Step::Outcome(ntlm::http::Outcome::Continue(reply)) => {
+                assert_eq!(reply.values, ["NTLM"])
+            }
             step => panic!("{step:?}"),
         }
     }
@@ -1072,7 +1074,7 @@ fn cve_2005_2917_messages_out_of_order() {
         let mut connection = ServerConnection::new(server());
         let headers = [("Authorization", header_value(Scheme::Ntlm, &authenticate))];
         let step = connection.on_request(HttpVersion::Http11, headers, environment);
-        let Step::Refused(refusal) = step else { panic!("{step:?}") };
+        let Step::Outcome(ntlm::http::Outcome::Refused(refusal)) = step else { panic!("{step:?}") };
         assert_eq!(refusal.reason, Error::NoPendingChallenge);
     }
 }
@@ -1613,14 +1615,15 @@ fn cve_2022_24883_a_look_up_that_fails() {
         let (negotiate, await_challenge) = alice().initiate().unwrap();
         let headers = [("Authorization", header_value(Scheme::Ntlm, &negotiate))];
         let step = connection.on_request(HttpVersion::Http11, headers, environment);
-        let Step::Continue(reply) = step else { panic!("{step:?}") };
+        let Step::Outcome(ntlm::http::Outcome::Continue(reply)) = step else { panic!("{step:?}") };
         let challenge = AuthHeader::credentials(&reply.values[0]).unwrap().token().unwrap();
         let response = await_challenge.answer(&challenge, environment).unwrap();
         let headers = [("Authorization", header_value(Scheme::Ntlm, &response.token))];
         let step = connection.on_request(HttpVersion::Http11, headers, environment);
         let Step::LookUp(look_up) = step else { panic!("{step:?}") };
         if denies {
-            let refusal = look_up.reject(Rejection::LookupFailed).unwrap_err();
+            let outcome = look_up.reject(Rejection::LookupFailed);
+            let ntlm::http::Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
             assert_eq!(
                 refusal.reason,
                 Error::from(Denied::Rejected(Rejection::LookupFailed)).into()
@@ -1630,7 +1633,10 @@ fn cve_2022_24883_a_look_up_that_fails() {
         }
         assert!(connection.accepted().is_none());
         let plain = connection.on_request(HttpVersion::Http11, [("Host", "www")], environment);
-        assert!(matches!(plain, Step::Continue(_)), "the next request is nobody's");
+        assert!(
+            matches!(plain, Step::Outcome(ntlm::http::Outcome::Continue(_))),
+            "the next request is nobody's"
+        );
     }
 }
 

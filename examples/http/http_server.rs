@@ -26,7 +26,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Rejection;
-use ntlm::http::{Refusal, Reply, Scheme, ServerConnection, Step};
+use ntlm::http::{Outcome, Refusal, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::{Accepted, Names, Policy};
 use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server};
 use ntlm_http_examples::header_case::HeaderCase;
@@ -251,28 +251,18 @@ impl Site {
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
-        let accepted = match connection.on_request(request.version(), request.headers(), &mut Os) {
-            Step::Authenticated(accepted) => accepted,
-            Step::AcceptedAnonymous(accepted) => {
-                log_login(peer, accepted);
-                accepted
-            }
-            Step::LookUp(look_up) => {
-                let verified = match self.users.find(look_up.claimed_user()) {
-                    Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
-                    None => look_up.reject(Rejection::UnknownUser),
-                };
-                match verified {
-                    Ok(accepted) => {
-                        log_login(peer, accepted);
-                        accepted
-                    }
-                    Err(refusal) => return refuse(peer, refusal, request).await,
-                }
-            }
-            Step::Refused(refusal) => return refuse(peer, refusal, request).await,
+        let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
+            Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
+                Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
+                None => look_up.reject(Rejection::UnknownUser),
+            },
+            Step::Outcome(outcome) => outcome,
+        };
+        let client = match outcome {
+            Outcome::Authenticated(client) => client,
+            Outcome::Refused(refusal) => return refuse(peer, refusal, request).await,
             // A normal step, unless the client tries another scheme, such as Basic.
-            Step::Continue(answer) => {
+            Outcome::Continue(answer) => {
                 let tried = answer.tried.as_deref().unwrap_or("none");
                 if self.is_verbose {
                     let (status, uri) = (answer.status, request.uri());
@@ -281,10 +271,18 @@ impl Site {
                 return reply(answer, request).await;
             }
         };
+        if client.is_new {
+            log_login(peer, client.accepted);
+        }
+        let accepted = client.accepted;
         let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
         let mut response = self.serve(&user, request).await?;
         if let Ok(user) = HeaderValue::from_str(&files::percent_encode(&user)) {
             response.headers_mut().insert(HeaderName::from_static("x-user"), user);
+        }
+        // The last token of SPNEGO.
+        if let Some(header) = client.header {
+            header.append_to(response.headers_mut());
         }
         Ok(response)
     }

@@ -82,7 +82,7 @@ impl Datagram<'_> {
 fn expected(signature: Signature, sequence: u32, form: Form, is_right: bool) -> Result<(), Error> {
     let has_other_number = || signature.extended().sequence != sequence;
     match () {
-        () if !signature.is_known_version() => Err(Integrity::Version.into()),
+        () if signature.extended().version != 1 => Err(Integrity::Version.into()),
         () if form != Form::Legacy && has_other_number() => Err(Integrity::Sequence.into()),
         () if is_right => Ok(()),
         () => Err(Integrity::Checksum.into()),

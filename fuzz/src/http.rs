@@ -3,8 +3,8 @@
 use arbitrary::Arbitrary;
 use ntlm::error::Error as ExchangeError;
 use ntlm::http::{
-    AuthHeader, ClientConnection, Error, HttpVersion, Next, NextConnection, Refusal, RequestBody,
-    RequestHeader, Scheme, ServerConnection, Step, header_value,
+    AuthHeader, ClientConnection, Error, HttpVersion, Next, NextConnection, Outcome, Refusal,
+    RequestBody, RequestHeader, Scheme, ServerConnection, Step, header_value,
 };
 use ntlm::server::Names;
 use ntlm::wire::Message;
@@ -140,40 +140,41 @@ impl World {
         let was_logged_in = core::mem::take(&mut self.is_logged_in);
 
         let step = self.server.on_request(version, headers.iter().cloned(), &mut Fixed::default());
-        match step {
-            Step::Continue(reply) => {
-                assert_eq!(reply.status, status);
-                assert!(version != HttpVersion::Http2 && credentials.len() < 2);
-                self.reply = reply.values;
-            }
+        let (outcome, is_new) = match step {
             Step::LookUp(look_up) => {
                 let hash = NtHash::from_password(PASSWORD);
-                match look_up.verify(|claim| claim.verify_nt_hash(&hash)) {
-                    Ok(accepted) => {
-                        assert!(accepted.mic_checked && self.knows_password);
-                        let proof = token(&credentials[0].1);
-                        assert!(
-                            proof.is_some()
-                                && self.proofs.iter().any(|sent| token(sent.as_bytes()) == proof)
-                        );
-                        self.is_logged_in = true;
-                    }
-                    Err(refusal) => self.reply = assert_is_offer(refusal, status, &self.offer),
-                }
+                (look_up.verify(|claim| claim.verify_nt_hash(&hash)), true)
             }
-            Step::Authenticated(accepted) => {
-                assert!(was_logged_in && credentials.is_empty() && accepted.user().is_some());
+            Step::Outcome(outcome) => (outcome, false),
+        };
+        match outcome {
+            Outcome::Continue(reply) => {
+                assert_eq!(reply.status, status);
+                assert!(version != HttpVersion::Http2 && credentials.len() < 2 && !is_new);
+                self.reply = reply.values;
+            }
+            Outcome::Authenticated(client) if is_new => {
+                assert!(client.is_new && client.accepted.mic_checked && self.knows_password);
+                let proof = token(&credentials[0].1);
+                assert!(
+                    proof.is_some()
+                        && self.proofs.iter().any(|sent| token(sent.as_bytes()) == proof)
+                );
                 self.is_logged_in = true;
             }
-            Step::Refused(refusal) if version == HttpVersion::Http2 => {
+            Outcome::Authenticated(client) => {
+                assert!(was_logged_in && credentials.is_empty() && !client.is_new);
+                assert!(client.accepted.user().is_some());
+                self.is_logged_in = true;
+            }
+            Outcome::Refused(refusal) if version == HttpVersion::Http2 => {
                 assert_eq!((refusal.reply.status, refusal.reason), (505, Error::NeedsHttp11));
             }
-            Step::Refused(refusal) if refusal.reason == Error::ConnectionCloses => {
+            Outcome::Refused(refusal) if refusal.reason == Error::ConnectionCloses => {
                 assert_eq!((refusal.reply.status, refusal.reply.values.len()), (400, 0));
                 self.reply = Vec::new();
             }
-            Step::Refused(refusal) => self.reply = assert_is_offer(refusal, status, &self.offer),
-            Step::AcceptedAnonymous(accepted) => panic!("not allowed: {accepted:?}"),
+            Outcome::Refused(refusal) => self.reply = assert_is_offer(refusal, status, &self.offer),
         }
         assert_eq!(self.server.accepted().is_some(), self.is_logged_in);
     }

@@ -137,7 +137,7 @@ impl Stream {
 
     /// What a signature says of itself.
     pub fn admit(&self, place: Place, signature: Signature) -> Result<(), Error> {
-        if !signature.is_known_version() {
+        if signature.extended().version != 1 {
             return Err(Integrity::Version.into());
         }
         if self.form != Form::Legacy && signature.extended().sequence != place.sequence {

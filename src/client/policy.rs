@@ -67,7 +67,7 @@ impl Policy {
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
     ///     .with_protection(Protection::Seal)
     ///     .checked()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
     /// What differs from the default:

@@ -2,13 +2,28 @@
 //! ([MS-NLMP] 3.4.5, 3.1.5.1.2).
 
 use super::primitives::{des, hmac_md5, join, md5, rc4k};
-use super::{ExportedSessionKey, KeyExchangeKey, LmHash, SessionBaseKey, SigningKey};
+use super::{ExportedSessionKey, LmHash, key};
 use crate::secret::Secret;
 use crate::wire::NegotiateFlags;
 
+key! {
+    /// `SessionBaseKey`: the key that follows from a proven response.
+    SessionBaseKey
+}
+
+key! {
+    /// `KeyExchangeKey`: encrypts the exported session key on its way to the server.
+    KeyExchangeKey
+}
+
+key! {
+    /// `SignKey`: the HMAC key of one direction, with extended session security.
+    SigningKey
+}
+
 /// Which side of the exchange: each signs and seals with keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there are two sides")]
+#[allow(clippy::exhaustive_enums, reason = "there are two sides")]
 pub enum Side {
     /// The side that authenticates.
     Client,

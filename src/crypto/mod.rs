@@ -1,8 +1,9 @@
-//! Hashes, responses and keys on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
+//! Hashes and keys on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
 //!
-//! [`Client`](crate::Client) and [`Server`](crate::Server) do all of this for you. It is public
-//! for test tools, and for the protocols that use the same hashes and responses (NETLOGON,
-//! MS-CHAP).
+//! With the feature `hazmat`, also the responses, the keys between the hash and a session, and the
+//! primitives. [`Client`](crate::Client) and [`Server`](crate::Server) compute all of them for you.
+//! They are public for test tools, and for the protocols that use the same hashes and responses
+//! (NETLOGON, MS-CHAP).
 //!
 //! Each role of a key has its own type, so that one cannot be passed in the place of another. All of
 //! these types wipe their bytes when dropped, print none of them, and compare in constant time.
@@ -16,6 +17,11 @@
 //! assert_eq!(response_key.expose()[..4], [0x0c, 0x86, 0x8a, 0x40]);
 //! ```
 
+mod hmac;
+#[cfg_attr(
+    not(feature = "hazmat"),
+    expect(unreachable_pub, reason = "public with the feature `hazmat`")
+)]
 mod key_derivation;
 mod owf;
 mod parse_hash;
@@ -27,10 +33,20 @@ pub(crate) mod primitives;
 mod response;
 pub(crate) mod stitched;
 
-pub use key_derivation::{LmSessionKey, SealingKey, Side, mic};
+#[cfg(feature = "hazmat")]
+pub use key_derivation::{
+    KeyExchangeKey, LmSessionKey, SealingKey, SessionBaseKey, Side, SigningKey, mic,
+};
+#[cfg(not(feature = "hazmat"))]
+pub(crate) use key_derivation::{
+    KeyExchangeKey, LmSessionKey, SealingKey, SessionBaseKey, Side, SigningKey, mic,
+};
 pub use owf::{LmHash, NtHash};
 pub use parse_hash::ParseHashError;
+#[cfg(feature = "hazmat")]
 pub use response::ntlm2_session_challenge;
+#[cfg(not(feature = "hazmat"))]
+pub(crate) use response::ntlm2_session_challenge;
 
 use crate::secret::Secret;
 
@@ -73,22 +89,21 @@ key! {
 }
 
 key! {
-    /// `SessionBaseKey`: the key that follows from a proven response.
-    SessionBaseKey
-}
-
-key! {
-    /// `KeyExchangeKey`: encrypts the exported session key on its way to the server.
-    KeyExchangeKey
-}
-
-key! {
     /// `ExportedSessionKey`: the key that both sides share after the handshake. SMB signs and encrypts
     /// with it.
     ExportedSessionKey
 }
 
-key! {
-    /// `SignKey`: the HMAC key of one direction, with extended session security.
-    SigningKey
+/// Declares methods that are public with the feature `hazmat`.
+macro_rules! hazmat {
+    ($(impl $type:ident { $(
+        $(#[$attribute:meta])*
+        fn $name:ident $arguments:tt -> $result:ty $body:block
+    )* })*) => { $(
+        #[cfg(feature = "hazmat")]
+        impl $type { $($(#[$attribute])* pub fn $name $arguments -> $result $body)* }
+        #[cfg(not(feature = "hazmat"))]
+        impl $type { $($(#[$attribute])* pub(crate) fn $name $arguments -> $result $body)* }
+    )* };
 }
+use hazmat;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::primitives::{HmacMd5, des, join, md4_of_units};
+use super::primitives::{HmacMd5Key, by_block, des, join, md4_of_units};
 use super::{ResponseKey, key};
 use crate::secret::Secret;
 use crate::text::{CodePage, Text};
@@ -92,8 +92,9 @@ impl ResponseKey {
         user: &Text,
         domain: impl IntoIterator<Item = u16>,
     ) -> Self {
-        let mut hmac = HmacMd5::new(nt_hash.expose());
-        hmac.update_units(user.utf16_units().map(uppercase).chain(domain));
+        let key = HmacMd5Key::new(nt_hash.expose());
+        let mut hmac = key.start();
+        by_block(user.utf16_units().map(uppercase).chain(domain), |bytes| hmac.update(bytes));
         Self::from(hmac.finish())
     }
 }

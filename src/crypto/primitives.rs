@@ -3,11 +3,12 @@
 //! All of them are broken, or their keys are too short. Use them for nothing but NTLM.
 
 use des::cipher::{Block, BlockCipherEncrypt, KeyInit};
-use hmac::{Hmac, Mac};
 use md4::Md4;
 use md5::{Digest, Md5};
 use rc4::{Rc4, StreamCipher};
 use zeroize::Zeroizing;
+
+use super::hmac::{Compress, HmacKey};
 
 /// `MD4(M)`.
 #[must_use]
@@ -22,8 +23,8 @@ pub(super) fn md4_of_units(units: impl IntoIterator<Item = u16>) -> [u8; 16] {
     hash.finalize().into()
 }
 
-/// Hands on UTF-16 code units as bytes, least significant first, a block of the hashes at a time.
-fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl FnMut(&[u8])) {
+/// Passes UTF-16 code units on as bytes, least significant first, a block of the hashes at a time.
+pub(super) fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl FnMut(&[u8])) {
     let mut block = Zeroizing::new([0; 64]);
     let mut units = units.into_iter();
     loop {
@@ -52,7 +53,8 @@ pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
 /// `HMAC_MD5(K, M)` of the concatenation of the parts.
 #[must_use]
 pub fn hmac_md5(key: &[u8; 16], parts: &[&[u8]]) -> [u8; 16] {
-    let mut hmac = HmacMd5::new(key);
+    let key = HmacMd5Key::new(key);
+    let mut hmac = key.start();
     for part in parts {
         hmac.update(part);
     }
@@ -156,32 +158,18 @@ const CRC_TABLE: [u32; 256] = {
     table
 };
 
-/// An HMAC-MD5 in the making; a clone of a fresh one spares the work on the key.
+/// The MD5 of the crate `md-5`.
 #[derive(Clone)]
-pub(crate) struct HmacMd5(Hmac<Md5>);
+pub(super) struct RustCrypto;
 
-impl HmacMd5 {
-    pub(crate) fn new(key: &[u8; 16]) -> Self {
-        // From the slice, since a copy in a block of 64 bytes would have to be wiped.
-        match Hmac::new_from_slice(key) {
-            Ok(hmac) => Self(hmac),
-            Err(_) => unreachable!("HMAC accepts keys of any length"),
-        }
-    }
-
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// Takes in UTF-16 code units, least significant byte first.
-    pub(super) fn update_units(&mut self, units: impl IntoIterator<Item = u16>) {
-        by_block(units, |bytes| self.update(bytes));
-    }
-
-    pub(crate) fn finish(self) -> [u8; 16] {
-        self.0.finalize().into_bytes().into()
+impl Compress for RustCrypto {
+    fn compress(state: &mut [u32; 4], block: &[u8; 64]) {
+        md5::block_api::compress(state, core::slice::from_ref(block));
     }
 }
+
+/// The key of an HMAC-MD5 in the handshake.
+pub(super) type HmacMd5Key = HmacKey<RustCrypto>;
 
 /// An RC4 state. It is not `Clone`: two copies would encrypt two messages with the same stream.
 pub(crate) struct KeyStream(Rc4);
@@ -191,8 +179,8 @@ impl KeyStream {
     /// is repeated up to 32 before is the same.
     pub(crate) fn new(key: &[u8]) -> Self {
         let mut repeated = Zeroizing::new([0; 32]);
-        for (place, byte) in repeated.iter_mut().zip(key.iter().cycle()) {
-            *place = *byte;
+        for part in repeated.chunks_exact_mut(key.len()) {
+            part.copy_from_slice(key);
         }
         Self(Rc4::new((&*repeated).into()))
     }
@@ -206,14 +194,6 @@ impl KeyStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hmac_md5_is_rfc_2104s() {
-        let key = [0x0b; 16];
-        let expected = 0x9294_727a_3638_bb1c_13f4_8ef8_158b_fc9d_u128.to_be_bytes();
-        assert_eq!(hmac_md5(&key, &[b"Hi There"]), expected);
-        assert_eq!(hmac_md5(&key, &[b"Hi ", b"", b"There"]), expected);
-    }
 
     #[test]
     fn md5_is_rfc_1321s() {

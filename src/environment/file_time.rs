@@ -36,8 +36,7 @@ impl FileTime {
     }
 
     /// How far two times are apart, whichever is earlier.
-    #[must_use]
-    pub fn abs_diff(self, other: Self) -> Duration {
+    pub(crate) fn abs_diff(self, other: Self) -> Duration {
         let ticks = self.0.abs_diff(other.0);
         let nanoseconds = (ticks % TICKS_PER_SECOND) * 100;
         Duration::from_secs(ticks / TICKS_PER_SECOND) + Duration::from_nanos(nanoseconds)

@@ -35,6 +35,10 @@ pub enum Misuse {
     /// (2.2.2.5, A and B).
     #[error("the policy offers no character set")]
     NoCharacterSet,
+    /// These bytes are not the hash of a certificate; they may be the certificate itself. It contains
+    /// their number.
+    #[error("a certificate's hash has 28, 32, 48 or 64 bytes, not {0}")]
+    CertificateHashLength(usize),
     /// The handshake is over, by its end or by an error: make another.
     #[error("the handshake is over")]
     HandshakeOver,

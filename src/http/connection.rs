@@ -92,13 +92,14 @@ fn has_option(value: &[u8], option: &str) -> bool {
     options.any(|other| other.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
-/// Under both schemes the token must be a bare message: what starts like GSS-API's framing
-/// (RFC 2743, section 3.1) or a SPNEGO message (RFC 4178) is none.
-pub(super) fn bare(token: &[u8]) -> Result<&[u8], Error> {
-    match token.first() {
-        Some(0x60 | 0xa0 | 0xa1) => Err(Error::Spnego),
-        _ => Ok(token),
-    }
+/// Whether a token is no SPNEGO: that starts like GSS-API's framing (RFC 2743, section 3.1) or like a
+/// SPNEGO message (RFC 4178).
+pub(super) const fn is_bare(token: &[u8]) -> bool {
+    !matches!(token.first(), Some(0x60 | 0xa0 | 0xa1))
+}
+
+pub(super) const fn bare(token: &[u8]) -> Result<&[u8], Error> {
+    if is_bare(token) { Ok(token) } else { Err(Error::NotBare) }
 }
 
 #[cfg(test)]

@@ -15,10 +15,14 @@ pub enum Error {
     /// A header holds no token.
     #[error("malformed header: {0}")]
     Header(HeaderError),
-    /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos. Under `Negotiate`
-    /// as under `NTLM`, only bare NTLM messages are understood here.
+    /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos, where only bare NTLM
+    /// messages are understood: under `NTLM`, and under `Negotiate` without the feature `spnego`.
     #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
-    Spnego,
+    NotBare,
+    /// The negotiation in SPNEGO failed, under `Negotiate`.
+    #[cfg(feature = "spnego")]
+    #[error("{0}")]
+    Spnego(crate::spnego::Error),
     /// Client: the server answered the NEGOTIATE with a bare offer instead of a CHALLENGE.
     /// Something in between passed the request to another server or connection, or removes tokens.
     #[error("the server did not answer the NEGOTIATE with a CHALLENGE")]
@@ -84,11 +88,13 @@ impl Error {
     pub const fn ntstatus(self) -> u32 {
         match self {
             Self::Exchange(error) => error.ntstatus(),
+            #[cfg(feature = "spnego")]
+            Self::Spnego(error) => error.ntstatus(),
             // STATUS_LOGON_FAILURE
             Self::OtherChallenge => 0xc000_006d,
             // STATUS_INVALID_PARAMETER
             Self::Header(_)
-            | Self::Spnego
+            | Self::NotBare
             | Self::NoChallenge
             | Self::OtherConnection
             | Self::NoPendingChallenge => 0xc000_000d,
@@ -104,11 +110,13 @@ impl Error {
     pub const fn security_status(self) -> u32 {
         match self {
             Self::Exchange(error) => error.security_status(),
+            #[cfg(feature = "spnego")]
+            Self::Spnego(error) => error.security_status(),
             // SEC_E_LOGON_DENIED
             Self::OtherChallenge => 0x8009_030c,
             // SEC_E_INVALID_TOKEN
             Self::Header(_)
-            | Self::Spnego
+            | Self::NotBare
             | Self::NoChallenge
             | Self::OtherConnection
             | Self::NoPendingChallenge => 0x8009_0308,
@@ -145,5 +153,16 @@ impl From<wire::Error> for Error {
 impl From<error::Error> for Error {
     fn from(error: error::Error) -> Self {
         Self::Exchange(error)
+    }
+}
+
+#[cfg(feature = "spnego")]
+impl From<crate::spnego::Error> for Error {
+    /// An error of the handshake inside is the same as without SPNEGO.
+    fn from(error: crate::spnego::Error) -> Self {
+        match error {
+            crate::spnego::Error::Exchange(error) => Self::Exchange(error),
+            error => Self::Spnego(error),
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! [`ClientConnection`] and [`ServerConnection`] do no I/O: they take the status and the headers of
 //! each message, and say what to do next. They work for servers (401, `WWW-Authenticate`,
 //! `Authorization`) and for proxies (407, `Proxy-Authenticate`, `Proxy-Authorization`, `CONNECT`),
-//! under the name `NTLM` and, with bare NTLM messages, under `Negotiate` ([RFC 4559]).
+//! under the names `NTLM` and `Negotiate` ([RFC 4559]).
 //! [`AuthHeader`] and [`header_value`] are for applications that drive the handshake on their own.
 //!
 //! The examples `http_client`, `http_server`, `reqwest_client`, `health_monitor` and
@@ -58,7 +58,7 @@
 //!     Err("the login does not come to an end".into())
 //! }
 //! # // Both skeletons, against each other.
-//! # use ntlm::http::{ServerConnection, Step};
+//! # use ntlm::http::{Outcome, ServerConnection, Step};
 //! # use ntlm::{Client, Credentials, NtHash, Server, server::Names};
 //! # struct Local(ServerConnection);
 //! # impl Connection for Local {
@@ -69,7 +69,7 @@
 //! #         let headers = header.map(|header| (header.name, &header.value));
 //! #         let ok = Response { status: 200, headers: Vec::new() };
 //! #         Ok(match self.0.on_request(HttpVersion::Http11, headers, &mut Os) {
-//! #             Step::Continue(reply) => {
+//! #             Step::Outcome(Outcome::Continue(reply)) => {
 //! #                 let line = |value| (reply.name.to_owned(), value);
 //! #                 let mut headers: Vec<_> = reply.values.into_iter().map(line).collect();
 //! #                 if header.is_none() {
@@ -79,10 +79,10 @@
 //! #             }
 //! #             Step::LookUp(look_up) => {
 //! #                 let hash = NtHash::from_password("secret");
-//! #                 look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap();
+//! #                 let _ = look_up.verify(|claim| claim.verify_nt_hash(&hash));
 //! #                 ok
 //! #             }
-//! #             Step::Authenticated(_) => ok,
+//! #             Step::Outcome(Outcome::Authenticated(_)) => ok,
 //! #             step => panic!("{step:?}"),
 //! #         })
 //! #     }
@@ -103,7 +103,7 @@
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use ntlm::error::Rejection;
-//! use ntlm::http::{HttpVersion, Reply, ServerConnection, Step};
+//! use ntlm::http::{HttpVersion, Outcome, Reply, ServerConnection, Step};
 //! use ntlm::server::Identity;
 //! use ntlm::{NtHash, Os, UserName};
 //!
@@ -113,26 +113,23 @@
 //!     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
 //!     look_up: impl Fn(&UserName) -> Option<NtHash>,
 //! ) -> Result<Identity, Reply> {
-//!     let refusal = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
-//!         Step::Authenticated(accepted) | Step::AcceptedAnonymous(accepted) => {
-//!             return Ok(accepted.identity.clone());
-//!         }
-//!         Step::LookUp(client) => {
-//!             let verified = match look_up(client.claimed_user()) {
-//!                 Some(hash) => client.verify(|claim| claim.verify_nt_hash(&hash)),
-//!                 None => client.reject(Rejection::UnknownUser),
-//!             };
-//!             match verified {
-//!                 Ok(accepted) => return Ok(accepted.identity.clone()),
-//!                 Err(refusal) => refusal,
-//!             }
-//!         }
-//!         Step::Refused(refusal) => refusal,
-//!         // A step of the handshake, and no failure.
-//!         Step::Continue(reply) => return Err(reply),
+//!     let outcome = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
+//!         Step::LookUp(client) => match look_up(client.claimed_user()) {
+//!             Some(hash) => client.verify(|claim| claim.verify_nt_hash(&hash)),
+//!             None => client.reject(Rejection::UnknownUser),
+//!         },
+//!         Step::Outcome(outcome) => outcome,
 //!     };
-//!     eprintln!("refused {}", refusal.log());
-//!     Err(refusal.reply)
+//!     match outcome {
+//!         // `client.header`, if there is one, belongs into the response.
+//!         Outcome::Authenticated(client) => Ok(client.accepted.identity.clone()),
+//!         // A step of the handshake, and no failure.
+//!         Outcome::Continue(reply) => Err(reply),
+//!         Outcome::Refused(refusal) => {
+//!             eprintln!("refused {}", refusal.log());
+//!             Err(refusal.reply)
+//!         }
+//!     }
 //! }
 //! # use ntlm::http::{ClientConnection, Next, Scheme};
 //! # use ntlm::{Client, Credentials, Server, server::Names};
@@ -160,7 +157,7 @@
 //! | all others | none | 200 and the answer |
 //!
 //! The first two 401s are no failures: they are how NTLM's messages travel. Monitors, rate limiters
-//! and dashboards that count 401s count each login as two failures; [`Step::Continue`] and
+//! and dashboards that count 401s count each login as two failures; [`Outcome::Continue`] and
 //! [`Next::Send`] tell them apart. A client that knows that the server wants NTLM saves the first
 //! round trip with [`ClientConnection::start`].
 //!
@@ -244,10 +241,19 @@
 //!
 //! # `Negotiate`
 //!
-//! Windows accepts and sends bare NTLM messages under `Negotiate` too, and so does this module. Most
-//! clients that support `Negotiate` send SPNEGO or Kerberos under it, which is rejected with
-//! [`Error::Spnego`], and curl built with GSS-API does not try `NTLM` after it. So a server offers
-//! `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes).
+//! Under `Negotiate`, Windows accepts and sends SPNEGO, and bare NTLM messages too. With the feature
+//! `spnego`, this module does the same: a [`ServerConnection`] takes whichever the client's first token
+//! is, and a [`ClientConnection`] sends bare messages, or SPNEGO if
+//! told so with `ClientConnection::with_spnego`. Without the feature, only bare messages are understood
+//! ([`Error::NotBare`]).
+//!
+//! In SPNEGO, the response to the last request has a token too
+//! ([`Authenticated::header`]). A client that signed the list of mechanisms demands it. There can be one
+//! more 401, with which the server asks for that signature ([`Outcome::Continue`] after the look-up).
+//!
+//! A server offers `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes). Clients that
+//! have Kerberos at hand send it under `Negotiate`, and NTLM only if the server does not speak Kerberos;
+//! curl built with GSS-API does not try `NTLM` after `Negotiate`.
 //!
 //! [RFC 4559]: https://www.rfc-editor.org/rfc/rfc4559
 
@@ -265,4 +271,4 @@ pub use connection::HttpVersion;
 pub use error::Error;
 pub use header::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
 pub use reply::{Refusal, Reply};
-pub use server::{LookUp, ServerConnection, Step};
+pub use server::{Authenticated, LookUp, Outcome, ResponseHeader, ServerConnection, Step};

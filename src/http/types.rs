@@ -3,7 +3,7 @@
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Response, StatusCode, Version};
 
-use super::{HttpVersion, Reply, RequestHeader};
+use super::{HttpVersion, Reply, RequestHeader, ResponseHeader};
 
 impl From<Version> for HttpVersion {
     /// So that a request's or response's `version()` can be given as it is. HTTP/0.9 counts as
@@ -24,13 +24,13 @@ impl Reply {
     /// ```
     /// # use ntlm::{Os, Server, server::Names};
     /// use http::{HeaderMap, Request};
-    /// use ntlm::http::{ServerConnection, Step};
+    /// use ntlm::http::{Outcome, ServerConnection, Step};
     ///
     /// # fn main() -> Result<(), http::Error> {
     /// # let mut connection = ServerConnection::new(Server::new(Names::standalone("WEB")));
     /// let request = Request::get("/").body(())?;
     /// match connection.on_request(request.version(), request.headers(), &mut Os) {
-    ///     Step::Continue(reply) => {
+    ///     Step::Outcome(Outcome::Continue(reply)) => {
     ///         let mut headers = HeaderMap::new();
     ///         reply.append_to(&mut headers);
     ///         assert_eq!(headers["www-authenticate"], "NTLM");
@@ -61,6 +61,16 @@ impl From<&Reply> for Response<()> {
             StatusCode::from_u16(reply.status).expect("this crate's replies have a status");
         reply.append_to(response.headers_mut());
         response
+    }
+}
+
+impl ResponseHeader {
+    /// Appends this header to those of a response.
+    ///
+    /// # Panics
+    /// If the application has changed the header to something that is none.
+    pub fn append_to(&self, headers: &mut HeaderMap) {
+        headers.append(header_name(self.name), header_value(&self.value));
     }
 }
 

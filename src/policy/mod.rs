@@ -37,8 +37,7 @@ impl LmCompatibility {
 
     /// Whether a client of this level sends LM responses next to NTLM ones. If it does not, it
     /// repeats the NTLM response in their place (`NoLMResponseNTLMv1`).
-    #[must_use]
-    pub fn sends_lm(self) -> bool {
+    pub(crate) fn sends_lm(self) -> bool {
         self < Self::SendNtlm
     }
 

@@ -20,7 +20,7 @@ use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 ///     .with_policy(policy)
 ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
 ///     .checked()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), ntlm::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -113,7 +113,7 @@ impl Policy {
     ///     .with_spns(["ldap/files.example.com", "ldap/files"])
     ///     .with_channel_bindings(ChannelBindings::tls_server_end_point(&certificate_hash)?)
     ///     .checked()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
     /// What differs from the default, and whom it locks out, as they were recorded

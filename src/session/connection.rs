@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::direction::Direction;
-use super::keys::MechListMics;
+use super::mech_list_mics::MechListMics;
 use super::{Part, Protection, Receiver, Sender};
 use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};

@@ -1,5 +1,6 @@
 //! The keys that a handshake results in, from which sessions are made.
 
+use super::mech_list_mics::MechListMics;
 use super::{DatagramSession, Protection, Session};
 use crate::crypto::{ExportedSessionKey, Side};
 use crate::error::{Error, Misuse};
@@ -15,14 +16,6 @@ pub struct SessionKeys {
     pub(super) side: Side,
     pub(super) secrecy: Secrecy,
     pub(super) mics: MechListMics,
-}
-
-/// Which `mechListMIC`s were made with the keys. Each takes the first sequence number of its
-/// direction, but not the key stream ([MS-SPNG] 3.3.5.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct MechListMics {
-    pub(super) sent: bool,
-    pub(super) received: bool,
 }
 
 /// Who knows the key, and whether it may be used.

@@ -48,6 +48,7 @@ mod halves;
 #[cfg(feature = "hazmat")]
 mod hazmat;
 mod keys;
+mod mech_list_mics;
 mod part;
 mod protection;
 

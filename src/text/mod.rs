@@ -38,6 +38,11 @@ impl Text {
     /// The text of `count` units, with one allocation if it is ASCII.
     fn from_units(units: impl Iterator<Item = u16> + Clone, count: usize) -> Self {
         let mut text = String::with_capacity(count);
+        // Most names are ASCII, and this is several times faster.
+        if units.clone().all(|unit| unit < 0x80) {
+            text.extend(units.filter_map(|unit| char::from_u32(unit.into())));
+            return Self(Repr::Utf8(text));
+        }
         let mut characters = char::decode_utf16(units.clone());
         match characters.try_for_each(|character| character.map(|c| text.push(c))) {
             Ok(()) => Self(Repr::Utf8(text)),
@@ -60,8 +65,10 @@ impl Text {
     /// As [`to_utf16le`](Self::to_utf16le), at the end of a buffer.
     pub(crate) fn append_utf16le(&self, out: &mut Vec<u8>) {
         out.reserve(self.max_utf16le_len());
-        for unit in self.utf16_units() {
-            out.extend_from_slice(&unit.to_le_bytes());
+        match self.as_str() {
+            // Most names are ASCII, and this is several times faster.
+            Some(text) if text.is_ascii() => out.extend(text.bytes().flat_map(|byte| [byte, 0])),
+            _ => out.extend(self.utf16_units().flat_map(u16::to_le_bytes)),
         }
     }
 

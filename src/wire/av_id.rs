@@ -33,7 +33,8 @@ impl AvId {
     /// `MsvAvTimestamp`: the server's time, 8 bytes.
     #[doc(alias = "MsvAvTimestamp")]
     pub const TIMESTAMP: Self = Self(7);
-    /// `MsvAvSingleHost`: [`SingleHost`](super::SingleHost).
+    /// `MsvAvSingleHost`: `Single_Host_Data` (2.2.2.2), which identifies the client's machine to a server on
+    /// the same machine. Received from the network it means nothing.
     #[doc(alias = "MsvAvSingleHost")]
     pub const SINGLE_HOST: Self = Self(8);
     /// `MsvAvTargetName`: the service principal name that the client asks for, UTF-16.

@@ -3,8 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::read::Reader;
-use super::{AvFlags, AvId, Error, ErrorKind, SingleHost};
+use super::{AvFlags, AvId, Error, ErrorKind};
 use crate::environment::FileTime;
 use crate::text::Text;
 
@@ -27,20 +26,21 @@ impl<'a> AvPairs<'a> {
     /// [`ErrorKind::AvPairOutside`], [`ErrorKind::AvPairsUnended`], [`ErrorKind::AvPairLength`] or
     /// [`ErrorKind::AvPairTwice`], with the offset of the pair within the list.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::at(bytes, 0);
+        let mut rest = bytes;
         let mut seen = 0_u16;
         loop {
-            let start = reader.offset();
-            if reader.rest().is_empty() {
+            let start = bytes.len() - rest.len();
+            if rest.is_empty() {
                 return Err(Error::new(ErrorKind::AvPairsUnended, start));
             }
-            let outside = Error::new(ErrorKind::AvPairOutside, start);
-            let (id, value) = pair(&mut reader).map_err(|_| outside)?;
+            let (id, value);
+            (id, value, rest) =
+                split_pair(rest).ok_or(Error::new(ErrorKind::AvPairOutside, start))?;
             if !id.allows(value.len()) {
                 return Err(Error::new(ErrorKind::AvPairLength(id), start));
             }
             if id == AvId::EOL {
-                return Ok(Self { bytes, len: reader.offset() });
+                return Ok(Self { bytes, len: bytes.len() - rest.len() });
             }
             let mark = if id.name().is_some() { 1 << id.0 } else { 0 };
             if seen & mark != 0 {
@@ -59,7 +59,7 @@ impl<'a> AvPairs<'a> {
     /// The pairs in the order of the list, without `MsvAvEOL`.
     #[must_use]
     pub fn iter(self) -> AvPairsIter<'a> {
-        AvPairsIter(Reader::at(self.bytes, 0))
+        AvPairsIter(self.bytes)
     }
 
     /// The value of the first pair with this id.
@@ -89,12 +89,6 @@ impl<'a> AvPairs<'a> {
     pub fn timestamp(self) -> Option<FileTime> {
         let bytes = self.get_array(AvId::TIMESTAMP)?;
         Some(FileTime::from_ticks(u64::from_le_bytes(*bytes)))
-    }
-
-    /// `MsvAvSingleHost`, if it is as long as the specification knows it.
-    #[must_use]
-    pub fn single_host(self) -> Option<SingleHost<'a>> {
-        SingleHost::parse(self.get(AvId::SINGLE_HOST)?)
     }
 
     /// `MsvAvChannelBindings`, unless it is all zero, which means that there are none. Samba, WinPR
@@ -143,31 +137,34 @@ impl fmt::Debug for AvPairs<'_> {
 
 /// The pairs of a list: see [`AvPairs::iter`].
 #[derive(Clone, Debug)]
-pub struct AvPairsIter<'a>(Reader<'a>);
+pub struct AvPairsIter<'a>(&'a [u8]);
 
 impl<'a> Iterator for AvPairsIter<'a> {
     type Item = (AvId, &'a [u8]);
 
     #[expect(clippy::expect_used, reason = "`AvPairs::parse` has read the same pairs before")]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.rest().is_empty() {
+        if self.0.is_empty() {
             return None; // the default list, or a list that was read to its end
         }
-        let (id, value) = pair(&mut self.0).expect("the list was checked");
+        let (id, value, rest) = split_pair(self.0).expect("the list was checked");
         if id == AvId::EOL {
-            self.0 = Reader::at(&[], 0); // what follows are no pairs
+            self.0 = &[]; // what follows are no pairs
             return None;
         }
+        self.0 = rest;
         Some((id, value))
     }
 }
 
 impl FusedIterator for AvPairsIter<'_> {}
 
+/// The id and the value of the first pair, and the bytes after it; `None` if the pair is cut.
 #[inline]
-fn pair<'a>(reader: &mut Reader<'a>) -> Result<(AvId, &'a [u8]), Error> {
-    let (id, length) = (reader.u16()?, reader.u16()?);
-    Ok((AvId(id), reader.take(usize::from(length))?))
+fn split_pair(bytes: &[u8]) -> Option<(AvId, &[u8], &[u8])> {
+    let (&[id0, id1, len0, len1], rest) = bytes.split_first_chunk()?;
+    let (value, rest) = rest.split_at_checked(u16::from_le_bytes([len0, len1]).into())?;
+    Some((AvId(u16::from_le_bytes([id0, id1])), value, rest))
 }
 
 #[cfg(test)]

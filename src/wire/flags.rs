@@ -81,7 +81,7 @@ impl NegotiateFlags {
 
     /// The flags that are set, lowest bit first, each with its full name in the specification;
     /// `None` for a bit that has no name there.
-    pub fn named_bits(self) -> impl Iterator<Item = (u32, Option<&'static str>)> {
+    pub(crate) fn named_bits(self) -> impl Iterator<Item = (u32, Option<&'static str>)> {
         (0..32).map(|bit| 1 << bit).filter(move |bit| self.bits() & bit != 0).map(|bit| {
             let name = NAMES.iter().find(|(flag, _)| flag.bits() == bit).map(|(_, name)| *name);
             (bit, name)

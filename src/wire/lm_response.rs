@@ -22,17 +22,12 @@ impl<'a> LmResponse<'a> {
         self.0
     }
 
-    /// An `LM_RESPONSE` (2.2.2.3), or the field of the same length that takes its place.
+    /// An `LM_RESPONSE` (2.2.2.3), or the field of the same length that takes its place, such as an
+    /// `LMv2_RESPONSE` (2.2.2.4): 16 bytes of HMAC-MD5 and the 8 bytes of the client's challenge.
+    #[doc(alias = "LMv2_RESPONSE")]
     #[must_use]
     pub fn as_v1(self) -> Option<&'a [u8; 24]> {
         self.0.try_into().ok()
-    }
-
-    /// An `LMv2_RESPONSE` (2.2.2.4).
-    #[must_use]
-    pub fn as_v2(self) -> Option<Lmv2Response<'a>> {
-        let (response, rest) = self.0.split_first_chunk()?;
-        Some(Lmv2Response { response, client_challenge: rest.try_into().ok()? })
     }
 
     /// The client's challenge, as NTLMv1 with extended session security has it (3.3.1): the first
@@ -55,23 +50,6 @@ impl fmt::Debug for LmResponse<'_> {
     }
 }
 
-/// `LMv2_RESPONSE`: 24 bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
-#[doc(alias = "LMv2_RESPONSE")]
-pub struct Lmv2Response<'a> {
-    /// `Response`: HMAC-MD5 of the server's and the client's challenge.
-    pub response: &'a [u8; 16],
-    /// `ChallengeFromClient`.
-    pub client_challenge: &'a [u8; 8],
-}
-
-impl fmt::Debug for Lmv2Response<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lmv2Response")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::vec;
@@ -84,11 +62,10 @@ mod tests {
         for len in [0, 1, 23, 25, 65_535] {
             let bytes = vec![1; len];
             let lm = LmResponse::new(&bytes);
-            assert_eq!((lm.as_v1(), lm.as_v2(), lm.client_challenge()), (None, None, None));
+            assert_eq!((lm.as_v1(), lm.client_challenge()), (None, None));
         }
         let bytes: Vec<u8> = (0..24).collect();
-        let lmv2 = LmResponse::new(&bytes).as_v2().unwrap();
-        assert_eq!((&lmv2.response[..], &lmv2.client_challenge[..]), bytes.split_at(16));
+        assert_eq!(LmResponse::new(&bytes).as_v1().unwrap(), &bytes[..]);
         assert_eq!(LmResponse::new(&bytes).client_challenge().unwrap(), &bytes[..8]);
     }
 

@@ -45,7 +45,6 @@ mod read;
 mod reserved;
 mod second_header;
 mod signature;
-mod single_host;
 mod version;
 mod write;
 
@@ -58,14 +57,13 @@ pub use challenge::Challenge;
 pub use client_challenge::ClientChallenge;
 pub use error::{Error, ErrorKind};
 pub use flags::NegotiateFlags;
-pub use lm_response::{LmResponse, Lmv2Response};
+pub use lm_response::LmResponse;
 pub use message::Message;
 pub use message_type::SIGNATURE;
 pub use negotiate::Negotiate;
 pub use nt_response::NtResponse;
 pub use ntlmv2_response::Ntlmv2Response;
 pub use signature::{ExtendedSignature, LegacySignature, Signature};
-pub use single_host::SingleHost;
 pub use version::Version;
 
 pub(crate) use av_pairs_buf::{EOL, append_pair, append_text_pair};

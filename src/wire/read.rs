@@ -68,11 +68,6 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn u16(&mut self) -> Result<u16, Error> {
-        self.read(le_u16)
-    }
-
-    #[inline]
     pub(super) fn u64(&mut self) -> Result<u64, Error> {
         self.array().map(u64::from_le_bytes)
     }
@@ -92,11 +87,6 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
-    }
-
-    #[inline]
-    pub(super) fn offset(&self) -> usize {
-        self.offset
     }
 
     #[inline]

@@ -17,26 +17,30 @@ pub(crate) fn second_authenticate(message: &[u8]) -> Option<usize> {
     headers_after_the_first(message).find(is_authenticate)
 }
 
-/// The pattern has 8 bytes, so each occurrence covers one byte whose offset is a multiple of 8. Only
-/// those bytes are looked at, which is several times faster than a search at each offset.
+/// Each occurrence has seven letters, so it covers one letter whose offset is a multiple of 7. Only the
+/// bytes at those offsets are looked at, which is several times faster than a search at each offset.
+/// The zero of the pattern is left out because UTF-16 text is full of zeros.
 fn headers_after_the_first(message: &[u8]) -> impl Iterator<Item = usize> {
     let is_header = |start: usize| {
         let bytes = message.get(start..).and_then(<[u8]>::first_chunk);
         (bytes == Some(&SIGNATURE)).then_some(start)
     };
-    (SIGNATURE.len()..message.len()).step_by(SIGNATURE.len()).filter_map(move |at| {
-        match message.get(at)? {
-            b'N' => is_header(at),
-            b'T' => is_header(at - 1),
-            b'L' => is_header(at - 2),
-            b'M' => is_header(at - 3),
-            b'S' => is_header(at - 4).or_else(|| is_header(at - 5)),
-            b'P' => is_header(at - 6),
-            0 => is_header(at - 7),
-            _ => None,
-        }
+    // Most bytes are none of the letters, and a range is tested faster than the letters.
+    let bytes = message.iter().enumerate().skip(LETTERS).step_by(LETTERS);
+    let candidates = bytes.filter(|(_, byte)| matches!(byte, b'L'..=b'T'));
+    candidates.filter_map(move |(at, byte)| match byte {
+        b'N' => is_header(at),
+        b'T' => is_header(at - 1),
+        b'L' => is_header(at - 2),
+        b'M' => is_header(at - 3),
+        b'S' => is_header(at - 4).or_else(|| is_header(at - 5)),
+        b'P' => is_header(at - 6),
+        _ => None,
     })
 }
+
+/// How many letters the pattern has.
+const LETTERS: usize = SIGNATURE.len() - 1;
 
 #[cfg(test)]
 mod tests {

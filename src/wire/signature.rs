@@ -73,8 +73,7 @@ impl Signature {
     }
 
     /// Whether `Version` is the only one that there is; it stands in both forms.
-    #[must_use]
-    pub const fn is_known_version(self) -> bool {
+    pub(crate) const fn is_known_version(self) -> bool {
         self.extended().version == VERSION
     }
 }

@@ -1,10 +1,7 @@
 //! The compression function of MD5, on its own and interleaved with RC4.
 
-use super::Block;
 use super::key_stream::{KeyStream, next};
-
-/// The state of MD5 before the first block.
-pub(super) const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+use crate::crypto::hmac::Block;
 
 /// MD5 of a block: 64 steps (RFC 1321, section 3.4), each followed by `$then` with its number.
 ///
@@ -63,11 +60,7 @@ macro_rules! md5 {
 
 /// MD5 of a block of bytes.
 pub(super) fn compress(state: &mut [u32; 4], block: &Block) {
-    compress_words(state, &words(block));
-}
-
-/// MD5 of a block.
-pub(super) fn compress_words(state: &mut [u32; 4], words: &[u32; 16]) {
+    let words = &words(block);
     md5!(state, words, _step => ());
 }
 

@@ -3,8 +3,8 @@
 //! Both algorithms are bound by latency: each step of MD5 depends on the step before, and so does
 //! each byte of RC4. Interleaving them hides the latency of one behind the other, so sealing a
 //! message takes little longer than its HMAC. The RustCrypto crates do not expose what that needs, so
-//! both algorithms are implemented here again. Everything else uses the crates, and the tests
-//! compare the results with theirs.
+//! both algorithms are implemented here again. The handshake uses the crates, and the tests compare the
+//! results with theirs.
 
 #![allow(clippy::indexing_slicing, reason = "by u8 in 256 bytes, by constants, or within a block")]
 
@@ -13,15 +13,15 @@ mod key_stream;
 mod mac;
 
 pub(crate) use key_stream::KeyStream;
+#[cfg(test)]
+pub(super) use mac::Stitched;
 pub(crate) use mac::{Mac, MacKey};
-
-/// What MD5 hashes at a time.
-type Block = [u8; 64];
 
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
+    use ::hmac::{KeyInit, Mac};
     use proptest::prelude::*;
 
     use super::*;
@@ -54,7 +54,9 @@ mod tests {
         plain: &[u8],
         cuts: &[usize],
     ) {
-        let mac = primitives::hmac_md5(signing_key, &[plain]);
+        let mut mac = ::hmac::Hmac::<md5::Md5>::new_from_slice(signing_key).unwrap();
+        mac.update(plain);
+        let mac: [u8; 16] = mac.finalize().into_bytes().into();
         let mut encrypted = plain.to_vec();
         primitives::KeyStream::new(sealing_key).apply(&mut encrypted);
         let key = MacKey::new(signing_key);

@@ -32,6 +32,7 @@ pub enum AcceptorStep<'a> {
 /// How an [`AcceptorHandshake`] continues or ends.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
 pub enum HandshakeOutcome {
     /// Send this token. The client's answer goes into the next step.

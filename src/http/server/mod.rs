@@ -1,19 +1,29 @@
 //! The server's side of one connection.
 
+mod look_up;
+mod outcome;
+#[cfg(feature = "spnego")]
+mod spnego;
+mod step;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::connection::{Asker, Headers, bare};
+pub use look_up::LookUp;
+pub use outcome::{Authenticated, Outcome, ResponseHeader};
+pub use step::Step;
+
+use super::connection::{Asker, Headers, bare, is_bare};
 use super::header::name_of_scheme;
 use super::{AuthHeader, Error, HeaderError, HttpVersion, Refusal, Reply, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
-use crate::credentials::UserName;
 use crate::environment::Environment;
-use crate::error::{self, Rejection};
-use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Server, UserClaim};
+use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Server};
 use crate::session::SessionKeys;
+#[cfg(feature = "spnego")]
+use crate::spnego::AwaitClient;
 use crate::wire::{MessageType, message_type};
 
 /// The server's side of one connection.
@@ -26,28 +36,26 @@ use crate::wire::{MessageType, message_type};
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// # use ntlm::{NtHash, Os, Server, server::Names};
 /// # let server = Server::new(Names::standalone("WEB"));
-/// use ntlm::http::{ServerConnection, Step, HttpVersion};
+/// use ntlm::http::{HttpVersion, Outcome, ServerConnection, Step};
 ///
 /// let mut connection = ServerConnection::new(server);
 /// # let nt_hash = NtHash::from_password("secret");
 /// let headers = [("Host", "www.example.com")];
-/// match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
-///     Step::Continue(reply) => {
-///         // A normal step: not to be counted as a failure.
+/// let outcome = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
+///     // Look up `look_up.claimed_user()`, for as long as it takes; here, there is one user.
+///     Step::LookUp(look_up) => look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)),
+///     Step::Outcome(outcome) => outcome,
+/// };
+/// match outcome {
+///     // Answer the request; add the header, if there is one.
+///     Outcome::Authenticated(client) => println!("{:?}", client.accepted.identity),
+///     // A normal step: not to be counted as a failure.
+///     Outcome::Continue(reply) => {
 ///         assert_eq!((reply.status, reply.name), (401, "WWW-Authenticate"));
 ///         assert_eq!(reply.values, ["NTLM"]);
 ///     }
-///     Step::LookUp(look_up) => {
-///         // ... look up `look_up.claimed_user()`, for as long as it takes ...
-///         match look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)) {
-///             Ok(accepted) => { /* log the login, answer the request */ }
-///             Err(refusal) => { /* log `refusal.log()`, reply with `refusal.reply` */ }
-///         }
-///     }
-///     Step::Authenticated(accepted) => { /* answer the request */ }
-///     // Only if the policy allows it.
-///     Step::AcceptedAnonymous(accepted) => { /* answer the request */ }
-///     Step::Refused(refusal) => { /* log `refusal.log()`, reply with `refusal.reply` */ }
+///     // Send `refusal.reply`; the log has the reason.
+///     Outcome::Refused(refusal) => println!("{}", refusal.log()),
 /// }
 /// ```
 ///
@@ -65,36 +73,20 @@ pub struct ServerConnection {
     server: Server,
     asker: Asker,
     schemes: Vec<Scheme>,
-    /// The CHALLENGE that was sent with the last reply.
-    pending: Option<AwaitAuthenticate>,
+    /// What the last reply waits for.
+    pending: Option<Pending>,
     /// Who is authenticated.
     accepted: Option<Accepted>,
     /// Whether the keys of the accepted client were not taken yet.
     has_keys: bool,
 }
 
-/// What a server does with a request.
+/// A handshake between two requests, as it is wrapped.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
-#[expect(clippy::exhaustive_enums, reason = "a server must handle every case; `_` could be a hole")]
-#[must_use]
-pub enum Step<'a> {
-    /// A normal step of the handshake, whatever its status looks like: read the request to its end,
-    /// reply, and wait for the next request on this connection. Do not count it as a failure.
-    ///
-    /// It is also what a request with Basic credentials or without any produces, and all that is seen
-    /// of a client that gives up. Log it at debug level, with [`Reply::tried`], to find out why a
-    /// client never logs in.
-    Continue(Reply),
-    /// The client says who it is: look that user up, and [verify](LookUp::verify) it.
-    LookUp(LookUp<'a>),
-    /// An anonymous client was accepted with this request, because the policy allows it. Answer the
-    /// request.
-    AcceptedAnonymous(&'a Accepted),
-    /// An earlier request on this connection proved who the client is. Answer the request.
-    Authenticated(&'a Accepted),
-    /// The client was rejected, or its request cannot stand here.
-    Refused(Refusal),
+enum Pending {
+    Bare(AwaitAuthenticate),
+    #[cfg(feature = "spnego")]
+    Spnego(AwaitClient),
 }
 
 impl ServerConnection {
@@ -110,8 +102,9 @@ impl ServerConnection {
 
     /// Offers these schemes, in this order. Browsers take the first that they know.
     ///
-    /// Under `Negotiate` too, only bare NTLM messages are understood; clients with Kerberos or
-    /// SPNEGO at hand send others.
+    /// Under `Negotiate`, clients send bare NTLM or SPNEGO; the first token decides. SPNEGO needs the
+    /// feature `spnego`. A man in the middle can turn one into the other, so offer `Negotiate` only if
+    /// it does not matter that a client which prefers Kerberos uses NTLM.
     pub fn with_schemes(self, schemes: impl IntoIterator<Item = Scheme>) -> Self {
         Self { schemes: schemes.into_iter().collect(), ..self }
     }
@@ -143,15 +136,15 @@ impl ServerConnection {
         let version = version.into();
         if version == HttpVersion::Http2 {
             (self.pending, self.accepted) = (None, None);
-            return self.refuse(Error::NeedsHttp11, None);
+            return self.refuse(Error::NeedsHttp11, None).into();
         }
         let request = Headers::new(version, headers, self.asker, self.asker.credentials_header());
         let value = match &request.values[..] {
-            [] => return self.on_plain_request(),
+            [] => return self.on_plain_request().into(),
             [value] => value,
             _ => {
                 (self.pending, self.accepted) = (None, None);
-                return self.refuse(HeaderError::Repeated.into(), None);
+                return self.refuse(HeaderError::Repeated.into(), None).into();
             }
         };
         self.accepted = None;
@@ -159,13 +152,15 @@ impl ServerConnection {
         let header = AuthHeader::credentials(value).filter(|header| !header.is_bare());
         let Some(header) = header.filter(|header| self.schemes.contains(&header.scheme())) else {
             let tried = name_of_scheme(value.as_ref()).map(Into::into);
-            return Step::Continue(Reply { tried, ..self.offer() });
+            return Outcome::Continue(Reply { tried, ..self.offer() }).into();
         };
+        let (scheme, persists) = (header.scheme(), request.persists);
         match header.token() {
-            Ok(token) => {
-                self.on_token(header.scheme(), &token, pending, request.persists, environment)
+            Ok(token) if is_spnego(scheme, &token) => {
+                self.on_spnego(&token, pending, persists, environment)
             }
-            Err(reason) => self.refuse(reason.into(), None),
+            Ok(token) => self.on_token(scheme, &token, pending, persists, environment),
+            Err(reason) => self.refuse(reason.into(), None).into(),
         }
     }
 
@@ -185,7 +180,7 @@ impl ServerConnection {
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// # use ntlm::http::{ClientConnection, HttpVersion::Http11, Next, Scheme};
-    /// use ntlm::http::{ServerConnection, Step};
+    /// use ntlm::http::{Outcome, ServerConnection, Step};
     /// # use ntlm::session::Protection;
     /// # use ntlm::{Client, Credentials, NtHash, Os, Server, server::Names};
     ///
@@ -197,7 +192,7 @@ impl ServerConnection {
     /// # let nt_hash = NtHash::from_password("secret");
     /// let mut connection = ServerConnection::new(server);
     /// # let reply = match connection.on_request(Http11, [(first.name, first.value)], &mut Os) {
-    /// #     Step::Continue(reply) => reply,
+    /// #     Step::Outcome(Outcome::Continue(reply)) => reply,
     /// #     step => panic!("{step:?}"),
     /// # };
     /// # let answer = [(reply.name, &reply.values[0])];
@@ -205,12 +200,11 @@ impl ServerConnection {
     /// # let Next::Send(last) = next else { panic!("{next:?}") };
     /// # let headers = [(last.name, last.value)];
     /// // ... the first two requests ...
-    /// match connection.on_request(Http11, headers, &mut Os) {
-    ///     Step::LookUp(look_up) => {
-    ///         look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)).map_err(|r| r.reason)?;
-    ///     }
-    ///     step => return Err(format!("no login: {step:?}").into()),
-    /// }
+    /// let outcome = match connection.on_request(Http11, headers, &mut Os) {
+    ///     Step::LookUp(look_up) => look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)),
+    ///     Step::Outcome(outcome) => outcome,
+    /// };
+    /// assert!(matches!(outcome, Outcome::Authenticated(_)));
     /// let keys = connection.take_keys().ok_or("they were taken before")?;
     /// let mut session = keys.into_session()?;
     /// # let nothing: [(&str, &str); 0] = [];
@@ -234,40 +228,45 @@ impl ServerConnection {
         Self { server, asker, schemes, pending: None, accepted: None, has_keys: false }
     }
 
-    fn accept(&mut self, accepted: Accepted) -> &Accepted {
+    fn accept(&mut self, accepted: Accepted) -> Outcome<'_> {
         self.has_keys = true;
-        self.accepted.insert(accepted)
+        Outcome::Authenticated(Authenticated::new(self.accepted.insert(accepted)))
     }
 
-    fn on_plain_request(&mut self) -> Step<'_> {
+    fn on_plain_request(&mut self) -> Outcome<'_> {
         self.pending = None;
         match &self.accepted {
-            Some(accepted) => Step::Authenticated(accepted),
-            None => Step::Continue(self.offer()),
+            Some(accepted) => Outcome::Authenticated(Authenticated {
+                is_new: false,
+                ..Authenticated::new(accepted)
+            }),
+            None => Outcome::Continue(self.offer()),
         }
     }
 
-    /// Takes the token of a request, and the CHALLENGE that was pending before it.
+    /// Takes the token of a request, and what was pending before it.
     fn on_token(
         &mut self,
         scheme: Scheme,
         token: &[u8],
-        pending: Option<AwaitAuthenticate>,
+        pending: Option<Pending>,
         persists: bool,
         environment: &mut dyn Environment,
     ) -> Step<'_> {
         let kind = bare(token).and_then(|token| Ok(message_type(token)?));
         match (kind, pending) {
-            (Err(reason), _) => self.refuse(reason, None),
-            (Ok(MessageType::Authenticate), None) => {
-                self.refuse(Error::NoPendingChallenge, Claimed::parse(token).map(Box::new))
-            }
-            (Ok(MessageType::Authenticate | MessageType::Challenge), Some(handshake)) => {
-                self.on_authenticate(handshake, token, environment)
+            (Err(reason), _) => self.refuse(reason, None).into(),
+            (
+                Ok(MessageType::Authenticate | MessageType::Challenge),
+                Some(Pending::Bare(handshake)),
+            ) => self.on_authenticate(handshake, token, environment),
+            (Ok(MessageType::Authenticate), _) => {
+                let claimed = Claimed::parse(token).map(Box::new);
+                self.refuse(Error::NoPendingChallenge, claimed).into()
             }
             // `Server::challenge` rejects a CHALLENGE for its type.
-            (Ok(MessageType::Negotiate), _) | (Ok(MessageType::Challenge), None) => {
-                self.on_negotiate(scheme, token, persists, environment)
+            (Ok(MessageType::Negotiate | MessageType::Challenge), _) => {
+                self.on_negotiate(scheme, token, persists, environment).into()
             }
         }
     }
@@ -278,13 +277,11 @@ impl ServerConnection {
         negotiate: &[u8],
         persists: bool,
         environment: &mut dyn Environment,
-    ) -> Step<'_> {
+    ) -> Outcome<'_> {
         match self.server.challenge(negotiate, environment) {
             Err(reason) => self.refuse(reason.into(), None),
-            Ok(_) if !persists => self.refuse(Error::ConnectionCloses, None),
             Ok((challenge, handshake)) => {
-                self.pending = Some(handshake);
-                Step::Continue(self.reply([header_value(scheme, &challenge)].into()))
+                self.wait(Pending::Bare(handshake), scheme, &challenge, persists)
             }
         }
     }
@@ -296,19 +293,51 @@ impl ServerConnection {
         environment: &mut dyn Environment,
     ) -> Step<'_> {
         match handshake.read_or_claimed(authenticate, environment) {
-            Err((reason, claimed)) => self.refuse(reason.into(), claimed),
-            Ok(Claim::User(claim)) if claim.answers_another_challenge() => {
-                self.refuse(Error::OtherChallenge, Some(claim.claimed().into()))
-            }
-            Ok(Claim::User(claim)) => Step::LookUp(LookUp { connection: self, claim }),
+            Err((reason, claimed)) => self.refuse(reason.into(), claimed).into(),
+            Ok(Claim::User(claim)) => self.look_up(look_up::Claim::Bare(claim)),
             Ok(Claim::Anonymous(claim)) => {
                 let claimed = claim.claimed();
                 match claim.accept() {
-                    Ok(accepted) => Step::AcceptedAnonymous(self.accept(accepted)),
-                    Err(reason) => self.refuse(reason.into(), Some(claimed.into())),
+                    Ok(accepted) => self.accept(accepted).into(),
+                    Err(reason) => self.refuse(reason.into(), Some(claimed.into())).into(),
                 }
             }
         }
+    }
+
+    /// Without SPNEGO, `is_spnego` says that there is no such token.
+    #[cfg(not(feature = "spnego"))]
+    fn on_spnego(
+        &mut self,
+        _: &[u8],
+        _: Option<Pending>,
+        _: bool,
+        _: &mut dyn Environment,
+    ) -> Step<'_> {
+        self.refuse(Error::NotBare, None).into()
+    }
+
+    /// Replies with a token, and waits for the client's.
+    fn wait(
+        &mut self,
+        pending: Pending,
+        scheme: Scheme,
+        token: &[u8],
+        persists: bool,
+    ) -> Outcome<'_> {
+        if !persists {
+            return self.refuse(Error::ConnectionCloses, None);
+        }
+        self.pending = Some(pending);
+        Outcome::Continue(self.reply([header_value(scheme, token)].into()))
+    }
+
+    /// Waits for the user, unless the client answers the CHALLENGE of another connection.
+    fn look_up(&mut self, claim: look_up::Claim) -> Step<'_> {
+        if claim.user_claim().answers_another_challenge() {
+            return self.refuse(Error::OtherChallenge, Some(claim.claimed())).into();
+        }
+        Step::LookUp(LookUp { connection: self, claim })
     }
 
     fn offer(&self) -> Reply {
@@ -320,8 +349,8 @@ impl ServerConnection {
         Reply { status, name, values, tried: None }
     }
 
-    fn refuse(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Step<'static> {
-        Step::Refused(self.refusal(reason, claimed))
+    fn refuse(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Outcome<'static> {
+        Outcome::Refused(self.refusal(reason, claimed))
     }
 
     /// Whether the client may try again depends on its connection only, never on what it sent to
@@ -338,53 +367,7 @@ impl ServerConnection {
     }
 }
 
-/// A client that says who it is. It holds the connection until the user was looked up; if it is
-/// dropped, nobody is authenticated.
-#[derive(Debug)]
-#[must_use = "nothing is proven yet"]
-pub struct LookUp<'a> {
-    connection: &'a mut ServerConnection,
-    claim: UserClaim,
-}
-
-impl<'a> LookUp<'a> {
-    /// Who the client says it is.
-    ///
-    /// `EXAMPLE\alice`, `alice@example.com` and `alice` may be one account: look up all forms that you
-    /// serve. Names are equal in any case: use [`UserName::to_uppercase`] as the key.
-    #[must_use]
-    pub const fn claimed_user(&self) -> &UserName {
-        self.claim.claimed_user()
-    }
-
-    /// All that the client claims, and what a domain controller must be asked.
-    pub const fn claim(&self) -> &UserClaim {
-        &self.claim
-    }
-
-    /// Ends the exchange with one of the ways of [`UserClaim`], such as
-    /// [`verify_nt_hash`](UserClaim::verify_nt_hash) or
-    /// [`verify_by_domain`](UserClaim::verify_by_domain). From then on the user is authenticated on
-    /// this connection: answer the request.
-    ///
-    /// # Errors
-    /// The [`Refusal`] that follows from the error of `verify`.
-    pub fn verify(
-        self,
-        verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
-    ) -> Result<&'a Accepted, Refusal> {
-        let claimed = self.claim.claimed();
-        match verify(self.claim) {
-            Ok(accepted) => Ok(self.connection.accept(accepted)),
-            Err(reason) => Err(self.connection.refusal(reason.into(), Some(claimed.into()))),
-        }
-    }
-
-    /// Rejects the client, with the same reply as for a wrong password: see [`UserClaim::reject`].
-    ///
-    /// # Errors
-    /// Always: the [`Refusal`].
-    pub fn reject(self, reason: Rejection) -> Result<&'a Accepted, Refusal> {
-        self.verify(|claim| claim.reject(reason))
-    }
+/// Under `Negotiate`, SPNEGO is understood; under `NTLM`, only bare messages.
+const fn is_spnego(scheme: Scheme, token: &[u8]) -> bool {
+    cfg!(feature = "spnego") && matches!(scheme, Scheme::Negotiate) && !is_bare(token)
 }

@@ -1,14 +1,25 @@
 //! The client's side of one connection.
 
-use alloc::string::String;
-use core::{fmt, mem};
+mod handshake;
+mod next;
+#[cfg(feature = "spnego")]
+mod spnego;
 
-use super::connection::{Asker, Headers, bare};
+use alloc::vec::Vec;
+use core::mem;
+
+use handshake::{Answer, Handshake};
+
+pub use next::{Next, NextConnection, RequestBody, RequestHeader};
+
+use super::connection::{Asker, Headers};
 use super::{AuthHeader, Error, HttpVersion, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
-use crate::client::{AwaitChallenge, Client};
+use crate::client::Client;
 use crate::environment::Environment;
 use crate::session::SessionKeys;
+#[cfg(feature = "spnego")]
+use crate::spnego::AwaitServer;
 use crate::wire::Message;
 
 /// The client's side of one connection.
@@ -58,6 +69,9 @@ use crate::wire::Message;
 pub struct ClientConnection {
     client: Client,
     asker: Asker,
+    /// Whether tokens under `Negotiate` are wrapped in SPNEGO.
+    #[cfg(feature = "spnego")]
+    uses_spnego: bool,
     state: State,
 }
 
@@ -67,7 +81,10 @@ enum State {
     /// Nothing was sent yet, or it came to nothing.
     Initial,
     /// The NEGOTIATE was sent.
-    AwaitChallenge(AwaitChallenge, Scheme),
+    AwaitChallenge(Handshake),
+    /// The AUTHENTICATE was sent in SPNEGO.
+    #[cfg(feature = "spnego")]
+    AwaitVerdict(AwaitServer),
     /// The AUTHENTICATE was sent. The keys are there until they are taken, and stay where they are
     /// when the server believes it.
     Answered { keys: Option<SessionKeys>, is_believed: bool },
@@ -76,79 +93,10 @@ enum State {
     Rejected,
 }
 
-/// What a client does after a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a client must handle every case; `_` would hide one")]
-#[must_use]
-pub enum Next {
-    /// Read the response to its end, and send the request again with this header, on the
-    /// [connection](RequestHeader::connection) that it names. The response is a step of the handshake
-    /// and no failure.
-    Send(RequestHeader),
-    /// The server did not reject the client, so it accepted it, and this is its answer. Further
-    /// requests on this connection need no header. (A gateway's 502 or 504 looks the same, and says
-    /// nothing about the login.)
-    Authenticated,
-    /// There is no step for this side: the response is a final answer, an interim response (1xx), or
-    /// a challenge meant for another party (from a proxy, while we log in to a server). If the request
-    /// was sent without its [body](RequestBody::Omit) and got a final answer, send it again with its
-    /// body.
-    Answered,
-    /// The server rejected the login: the credentials are wrong, or this response came on another
-    /// connection than the CHALLENGE, whose server never saw the NEGOTIATE. Both look the same in
-    /// HTTP, so make sure of the connection before you ask the user for another password: see
-    /// [one connection](super#one-connection). (If the other connection answers with a CHALLENGE, the
-    /// error is [`Error::OtherConnection`].) Other credentials need another state; with the same,
-    /// [`start`](ClientConnection::start) tries again.
-    Rejected,
-    /// The server asks for authentication, but does not offer NTLM; or it answered a NEGOTIATE with
-    /// other schemes only.
-    NotOffered,
-}
-
-/// The header of the next request.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RequestHeader {
-    /// `Authorization` or `Proxy-Authorization`.
-    pub name: &'static str,
-    /// The scheme and the token. As good as a recorded exchange: passwords can be guessed from it.
-    pub value: String,
-    /// What to do with the request's body.
-    pub body: RequestBody,
-    /// On which connection to send the request.
-    pub connection: NextConnection,
-}
-
-/// Whether a request is sent with its body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it is sent or not")]
-pub enum RequestBody {
-    /// Leave it out and send `Content-Length: 0`: the server will answer with a CHALLENGE, whatever
-    /// the request is.
-    Omit,
-    /// Send the request whole: the server answers it if it believes the client.
-    Send,
-}
-
-/// On which connection a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it is the same or another")]
-pub enum NextConnection {
-    /// On this same one.
-    Same,
-    /// The server closes this one. Open another; the [`ClientConnection`] belongs to that one from
-    /// now on. Nothing was proven yet.
-    ///
-    /// The channel bindings are still those of the old connection. If the new one has another
-    /// certificate, make a new [`ClientConnection`] for it instead.
-    New,
-}
-
 impl ClientConnection {
     /// A connection to a server that asks with the status 401.
     pub fn new(client: Client) -> Self {
-        Self { client, asker: Asker::Origin, state: State::Initial }
+        Self::with_asker(client, Asker::Origin)
     }
 
     /// A connection to a proxy that asks with the status 407: for `CONNECT` and for requests that
@@ -157,13 +105,33 @@ impl ClientConnection {
     /// With `CONNECT`, the connection then belongs to the server at its end; log in there with a
     /// [`new`](Self::new) one.
     pub fn for_proxy(client: Client) -> Self {
-        Self { client, asker: Asker::Proxy, state: State::Initial }
+        Self::with_asker(client, Asker::Proxy)
     }
 
     /// Sets the channel bindings of this connection, which replace those of the [`Client`]: made of the
     /// certificate that TLS received on it.
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         Self { client: self.client.with_channel_bindings(bindings), ..self }
+    }
+
+    /// Wraps NTLM in SPNEGO under `Negotiate`, for servers that do not understand bare NTLM there. Under
+    /// `NTLM`, which is preferred where a server offers both, nothing changes.
+    ///
+    /// A server of SPNEGO that answers the AUTHENTICATE with a token proves by it that nobody changed the
+    /// list of mechanisms; if the token is missing, the status alone says whether the login succeeded.
+    #[cfg(feature = "spnego")]
+    pub fn with_spnego(self) -> Self {
+        Self { uses_spnego: true, ..self }
+    }
+
+    fn with_asker(client: Client, asker: Asker) -> Self {
+        Self {
+            client,
+            asker,
+            #[cfg(feature = "spnego")]
+            uses_spnego: false,
+            state: State::Initial,
+        }
     }
 
     /// Starts the exchange with the first request, which saves a round trip where the server is
@@ -174,9 +142,18 @@ impl ClientConnection {
     /// # Errors
     /// As [`Client::initiate`].
     pub fn start(&mut self, scheme: Scheme) -> Result<RequestHeader, Error> {
+        let (token, handshake) = self.initiate(scheme)?;
+        self.state = State::AwaitChallenge(handshake);
+        Ok(self.header(scheme, &token, RequestBody::Omit))
+    }
+
+    fn initiate(&self, scheme: Scheme) -> Result<(Vec<u8>, Handshake), Error> {
+        #[cfg(feature = "spnego")]
+        if self.uses_spnego && scheme == Scheme::Negotiate {
+            return Handshake::spnego(&self.client);
+        }
         let (negotiate, handshake) = self.client.initiate()?;
-        self.state = State::AwaitChallenge(handshake, scheme);
-        Ok(self.header(scheme, &negotiate, RequestBody::Omit))
+        Ok((negotiate, Handshake::Bare(handshake, scheme)))
     }
 
     /// Takes a response's status, version and headers (all of them; it finds its own), and says
@@ -209,12 +186,16 @@ impl ClientConnection {
             self.state = State::Initial;
             return Err(Error::NeedsHttp11);
         }
+        let response = Headers::new(version, headers, self.asker, self.asker.offer_header());
+        #[cfg(feature = "spnego")]
+        if let Some(verdict) = self.take_verdict(status) {
+            return self.on_verdict(verdict, status, &response, environment);
+        }
         if status != self.asker.status() {
             return Ok(self.on_answer(status));
         }
-        let response = Headers::new(version, headers, self.asker, self.asker.offer_header());
-        if let Some((handshake, scheme)) = self.take_handshake() {
-            return self.on_challenge(handshake, scheme, &response, environment);
+        if let Some(handshake) = self.take_handshake() {
+            return self.on_challenge(handshake, &response, environment);
         }
         if self.awaits_verdict() {
             // No offer starts over by itself: a wrong password would be tried until it is locked.
@@ -238,6 +219,10 @@ impl ClientConnection {
     }
 
     const fn awaits_verdict(&self) -> bool {
+        #[cfg(feature = "spnego")]
+        if matches!(self.state, State::AwaitVerdict(_)) {
+            return true;
+        }
         matches!(self.state, State::Answered { is_believed: false, .. })
     }
 
@@ -247,7 +232,7 @@ impl ClientConnection {
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// use ntlm::http::{ClientConnection, Next};
-    /// # use ntlm::http::{HttpVersion::Http11, Scheme, ServerConnection, Step};
+    /// # use ntlm::http::{HttpVersion::Http11, Outcome, Scheme, ServerConnection, Step};
     /// # use ntlm::session::Protection;
     /// # use ntlm::{Client, Credentials, NtHash, Os, Server, server::Names};
     ///
@@ -257,7 +242,7 @@ impl ClientConnection {
     /// # let first = connection.start(Scheme::Ntlm)?;
     /// # let mut server = ServerConnection::new(Server::new(Names::standalone("WEB")));
     /// # let reply = match server.on_request(Http11, [(first.name, first.value)], &mut Os) {
-    /// #     Step::Continue(reply) => reply,
+    /// #     Step::Outcome(Outcome::Continue(reply)) => reply,
     /// #     step => panic!("{step:?}"),
     /// # };
     /// # let headers = [(reply.name, &reply.values[0])];
@@ -266,7 +251,7 @@ impl ClientConnection {
     /// # match server.on_request(Http11, [(last.name, last.value)], &mut Os) {
     /// #     Step::LookUp(look_up) => {
     /// #         let hash = NtHash::from_password("secret");
-    /// #         look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap();
+    /// #         let _ = look_up.verify(|claim| claim.verify_nt_hash(&hash));
     /// #     }
     /// #     step => panic!("{step:?}"),
     /// # }
@@ -291,20 +276,19 @@ impl ClientConnection {
         copy
     }
 
-    fn take_handshake(&mut self) -> Option<(AwaitChallenge, Scheme)> {
-        if !matches!(self.state, State::AwaitChallenge(..)) {
+    fn take_handshake(&mut self) -> Option<Handshake> {
+        if !matches!(self.state, State::AwaitChallenge(_)) {
             return None;
         }
         match mem::replace(&mut self.state, State::Initial) {
-            State::AwaitChallenge(handshake, scheme) => Some((handshake, scheme)),
+            State::AwaitChallenge(handshake) => Some(handshake),
             _ => None,
         }
     }
 
     /// A response that does not ask for authentication, or not for ours.
     fn on_answer(&mut self, status: u16) -> Next {
-        let is_interim = status < 200 && status != 101;
-        if is_interim {
+        if is_interim(status) {
             return Next::Answered;
         }
         // A proxy that asks did not pass our token on, so that the server must be asked anew.
@@ -344,22 +328,32 @@ impl ClientConnection {
 
     fn on_challenge<V: AsRef<[u8]>>(
         &mut self,
-        handshake: AwaitChallenge,
-        scheme: Scheme,
+        handshake: Handshake,
         response: &Headers<V>,
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
+        let scheme = handshake.scheme();
         let mut offers = response.offers().filter(|offer| offer.scheme() == scheme).peekable();
         if offers.peek().is_none() {
             return Ok(Next::NotOffered);
         }
-        let challenge = offers.find(|offer| !offer.is_bare()).ok_or(Error::NoChallenge)?.token()?;
-        let answer = handshake.answer(bare(&challenge)?, environment)?;
+        let token = offers.find(|offer| !offer.is_bare()).ok_or(Error::NoChallenge)?.token()?;
+        let answer = handshake.answer(&token, environment)?;
         if !response.persists {
             return Err(Error::ConnectionCloses);
         }
-        self.state = State::Answered { keys: Some(answer.keys), is_believed: false };
-        Ok(Next::Send(self.header(scheme, &answer.token, RequestBody::Send)))
+        let token = match answer {
+            Answer::Bare(token, keys) => {
+                self.state = State::Answered { keys: Some(keys), is_believed: false };
+                token
+            }
+            #[cfg(feature = "spnego")]
+            Answer::Spnego(token, verdict) => {
+                self.state = State::AwaitVerdict(verdict);
+                token
+            }
+        };
+        Ok(Next::Send(self.header(scheme, &token, RequestBody::Send)))
     }
 
     fn header(&self, scheme: Scheme, token: &[u8], body: RequestBody) -> RequestHeader {
@@ -368,19 +362,12 @@ impl ClientConnection {
     }
 }
 
+const fn is_interim(status: u16) -> bool {
+    status < 200 && status != 101
+}
+
 /// Whether a server offers to go on with a CHALLENGE. A parameter of the scheme, or a SPNEGO token that
 /// rejects, is none.
 fn holds_challenge(offer: AuthHeader<'_>) -> bool {
     offer.token().is_ok_and(|token| matches!(Message::parse(&token), Ok(Message::Challenge(_))))
-}
-
-impl fmt::Debug for RequestHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestHeader")
-            .field("name", &self.name)
-            .field("value", &format_args!("[{} characters]", self.value.len()))
-            .field("body", &self.body)
-            .field("connection", &self.connection)
-            .finish()
-    }
 }

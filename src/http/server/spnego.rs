@@ -1,0 +1,53 @@
+//! What a server does with SPNEGO under `Negotiate`.
+
+use super::{Authenticated, Outcome, Pending, ResponseHeader, ServerConnection, Step, look_up};
+use crate::environment::Environment;
+use crate::http::{Error, Scheme, header_value};
+use crate::spnego::{self, Accepting, Acceptor, Token};
+
+impl ServerConnection {
+    /// Takes a SPNEGO token. Only a `NegTokenInit` begins a negotiation.
+    pub(super) fn on_spnego(
+        &mut self,
+        token: &[u8],
+        pending: Option<Pending>,
+        persists: bool,
+        environment: &mut dyn Environment,
+    ) -> Step<'_> {
+        let begins = !matches!(Token::parse(token), Ok(Token::Response(_)));
+        let negotiation = match pending {
+            _ if begins => Acceptor::new(self.server.clone()).start(),
+            Some(Pending::Spnego(negotiation)) => negotiation,
+            _ => return self.refuse(Error::NoPendingChallenge, None).into(),
+        };
+        match negotiation.read_or_claimed(token, environment) {
+            Ok(Accepting::LookUp(look_up)) => {
+                self.look_up(look_up::Claim::Spnego { look_up, persists })
+            }
+            Ok(Accepting::Outcome(outcome)) => self.went(outcome, persists).into(),
+            Err((reason, claimed)) => self.refuse(reason.into(), claimed).into(),
+        }
+    }
+
+    /// What follows from SPNEGO's outcome.
+    pub(super) fn went(&mut self, outcome: spnego::Outcome, persists: bool) -> Outcome<'_> {
+        match outcome {
+            spnego::Outcome::Send(token, next) => {
+                self.wait(Pending::Spnego(next), Scheme::Negotiate, &token, persists)
+            }
+            spnego::Outcome::Done(done) => {
+                let (name, client_preferred) = (self.asker.offer_header(), done.client_preferred);
+                let header = done.token.map(|token| ResponseHeader {
+                    name,
+                    value: header_value(Scheme::Negotiate, &token),
+                });
+                match self.accept(done.accepted) {
+                    Outcome::Authenticated(new) => {
+                        Outcome::Authenticated(Authenticated { header, client_preferred, ..new })
+                    }
+                    outcome => outcome,
+                }
+            }
+        }
+    }
+}
