@@ -45,7 +45,8 @@ impl Attack {
 
 /// What happens to each token: its place among those of its sender, who that is, and the token. A token
 /// that is taken away does not arrive; then the attacker may answer in the place of the server.
-type Change = Box<dyn Fn(usize, Side, &mut Option<Vec<u8>>)>;
+type Change = Box<Changes<'static>>;
+type Changes<'a> = dyn Fn(usize, Side, &mut Option<Vec<u8>>) + 'a;
 
 /// A column of the table.
 #[derive(Clone, Copy)]
@@ -209,7 +210,6 @@ struct Negotiation {
 }
 
 /// Our client, or one whose AUTHENTICATE has no MIC.
-#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Client {
     Ours(AwaitServer),
     Foreign(AwaitReply, Protection),
@@ -263,7 +263,7 @@ impl Client {
 }
 
 impl Negotiation {
-    fn run(self, change: &dyn Fn(usize, Side, &mut Option<Vec<u8>>)) -> End {
+    fn run(self, change: &Changes<'_>) -> End {
         let mut end = End::default();
         if let Err(stopped) = self.try_run(change, &mut end) {
             end.error = Some(stopped);
@@ -271,11 +271,7 @@ impl Negotiation {
         end
     }
 
-    fn try_run(
-        mut self,
-        change: &dyn Fn(usize, Side, &mut Option<Vec<u8>>),
-        end: &mut End,
-    ) -> Result<(), outcome::Stopped> {
+    fn try_run(mut self, change: &Changes<'_>, end: &mut End) -> Result<(), outcome::Stopped> {
         let mut sent = self.first.clone();
         for number in 0.. {
             let mut token = Some(sent);
@@ -424,11 +420,11 @@ impl Honest {
     }
 
     fn mic(&self, side: Side) -> Vec<u8> {
-        let mics = self.sent(side).iter().filter_map(|token| match Token::parse(token) {
+        let mut mics = self.sent(side).iter().filter_map(|token| match Token::parse(token) {
             Ok(Token::Response(response)) => response.mech_list_mic,
             _ => None,
         });
-        mics.last().unwrap().to_vec()
+        mics.next_back().unwrap().to_vec()
     }
 
     /// A first token with this list.
@@ -587,7 +583,7 @@ const MICS: &[Attack] = &[
         let (client, server) = (honest.mic(Side::Client), honest.mic(Side::Server));
         let early = |sides: &'static [Side], mic: Vec<u8>| {
             each(sides, move |response| {
-                if !response.token.as_ref().is_some_and(|message| message[8] == 3) {
+                if response.token.as_ref().is_none_or(|message| message[8] != 3) {
                     response.mic.get_or_insert_with(|| mic.clone());
                 }
             })
