@@ -13,6 +13,7 @@ pub(super) mod negotiation;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use negotiation::{AwaitMic, AwaitProof, First, Offer, Start, Verified};
 
@@ -24,6 +25,7 @@ use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Rejection};
+use crate::secret::Counted;
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Server, UserClaim};
 
 /// A server that unwraps NTLM from SPNEGO. Cheap to clone; good for many handshakes at a time.
@@ -151,7 +153,6 @@ pub enum Accepting {
 }
 
 /// How a negotiation continues or ends.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum Outcome {
@@ -161,8 +162,18 @@ pub enum Outcome {
     Done(Established),
 }
 
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(done) => f.debug_tuple("Done").field(done).finish(),
+        }
+    }
+}
+
 /// A client that was accepted.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Established {
     /// The client. Sessions of its keys start after the `mechListMIC`s.
@@ -173,6 +184,16 @@ pub struct Established {
     /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
     /// server that expects all clients to use it may want to log this, or to reject the client.
     pub client_preferred: Option<Mechanism>,
+}
+
+impl fmt::Debug for Established {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Established")
+            .field("accepted", &self.accepted)
+            .field("token", &self.token.as_deref().map(Counted))
+            .field("client_preferred", &self.client_preferred)
+            .finish()
+    }
 }
 
 impl AwaitClient {
