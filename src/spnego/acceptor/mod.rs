@@ -136,7 +136,7 @@ enum State {
     Negotiate(Offer),
     /// The AUTHENTICATE is due; without an offer, NTLM is not wrapped.
     Authenticate(Option<Offer>, AwaitAuthenticate),
-    /// The client is accepted, and its `mechListMIC` is due.
+    /// The client is accepted, and its `mechListMIC` is due. Until then, `AwaitMic` has the keys.
     Mic(AwaitMic, Box<Accepted>, Option<Mechanism>),
 }
 
@@ -332,7 +332,7 @@ fn accept(
     };
     let client_preferred = proof.preferred();
     let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
-    let keys = accepted.keys.copy();
+    let keys = accepted.keys.take();
     match proof.accept(keys, accepted.mic_checked, proved_nothing)? {
         Verified::Send(token, mic) => {
             let state = State::Mic(mic, Box::new(accepted), client_preferred);
