@@ -138,6 +138,12 @@ impl SessionKeys {
         session.verify_mech_list_mic(mech_types, mic).is_ok()
     }
 
+    /// Returns whether the peer's `mechListMIC` was verified, or supposed to have come.
+    #[cfg(feature = "spnego")]
+    pub(crate) const fn has_received_mech_list_mic(&self) -> bool {
+        self.mics.received
+    }
+
     /// Lets the session start as if the peer's `mechListMIC` had come, which the peer made and the
     /// carrier did not transport.
     #[cfg(feature = "spnego")]

@@ -72,7 +72,7 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 ///     }
 /// };
 /// // Success, with `done.token` where the carrier has a place for it.
-/// assert!(done.accepted.user().is_some());
+/// assert!(done.accepted.user().is_some() && done.list_checked);
 /// # Ok::<(), ntlm::spnego::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -184,6 +184,19 @@ pub struct Established {
     /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
     /// server that expects all clients to use it may want to log this, or to reject the client.
     pub client_preferred: Option<Mechanism>,
+    /// Whether a `mechListMIC` of the client shows that nobody changed its list of mechanisms.
+    pub list_checked: bool,
+}
+
+impl Established {
+    const fn new(
+        accepted: Accepted,
+        token: Option<Vec<u8>>,
+        client_preferred: Option<Mechanism>,
+    ) -> Self {
+        let list_checked = accepted.keys.has_received_mech_list_mic();
+        Self { accepted, token, client_preferred, list_checked }
+    }
 }
 
 impl fmt::Debug for Established {
@@ -246,7 +259,7 @@ impl AwaitClient {
             State::Mic(mic, accepted, client_preferred) => mic.read(token).map(|(token, keys)| {
                 let mut accepted = *accepted;
                 accepted.keys = keys;
-                Outcome::Done(Established { accepted, token: Some(token), client_preferred })
+                Outcome::Done(Established::new(accepted, Some(token), client_preferred))
             }),
         };
         outcome.map(Accepting::Outcome).map_err(|error| (error, None))
@@ -327,8 +340,7 @@ fn accept(
     mut accepted: Accepted,
 ) -> Result<Outcome, Error> {
     let Some(proof) = proof else {
-        let (token, client_preferred) = (None, None);
-        return Ok(Outcome::Done(Established { accepted, token, client_preferred }));
+        return Ok(Outcome::Done(Established::new(accepted, None, None)));
     };
     let client_preferred = proof.preferred();
     let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
@@ -340,7 +352,7 @@ fn accept(
         }
         Verified::Done(token, keys) => {
             accepted.keys = keys;
-            Ok(Outcome::Done(Established { accepted, token: Some(token), client_preferred }))
+            Ok(Outcome::Done(Established::new(accepted, Some(token), client_preferred)))
         }
     }
 }

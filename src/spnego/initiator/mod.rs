@@ -70,7 +70,18 @@ impl Initiator {
     /// [protection](Client::with_protection).
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client: client.signing_if_granted(), allows_missing_mic: false }
+        Self { client: client.with_signing_if_granted(true), allows_missing_mic: false }
+    }
+
+    /// Does not ask for signing, so that there is no `mechListMIC`, unless the client asks for
+    /// [protection](Client::with_protection).
+    ///
+    /// It is for carriers that protect their own messages as soon as signing was negotiated, for whatever
+    /// reason. In LDAP, both sides then wrap all messages; over TLS, Active Directory rejects a client
+    /// that negotiates signing.
+    #[must_use]
+    pub fn without_signing(self) -> Self {
+        Self { client: self.client.with_signing_if_granted(false), ..self }
     }
 
     /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
