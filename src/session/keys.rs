@@ -49,7 +49,7 @@ impl SessionKeys {
     }
 
     /// Takes the keys out, and leaves keys of zeros of which no session can be made.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "spnego"))]
     pub(crate) fn take(&mut self) -> Self {
         let taken = self.copy();
         // The assignment wipes the key that was there.
