@@ -1,5 +1,7 @@
 //! SPNEGO's two tokens (RFC 4178, 4.2; [MS-SPNG] 2.2.1).
 
+use core::fmt;
+
 use super::tlv::{Element, Elements};
 use super::{Mechanism, TokenError, TokenErrorKind, TokenKind};
 
@@ -200,15 +202,17 @@ impl NegState {
         };
         state.ok_or(contents.error(TokenErrorKind::NegState))
     }
+}
 
-    /// The name that RFC 4178 gives it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for NegState {
+    /// Prints the name that RFC 4178 gives the state, such as `accept-completed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::AcceptCompleted => "accept-completed",
             Self::AcceptIncomplete => "accept-incomplete",
             Self::Reject => "reject",
             Self::RequestMic => "request-mic",
-        }
+        })
     }
 }
 
