@@ -65,7 +65,7 @@ fn chromium_is_refused_with_a_wrong_password() {
 
 #[test]
 fn chromium_shows_a_page_where_negotiate_is_offered_too() {
-    let server = HttpServer::start(&["--negotiate"]);
+    let server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     let page = format!("{}/page.html", server.url);
     assert_seen(&chromium(ALICE, &[&page])[0], r"EXAMPLE\alice");
 }
@@ -104,7 +104,11 @@ fn firefox_shows_page_after_page_over_tls_without_bindings() {
 
 #[test]
 fn firefox_shows_a_page_where_negotiate_is_offered_too() {
-    let server = HttpServer::start_with_users(&users_of_any_domain(), None, &["--negotiate"]);
+    let server = HttpServer::start_with_users(
+        &users_of_any_domain(),
+        None,
+        &["--schemes", "negotiate,ntlm"],
+    );
     let page = format!("{}/page.html", server.url);
     assert_seen(&firefox(ALICE, &[&page])[0], "alice");
 }

@@ -116,7 +116,7 @@ fn curl_is_refused_with_a_user_outside_ascii_and_the_reason_is_the_code_page() {
 /// GSS-API or SSPI take.
 #[test]
 fn curl_is_refused_with_spnego_and_the_reason_names_it() {
-    let mut server = HttpServer::start(&["--negotiate"]);
+    let mut server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     let directory = Directory::new();
     let users = directory.write("users", &accounts::password_lines());
     let got = curl_with_gss(&users, &["--negotiate", "--user", ":", &server.url]);
@@ -128,7 +128,7 @@ fn curl_is_refused_with_spnego_and_the_reason_names_it() {
 /// do that. So do not offer `Negotiate` to clients that may have GSS-API; or let them say `--ntlm`.
 #[test]
 fn curl_logs_in_where_negotiate_is_offered_too_only_if_told_so() {
-    let mut server = HttpServer::start(&["--negotiate"]);
+    let mut server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     let (page, alice) = (format!("{}/page.txt", server.url), ALICE.with_password());
     assert_eq!(curl(&["--anyauth", "--user", &alice, &page]).status(), 401);
     assert_eq!(curl(&["--ntlm", "--user", &alice, &page]).status(), 200);
@@ -162,7 +162,7 @@ fn libraries_get_a_page() {
 
 #[test]
 fn libraries_get_a_page_where_negotiate_is_offered_too() {
-    let server = HttpServer::start(&["--negotiate"]);
+    let server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     for library in Library::ALL {
         let got = library.get(&format!("{}/page.txt", server.url), ALICE);
         assert_eq!(got["user"], r"EXAMPLE\alice", "{library:?}: {got}");

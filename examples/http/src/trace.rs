@@ -1,15 +1,18 @@
 //! Shows an exchange while it happens, on standard error: what `-v` is for.
 
+use std::fmt::{self, Display, Formatter};
+
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode, Version};
 use ntlm::http::AuthHeader;
 use ntlm::inspect;
+use ntlm::spnego::{NegTokenInit, NegTokenResp, Token};
 
 /// How much is shown.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Trace {
-    /// Show the exchange on standard error, with every NTLM message explained; twice: with what
-    /// passwords can be guessed from
+    /// Show the exchange on standard error, and explain every token; twice: with what passwords can be
+    /// guessed from
     #[arg(short, long = "verbose", action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -49,8 +52,7 @@ impl Trace {
         eprintln!("{direction}");
         let values = headers.iter().filter(|(name, _)| carries_tokens(name));
         for token in values.flat_map(|(_, value)| tokens(value.as_bytes())) {
-            let table = inspect::annotate(&token);
-            eprintln!("{}", if self.shows_secrets() { table.with_secrets() } else { table });
+            eprintln!("{}", Explained { token: &token, shows_secrets: self.shows_secrets() });
         }
     }
 
@@ -81,7 +83,7 @@ fn carries_tokens(name: &HeaderName) -> bool {
     names.contains(&name.as_str())
 }
 
-/// The NTLM messages in a header's value.
+/// The tokens in a header's value.
 fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     AuthHeader::offers(value)
         .filter(|header| !header.is_bare())
@@ -89,7 +91,60 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn is_authenticate(token: &[u8]) -> bool {
-    token.get(8) == Some(&3)
+    message(token).is_some_and(|message| message.get(8) == Some(&3))
+}
+
+/// The NTLM message in a token: all of it, or what SPNEGO wraps.
+fn message(token: &[u8]) -> Option<&[u8]> {
+    match Token::parse(token) {
+        Ok(Token::Init(init)) => init.mech_token,
+        Ok(Token::Response(response)) => response.response_token,
+        _ => Some(token),
+    }
+}
+
+/// A token and what it means.
+struct Explained<'a> {
+    token: &'a [u8],
+    shows_secrets: bool,
+}
+
+impl Display for Explained<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let length = self.token.len();
+        match Token::parse(self.token) {
+            Ok(Token::Init(init)) => {
+                writeln!(f, "SPNEGO NegTokenInit, {length} bytes")?;
+                show_init(init, f)?;
+            }
+            Ok(Token::Response(response)) => {
+                writeln!(f, "SPNEGO NegTokenResp, {length} bytes")?;
+                show_response(response, f)?;
+            }
+            _ => {}
+        }
+        let Some(message) = message(self.token) else { return Ok(()) };
+        let table = inspect::annotate(message);
+        write!(f, "{}", if self.shows_secrets { table.with_secrets() } else { table })
+    }
+}
+
+fn show_init(init: NegTokenInit<'_>, f: &mut Formatter<'_>) -> fmt::Result {
+    let names: Vec<_> = init.mech_types.iter().map(|name| name.to_string()).collect();
+    writeln!(f, "    mechTypes      {}", names.join(", "))
+}
+
+fn show_response(response: NegTokenResp<'_>, f: &mut Formatter<'_>) -> fmt::Result {
+    if let Some(state) = response.neg_state {
+        writeln!(f, "    negState       {state}")?;
+    }
+    if let Some(mechanism) = response.supported_mech {
+        writeln!(f, "    supportedMech  {mechanism}")?;
+    }
+    if let Some(mic) = response.mech_list_mic {
+        writeln!(f, "    mechListMIC    {} bytes", mic.len())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,5 +173,21 @@ mod tests {
     #[test]
     fn a_peer_cannot_move_the_cursor() {
         assert_eq!(printable(b"a\x1b[2J\xc2\x9bb"), "a\u{fffd}[2J\u{fffd}b");
+    }
+
+    #[test]
+    fn what_proves_the_password_is_hidden_in_spnego_too() {
+        // A NegTokenResp with an AUTHENTICATE, and one with a mechListMIC.
+        let authenticate = b"\xa1\x14\x30\x12\xa2\x10\x04\x0eNTLMSSP\0\x03\0\0\0\x55\x55";
+        let value = header_value(Scheme::Negotiate, authenticate);
+        let trace = Trace { verbose: 1 };
+        assert!(trace.value(&AUTHORIZATION, value.as_bytes()).ends_with("shown with -vv]"));
+        let mic = b"\xa1\x0f\x30\x0d\xa0\x03\x0a\x01\0\xa3\x06\x04\x04\x55\x55\x55\x55";
+        let shown = Explained { token: mic, shows_secrets: false }.to_string();
+        assert_eq!(
+            shown,
+            "SPNEGO NegTokenResp, 17 bytes\n    negState       accept-completed\n    \
+             mechListMIC    4 bytes\n"
+        );
     }
 }
