@@ -41,6 +41,12 @@ def requests_ntlm2(user, password):
     return with_requests(HttpNtlmAuth(user, password))
 
 
+def pypsrp(user, password):
+    from pypsrp.negotiate import HTTPNegotiateAuth
+
+    return with_requests(HTTPNegotiateAuth(user, password, auth_provider="negotiate"))
+
+
 def with_requests(auth):
     import requests
 
@@ -64,6 +70,7 @@ CLIENTS = {
     "requests_ntlm": requests_ntlm,
     "requests-ntlm2": requests_ntlm2,
     "httpx-ntlm": httpx_ntlm,
+    "pypsrp": pypsrp,
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 //! Clients over HTTP that the tests drive.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use crate::accounts::{Account, DOMAIN};
 use crate::process::{Finished, run};
 use crate::programs::{example, installed, node, python, required};
+use crate::scratch::Directory;
 
 /// curl, which prints the status and how many connections it opened for each transfer.
 pub fn curl(arguments: &[&str]) -> Transfers {
@@ -15,15 +15,27 @@ pub fn curl(arguments: &[&str]) -> Transfers {
     Transfers::of(run(&mut command))
 }
 
-/// As [`curl`], with the GSS-API credentials of an account.
-pub fn curl_with_gss(users: &Path, arguments: &[&str]) -> Transfers {
-    required("/etc/gss/mech.d/mech.ntlmssp.conf");
+/// As [`curl`] with `--user :`, so that it logs in with the GSS-API credentials of an account.
+pub fn curl_with_gss(account: Account, arguments: &[&str]) -> Transfers {
+    let directory = Directory::new();
     let mut command = curl_command(arguments);
-    Transfers::of(run(command.env("NTLM_USER_FILE", users)))
+    command.args(["--user", ":"]);
+    give_gss_credentials(&mut command, account, &directory);
+    Transfers::of(run(&mut command))
+}
+
+/// Lets a program log in as an account with gss-ntlmssp, which finds it in a file of the directory.
+pub fn give_gss_credentials(command: &mut Command, account: Account, directory: &Directory) {
+    required("/etc/gss/mech.d/mech.ntlmssp.conf");
+    let user = directory.write("ntlm-user", &account.password_line());
+    // And with no ticket of Kerberos that may lie around.
+    command.env("NTLM_USER_FILE", user).env("KRB5CCNAME", directory.path().join("no-tickets"));
 }
 
 fn curl_command(arguments: &[&str]) -> Command {
     let mut command = installed("curl");
+    // GSS-API's credentials are those that a test gives.
+    command.env_remove("NTLM_USER_FILE");
     command.args(["--silent", "--show-error", "--max-time", "30"]);
     command.args(["--write-out", "%{stderr}%{http_code} %{num_connects}\n"]).args(arguments);
     command
@@ -111,6 +123,13 @@ impl Library {
 /// Requests the URL some times in one session, which keeps its connection.
 pub fn requests_ntlm_session(url: &str, account: Account, times: u32) -> Vec<Value> {
     let mut command = in_python("requests_ntlm", url, account, None);
+    run(command.args(["--times", &times.to_string()])).expect_success().json()
+}
+
+/// As [`requests_ntlm_session`], with the `HTTPNegotiateAuth` of pypsrp, which sends SPNEGO under
+/// `Negotiate`. With data, it sends them in a POST.
+pub fn pypsrp_session(url: &str, account: Account, times: u32, data: Option<&str>) -> Vec<Value> {
+    let mut command = in_python("pypsrp", url, account, data);
     run(command.args(["--times", &times.to_string()])).expect_success().json()
 }
 
