@@ -59,8 +59,9 @@
 //! | log in to a server | [`client`] |
 //! | let clients log in; ask a domain controller | [`server`] |
 //! | all steps in one value, for owners of `&mut self` | [`client::Handshake`], [`server::Handshake`] |
-//! | sign, seal, split into parts, datagrams, SPNEGO's `mechListMIC` | [`session`] |
+//! | sign, seal, split into parts, datagrams | [`session`] |
 //! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
+//! | SPNEGO, as SMB, LDAP, DCE/RPC, CredSSP and WinRM need it | `spnego` (feature `spnego`) |
 //! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
 //! | look at a token | [`inspect`] |
 //! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
@@ -77,7 +78,7 @@
 //! channel bindings, SPNs; signing and sealing in every form. Where peers are known to
 //! differ from the text, it does what works with Windows; the reasons stand in the code.
 //!
-//! Not here: sockets; SPNEGO's and GSS-API's framing; NETLOGON, with which a server asks a domain
+//! Not here: sockets; Kerberos; NETLOGON, with which a server asks a domain
 //! controller; `Single_Host_Data` of our own (it is for the same machine).
 //!
 //! # Defaults
@@ -104,6 +105,7 @@
 //! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
+//! | `spnego` | no | the module `spnego`: NTLM in SPNEGO, on both sides; `http` speaks it under `Negotiate` | `der` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 //! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives` | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
