@@ -2,8 +2,11 @@
 
 use ntlm_interop::accounts::{ALICE, Account, JURGEN};
 use ntlm_interop::certificates::Certificate;
-use ntlm_interop::clients::{curl_with_gss, http_client, pypsrp_session};
+use ntlm_interop::clients::{
+    curl_with_gss, curl_with_ticket, http_client, pypsrp_session, pypsrp_unsigned,
+};
 use ntlm_interop::http::{Acceptor, HttpServer, Implementation, PAGE};
+use ntlm_interop::kerberos::Realm;
 use ntlm_interop::log::Line;
 use ntlm_interop::process::{Finished, run};
 use ntlm_interop::programs::example;
@@ -98,6 +101,27 @@ fn curl_sends_no_channel_bindings() {
     }
 }
 
+/// It sends a ticket first, which our server does not read, and then signs the list of mechanisms.
+#[test]
+fn curl_with_a_ticket_of_kerberos_logs_in_with_ntlm() {
+    let realm = Realm::start();
+    for (account, status) in [(ALICE, 200), (WRONG, 401)] {
+        let mut server = HttpServer::start(&["--schemes", "negotiate"]);
+        let (_, port) = server.address().split_once(':').expect("a port");
+        let page = format!("http://files.example.com:{port}/page.txt");
+        let arguments = ["--negotiate", &page, &page];
+        let got = curl_with_ticket(&realm, account, server.address(), &arguments);
+        assert_eq!((&got.statuses[..], got.connections), (&[status; 2][..], 1), "{got:#?}");
+        if status == 200 {
+            let login = server.only_login();
+            let fields = ["user", "spnego", "preferred", "mic"].map(|name| login.field(name));
+            assert_eq!(fields, [r"EXAMPLE\alice", "yes", "Kerberos", "yes"], "{}", login.text());
+        } else {
+            assert_wrong_password(&mut server);
+        }
+    }
+}
+
 #[test]
 fn pypsrp_logs_in_once_for_a_session() {
     for schemes in SCHEMES {
@@ -138,6 +162,28 @@ fn pypsrp_is_rejected_with_a_wrong_password() {
     let mut server = HttpServer::start(&["--schemes", "negotiate"]);
     assert_eq!(pypsrp_session(&server.url, WRONG, 1, None)[0]["status"], 401);
     assert_wrong_password(&mut server);
+}
+
+/// Our server replies 401 once more, and reads the body once more with the signature.
+#[test]
+fn pypsrp_signs_the_list_of_mechanisms_when_our_server_asks() {
+    for (account, status) in [(ALICE, 200), (WRONG, 401)] {
+        let mut server = HttpServer::start(&["--schemes", "negotiate", "--verbose"]);
+        let got = pypsrp_unsigned(&server.url, account, "twelve bytes");
+        assert_eq!(got["status"], status, "{got}");
+        // The offer and the CHALLENGE, and then the request for the signature.
+        let steps = |server: &HttpServer| {
+            server.logged().iter().filter(|line| line.text().starts_with("step ")).count()
+        };
+        if status == 200 {
+            assert_eq!(got["body"], "12 bytes from EXAMPLE\\alice\n");
+            assert_spnego(&server.only_login(), r"EXAMPLE\alice");
+            assert_eq!(steps(&server), 3);
+        } else {
+            assert_wrong_password(&mut server);
+            assert_eq!(steps(&server), 2);
+        }
+    }
 }
 
 /// Servers that send the last token, and servers that leave it out.

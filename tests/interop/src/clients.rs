@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::accounts::{Account, DOMAIN};
+use crate::kerberos::Realm;
 use crate::process::{Finished, run};
 use crate::programs::{example, installed, node, python, required};
 use crate::scratch::Directory;
@@ -21,6 +22,23 @@ pub fn curl_with_gss(account: Account, arguments: &[&str]) -> Transfers {
     let mut command = curl_command(arguments);
     command.args(["--user", ":"]);
     give_gss_credentials(&mut command, account, &directory);
+    Transfers::of(run(&mut command))
+}
+
+/// As [`curl_with_gss`], with a ticket of Kerberos for the service too. Each URL is of
+/// `files.example.com`, which is at this address, `127.0.0.1:PORT`.
+pub fn curl_with_ticket(
+    realm: &Realm,
+    account: Account,
+    address: &str,
+    arguments: &[&str],
+) -> Transfers {
+    let directory = Directory::new();
+    let (host, port) = address.split_once(':').expect("a port");
+    let mut command = curl_command(arguments);
+    command.args(["--user", ":", "--resolve", &format!("files.example.com:{port}:{host}")]);
+    give_gss_credentials(&mut command, account, &directory);
+    realm.give_ticket(&mut command);
     Transfers::of(run(&mut command))
 }
 
@@ -131,6 +149,13 @@ pub fn requests_ntlm_session(url: &str, account: Account, times: u32) -> Vec<Val
 pub fn pypsrp_session(url: &str, account: Account, times: u32, data: Option<&str>) -> Vec<Value> {
     let mut command = in_python("pypsrp", url, account, data);
     run(command.args(["--times", &times.to_string()])).expect_success().json()
+}
+
+/// As [`pypsrp_session`], with one POST. It is made to leave its signature of the list of mechanisms out
+/// until the server asks for it.
+pub fn pypsrp_unsigned(url: &str, account: Account, data: &str) -> Value {
+    let mut command = in_python("pypsrp-unsigned", url, account, Some(data));
+    run(&mut command).expect_success().json().remove(0)
 }
 
 fn in_python(client: &str, url: &str, account: Account, data: Option<&str>) -> Command {

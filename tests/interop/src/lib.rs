@@ -27,6 +27,7 @@ pub mod http;
 pub mod identities;
 pub mod imap;
 pub mod instructions;
+pub mod kerberos;
 pub mod log;
 pub mod messages;
 pub mod modes;
