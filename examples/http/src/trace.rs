@@ -91,11 +91,11 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn is_authenticate(token: &[u8]) -> bool {
-    message(token).is_some_and(|message| message.get(8) == Some(&3))
+    ntlm_message(token).is_some_and(|message| message.get(8) == Some(&3))
 }
 
 /// The NTLM message in a token: all of it, or what SPNEGO wraps.
-fn message(token: &[u8]) -> Option<&[u8]> {
+pub fn ntlm_message(token: &[u8]) -> Option<&[u8]> {
     match Token::parse(token) {
         Ok(Token::Init(init)) => init.mech_token,
         Ok(Token::Response(response)) => response.response_token,
@@ -123,7 +123,7 @@ impl Display for Explained<'_> {
             }
             _ => {}
         }
-        let Some(message) = message(self.token) else { return Ok(()) };
+        let Some(message) = ntlm_message(self.token) else { return Ok(()) };
         let table = inspect::annotate(message);
         write!(f, "{}", if self.shows_secrets { table.with_secrets() } else { table })
     }
