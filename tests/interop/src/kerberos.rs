@@ -67,6 +67,7 @@ impl Realm {
             format!("addprinc -pw \"{password}\" {user}"),
             format!("ktadd -norandkey -k {} {user}", keys.display()),
             "addprinc -randkey HTTP/files.example.com".to_owned(),
+            "addprinc -randkey cifs/files.example.com".to_owned(),
             // Samba asks for this one, whatever the service.
             "addprinc -randkey host/files.example.com".to_owned(),
         ] {
