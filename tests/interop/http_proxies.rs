@@ -213,10 +213,12 @@ fn our_reverse_proxy_lets_clients_log_in() {
 #[test]
 fn our_reverse_proxy_breaks_ntlm_if_it_multiplexes_and_says_so() {
     let servers = Servers::start();
-    let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex"]);
+    let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex", "--verbose"]);
     // A request that takes its time makes for two connections to servers, which take turns.
     let mut slow = Connection::open(&balancer.url);
     slow.start_post();
+    // It has the first connection to itself from here on.
+    balancer.wait_for("request ");
     let mut other = Connection::open(&balancer.url);
     let mut answer = other.get("/page.txt");
     assert_eq!(answer.status, 401);
