@@ -148,8 +148,8 @@ fn firefox_is_refused_with_a_wrong_password() {
     assert!(server.refusal().field("detail").contains("Denied(WrongPassword)"));
 }
 
-/// Chromium does not load GSS-API's library before a first server has asked for `Negotiate`, and ignores
-/// that first challenge. So the first page fails, because there is no password for NTLM.
+/// Chromium 156 does not load GSS-API's library before a first server has asked for `Negotiate`, and
+/// ignores that first challenge. So its first page fails; another version may do better.
 #[test]
 fn chromium_logs_in_with_spnego_from_the_second_page_on() {
     for schemes in ["negotiate", "negotiate,ntlm"] {
@@ -157,7 +157,6 @@ fn chromium_logs_in_with_spnego_from_the_second_page_on() {
             let mut server = HttpServer::start(&["--schemes", schemes]);
             let page = format!("{}/page.html", server.url);
             let seen = chromium_with_gss(account, &[&server.url, &page, &page]);
-            assert_not_let_in(&seen[0]);
             assert_seen(&seen[1], shown);
             assert_seen(&seen[2], shown);
             assert_spnego(&server.logins(1)[0], name);
