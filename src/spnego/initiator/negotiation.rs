@@ -2,12 +2,14 @@
 //! 3.3.5), whatever makes the NTLM messages inside.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::super::emit::{self, Response};
 use super::super::mic::SignedList;
 use super::super::response::read_response;
 use super::super::token::{NegState, Token};
 use super::super::{Error, Mechanism, MicError};
+use crate::secret::Counted;
 use crate::session::SessionKeys;
 
 /// The client has offered its mechanisms and waits for the server's choice.
@@ -143,12 +145,22 @@ pub struct AwaitVerdict {
 }
 
 /// What a server's last tokens ask for.
-#[derive(Debug)]
 pub enum Verdict {
     /// The server asks for a `mechListMIC`.
     Send(Vec<u8>, AwaitVerdict),
     /// The negotiation is complete.
     Done(SessionKeys),
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(keys) => f.debug_tuple("Done").field(keys).finish(),
+        }
+    }
 }
 
 impl AwaitVerdict {
@@ -186,7 +198,16 @@ impl AwaitVerdict {
         }
     }
 
+    /// Fails if the client prefers another mechanism and its list cannot be signed: a man in the middle
+    /// could have forced NTLM, and cleared SIGN for that. A client without a secret proves nothing.
+    fn check_list_can_be_signed(&self) -> Result<(), MicError> {
+        let needs_no_signature =
+            self.ntlm_is_first || self.allows_missing_mic || self.list.has_no_secret();
+        if needs_no_signature || self.list.can_sign() { Ok(()) } else { Err(MicError::CannotSign) }
+    }
+
     fn complete(self) -> Result<Verdict, Error> {
+        self.check_list_can_be_signed()?;
         let is_missing = self.has_signed && !self.was_signed && !self.allows_missing_mic;
         if is_missing || (self.is_due && !self.has_signed) {
             return Err(MicError::Missing.into());
@@ -196,6 +217,7 @@ impl AwaitVerdict {
 
     /// Ends without a last token: the carrier reports success.
     pub fn finish(mut self) -> Result<SessionKeys, Error> {
+        self.check_list_can_be_signed()?;
         let has_nothing_to_protect = self.ntlm_is_first || self.allows_missing_mic;
         let is_complete = !self.is_due || (self.has_signed && self.was_signed);
         if !has_nothing_to_protect && !is_complete {
