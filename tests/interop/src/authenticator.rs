@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ntlm::error::{Refused, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim};
 use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Outcome};
-use ntlm::{Error, NtHash, Os, Server, UserName};
+use ntlm::{ChannelBindings, Error, NtHash, Os, Server, UserName};
 
 use crate::hex::hex;
 use crate::identities::Identity;
@@ -31,6 +31,14 @@ pub struct Authenticator {
 pub struct Pending {
     handshake: AwaitAuthenticate,
     negotiate: Vec<u8>,
+}
+
+impl Pending {
+    /// Of the TLS connection that the client came on.
+    #[must_use]
+    pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
+        Self { handshake: self.handshake.with_channel_bindings(bindings), ..self }
+    }
 }
 
 impl Authenticator {
@@ -177,7 +185,11 @@ fn login(accepted: &Accepted) -> String {
     let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "yes" } else { "no" };
     let workstation = accepted.workstation.to_string();
-    format!("login user={user:?} response={response} mic={mic} workstation={workstation:?}")
+    let bindings = if accepted.bindings_checked { "yes" } else { "no" };
+    format!(
+        "login user={user:?} response={response} mic={mic} bindings={bindings} \
+         workstation={workstation:?}"
+    )
 }
 
 /// Names the setting that would accept the client, where there is one.

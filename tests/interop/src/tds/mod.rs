@@ -8,10 +8,12 @@ mod token;
 use std::io::{self, Read, Write};
 
 use login::Login;
+use ntlm::ChannelBindings;
 use packet::{Kind, Packets};
 use token::Tokens;
 
 use crate::authenticator::Authenticator;
+use crate::hex::unhex;
 
 /// The query to which the answer is the name of the user who logged in.
 pub const WHO: &str = "SELECT SUSER_SNAME()";
@@ -24,6 +26,34 @@ const PRECISION: &str = "@@MAX_PRECISION";
 /// # Errors
 /// What the connection says; `InvalidData` if the client breaks the protocol.
 pub fn serve(stream: impl Read + Write, authenticator: &Authenticator) -> io::Result<()> {
+    serve_bound(stream, authenticator, None)
+}
+
+/// As [`serve`], behind the peer `tds_tls.py`, which first sends a line with the channel bindings of the
+/// client's TLS connection.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_behind_tls(
+    mut stream: impl Read + Write,
+    authenticator: &Authenticator,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        line.extend(byte);
+    }
+    let finished = String::from_utf8(line).map_err(|_| invalid("a line of digits was expected"))?;
+    let bindings = ChannelBindings::tls_unique(&unhex(finished.trim_end()));
+    serve_bound(stream, authenticator, Some(bindings))
+}
+
+fn serve_bound(
+    stream: impl Read + Write,
+    authenticator: &Authenticator,
+    bindings: Option<ChannelBindings>,
+) -> io::Result<()> {
     let mut packets = Packets::new(stream);
     let (mut kind, mut message) = packets.receive()?;
     if kind == Kind::PRELOGIN {
@@ -35,7 +65,7 @@ pub fn serve(stream: impl Read + Write, authenticator: &Authenticator) -> io::Re
     }
     let login = Login::parse(&message)
         .ok_or_else(|| invalid("a LOGIN7 of TDS 7.1 with SSPI was expected"))?;
-    let Some(user) = log_in(&mut packets, &login, authenticator)? else {
+    let Some(user) = log_in(&mut packets, &login, authenticator, bindings)? else {
         let rejection = Tokens::new(login.version).error("Login failed.").done_with_error();
         return packets.send(&rejection.into_bytes());
     };
@@ -56,8 +86,13 @@ fn log_in(
     packets: &mut Packets<impl Read + Write>,
     login: &Login,
     authenticator: &Authenticator,
+    bindings: Option<ChannelBindings>,
 ) -> io::Result<Option<String>> {
     let Some((challenge, pending)) = authenticator.challenge(&login.sspi) else { return Ok(None) };
+    let pending = match bindings {
+        Some(bindings) => pending.with_channel_bindings(bindings),
+        None => pending,
+    };
     packets.send(&Tokens::new(login.version).sspi(&challenge).into_bytes())?;
     // Some clients send their last message as a packet of another kind.
     let (_, authenticate) = packets.receive()?;
