@@ -723,6 +723,25 @@ fn a_refusal_says_who_was_refused_and_why() {
         let authenticate = header(next(&mut client, challenge).unwrap());
         let refusal = refused(&mut server, &[(authenticate.name, &authenticate.value)]);
         assert_eq!(refusal.log().to_string(), logged);
+        assert_eq!(refusal.is_wrong_password(), logged.contains("wrong password"));
+    }
+}
+
+#[test]
+fn a_refusal_counts_as_a_guess_only_if_the_password_was_wrong() {
+    for (reason, is_guess) in [
+        (Rejection::WrongPassword, true),
+        (Rejection::UnknownUser, false),
+        (Rejection::AccountLocked, false),
+        (Rejection::Unreachable, false),
+    ] {
+        let (mut client, mut server) = (client(PASSWORD), server());
+        let challenge = send(&mut server, &client.start(Scheme::Ntlm).unwrap()).unwrap();
+        let authenticate = header(next(&mut client, challenge).unwrap());
+        let headers = [(authenticate.name, &*authenticate.value)];
+        let step = server.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
+        let Step::LookUp(look_up) = step else { panic!("{step:?}") };
+        assert_eq!(refusal(look_up.reject(reason)).is_wrong_password(), is_guess, "{reason:?}");
     }
 }
 

@@ -8,9 +8,9 @@
 //! curl http://127.0.0.1:8081/metrics
 //! ```
 //!
-//! On a member of a domain, with `--winbind`, the domain controller knows the users. The example
-//! `pass_through` says what winbind needs. If the controller is down or slow, nobody gets in, the log
-//! says why, and as soon as winbind answers again, users log in again.
+//! On a member of a domain, with `--winbind`, the domain controller verifies the users. The example
+//! `pass_through` says what winbind needs. If the controller is down or slow, all logins are rejected and
+//! the log says why. When winbind answers again, users log in again, without a restart.
 //!
 //! Over HTTPS, `--require-bindings` turns on extended protection. The files of the certificate may be
 //! replaced while the server runs: new connections get the new certificate, and its channel bindings.

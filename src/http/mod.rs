@@ -180,7 +180,10 @@
 //!   `network.automatic-ntlm-auth.trusted-uris` for `NTLM` and `network.negotiate-auth.trusted-uris` for
 //!   `Negotiate` (Firefox). Elsewhere they ask for a password.
 //! - **Limit wrong passwords yourself**, for each account, as your store does for other logins; the
-//!   library keeps no count. [`Refusal::claimed`] has the account.
+//!   library keeps no count. [`Refusal::is_wrong_password`] says what counts, and [`Refusal::claimed`]
+//!   has the account. The example `web_application` makes accounts wait.
+//! - **Use a layer where your framework has them.** The example `web_application` has one for axum and
+//!   everything else that is a tower `Service`, to copy.
 //!
 //! # One connection
 //!

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::Error;
+use crate::error::{self, Denied, Rejection};
 use crate::server::Claimed;
 
 /// How to reply to a request: a status and one header, which may have several values.
@@ -46,6 +47,20 @@ impl Refusal {
     #[must_use]
     pub fn log(&self) -> impl fmt::Display {
         Log(self)
+    }
+
+    /// Returns whether the password was wrong, so that an application counts a guess for the account of
+    /// [`claimed`](Self::claimed). All other refusals say nothing about the password: an unknown user,
+    /// wrong channel bindings, a domain controller that cannot be asked.
+    #[must_use]
+    #[doc(alias = "lockout")]
+    pub const fn is_wrong_password(&self) -> bool {
+        matches!(
+            self.reason,
+            Error::Exchange(error::Error::Denied(
+                Denied::WrongPassword | Denied::Rejected(Rejection::WrongPassword)
+            ))
+        )
     }
 }
 

@@ -35,7 +35,7 @@ fn pooling_clients_get_pages_and_post_bodies_on_one_login() {
 }
 
 #[test]
-fn pooling_clients_are_refused_with_a_wrong_password() {
+fn pooling_clients_are_rejected_with_a_wrong_password() {
     for name in ["reqwest_client", "ureq_client"] {
         let mut server = HttpServer::start(&[]);
         let got = client(name, WRONG, &[&server.url]);

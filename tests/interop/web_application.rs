@@ -69,7 +69,7 @@ fn clients_log_in_under_negotiate() {
 }
 
 #[test]
-fn a_wrong_password_is_refused_and_the_log_says_so() {
+fn a_wrong_password_is_rejected_and_the_log_says_so() {
     let mut web = WebApplication::start(&[]);
     assert_eq!(curl_as(WRONG, &web.url).status(), 401);
     assert_eq!(http_client(WRONG, &[&web.url]).status.code(), Some(22));
@@ -103,7 +103,7 @@ fn an_account_waits_after_too_many_wrong_passwords() {
     assert_eq!(last.field("reason"), "authentication failed: the account is locked out");
     assert!(last.field("detail").contains("too many wrong passwords"), "{}", last.text());
     // Others do not wait.
-    assert_lets_in(&web, JURGEN);
+    assert_accepts(&web, JURGEN);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_renewed_certificate_is_shown_and_clients_are_bound_to_it() {
 }
 
 #[test]
-fn two_instances_behind_haproxy_let_clients_in() {
+fn two_instances_behind_haproxy_accept_clients() {
     let mut instances = [(); 2].map(|()| WebApplication::start(&[]));
     let addresses = instances.each_ref().map(WebApplication::address);
     let balancer = Balancer::haproxy(&addresses, "");
@@ -174,7 +174,7 @@ fn users_of_a_domain_log_in_while_its_controller_answers_and_again_after_it_did_
     let mut domain = Domain::new();
     let mut web = WebApplication::start_in_domain(&["--patience", "3", "--guesses", "3"]);
     let mut refused = 0;
-    let mut assert_refused = |web: &mut WebApplication, account: Account, reason: &str| {
+    let mut assert_rejected = |web: &mut WebApplication, account: Account, reason: &str| {
         assert_eq!(curl_as(account, &web.url).status(), 401);
         refused += 1;
         let refusal = web.refusals(refused).remove(refused - 1);
@@ -185,37 +185,37 @@ fn users_of_a_domain_log_in_while_its_controller_answers_and_again_after_it_did_
     };
 
     // It is not there yet.
-    let detail = assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+    let detail = assert_rejected(&mut web, ALICE, LOOK_UP_FAILED);
     assert!(detail.contains("Reading winbind reply failed"), "{detail}");
 
     domain.start();
-    assert_lets_in(&web, ALICE);
-    assert_lets_in(&web, JURGEN);
-    assert_refused(&mut web, WRONG, "wrong password, as the domain controller reports");
-    assert_refused(&mut web, Account { user: "nobody", ..ALICE }, "unknown user");
-    assert_refused(&mut web, Account { user: "disabled", ..ALICE }, "the account is disabled");
-    assert_lets_in(&web, ALICE);
+    assert_accepts(&web, ALICE);
+    assert_accepts(&web, JURGEN);
+    assert_rejected(&mut web, WRONG, "wrong password, as the domain controller reports");
+    assert_rejected(&mut web, Account { user: "nobody", ..ALICE }, "unknown user");
+    assert_rejected(&mut web, Account { user: "disabled", ..ALICE }, "the account is disabled");
+    assert_accepts(&web, ALICE);
 
     // It is slow.
     let halted = domain.halt();
     for _ in 0..4 {
-        let detail = assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+        let detail = assert_rejected(&mut web, ALICE, LOOK_UP_FAILED);
         assert!(detail.contains("no answer in 3 s"), "{detail}");
     }
     drop(halted);
-    lets_in_again(&web, ALICE);
+    accepts_again(&web, ALICE);
 
     // It is down.
     domain.stop();
-    assert_refused(&mut web, ALICE, LOOK_UP_FAILED);
+    assert_rejected(&mut web, ALICE, LOOK_UP_FAILED);
 
     // It refuses.
     domain.start_without_ntlm();
-    assert_refused(&mut web, ALICE, "the domain controller allows no NTLM for this account");
+    assert_rejected(&mut web, ALICE, "the domain controller allows no NTLM for this account");
     domain.stop();
 
     domain.start();
-    assert_lets_in(&web, ALICE);
+    assert_accepts(&web, ALICE);
     assert_eq!(web.logins(5).last().unwrap().field("user"), r"EXAMPLE\alice");
 }
 
@@ -228,13 +228,13 @@ fn curl_as(account: Account, url: &str) -> Transfers {
 
 /// With our client: curl does not send names outside ASCII as others do.
 #[track_caller]
-fn assert_lets_in(web: &WebApplication, account: Account) {
+fn assert_accepts(web: &WebApplication, account: Account) {
     let got = http_client(account, &[&web.url]).expect_success();
     assert!(got.stdout.contains(account.user), "{got:#?}");
 }
 
 /// What stood still may have questions left to answer first.
 #[track_caller]
-fn lets_in_again(web: &WebApplication, account: Account) {
+fn accepts_again(web: &WebApplication, account: Account) {
     wait_until(|| http_client(account, &[&web.url]).status.success().then_some(()));
 }

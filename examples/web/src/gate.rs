@@ -1,4 +1,4 @@
-//! Who gets in: the log, the counters, and the limit of wrong passwords around the accounts.
+//! The log, the counters, and the limit of wrong passwords, around the accounts.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,10 +8,10 @@ use ntlm::error::Rejection;
 use ntlm::server::UserClaim;
 
 use crate::accounts::Accounts;
-use crate::guesses::{Guesses, is_guess};
+use crate::guesses::Guesses;
 use crate::layer::{Event, NotFound, Proof, Users};
 
-/// Who gets in, who does not, and how often.
+/// Verifies clients, and logs and counts what became of them.
 pub struct Gate {
     accounts: Accounts,
     guesses: Guesses,
@@ -65,7 +65,7 @@ impl Users for Gate {
             }
             Event::Refused { refusal, was_found, detail } => {
                 self.refusals.fetch_add(1, Relaxed);
-                let is_guess = is_guess(refusal.reason);
+                let is_guess = refusal.is_wrong_password();
                 let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
                 if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
                     // The password was right, and something else was wrong.

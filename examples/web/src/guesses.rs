@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ntlm::error::{Denied, Error, Rejection};
-use ntlm::{Text, UserName, http};
+use ntlm::{Text, UserName};
 
 /// Makes an account wait after wrong passwords: a few are free, then each makes the account wait twice
 /// as long as the one before, up to [`LONGEST_WAIT`].
 ///
 /// An attempt counts as wrong from its beginning, and no longer when it turns out to be right. So many
 /// attempts at once are not more than many after each other. An account always opens again by itself,
-/// because otherwise anybody could lock others out for good.
+/// because otherwise an attacker could lock its user out for good.
 #[derive(Debug)]
 pub struct Guesses {
     free: u32,
@@ -74,12 +73,6 @@ impl Guesses {
     fn lock(&self) -> MutexGuard<'_, HashMap<Text, Account>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a refused client had the wrong password, so that it may be a guess.
-pub fn is_guess(reason: http::Error) -> bool {
-    let wrong = [Denied::WrongPassword, Denied::Rejected(Rejection::WrongPassword)];
-    matches!(reason, http::Error::Exchange(Error::Denied(denied)) if wrong.contains(&denied))
 }
 
 /// The name of the account alone, in any case: a client can write one account with many domains, as

@@ -1,8 +1,8 @@
 //! A tower layer that lets clients log in with NTLM: `Router::layer(NtlmLayer::new(users))`.
 //!
-//! The layer finds the state of NTLM in the extensions of each request, as a [`Connection`]. Whoever
-//! accepts the TCP connections makes one for each of them, and puts it into every request that
-//! arrives there: `serve` does. The service behind the layer finds an
+//! The layer finds the state of NTLM in the extensions of each request, as a [`Connection`]. The code that
+//! accepts TCP connections makes one for each of them, and puts it into every request that arrives
+//! there: `serve` does so. The service behind the layer finds an
 //! [`Identity`](ntlm::server::Identity) in the extensions of its requests.
 
 use std::future::Future;
@@ -162,11 +162,11 @@ where
 {
     let (mut head, body) = request.into_parts();
     let Some(Connection { state, peer }) = head.extensions.get::<Connection>().cloned() else {
-        // The server was put together without `serve`. Nobody gets in.
+        // The server was built without `serve`: reject all clients.
         return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, "The server has no NTLM state.\n"));
     };
-    // HTTP/1.1 has one request at a time, so nobody waits here. It is held until the response, so
-    // that the login cannot change while a request is answered.
+    // HTTP/1.1 has one request at a time, so this does not wait. It is held until the response, so that
+    // the login cannot change while a request is answered.
     let mut state = state.lock().await;
     let (mut was_found, mut detail) = (false, String::new());
     let outcome = match state.on_request(head.version, &head.headers, &mut Os) {

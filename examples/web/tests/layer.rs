@@ -72,7 +72,7 @@ async fn all_refusals_look_alike_and_the_events_tell_them_apart() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_is_cancelled_lets_nobody_in() {
+async fn a_look_up_that_is_cancelled_authenticates_no_client() {
     let site = Site::new();
     let connection = site.connection();
     let mut client = client(PASSWORD);
@@ -125,7 +125,7 @@ async fn a_body_that_is_too_long_is_not_read_to_its_end() {
     assert!(left.load(Relaxed) > 1 << 19);
 }
 
-/// Otherwise a second request could log somebody else in while the first is answered.
+/// Otherwise a second request could log another user in while the first is answered.
 #[tokio::test]
 async fn a_connection_answers_one_request_at_a_time() {
     let site = Site::new();
