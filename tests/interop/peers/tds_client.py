@@ -2,7 +2,7 @@
 
     python tds_client.py LIBRARY PORT NAME PASSWORD QUERY
 
-The library makes the messages: ntlm-auth, or pyspnego.
+The library makes the messages: ntlm-auth, pyspnego, or pyspnego with SPNEGO around them.
 """
 
 import sys
@@ -14,7 +14,8 @@ library, port, name, password, query = sys.argv[1:]
 if library == 'ntlm-auth':
     auth = login.NtlmAuth(name, password)
 else:
-    auth = login.SpnegoAuth(name, password, protocol='ntlm')
+    protocol = 'ntlm' if library == 'pyspnego' else 'negotiate'
+    auth = login.SpnegoAuth(name, password, protocol=protocol)
 try:
     connection = pytds.connect(
         '127.0.0.1', port=int(port), auth=auth, autocommit=True, timeout=20, login_timeout=20,

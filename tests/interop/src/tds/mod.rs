@@ -9,6 +9,8 @@ use std::io::{self, Read, Write};
 
 use login::Login;
 use ntlm::ChannelBindings;
+use ntlm::server::Accepted;
+use ntlm::spnego::Outcome;
 use packet::{Kind, Packets};
 use token::Tokens;
 
@@ -17,6 +19,9 @@ use crate::hex::unhex;
 
 /// The query to which the answer is the name of the user who logged in.
 pub const WHO: &str = "SELECT SUSER_SNAME()";
+
+/// What the first token of SPNEGO begins with (RFC 2743, section 3.1).
+const NEG_TOKEN_INIT: u8 = 0x60;
 
 /// What jTDS asks first: how many digits numbers may have.
 const PRECISION: &str = "@@MAX_PRECISION";
@@ -65,11 +70,17 @@ fn serve_bound(
     }
     let login = Login::parse(&message)
         .ok_or_else(|| invalid("a LOGIN7 of TDS 7.1 with SSPI was expected"))?;
-    let Some(user) = log_in(&mut packets, &login, authenticator, bindings)? else {
+    let is_spnego = login.sspi.first() == Some(&NEG_TOKEN_INIT);
+    let log_in = if is_spnego { log_in_with_spnego } else { log_in };
+    let Some(LoggedIn { user, last_token }) =
+        log_in(&mut packets, &login, authenticator, bindings)?
+    else {
         let rejection = Tokens::new(login.version).error("Login failed.").done_with_error();
         return packets.send(&rejection.into_bytes());
     };
-    packets.send(&Tokens::new(login.version).login_ack().done(0).into_bytes())?;
+    let tokens = Tokens::new(login.version);
+    let tokens = last_token.iter().fold(tokens, |tokens, token| tokens.sspi(token));
+    packets.send(&tokens.login_ack().done(0).into_bytes())?;
     loop {
         let (_, request) = packets.receive()?;
         let tokens = Tokens::new(login.version);
@@ -81,13 +92,26 @@ fn serve_bound(
     }
 }
 
-/// The name of the user who logged in.
-fn log_in(
-    packets: &mut Packets<impl Read + Write>,
+/// A client that was accepted.
+struct LoggedIn {
+    user: String,
+    /// Of SPNEGO.
+    last_token: Option<Vec<u8>>,
+}
+
+impl LoggedIn {
+    fn new(accepted: &Accepted, last_token: Option<Vec<u8>>) -> Self {
+        Self { user: accepted.user().map_or("anonymous".into(), ToString::to_string), last_token }
+    }
+}
+
+/// `None` if the client is rejected.
+fn log_in<S: Read + Write>(
+    packets: &mut Packets<S>,
     login: &Login,
     authenticator: &Authenticator,
     bindings: Option<ChannelBindings>,
-) -> io::Result<Option<String>> {
+) -> io::Result<Option<LoggedIn>> {
     let Some((challenge, pending)) = authenticator.challenge(&login.sspi) else { return Ok(None) };
     let pending = match bindings {
         Some(bindings) => pending.with_channel_bindings(bindings),
@@ -97,7 +121,34 @@ fn log_in(
     // Some clients send their last message as a packet of another kind.
     let (_, authenticate) = packets.receive()?;
     let accepted = authenticator.verify(pending, &authenticate);
-    Ok(accepted.map(|accepted| accepted.user().map_or("anonymous".into(), |user| user.to_string())))
+    Ok(accepted.map(|accepted| LoggedIn::new(&accepted, None)))
+}
+
+/// As [`log_in`], for a client whose first token is of SPNEGO.
+fn log_in_with_spnego<S: Read + Write>(
+    packets: &mut Packets<S>,
+    login: &Login,
+    authenticator: &Authenticator,
+    bindings: Option<ChannelBindings>,
+) -> io::Result<Option<LoggedIn>> {
+    let mut state = authenticator.start_spnego();
+    if let Some(bindings) = bindings {
+        state = state.with_channel_bindings(bindings);
+    }
+    let mut token = login.sspi.clone();
+    loop {
+        match authenticator.step(state, &token) {
+            Some(Outcome::Send(reply, next)) => {
+                packets.send(&Tokens::new(login.version).sspi(&reply).into_bytes())?;
+                (_, token) = packets.receive()?;
+                state = next;
+            }
+            Some(Outcome::Done(done)) => {
+                return Ok(Some(LoggedIn::new(&done.accepted, done.token)));
+            }
+            None => return Ok(None),
+        }
+    }
 }
 
 /// What a batch or a call asks for, if it asks for anything that this server knows.
