@@ -63,15 +63,15 @@ pub enum MicError {
     /// It came before the handshake had a key.
     #[error("it came before there was a key")]
     Early,
-    /// It came, but this handshake has no key to verify it: the client is anonymous, or signing with
-    /// extended session security was not negotiated.
+    /// It came, but this handshake has no key to verify it: the client is anonymous or was accepted as
+    /// a guest, or signing with extended session security was not negotiated.
     #[error("it came, and the handshake cannot sign")]
     NoKey,
     /// It came for a second time.
     #[error("it came twice")]
     Twice,
-    /// Acceptor: the client prefers another mechanism, and the handshake cannot sign. A man in the
-    /// middle could have forced NTLM.
+    /// The client prefers another mechanism, and the handshake cannot sign. A man in the middle could
+    /// have forced NTLM.
     #[error("the client prefers another mechanism, and the handshake cannot sign")]
     CannotSign,
 }

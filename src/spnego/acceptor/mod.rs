@@ -205,6 +205,7 @@ impl fmt::Debug for Established {
             .field("accepted", &self.accepted)
             .field("token", &self.token.as_deref().map(Counted))
             .field("client_preferred", &self.client_preferred)
+            .field("list_checked", &self.list_checked)
             .finish()
     }
 }

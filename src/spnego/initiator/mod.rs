@@ -19,7 +19,7 @@ use negotiation::{Reply, Verdict};
 pub use handshake::{InitiatorHandshake, InitiatorStep};
 
 use super::token::Token;
-use super::{Error, Mechanism};
+use super::{Error, Mechanism, MicError};
 use crate::client::{self, Client};
 use crate::environment::Environment;
 use crate::secret::Counted;
@@ -61,6 +61,7 @@ use crate::session::SessionKeys;
 #[derive(Clone, Debug)]
 pub struct Initiator {
     client: Client,
+    asks_to_sign: bool,
     allows_missing_mic: bool,
 }
 
@@ -70,7 +71,8 @@ impl Initiator {
     /// [protection](Client::with_protection).
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client: client.with_signing_if_granted(true), allows_missing_mic: false }
+        let client = client.with_signing_if_granted(true);
+        Self { client, asks_to_sign: true, allows_missing_mic: false }
     }
 
     /// Does not ask for signing, so that there is no `mechListMIC`, unless the client asks for
@@ -81,13 +83,16 @@ impl Initiator {
     /// that negotiates signing.
     #[must_use]
     pub fn without_signing(self) -> Self {
-        Self { client: self.client.with_signing_if_granted(false), ..self }
+        let client = self.client.with_signing_if_granted(false);
+        Self { client, asks_to_sign: false, ..self }
     }
 
     /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
     /// servers do so.
     ///
-    /// This client offers NTLM alone, so that the missing signature protects nothing.
+    /// A client that offers NTLM alone loses nothing by it. One that
+    /// [continues](Self::continue_after) after another mechanism gives up the proof that the server saw
+    /// its list.
     #[must_use]
     pub fn with_missing_mic_allowed(self) -> Self {
         Self { allows_missing_mic: true, ..self }
@@ -124,6 +129,9 @@ impl Initiator {
     /// Continues a negotiation that another library began and in which the server chose NTLM. It takes
     /// the first token that was sent, whose list offers NTLM after another mechanism such as Kerberos;
     /// the server's answer goes into [`AwaitServer::read`].
+    ///
+    /// A man in the middle could have forced NTLM. Therefore the handshake must be able to sign, unless
+    /// the client is anonymous or [does not ask for it](Self::without_signing), as inside TLS.
     ///
     /// # Errors
     /// [`Error::NtlmNotOffered`] if the token does not offer it, [`Error::UnexpectedMessage`] if it
@@ -188,8 +196,8 @@ impl AwaitServer {
     /// - [`Error::Mechanism`]: the server chose a mechanism that was not offered.
     /// - [`Error::Rejected`]: the server rejects the client, for a wrong password for example.
     /// - [`Error::CompletedEarly`]: it accepts before it verified anything.
-    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, or a `mechListMIC` that is due
-    ///   is missing.
+    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, a `mechListMIC` that is due is
+    ///   missing, or the list cannot be protected although the client prefers another mechanism.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Initiated, Error> {
         let Self { initiator, state } = self;
         match state {
@@ -204,10 +212,10 @@ impl AwaitServer {
     }
 
     /// Ends the negotiation without a last token, where the carrier reports success: many HTTP servers
-    /// send none.
+    /// send none, and some servers of SMB an empty one, which must not go into [`read`](Self::read).
     ///
     /// # Errors
-    /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`MicError::Missing`](super::MicError::Missing)
+    /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`MicError::Missing`]
     /// if NTLM was not the client's first choice, because only a `mechListMIC` shows that the server did
     /// not see another list.
     pub fn finish(self) -> Result<SessionKeys, Error> {
@@ -229,6 +237,9 @@ impl Initiator {
         match (reply.read(token)?, handshake) {
             (Reply::Challenge(challenge, next), Some(handshake)) => {
                 let answer = handshake.answer(challenge, environment)?;
+                if self.asks_to_sign && !next.can_protect_list(&answer.keys) {
+                    return Err(MicError::CannotSign.into());
+                }
                 let signs = next.signs(&answer.keys, answer.has_mic);
                 let (token, verdict) = next.answer(&answer.token, answer.keys, signs);
                 let verdict = verdict.allow_missing_mic(self.allows_missing_mic);

@@ -107,6 +107,13 @@ impl AwaitAnswer {
         keys.can_sign_mech_types() && (self.0.mic_is_due || has_mic)
     }
 
+    /// Whether the list can be protected as far as it must be: NTLM was the first choice, the keys can
+    /// sign, or the client is anonymous. Otherwise a man in the middle could have forced NTLM, and cleared
+    /// the flags so that no `mechListMIC` shows it.
+    pub fn can_protect_list(&self, keys: &SessionKeys) -> bool {
+        self.0.ntlm_is_first || keys.can_sign_mech_types() || keys.is_known_to_everyone()
+    }
+
     /// Sends the AUTHENTICATE, with a `mechListMIC` or without.
     pub fn answer(
         self,
