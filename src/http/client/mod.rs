@@ -168,7 +168,8 @@ impl ClientConnection {
     ///
     /// # Errors
     /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
-    /// - [`Error::Header`], [`Error::Spnego`]: there is no bare CHALLENGE in the header.
+    /// - [`Error::Header`], [`Error::NotBare`]: there is no CHALLENGE in the header.
+    /// - `Error::Spnego`, with the feature `spnego`: the negotiation around NTLM fails.
     /// - [`Error::NoChallenge`]: the server offers to start again instead of a CHALLENGE.
     /// - [`Error::OtherConnection`]: the server answered the AUTHENTICATE with a CHALLENGE.
     /// - [`Error::ConnectionCloses`]: there is a CHALLENGE, and no way to answer it.
