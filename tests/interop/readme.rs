@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -35,6 +35,7 @@ const PACKAGES: [(&str, &str); 24] = [
     ("jTDS", "libjtds-java"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
+    ("FreeRDP", "freerdp2-x11"),
 ];
 
 /// Debian updates the browsers of a release, and nothing else, to new versions.

@@ -17,6 +17,7 @@ pub mod clients;
 pub mod connection;
 mod controller;
 pub mod conversation;
+pub mod credssp;
 pub mod domain_clients;
 pub mod dovecot;
 pub mod exchange;
