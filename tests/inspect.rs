@@ -208,10 +208,194 @@ fn what_is_no_message_is_named_if_it_can_be() {
     starts(b"NTLMSSP\0\x04\0\0\0abc", "NTLM message of unknown type, 15 bytes");
     let transcript = common::read_json(&common::data("transcripts/spnego-gss-gss.json"));
     let token = transcript["spnego_tokens"][1].bytes("token").unwrap();
-    starts(
-        &token,
-        "no NTLM message, 143 bytes\nSPNEGO around an NTLM message at byte 29:\nCHALLENGE",
-    );
+    let around =
+        "SPNEGO around an NTLM message at byte 29:\nCHALLENGE_MESSAGE, 114 bytes\n     0..8 ";
+    if cfg!(feature = "spnego") {
+        starts(&token, "NegTokenResp, 143 bytes");
+        // A byte more, in which nothing is found but the message.
+        let cut = format!(
+            "no NTLM message, 144 bytes\nmalformed SPNEGO token: bytes follow where an element must end, at byte 143\n{around}"
+        );
+        starts(&[&token[..], &[0]].concat(), &cut.replace("114", "115"));
+    } else {
+        starts(&token, &format!("no NTLM message, 143 bytes\n{around}"));
+    }
+}
+
+#[cfg(feature = "spnego")]
+mod in_spnego {
+    use super::*;
+    use ntlm::spnego::{Acceptor, Token};
+
+    #[test]
+    fn each_token_of_a_negotiation_is_explained_with_the_message_inside() {
+        let file = common::read_json(&common::data("spnego.json"));
+        let handshakes = file["handshakes"].as_array().unwrap();
+        let handshake = |id: &str| handshakes.iter().find(|h| h.text("id") == Some(id)).unwrap();
+        let tokens = &handshake("lib-gss-samba")["tokens"];
+        let shown = |at: usize| lines(&tokens[at].bytes("token").unwrap());
+        assert_eq!(
+            shown(0)[..9],
+            [
+                "NegTokenInit, 74 bytes",
+                "0..74 InitialContextToken GSS-API framing",
+                "4..10 thisMech SPNEGO",
+                "10..74 NegTokenInit SPNEGO",
+                "16..30 mechTypes in the order of preference",
+                "20..30 mechType NTLM",
+                "34..74 mechToken NTLM, see below",
+                "NEGOTIATE_MESSAGE, 40 bytes",
+                "34..42 Signature \"NTLMSSP\\0\"",
+            ]
+        );
+        assert_eq!(shown(0).last().unwrap(), "66..74 Version 6.2.0 revision 15");
+        assert_eq!(
+            shown(1)[..6],
+            [
+                "NegTokenResp, 189 bytes",
+                "0..189 NegTokenResp SPNEGO",
+                "10..11 negState accept-incomplete",
+                "15..25 supportedMech NTLM",
+                "31..189 responseToken NTLM, see below",
+                "CHALLENGE_MESSAGE, 158 bytes",
+            ]
+        );
+        let table = shown(2);
+        assert_eq!(
+            table[3..6],
+            [
+                "21..347 responseToken NTLM, see below",
+                "351..367 mechListMIC [16 bytes]",
+                "AUTHENTICATE_MESSAGE, 326 bytes",
+            ]
+        );
+        assert!(table.contains(&"93..109 MIC [16 bytes]".into()), "{table:#?}");
+        assert!(table.contains(&"311..321 UserName \"alice\"".into()), "{table:#?}");
+        assert_eq!(
+            shown(3),
+            [
+                "NegTokenResp, 29 bytes",
+                "0..29 NegTokenResp SPNEGO",
+                "8..9 negState accept-completed",
+                "13..29 mechListMIC [16 bytes]",
+            ]
+        );
+        let token = tokens[3].bytes("token").unwrap();
+        let with_secrets = annotate(&token).with_secrets().to_string();
+        assert!(with_secrets.contains(&common::hex(&token[13..])), "{with_secrets}");
+    }
+
+    #[test]
+    fn hints_and_unknown_parts_are_shown() {
+        let table = lines(&Acceptor::hints());
+        assert_eq!(
+            table[3..],
+            [
+                "10..74 NegTokenInit2 SPNEGO",
+                "16..30 mechTypes in the order of preference",
+                "20..30 mechType NTLM",
+                "32..74 negHints not protected",
+                "38..74 hintName \"not_defined_in_RFC4178@please_ignore\"",
+            ]
+        );
+        // Without framing, with flags, an unknown mechanism, a message of it, a MIC and an unknown field.
+        let token = "a0353033a0073005060388377fa10403020700a20a0408746f6b656e212121\
+                     a30a04084d4943206d696321a90a0408756e6b6e6f776e21";
+        let table = lines(&unhex(token));
+        assert_eq!(
+            table,
+            [
+                "NegTokenInit, 55 bytes",
+                "0..55 NegTokenInit SPNEGO",
+                "6..13 mechTypes in the order of preference",
+                "10..13 mechType 88377f",
+                "17..19 reqFlags 0700",
+                "23..31 mechToken [8 bytes]",
+                "35..43 mechListMIC [8 bytes]",
+                "43..55 unknown field 9",
+            ]
+        );
+        let table = lines(&unhex("601406092a864886f71201020201006b65726265726f"));
+        assert_eq!(
+            table,
+            [
+                "GSS-API token, 22 bytes",
+                "0..22 InitialContextToken GSS-API framing",
+                "4..13 thisMech Kerberos",
+                "13..22 innerContextToken [9 bytes]",
+            ]
+        );
+        assert_eq!(lines(&unhex("a10a3008a2060404aabbccdd"))[2], "8..12 responseToken [4 bytes]");
+        assert_eq!(lines(&unhex("a1063004a2020400"))[2], "8..8 responseToken empty");
+    }
+
+    /// Malformed `negHints` end where they break: nothing else reads them.
+    #[test]
+    fn broken_hints_are_shown_as_far_as_they_go() {
+        for (at, rows) in [(32, 2), (33, 2), (34, 2), (36, 1)] {
+            let mut token = Acceptor::hints();
+            token[at] = 0x7f;
+            assert!(lines(&token).len() < 8 + rows, "{at}");
+        }
+    }
+
+    #[test]
+    fn every_recorded_token_is_explained_to_the_last_byte() {
+        let mut count = 0;
+        each_recorded_token(|id, bytes| {
+            let table = lines(bytes);
+            let is_empty = bytes.is_empty();
+            if Token::parse(bytes).is_err() {
+                assert!(table[1].starts_with("malformed SPNEGO token: "), "{id}: {table:#?}");
+                assert!(id.contains("trailing") || id.contains("framed-resp"), "{id}");
+                return;
+            }
+            let has_unknown = table.iter().any(|line| line.ends_with("in no field"));
+            // gss-ntlmssp leaves two bytes before the names, if they have an odd place.
+            let leaves_a_gap = id == "unicode-gss-samba" && table[0] == "NegTokenResp, 371 bytes";
+            assert_eq!(has_unknown, leaves_a_gap, "{id}: {table:#?}");
+            assert!(is_empty || !table[0].starts_with("no NTLM message"), "{id}: {table:#?}");
+            // What is inside ends within the token.
+            for line in &table {
+                let range = line.split(' ').next().unwrap().split_once("..");
+                let Some((start, end)) = range else { continue };
+                let (start, end): (usize, usize) = (start.parse().unwrap(), end.parse().unwrap());
+                assert!(start <= end && end <= bytes.len(), "{id}: {line}");
+            }
+            count += 1;
+        });
+        assert!(count > 700, "{count}");
+    }
+
+    #[test]
+    fn each_truncation_of_a_token_makes_a_table() {
+        let mut seen = std::collections::BTreeSet::new();
+        each_recorded_token(|id, bytes| {
+            // Peers of the same make send tokens of the same shape.
+            let shape = (bytes.len(), bytes.first().copied());
+            if Token::parse(bytes).is_err() || !seen.insert(shape) {
+                return;
+            }
+            for len in 0..bytes.len() {
+                let table = annotate(&bytes[..len]).with_secrets().to_string();
+                assert!(table.ends_with('\n') && table.len() < 8192 + 200 * len, "{id}: {table}");
+                let is_malformed = table.contains("\nmalformed SPNEGO token: ");
+                let is_wrapped = matches!(bytes[0], 0x60 | 0xa0 | 0xa1) && len > 0;
+                assert_eq!(is_malformed, is_wrapped, "{id}, {len} bytes: {table}");
+            }
+        });
+    }
+
+    fn each_recorded_token(mut look: impl FnMut(&str, &[u8])) {
+        let file = common::read_json(&common::data("spnego.json"));
+        for group in ["handshakes", "public_tokens"] {
+            for case in file[group].as_array().unwrap() {
+                for token in case["tokens"].as_array().unwrap() {
+                    look(case.text("id").unwrap(), &token.bytes("token").unwrap());
+                }
+            }
+        }
+    }
 }
 
 /// A table is of bounded length and made of whole lines, whatever it is made from.

@@ -25,7 +25,7 @@ const MODULES: [(&str, &str); 20] = [
     ("client", SIDES),
     ("server", SIDES),
     ("certificate", "channel_bindings"),
-    ("spnego", "environment error wire session channel_bindings credentials client server"),
+    ("spnego", "secret environment error wire session channel_bindings credentials client server"),
     ("inspect", "text environment wire spnego"),
     ("http", "environment error wire session channel_bindings credentials client server spnego"),
 ];

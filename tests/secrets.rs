@@ -199,6 +199,190 @@ fn one_exchange(level: LmCompatibility) {
     secrets.absent_from("halves", &session.split());
     #[cfg(feature = "http")]
     over_http(&secrets, &client, &server, &nt_hash, &lm_hash);
+    #[cfg(feature = "spnego")]
+    in_spnego::show_each_state(&secrets, &client, &server, (&nt_hash, &lm_hash));
+}
+
+/// Each state of both sides, what they return, and the tokens.
+#[cfg(feature = "spnego")]
+mod in_spnego {
+    use super::*;
+    use common::spnego::{Init, KERBEROS_FIRST, Resp};
+    use ntlm::spnego::Error as SpnegoError;
+    use ntlm::spnego::{
+        Accepting, Acceptor, AcceptorStep, HandshakeOutcome, Initiated, Initiator, InitiatorStep,
+        MicError, Outcome, Token,
+    };
+
+    type Hashes<'a> = (&'a NtHash, &'a LmHash);
+
+    pub(super) fn show_each_state(
+        secrets: &Secrets,
+        client: &Client,
+        server: &Server,
+        hashes: Hashes<'_>,
+    ) {
+        let (initiator, acceptor) = (Initiator::new(client.clone()), Acceptor::new(server.clone()));
+        for prefers_kerberos in [false, true] {
+            for drops_mic in [false, true] {
+                let mut shown = Shown::default();
+                shown.add("both sides", &(&initiator, &acceptor));
+                negotiate(&mut shown, &initiator, &acceptor, hashes, prefers_kerberos, drops_mic);
+                shown.check(secrets);
+            }
+        }
+        let mut shown = Shown::default();
+        in_one_value(&mut shown, &initiator, &acceptor, hashes);
+        shown.check(secrets);
+    }
+
+    /// What was shown, and the secrets of that negotiation.
+    #[derive(Default)]
+    struct Shown {
+        texts: BTreeSet<(&'static str, String)>,
+        secrets: Vec<Vec<u8>>,
+    }
+
+    impl Shown {
+        fn add(&mut self, what: &'static str, value: &dyn Debug) {
+            self.texts.insert((what, format!("{value:?}")));
+        }
+
+        fn add_token(&mut self, bytes: &[u8]) {
+            let token = Token::parse(bytes).unwrap();
+            self.add("Token", &token);
+            self.texts.insert(("the table", ntlm::inspect::annotate(bytes).to_string()));
+            if let Token::Response(response) = token {
+                self.secrets.extend(response.mech_list_mic.map(<[u8]>::to_vec));
+                let message = response.response_token.map(Message::parse);
+                if let Some(Ok(Message::Authenticate(message))) = message {
+                    self.secrets.push(message.nt_response.as_bytes()[..16].to_vec());
+                    self.secrets.extend(message.mic.map(|mic| mic.to_vec()));
+                    self.secrets.push(message.encrypted_random_session_key.to_vec());
+                }
+            }
+        }
+
+        fn add_keys(&mut self, keys: &SessionKeys) {
+            let key = *keys.exported_session_key().expose();
+            let derived = Derived::of(keys.flags(), &key);
+            self.secrets.extend([key.to_vec(), derived.sealing.expose().to_vec()]);
+            self.secrets.extend(derived.signing.iter().map(|key| key.expose().to_vec()));
+        }
+
+        fn check(self, others: &Secrets) {
+            assert!(self.secrets.len() > 1);
+            let secrets: BTreeSet<_> = self.secrets.iter().chain(&others.0).cloned().collect();
+            let secrets = Secrets(secrets.into_iter().collect());
+            for (what, shown) in &self.texts {
+                secrets.absent_from_text(what, shown);
+            }
+        }
+    }
+
+    fn negotiate(
+        shown: &mut Shown,
+        initiator: &Initiator,
+        acceptor: &Acceptor,
+        (nt_hash, lm_hash): Hashes<'_>,
+        prefers_kerberos: bool,
+        drops_mic: bool,
+    ) {
+        let environment = &mut Fixed::default();
+        let (mut token, mut client) = if prefers_kerberos {
+            let first = Init::plain(&KERBEROS_FIRST, Some(b"a ticket")).der();
+            let client = initiator.continue_after(&first).unwrap();
+            (first, client)
+        } else {
+            initiator.initiate().unwrap()
+        };
+        let mut server = acceptor.start();
+        loop {
+            shown.add("what waits", &(&client, &server));
+            shown.add_token(&token);
+            if let (Ok(Token::Response(response)), true) = (Token::parse(&token), drops_mic) {
+                // The server asks for it.
+                let has_message = response.response_token.is_some();
+                let response = Resp::from(response);
+                let mic = response.mic.clone().filter(|_| !has_message);
+                token = Resp { mic, ..response }.der();
+            }
+            let step = server.read(&token, environment);
+            shown.add("Accepting", &step);
+            let outcome = match step.unwrap() {
+                Accepting::Outcome(outcome) => Ok(outcome),
+                Accepting::LookUp(look_up) => {
+                    look_up.verify(|claim| claim.verify_hashes(nt_hash, Some(lm_hash)))
+                }
+            };
+            shown.add("Outcome", &outcome);
+            let answer = match outcome {
+                Ok(Outcome::Send(token, next)) => {
+                    server = next;
+                    token
+                }
+                Ok(Outcome::Done(done)) => {
+                    shown.add_keys(&done.accepted.keys);
+                    shown.add_token(done.token.as_ref().unwrap());
+                    shown.add("Initiated", &client.read(&done.token.unwrap(), environment));
+                    return;
+                }
+                Err(error) => {
+                    // NTLMv1 may have no extended session security.
+                    assert_eq!(error, SpnegoError::Mic(MicError::CannotSign));
+                    return;
+                }
+            };
+            shown.add_token(&answer);
+            let step = client.read(&answer, environment);
+            shown.add("Initiated", &step);
+            match step {
+                Ok(Initiated::Send(next, state)) => (token, client) = (next, state),
+                Ok(Initiated::Done(_)) => return,
+                // It does not know that its own was dropped.
+                Err(error) => {
+                    assert!(drops_mic, "{error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn in_one_value(
+        shown: &mut Shown,
+        initiator: &Initiator,
+        acceptor: &Acceptor,
+        (nt_hash, lm_hash): Hashes<'_>,
+    ) {
+        let environment = &mut Fixed::default();
+        let (mut client, mut server) = (initiator.handshake(), acceptor.handshake());
+        let mut received = Vec::new();
+        loop {
+            let step = client.step(&received, environment).unwrap();
+            shown.add("InitiatorStep", &(&step, &client));
+            let token = match step {
+                InitiatorStep::Send(token) => token,
+                InitiatorStep::Done(keys) => return shown.add_keys(&keys),
+            };
+            shown.add_token(&token);
+            let step = server.step(&token, environment).unwrap();
+            shown.add("AcceptorStep", &step);
+            let outcome = match step {
+                AcceptorStep::Outcome(outcome) => outcome,
+                AcceptorStep::LookUp(look_up) => {
+                    let verified =
+                        look_up.verify(|claim| claim.verify_hashes(nt_hash, Some(lm_hash)));
+                    verified.unwrap()
+                }
+            };
+            shown.add("HandshakeOutcome", &(&outcome, &server));
+            received = match outcome {
+                HandshakeOutcome::Send(token) => token,
+                HandshakeOutcome::Done(done) => done.token.unwrap(),
+            };
+            shown.add_token(&received);
+        }
+    }
 }
 
 /// The keys of a direction.

@@ -520,6 +520,44 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
 }
 
 /// The flag J says nothing.
+/// smbclient 4.17 as an anonymous client: SIGN without extended session security.
+#[test]
+fn anonymous_client_needs_no_strength_because_it_protects_nothing() {
+    let mut policy = Policy::default();
+    policy.allow_anonymous = true;
+    let server = server().with_policy(policy);
+    let flags = Flags::from_bits_retain(0x6200_8215);
+    let authenticated_as = |lm: &[u8], nt_response: NtResponse<'_>, user: &[u8]| {
+        let environment = &mut Fixed::default();
+        let (_, handshake) = server.challenge(&negotiate(flags), environment).unwrap();
+        let lm_response = LmResponse::new(lm);
+        let encrypted_random_session_key = &[7; 16];
+        let flags = Some(flags);
+        let message = Authenticate {
+            lm_response,
+            nt_response,
+            user,
+            flags,
+            encrypted_random_session_key,
+            ..Authenticate::default()
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes).unwrap();
+        handshake.read(&bytes, environment)
+    };
+    match authenticated_as(&[0], NtResponse::Empty, b"").unwrap() {
+        Claim::Anonymous(claim) => {
+            let accepted = claim.accept().unwrap();
+            assert_eq!(accepted.keys.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
+        }
+        claim => panic!("{claim:?}"),
+    }
+    // A user's messages would be protected.
+    let response = NtResponse::parse(&[7; 24]).unwrap();
+    let missing = Refused::MissingFlags(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    assert_eq!(authenticated_as(&[7; 24], response, b"a\0").unwrap_err(), missing.into());
+}
+
 #[test]
 fn the_anonymous_flag_is_not_looked_at() {
     let result = with_changed(&alice(), &server(), "secret", |message| {

@@ -705,10 +705,17 @@ mod over_http {
 
     /// The client has sent its last token, and the server believes it.
     fn connections() -> (ClientConnection, ServerConnection) {
+        let client = ClientConnection::new(Mode::DEFAULT.client());
+        connect(client, Scheme::Ntlm)
+    }
+
+    fn connect(
+        mut client: ClientConnection,
+        scheme: Scheme,
+    ) -> (ClientConnection, ServerConnection) {
         let environment = &mut Scattered::default();
-        let mut client = ClientConnection::new(Mode::DEFAULT.client());
-        let mut server = ServerConnection::new(Mode::DEFAULT.server());
-        let first = client.start(Scheme::Ntlm).unwrap();
+        let mut server = ServerConnection::new(Mode::DEFAULT.server()).with_schemes([scheme]);
+        let first = client.start(scheme).unwrap();
         let reply = match server.on_request(H1, [(first.name, first.value)], environment) {
             Step::Outcome(Outcome::Continue(reply)) => reply,
             step => panic!("{step:?}"),
@@ -738,6 +745,27 @@ mod over_http {
         assert_wiped(&memory, "an authenticated client", KEY, || answered(200));
         assert_wiped(&memory, "a rejected client", &[], || answered(401));
         assert_wiped(&memory, "a server", KEY, || connections().1);
+    }
+
+    #[cfg(feature = "spnego")]
+    #[test]
+    fn connections_in_spnego_leave_nothing() {
+        let memory = Mode::DEFAULT.watch();
+        let connections = || {
+            let client = ClientConnection::new(Mode::DEFAULT.client()).with_spnego();
+            connect(client, Scheme::Negotiate)
+        };
+        assert_wiped(&memory, "a client that waits", KEY, || connections().0);
+        assert_wiped(&memory, "a server", KEY, || connections().1);
+        for status in [200, 401, 407, 302] {
+            let mut client = Box::new(connections().0);
+            assert!(memory.holds(KEY[0]));
+            _ = client.on_response(status, H1, NO_HEADERS, &mut Scattered::default());
+            assert_eq!(client.is_authenticated(), status == 200 || status == 302);
+            _ = client.on_response(401, H1, NO_HEADERS, &mut Scattered::default());
+            drop(black_box(client));
+            assert_nothing_left(&memory, "a client that went on");
+        }
     }
 
     /// A state that changes where it is must not leave a copy there of the state before.
@@ -781,5 +809,215 @@ mod over_http {
         _ = server.on_request(HttpVersion::Http2, NO_HEADERS, environment);
         drop(black_box(server));
         assert_nothing_left(&memory, "a server that went on");
+    }
+}
+
+#[cfg(feature = "spnego")]
+mod in_spnego {
+    use super::*;
+    use common::spnego::{Init, KERBEROS_FIRST, NTLM, Resp};
+    use ntlm::spnego::{
+        Accepting, Acceptor, AcceptorHandshake, AcceptorStep, AwaitClient, AwaitServer, Error,
+        HandshakeOutcome, Initiated, Initiator, InitiatorHandshake, InitiatorStep, LookUp,
+        NegState, Outcome, Token,
+    };
+
+    const KEY: &[&str] = &["exported session key"];
+    const PASSWORD_AND_KEY: &[&str] = &["password", "exported session key"];
+
+    fn initiator() -> Initiator {
+        Initiator::new(Mode::DEFAULT.client())
+    }
+
+    fn acceptor() -> Acceptor {
+        Acceptor::new(Mode::DEFAULT.server())
+    }
+
+    /// Who negotiates, up to the AUTHENTICATE.
+    struct Proven {
+        client: AwaitServer,
+        server: AwaitClient,
+        token: Vec<u8>,
+        environment: Scattered,
+    }
+
+    /// The client offers this list.
+    fn prove(list: &[&[u8]]) -> Proven {
+        let mut environment = Scattered::default();
+        let first = Init::plain(list, None).der();
+        let mut client = initiator().continue_after(&first).unwrap();
+        let (mut server, mut token) = (acceptor().start(), first);
+        loop {
+            let answer = match server.read(&token, &mut environment).unwrap() {
+                Accepting::Outcome(Outcome::Send(answer, next)) => {
+                    server = next;
+                    answer
+                }
+                step => panic!("{step:?}"),
+            };
+            (token, client) = match client.read(&answer, &mut environment).unwrap() {
+                Initiated::Send(token, next) => (token, next),
+                step @ Initiated::Done(_) => panic!("{step:?}"),
+            };
+            let Ok(Token::Response(response)) = Token::parse(&token) else { panic!("{token:?}") };
+            if response.response_token.is_some_and(|message| message[8] == 3) {
+                return Proven { client, server, token, environment };
+            }
+        }
+    }
+
+    impl Proven {
+        /// Changes the client's token.
+        fn with(mut self, change: impl FnOnce(&mut Resp)) -> Self {
+            let Ok(Token::Response(response)) = Token::parse(&self.token) else { panic!() };
+            let mut response = Resp::from(response);
+            change(&mut response);
+            self.token = response.der();
+            self
+        }
+
+        fn look_up(self) -> (AwaitServer, LookUp) {
+            let Self { client, server, token, mut environment } = self;
+            match server.read(&token, &mut environment).unwrap() {
+                Accepting::LookUp(look_up) => (client, look_up),
+                step => panic!("{step:?}"),
+            }
+        }
+
+        fn verify(self) -> Result<(AwaitServer, Outcome), Error> {
+            let (client, look_up) = self.look_up();
+            let outcome = look_up.verify(|claim| claim.verify_nt_hash(&nt_hash()))?;
+            Ok((client, outcome))
+        }
+
+        /// Both sides; the server waits for a `mechListMIC`, which it has asked for with this token.
+        fn without_mic(self) -> (Vec<u8>, AwaitClient) {
+            match self.with(|response| response.mic = None).verify().unwrap() {
+                (_, Outcome::Send(token, next)) => (token, next),
+                (_, outcome) => panic!("{outcome:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn initiators_leave_nothing() {
+        let memory = Mode::DEFAULT.watch();
+        let first = || Init::plain(&KERBEROS_FIRST, None).der();
+        assert_wiped(&memory, "an initiator", &["password"], initiator);
+        assert_wiped(&memory, "a first token", &["password"], || initiator().initiate().unwrap());
+        assert_wiped(&memory, "after Kerberos", &["password"], || {
+            initiator().continue_after(&first()).unwrap()
+        });
+        for list in [&KERBEROS_FIRST[..], &[NTLM]] {
+            let done = || {
+                let (client, outcome) = prove(list).verify().unwrap();
+                let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
+                (client, done.token.unwrap())
+            };
+            let read = |token: &[u8]| prove(list).client.read(token, &mut Scattered::default());
+            let state = |neg_state| Resp { neg_state: Some(neg_state), ..Resp::default() }.der();
+            assert_wiped_but_for_gaps(&memory, "a proven client", PASSWORD_AND_KEY, KEYS, || {
+                prove(list).client
+            });
+            assert_wiped_but_for_gaps(&memory, "a client that is done", KEY, KEYS, || {
+                let (client, token) = done();
+                client.read(&token, &mut Scattered::default()).unwrap()
+            });
+            assert_wiped(&memory, "a client that is rejected", &[], || {
+                read(&state(NegState::Reject)).unwrap_err()
+            });
+            assert_wiped(&memory, "a client without an answer", &[], || {
+                read(&state(NegState::AcceptCompleted)).unwrap_err()
+            });
+            assert_wiped(&memory, "a client with a wrong answer", &[], || {
+                let mic = Some(vec![7; 16]);
+                let completed = Some(NegState::AcceptCompleted);
+                read(&Resp { neg_state: completed, mic, ..Resp::default() }.der()).unwrap_err()
+            });
+            assert_wiped(&memory, "a client without a last token", &[], || {
+                _ = prove(list).client.finish();
+            });
+        }
+    }
+
+    #[test]
+    fn acceptors_leave_nothing() {
+        let memory = Mode::DEFAULT.watch();
+        for list in [&KERBEROS_FIRST[..], &[NTLM]] {
+            assert_wiped(&memory, "a look-up", &[], || prove(list).look_up().1);
+            assert_wiped_but_for_gaps(&memory, "a server that is done", KEY, KEYS, || {
+                prove(list).verify().unwrap().1
+            });
+            assert_wiped_but_for_gaps(&memory, "a server that waits for a MIC", KEY, KEYS, || {
+                prove(list).without_mic().1
+            });
+            assert_wiped_but_for_gaps(&memory, "a server that got a late MIC", KEY, KEYS, || {
+                let mut mic = None;
+                let asks = prove(list).with(|response| mic = response.mic.take());
+                let Ok((_, Outcome::Send(_, server))) = asks.verify() else { panic!("it asks") };
+                let token = Resp { mic, ..Resp::default() }.der();
+                server.read(&token, &mut Scattered::default()).unwrap()
+            });
+            assert_wiped(&memory, "a server without a MIC", &[], || {
+                let (token, server) = prove(list).without_mic();
+                server.read(&token[..0], &mut Scattered::default()).unwrap_err()
+            });
+            assert_wiped(&memory, "a server with a wrong MIC", &[], || {
+                let wrong = prove(list).with(|response| response.mic = Some(vec![7; 16]));
+                wrong.verify().map(drop).unwrap_err()
+            });
+        }
+    }
+
+    /// A state that changes where it is must not leave a copy there of the state before.
+    #[test]
+    fn handshakes_leave_nothing_when_they_continue() {
+        let memory = Mode::DEFAULT.watch();
+        for (drops_mic, finishes) in [(false, false), (false, true), (true, false)] {
+            let environment = &mut Scattered::default();
+            let mut client = Box::new(initiator().handshake());
+            let mut server = Box::new(acceptor().handshake());
+            let first = sent(&mut client, &[], environment);
+            let challenge = served(&mut server, &first, environment);
+            let mut token = sent(&mut client, &challenge, environment);
+            assert!(memory.holds(KEY[0]));
+            if drops_mic {
+                let Ok(Token::Response(response)) = Token::parse(&token) else { panic!() };
+                token = Resp { mic: None, ..Resp::from(response) }.der();
+            }
+            let answer = served(&mut server, &token, environment);
+            if finishes {
+                drop(black_box(client.finish()));
+            } else if drops_mic {
+                assert!(memory.holds(KEY[0]));
+                client.step(&answer, environment).unwrap_err();
+                server.step(&[], environment).unwrap_err();
+            } else {
+                drop(black_box(client.step(&answer, environment).unwrap()));
+            }
+            drop(black_box(client));
+            drop(black_box(server));
+            assert_nothing_left(&memory, "handshakes");
+        }
+    }
+
+    fn sent(client: &mut InitiatorHandshake, token: &[u8], env: &mut Scattered) -> Vec<u8> {
+        match client.step(token, env).unwrap() {
+            InitiatorStep::Send(token) => token,
+            step @ InitiatorStep::Done(_) => panic!("{step:?}"),
+        }
+    }
+
+    fn served(server: &mut AcceptorHandshake, token: &[u8], env: &mut Scattered) -> Vec<u8> {
+        let outcome = match server.step(token, env).unwrap() {
+            AcceptorStep::Outcome(outcome) => outcome,
+            AcceptorStep::LookUp(look_up) => {
+                look_up.verify(|claim| claim.verify_nt_hash(&nt_hash())).unwrap()
+            }
+        };
+        match outcome {
+            HandshakeOutcome::Send(token) => token,
+            HandshakeOutcome::Done(done) => done.token.unwrap(),
+        }
     }
 }

@@ -15,12 +15,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Parser, ValueEnum};
-use ntlm::Client;
 use ntlm::session::{Protection, Session, Signature};
 use ntlm_net_examples::bytes::printable;
 use ntlm_net_examples::der;
 use ntlm_net_examples::ldap::{Entry, Filter, Reply, ResultCode, Search, bind_request};
-use ntlm_net_examples::login::{Framing, NtlmOptions};
+use ntlm_net_examples::login::{Framing, LoginClient, NtlmOptions};
 use ntlm_net_examples::tcp::{Address, read_onto};
 
 /// Searches a directory over LDAP, and prints the entries much as LDIF.
@@ -89,19 +88,24 @@ fn run(options: &Options) -> anyhow::Result<()> {
     search(&mut connection, options).context("cannot search")
 }
 
-/// Logs in with one bind request for each of our messages (RFC 4513, 5.2.1), and starts to protect
+/// Logs in with one bind request for each of our tokens (RFC 4513, 5.2.1), and starts to protect
 /// what follows.
-fn bind(connection: &mut Connection, options: &Options, client: &Client) -> anyhow::Result<()> {
+fn bind(
+    connection: &mut Connection,
+    options: &Options,
+    client: &LoginClient,
+) -> anyhow::Result<()> {
     let framing = if options.raw { Framing::Raw } else { Framing::Spnego };
-    let (token, login) = options.ntlm.start(client, framing)?;
-    connection.send(&bind_request(connection.message_id, &token))?;
-    let reply = connection.receive()?;
-    let (result, token) = reply.bind_response()?;
-    ensure!(result.code == ResultCode::SASL_BIND_IN_PROGRESS, "the server says {result}");
-
-    let (token, login) = login.answer(token)?;
-    connection.send(&bind_request(connection.message_id, &token))?;
-    let reply = connection.receive()?;
+    let (mut token, mut login) = client.start(framing)?;
+    let reply = loop {
+        connection.send(&bind_request(connection.message_id, &token))?;
+        let reply = connection.receive()?;
+        let (result, answer) = reply.bind_response()?;
+        if result.code != ResultCode::SASL_BIND_IN_PROGRESS {
+            break reply;
+        }
+        (token, login) = login.read(answer)?;
+    };
     let (result, token) = reply.bind_response()?;
     ensure!(result.code == ResultCode::SUCCESS, "the server says {result}");
     connection.session = login.finish(token)?.session;

@@ -14,10 +14,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
-use ntlm::Client;
 use ntlm::session::{Part, Protection, Session, Signature};
 use ntlm::wire::NegotiateFlags;
-use ntlm_net_examples::login::{Framing, NtlmOptions};
+use ntlm_net_examples::login::{Framing, LoginClient, NtlmOptions};
 use ntlm_net_examples::rpc::epm::{self, EPM};
 use ntlm_net_examples::rpc::pdu::{self, Kind, Pdu, Security, Verifier};
 use ntlm_net_examples::rpc::{CONTEXT_ID, Connection, Interface};
@@ -97,7 +96,7 @@ fn log_in(
     mut connection: Connection,
     interface: Interface,
     options: &Options,
-    client: &Client,
+    client: &LoginClient,
 ) -> anyhow::Result<Protected> {
     let level = options.protection;
     let (provider, framing) = match options.spnego {
@@ -107,10 +106,10 @@ fn log_in(
     let security = Security { provider, level: level as u8, context_id: 1 };
     let with = |token| Verifier { security, pad_len: 0, token };
 
-    let (token, login) = options.ntlm.start(client, framing)?;
+    let (token, login) = client.start(framing)?;
     let answer = connection.bind(Kind::Bind, interface, Some(with(&token)))?;
     ensure!(answer.signs_headers(), "the server does not sign headers");
-    let (token, login) = login.answer(token_of(&answer, security)?)?;
+    let (token, login) = login.read(token_of(&answer, security)?)?;
 
     let established = match framing {
         Framing::Raw => {

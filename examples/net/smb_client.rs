@@ -14,9 +14,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use ntlm::Client;
 use ntlm::session::Protection;
-use ntlm_net_examples::login::{Framing, NtlmOptions};
+use ntlm_net_examples::login::{Framing, LoginClient, NtlmOptions};
 use ntlm_net_examples::smb::{Command, Connection, Dialect, Response, Status};
 use ntlm_net_examples::tcp::Address;
 
@@ -80,25 +79,27 @@ fn run(options: &Options) -> anyhow::Result<()> {
     connection.log_off()
 }
 
-/// Logs in with one SESSION_SETUP for each of our messages ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and
+/// Logs in with one SESSION_SETUP for each of our tokens ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and
 /// starts to sign.
-fn log_in(connection: &mut Connection, options: &Options, client: &Client) -> anyhow::Result<()> {
+fn log_in(
+    connection: &mut Connection,
+    options: &Options,
+    client: &LoginClient,
+) -> anyhow::Result<()> {
     let framing = if options.raw { Framing::Raw } else { Framing::Spnego };
-    let (token, login) = options.ntlm.start(client, framing)?;
-    let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
-    ensure!(
-        response.status == Status::MORE_PROCESSING,
-        "the server does not want NTLM: {}",
-        response.status
-    );
-    let (token, login) = login.answer(SessionSetup::of(&response)?.token)?;
-
-    let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
+    let (mut token, mut login) = client.start(framing)?;
+    let response = loop {
+        let response = connection.call(Command::SessionSetup, &session_setup(&token)?)?;
+        if response.status != Status::MORE_PROCESSING {
+            break response;
+        }
+        (token, login) = login.read(SessionSetup::of(&response)?.token)?;
+    };
     response.status.expect_success()?;
     let setup = SessionSetup::of(&response)?;
-    // Whoever stands in between could make a guest of us, since guests sign nothing.
+    // A man in the middle could make a guest of us, because guests sign nothing.
     let is_guest = setup.flags & (IS_GUEST | IS_NULL) != 0;
-    ensure!(login.is_anonymous() || !is_guest, "the server let us in as a guest");
+    ensure!(client.is_anonymous() || !is_guest, "the server let us in as a guest");
     ensure!(setup.flags & ENCRYPT_DATA == 0, "the server encrypts, which this example does not");
     let established = login.finish(setup.token)?;
     if established.session.is_some() {

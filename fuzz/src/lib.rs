@@ -15,6 +15,7 @@
 //! | [`mask`] | an AUTHENTICATE with any secrets |
 //! | [`model`] | which protected messages must be delivered, and which refused |
 //! | [`session`] | both ends of a session, and any operations on them |
+//! | [`spnego`] | SPNEGO's tokens, and negotiations with a man in the middle |
 //! | [`splice`] | what a man in the middle does at the border of two messages |
 
 pub mod codec;
@@ -29,3 +30,4 @@ pub mod mask;
 pub mod model;
 pub mod session;
 pub mod splice;
+pub mod spnego;

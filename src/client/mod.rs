@@ -118,11 +118,12 @@ impl Client {
         self.with(|config| config.protection = protection)
     }
 
-    /// Asks for SIGN, for SPNEGO's `mechListMIC`. If the server does not grant it, or with less than the
-    /// policy requires of protected messages, the handshake continues without.
+    /// Asks for SIGN, for SPNEGO's `mechListMIC`, or only if the application wants protection. If the
+    /// server does not grant it, or with less than the policy requires of protected messages, the
+    /// handshake continues without.
     #[cfg(feature = "spnego")]
-    pub(crate) fn signing_if_granted(self) -> Self {
-        self.with(|config| config.signs_if_granted = true)
+    pub(crate) fn with_signing_if_granted(self, signs_if_granted: bool) -> Self {
+        self.with(|config| config.signs_if_granted = signs_if_granted)
     }
 
     /// Returns the client if a handshake with it can succeed: call it when the configuration is
@@ -244,11 +245,16 @@ impl Config {
 
     /// The flags of the NEGOTIATE, or what is taken of a connectionless offer.
     fn asked(&self, mode: Mode) -> NegotiateFlags {
+        let offered = self.policy.offered();
+        // Without extended session security there is no `mechListMIC`, for which alone SIGN would be
+        // asked.
+        let signs = self.signs_if_granted
+            && offered.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         let protection = match (self.protection, mode) {
-            (Protection::None, Mode::Connection) if self.signs_if_granted => Protection::Sign,
+            (Protection::None, Mode::Connection) if signs => Protection::Sign,
             (protection, _) => protection,
         };
-        let mut flags = offer(self.policy.offered(), protection, mode);
+        let mut flags = offer(offered, protection, mode);
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, self.policy.shared.version.is_some());
         flags
     }
@@ -333,5 +339,43 @@ impl fmt::Debug for Answer {
             .field("token", &Counted(&self.token))
             .field("keys", &self.keys)
             .finish()
+    }
+}
+
+#[cfg(all(test, feature = "spnego"))]
+mod tests {
+    use super::{Client, Policy};
+    use crate::credentials::Credentials;
+    use crate::policy::LmCompatibility;
+    use crate::session::Protection;
+    use crate::wire::{Negotiate, NegotiateFlags as Flags};
+
+    /// gss-ntlmssp 1.2.0 crashes in SPNEGO if SIGN is granted without extended session security and the
+    /// client does not use it.
+    #[test]
+    fn signing_is_asked_for_the_list_of_mechanisms_only_if_that_can_be_signed() {
+        for (level, signs) in [
+            (LmCompatibility::SendLmAndNtlm, false),
+            (LmCompatibility::SendLmAndNtlmWithExtendedSessionSecurity, true),
+        ] {
+            let mut policy = Policy::default();
+            policy.shared.lm_compatibility = level;
+            let client = Client::new(Credentials::password("alice", "secret")).with_policy(policy);
+            let (negotiate, _) = client.with_signing_if_granted(true).initiate().unwrap();
+            let flags = Negotiate::parse(&negotiate).unwrap().flags;
+            assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{level:?}");
+        }
+    }
+
+    /// LDAP servers take SIGN for the wish to wrap all messages.
+    #[test]
+    fn signing_is_not_asked_for_without_need_if_the_carrier_would_take_it_for_a_wish() {
+        for (protection, signs) in [(Protection::None, false), (Protection::Sign, true)] {
+            let client = Client::new(Credentials::password("alice", "secret"));
+            let client = client.with_protection(protection).with_signing_if_granted(false);
+            let (negotiate, _) = client.initiate().unwrap();
+            let flags = Negotiate::parse(&negotiate).unwrap().flags;
+            assert_eq!(flags.contains(Flags::NEGOTIATE_SIGN), signs, "{protection:?}");
+        }
     }
 }

@@ -13,8 +13,14 @@
 //!
 //! It takes bytes, not a parsed message, so that it shows how far a broken one makes sense: one cut
 //! short, one with fields that lie outside it, or no message at all.
+//!
+//! With the feature `spnego`, it shows SPNEGO's `NegTokenInit` and `NegTokenResp` around a message too.
+//! The byte ranges of the message inside are then counted from the start of the whole token. The
+//! offsets that the message itself contains are counted from the start of the message, as always.
 
 mod layout;
+#[cfg(feature = "spnego")]
+mod spnego;
 mod table;
 mod value;
 
@@ -24,8 +30,8 @@ use table::Table;
 
 /// The table of a token: print it with `{}`.
 ///
-/// Responses, the MIC and the encrypted session key are masked, since they are enough to guess
-/// passwords at leisure.
+/// Responses, the MIC, the encrypted session key and SPNEGO's `mechListMIC` are masked, because they
+/// are enough to guess passwords offline. Messages of mechanisms other than NTLM are masked too.
 #[must_use]
 pub fn annotate(token: &[u8]) -> Annotated<'_> {
     Annotated { token, shows_secrets: false }
@@ -39,7 +45,7 @@ pub struct Annotated<'a> {
 }
 
 impl Annotated<'_> {
-    /// Shows responses, the MIC and the encrypted session key too.
+    /// Shows what is masked otherwise.
     #[must_use]
     pub fn with_secrets(self) -> Self {
         Self { shows_secrets: true, ..self }
@@ -54,6 +60,6 @@ impl fmt::Debug for Annotated<'_> {
 
 impl Display for Annotated<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Table { token: self.token, shows_secrets: self.shows_secrets, f }.print()
+        Table { token: self.token, start: 0, shows_secrets: self.shows_secrets, f }.print()
     }
 }

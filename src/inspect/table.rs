@@ -22,6 +22,8 @@ enum Row<'a> {
 /// Prints a token line by line.
 pub(super) struct Table<'a, 'f, 'g> {
     pub(super) token: &'a [u8],
+    /// Where the token starts within the bytes that the table is about.
+    pub(super) start: usize,
     pub(super) shows_secrets: bool,
     pub(super) f: &'f mut Formatter<'g>,
 }
@@ -33,8 +35,19 @@ impl<'a> Table<'a, '_, '_> {
         }
         match <[u8; 16]>::try_from(self.token).map(Signature::from) {
             Ok(signature) if signature.is_known_version() => self.signature(signature),
-            _ => self.stranger(),
+            #[cfg(feature = "spnego")]
+            _ if self.may_be_spnego() => self.spnego(),
+            _ => {
+                self.no_message()?;
+                self.stranger()
+            }
         }
+    }
+
+    /// `[APPLICATION 0]` of GSS-API's framing (RFC 2743, 3.1), or a token of SPNEGO without it (RFC
+    /// 4178, 4.2).
+    fn may_be_spnego(&self) -> bool {
+        matches!(self.token.first(), Some(0x60 | 0xa0 | 0xa1))
     }
 
     fn message(&mut self, after_signature: &[u8]) -> fmt::Result {
@@ -238,26 +251,29 @@ impl<'a> Table<'a, '_, '_> {
         self.line(12..16, "SeqNum, encrypted", Hex(&legacy.sequence))
     }
 
-    /// What is no NTLM message, and what it may be instead.
-    fn stranger(&mut self) -> fmt::Result {
+    pub(super) fn no_message(&mut self) -> fmt::Result {
+        writeln!(self.f, "no NTLM message, {} bytes", self.token.len())
+    }
+
+    /// Shows what a token that is no NTLM message may be instead.
+    pub(super) fn stranger(&mut self) -> fmt::Result {
         let token = self.token;
-        writeln!(self.f, "no NTLM message, {} bytes", token.len())?;
         let inside = token.windows(SIGNATURE.len()).position(|bytes| bytes == SIGNATURE);
         if let Some(start) = inside {
             let (_, inner) = token.split_at(start);
-            // SPNEGO (RFC 4178), in GSS-API framing (0x60) or without (0xa1).
-            let wrapping = match token.first() {
-                Some(0x60 | 0xa0 | 0xa1) => "SPNEGO",
-                _ => "something else",
-            };
+            let wrapping = if self.may_be_spnego() { "SPNEGO" } else { "something else" };
             writeln!(self.f, "{wrapping} around an NTLM message at byte {start}:")?;
-            let shows_secrets = self.shows_secrets;
-            return Table { token: inner, shows_secrets, f: &mut *self.f }.print();
+            return self.inside(inner, 0);
         }
         if token.windows(5).any(|bytes| bytes == b"TlRMT") {
             return writeln!(self.f, "it is in base64: decode it first");
         }
         self.gap(0, token.len())
+    }
+
+    /// Prints the table of a message inside this token, which starts there.
+    pub(super) fn inside(&mut self, token: &[u8], start: usize) -> fmt::Result {
+        Table { token, start, shows_secrets: self.shows_secrets, f: &mut *self.f }.print()
     }
 
     /// The bytes from `at` on; `None` if the token is too short.
@@ -273,7 +289,7 @@ impl<'a> Table<'a, '_, '_> {
         self.line(start..end, "", format_args!("{} bytes in no field", end - start))
     }
 
-    fn secret(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
+    pub(super) fn secret(&mut self, range: Range<usize>, name: &str) -> fmt::Result {
         match self.token.get(range.clone()) {
             None => self.missing(range, name),
             Some(bytes) if self.shows_secrets || bytes.iter().all(|byte| *byte == 0) => {
@@ -287,14 +303,15 @@ impl<'a> Table<'a, '_, '_> {
         self.line(range, name, "missing")
     }
 
-    fn line(
+    pub(super) fn line(
         &mut self,
         range: Range<usize>,
         name: impl Display,
         value: impl Display,
     ) -> fmt::Result {
+        let (start, end) = (self.start + range.start, self.start + range.end);
         let name = name.to_string();
-        writeln!(self.f, "{:>6}..{:<6}{name:<33}{value}", range.start, range.end)
+        writeln!(self.f, "{start:>6}..{end:<6}{name:<33}{value}")
     }
 
     fn detail(&mut self, value: impl Display) -> fmt::Result {

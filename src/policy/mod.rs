@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_have_the_registrys_numbers() {
+    fn levels_have_the_numbers_of_the_registry() {
         for number in 0..6 {
             assert_eq!(LmCompatibility::try_from(number).map(|level| level as u8), Ok(number));
         }

@@ -180,7 +180,7 @@ impl Server {
         self.config.check_received(negotiate)?;
         let policy = &self.config.policy;
         let flags = grant(policy.shared.offer, Negotiate::parse_flags(negotiate)?)?;
-        demand(flags, policy.shared.require, policy.shared.require_when_protected)?;
+        demand(flags, policy.shared.require, policy.required_of_offers())?;
         self.emit(flags, negotiate, environment)
     }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
+use crate::wire::NegotiateFlags;
 
 /// A server's policy. The default is safe: NTLMv2 only, a MIC if one is promised, 128 bits and
 /// extended session security where messages are protected, channel bindings and SPN right
@@ -191,6 +192,17 @@ impl Policy {
             max_time_difference: None,
             max_challenge_age: None,
             ..Self::default()
+        }
+    }
+
+    /// The flags that a NEGOTIATE must offer if messages are to be protected. A client that turns out to
+    /// be anonymous protects nothing, and Samba's offers SIGN without extended session security; so
+    /// where anonymous clients are allowed, only the AUTHENTICATE shows whether that is needed.
+    pub(super) const fn required_of_offers(&self) -> NegotiateFlags {
+        if self.allow_anonymous && !self.shared.allow_insecure_anonymous_keys {
+            NegotiateFlags::empty()
+        } else {
+            self.shared.require_when_protected
         }
     }
 

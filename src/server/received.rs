@@ -133,6 +133,12 @@ impl Received {
         self.policy().accepts(kind) && allows_key(self.policy(), self.flags, kind)
     }
 
+    /// Whether messages can be protected afterwards: an anonymous client has no secret key.
+    pub(super) fn has_usable_key(&self) -> bool {
+        !matches!(self.proof, Proof::Anonymous)
+            || self.policy().shared.allow_insecure_anonymous_keys
+    }
+
     /// Whether the session key is made of the user's LM hash (3.4.5.1), or nothing but the LM hash
     /// can prove the response.
     pub(super) fn needs_lm_hash(&self) -> bool {

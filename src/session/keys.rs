@@ -49,7 +49,7 @@ impl SessionKeys {
     }
 
     /// Takes the keys out, and leaves keys of zeros of which no session can be made.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "spnego"))]
     pub(crate) fn take(&mut self) -> Self {
         let taken = self.copy();
         // The assignment wipes the key that was there.
@@ -136,6 +136,12 @@ impl SessionKeys {
         self.mics.received = true;
         let mut session = Session::derived(self.flags, &self.key, self.side);
         session.verify_mech_list_mic(mech_types, mic).is_ok()
+    }
+
+    /// Returns whether the peer's `mechListMIC` was verified, or supposed to have come.
+    #[cfg(feature = "spnego")]
+    pub(crate) const fn has_received_mech_list_mic(&self) -> bool {
+        self.mics.received
     }
 
     /// Lets the session start as if the peer's `mechListMIC` had come, which the peer made and the

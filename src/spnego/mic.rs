@@ -1,5 +1,6 @@
 //! The `mechListMIC`s of one negotiation (RFC 4178, 5; [MS-SPNG] 3.3.5.1).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::MicError;
@@ -10,12 +11,13 @@ use crate::wire::Signature;
 #[derive(Debug)]
 pub(super) struct SignedList {
     mech_types: Vec<u8>,
-    keys: SessionKeys,
+    /// In one place while the state around it moves, because each move would leave a copy.
+    keys: Box<SessionKeys>,
 }
 
 impl SignedList {
-    pub(super) const fn new(mech_types: Vec<u8>, keys: SessionKeys) -> Self {
-        Self { mech_types, keys }
+    pub(super) fn new(mech_types: Vec<u8>, keys: SessionKeys) -> Self {
+        Self { mech_types, keys: Box::new(keys) }
     }
 
     /// Whether the keys can sign. Without SIGN, the "signature" would be a constant, which pyspnego
@@ -42,7 +44,8 @@ impl SignedList {
 
     /// The keys, of which a session starts after the signatures that were made.
     pub(super) fn into_keys(self) -> SessionKeys {
-        self.keys
+        // Taken out of the box, the keys would stay behind in it.
+        self.keys.copy()
     }
 
     pub(super) const fn keys_mut(&mut self) -> &mut SessionKeys {

@@ -49,4 +49,6 @@ pub use acceptor::{
 pub use error::{Error, MicError, TokenError, TokenErrorKind, TokenKind};
 pub use initiator::{AwaitServer, Initiated, Initiator, InitiatorHandshake, InitiatorStep};
 pub use mechanism::Mechanism;
+pub(crate) use tlv::{Element, Elements};
+pub(crate) use token::SPNEGO;
 pub use token::{MechTypes, NegState, NegTokenInit, NegTokenResp, Token};

@@ -2,11 +2,13 @@
 //! NetApp sends longer ones than needed, which the crate `der` rejects. Nothing here recurses or
 //! allocates.
 
+use core::ops::Range;
+
 use super::{TokenError, TokenErrorKind};
 
 /// Reads the elements of one level.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Elements<'a> {
+pub(crate) struct Elements<'a> {
     bytes: &'a [u8],
     /// Where `bytes` starts within the token.
     offset: usize,
@@ -14,25 +16,30 @@ pub(super) struct Elements<'a> {
 
 /// An element.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
     /// With tag and length, as it was received.
     pub(super) encoded: &'a [u8],
-    pub(super) contents: Elements<'a>,
+    pub(crate) contents: Elements<'a>,
 }
 
 impl<'a> Elements<'a> {
-    pub(super) const fn new(token: &'a [u8]) -> Self {
+    pub(crate) const fn new(token: &'a [u8]) -> Self {
         Self { bytes: token, offset: 0 }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// The bytes that were not read yet.
-    pub(super) const fn bytes(&self) -> &'a [u8] {
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Where these bytes are within the token.
+    pub(crate) const fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.bytes.len()
     }
 
     pub(super) const fn error(&self, kind: TokenErrorKind) -> TokenError {
@@ -40,7 +47,7 @@ impl<'a> Elements<'a> {
     }
 
     /// Reads an element of any tag of one octet.
-    pub(super) fn next(&mut self) -> Result<Element<'a>, TokenError> {
+    pub(crate) fn next(&mut self) -> Result<Element<'a>, TokenError> {
         let too_short = self.error(TokenErrorKind::TooShort);
         let (&tag, rest) = self.bytes.split_first().ok_or(too_short)?;
         if tag & 0x1f == 0x1f {
@@ -88,5 +95,13 @@ impl<'a> Elements<'a> {
     /// Fails if bytes are left.
     pub(super) const fn finish(self) -> Result<(), TokenError> {
         if self.is_empty() { Ok(()) } else { Err(self.error(TokenErrorKind::Trailing)) }
+    }
+}
+
+impl Element<'_> {
+    /// Where the element is within the token, with tag and length.
+    pub(crate) const fn range(&self) -> Range<usize> {
+        let end = self.contents.range().end;
+        end - self.encoded.len()..end
     }
 }

@@ -1,7 +1,10 @@
 //! SPNEGO's two tokens (RFC 4178, 4.2; [MS-SPNG] 2.2.1).
 
+use core::fmt;
+
 use super::tlv::{Element, Elements};
 use super::{Mechanism, TokenError, TokenErrorKind, TokenKind};
+use crate::secret::Counted;
 
 /// The longest token that is read, in bytes.
 const MAX_LEN: usize = 65_535;
@@ -9,7 +12,7 @@ const MAX_MECH_TYPES: usize = 64;
 const MAX_OID_LEN: usize = 128;
 
 /// SPNEGO's own object identifier, 1.3.6.1.5.5.2, without tag and length.
-pub(super) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
+pub(crate) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
 
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
@@ -24,7 +27,7 @@ const INIT: u8 = CONTEXT;
 const RESPONSE: u8 = CONTEXT + 1;
 
 /// What a carrier of SPNEGO transports: a token of SPNEGO, or what peers send in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a carrier transports nothing else")]
 pub enum Token<'a> {
     /// The first token.
@@ -41,7 +44,7 @@ pub enum Token<'a> {
 
 /// `NegTokenInit`: which mechanisms the sender offers, and a token of the first one. Servers that speak
 /// first send `NegTokenInit2`, which is read the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NegTokenInit<'a> {
     /// The mechanisms, in the order of preference.
@@ -53,7 +56,7 @@ pub struct NegTokenInit<'a> {
 }
 
 /// `NegTokenResp`: each later token, of both sides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NegTokenResp<'a> {
     /// `negState`.
@@ -81,7 +84,7 @@ pub enum NegState {
 }
 
 /// The mechanisms that a client offers, as they were received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MechTypes<'a>(&'a [u8]);
 
 impl<'a> Token<'a> {
@@ -300,5 +303,44 @@ fn oid(element: Element<'_>) -> Result<&[u8], TokenError> {
         Ok(octets)
     } else {
         Err(element.contents.error(TokenErrorKind::ObjectIdentifier))
+    }
+}
+
+impl fmt::Debug for Token<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Init(init) => f.debug_tuple("Init").field(init).finish(),
+            Self::Response(response) => f.debug_tuple("Response").field(response).finish(),
+            Self::Ntlm(message) => f.debug_tuple("Ntlm").field(&Counted(message)).finish(),
+            Self::Other(mechanism) => f.debug_tuple("Other").field(mechanism).finish(),
+            Self::Empty => f.write_str("Empty"),
+        }
+    }
+}
+
+impl fmt::Debug for NegTokenInit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NegTokenInit")
+            .field("mech_types", &self.mech_types)
+            .field("mech_token", &self.mech_token.map(Counted))
+            .field("has_hints", &self.has_hints)
+            .finish()
+    }
+}
+
+impl fmt::Debug for NegTokenResp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NegTokenResp")
+            .field("neg_state", &self.neg_state)
+            .field("supported_mech", &self.supported_mech)
+            .field("response_token", &self.response_token.map(Counted))
+            .field("mech_list_mic", &self.mech_list_mic.map(Counted))
+            .finish()
+    }
+}
+
+impl fmt::Debug for MechTypes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }

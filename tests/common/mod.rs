@@ -3,6 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
+#[cfg(feature = "spnego")]
+pub mod spnego;
+
 use std::path::{Path, PathBuf};
 
 use ntlm::crypto::{LmHash, ResponseKey};

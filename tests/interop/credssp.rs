@@ -1,207 +1,187 @@
-//! CredSSP: our server lets FreeRDP and pyspnego log in, and our client logs in to theirs.
+//! CredSSP ([MS-CSSP]) with pyspnego: SPNEGO's tokens travel in `negoTokens`, and the messages that
+//! prove the server's public key are the first sealed ones, beside or after the last token.
 
-use ntlm_interop::accounts::{ALICE, Account, JURGEN};
-use ntlm_interop::certificates::{Certificate, Signature};
-use ntlm_interop::credssp::{
-    CredsspServer, Display, PyspnegoServer, credssp_client, pyspnego_client,
-};
-use serde_json::{Value, json};
+use ntlm::Os;
+use ntlm::session::Session;
+use ntlm::spnego::{Acceptor, AcceptorStep, HandshakeOutcome, Initiator, InitiatorStep};
+use ntlm_interop::bridge::Bridge;
+use ntlm_interop::exchange::verify_user;
+use ntlm_interop::hex::hex;
+use ntlm_interop::identities::{self, Identity};
+use ntlm_interop::messages::{seal, unseal};
+use ntlm_interop::modes;
+use ntlm_interop::programs::python;
+use ntlm_interop::scratch::Directory;
+use ntlm_interop::spnego::{der, describe};
+use ntlm_net_examples::der as reader;
+use serde_json::json;
 
-const WRONG: Account = Account { password: "wrong", ..ALICE };
-
-/// How `xfreerdp` ends: with a transport error where the server ends the session after the login, and
-/// with another one where the login failed.
-const SESSION_ENDED: i32 = 147;
-const LOGON_FAILURE: i32 = 134;
-
-/// The NT hash of an account.
-fn hash(account: Account) -> String {
-    let line = account.nt_hash_line();
-    line.trim_end().rsplit_once(':').expect("it ends in the hash").1.to_owned()
-}
-
+/// Its client sends its proof beside the AUTHENTICATE, and our server its own beside the last token.
 #[test]
-fn xfreerdp_logs_in_to_our_server() {
-    let display = Display::start();
-    for account in [ALICE, JURGEN] {
-        let mut server = CredsspServer::start(&[]);
-        let secret = format!("/p:{}", account.password);
-        let got = display.xfreerdp(account.user, &secret, &server.port, &["+auth-only"]);
-        let login = server.only_login();
-        assert_eq!(login.field("user"), account.name());
-        assert_eq!(login.field("delegated"), account.name());
-        assert_eq!((login.field("version"), login.field("spnego")), ("6", "no"));
-        assert_eq!(login.field("mic"), "yes");
-        // It accepts what our server proves, and begins a session.
-        server.wait_for_session();
-        assert_eq!(got.status.code(), Some(SESSION_ENDED), "{got:#?}");
-    }
-}
-
-#[test]
-fn xfreerdp_logs_in_with_an_nt_hash_and_in_restricted_admin_mode() {
-    let display = Display::start();
-    let hash = format!("/pth:{}", hash(ALICE));
-    for (secret, arguments) in
-        [(&hash[..], &[][..]), ("/p:correct horse", &["/restricted-admin", "+auth-only"])]
-    {
-        let mut server = CredsspServer::start(&[]);
-        let got = display.xfreerdp(ALICE.user, secret, &server.port, arguments);
-        // Without `+auth-only`, it tries again when the session ends.
-        let login = server.login();
-        assert_eq!(login.field("user"), ALICE.name());
-        assert_eq!(login.field("delegated"), "nothing");
-        server.wait_for_session();
-        assert_eq!(got.status.code(), Some(SESSION_ENDED), "{got:#?}");
-    }
-}
-
-#[test]
-fn xfreerdp_logs_in_in_each_version_and_with_an_ecdsa_key() {
-    let display = Display::start();
-    for version in ["2", "3", "4", "5", "6"] {
-        let certificate = Certificate::signed_with(match version {
-            "3" | "5" => Signature::EcdsaSha256,
-            _ => Signature::RsaSha256,
-        });
-        let arguments = ["--min-version", "2", "--max-version", version];
-        let mut server = CredsspServer::start_with(certificate, &arguments);
-        let secret = format!("/p:{}", ALICE.password);
-        let got = display.xfreerdp(ALICE.user, &secret, &server.port, &["+auth-only"]);
-        assert_eq!(server.only_login().field("version"), version, "{got:#?}");
-        server.wait_for_session();
-    }
-}
-
-#[test]
-fn xfreerdp_is_rejected_with_a_wrong_password() {
-    let display = Display::start();
-    let mut server = CredsspServer::start(&[]);
-    let got = display.xfreerdp(ALICE.user, "/p:wrong", &server.port, &["+auth-only"]);
-    assert_eq!(got.status.code(), Some(LOGON_FAILURE), "{got:#?}");
-    assert!(got.stderr.contains("STATUS_LOGON_FAILURE"), "{got:#?}");
-    let rejection = server.only_rejection();
-    assert_eq!(rejection.field("user"), ALICE.name());
-    assert!(rejection.field("reason").contains("wrong password"), "{rejection:?}");
-}
-
-#[test]
-fn our_client_logs_in_to_freerdp() {
-    let display = Display::start();
-    let server = display.shadow();
-    for version in ["2", "3", "5", "6"] {
-        let arguments = ["--bare", "--min-version", "2", "--max-version", version];
-        let got = credssp_client(ALICE, &server.port, &arguments).expect_success();
-        let expected =
-            format!(r"logged in to 127.0.0.1 as EXAMPLE\alice, CredSSP version {version}");
-        assert_eq!(got.stdout, expected);
-    }
-    let arguments = ["--bare", "--nt-hash", &hash(ALICE)];
-    let _ = credssp_client(Account { password: "", ..ALICE }, &server.port, &arguments)
-        .expect_success();
-}
-
-#[test]
-fn our_client_is_rejected_by_freerdp() {
-    let display = Display::start();
-    let server = display.shadow();
-    let got = credssp_client(WRONG, &server.port, &["--bare"]);
-    // It closes without a word.
-    assert_eq!(got.status.code(), Some(1), "{got:#?}");
-    assert!(got.stderr.contains("cannot log in"), "{got:#?}");
-    // FreeRDP 2 does not know SPNEGO.
-    let got = credssp_client(ALICE, &server.port, &[]);
-    assert!(got.stderr.contains("rejects the login with 0xc00700ea"), "{got:#?}");
-    let got = credssp_client(ALICE, &server.port, &["--bare", "--restricted-admin"]);
-    assert!(got.stderr.contains("does not support the Restricted Admin mode"), "{got:#?}");
-}
-
-#[test]
-fn pyspnego_logs_in_to_our_server() {
-    for (protocol, has_spnego) in [("ntlm", "no"), ("negotiate", "yes")] {
-        for account in [ALICE, JURGEN] {
-            let mut server = CredsspServer::start(&[]);
-            let got = pyspnego_client(account, &server.port, protocol, "6");
-            assert_eq!(got, json!({ "error": null }));
-            let login = server.only_login();
-            assert_eq!(login.field("user"), account.name());
-            assert_eq!(login.field("delegated"), account.name());
-            assert_eq!((login.field("spnego"), login.field("mic")), (has_spnego, "yes"));
+fn its_client_logs_in_and_delegates_its_password() {
+    let (mut bridge, _users) = credssp();
+    let Identity { password, .. } = Identity::JURGEN;
+    let user = Identity::JURGEN.full_name();
+    let begin = json!({ "role": "initiator", "user": user, "password": password });
+    bridge.begin(begin).expect("it begins");
+    let mut handshake = Acceptor::new(modes::DEFAULT.server()).handshake();
+    let mut request = TsRequest::parse(&bridge.step(None).expect("it begins").token);
+    let done = loop {
+        let step = handshake.step(&request.nego_token, &mut Os).expect("a token of SPNEGO");
+        let outcome = match step {
+            AcceptorStep::LookUp(look_up) => {
+                look_up.verify(|claim| verify_user(claim, &[Identity::JURGEN])).expect("it is he")
+            }
+            AcceptorStep::Outcome(outcome) => outcome,
+        };
+        match outcome {
+            HandshakeOutcome::Send(nego_token) => {
+                request = send(&mut bridge, TsRequest { nego_token, ..TsRequest::default() });
+            }
+            HandshakeOutcome::Done(done) => break done,
         }
-        for version in ["2", "3", "4", "5"] {
-            let mut server = CredsspServer::start(&["--min-version", "2"]);
-            let got = pyspnego_client(ALICE, &server.port, protocol, version);
-            assert_eq!(got, json!({ "error": null }), "{version}");
-            assert_eq!(server.only_login().field("version"), version);
+    };
+    assert!(describe(&request.nego_token).ends_with(" token mic"));
+    let nego_token = done.token.expect("it is wrapped");
+    assert_eq!(describe(&nego_token), "AcceptCompleted mic");
+    let mut session = done.accepted.keys.into_session().expect("a session");
+    let proof = unseal(&mut session, &request.pub_key_auth).expect("the first message");
+    assert_eq!(proof, binding_hash(&mut bridge, "initiate", &request.client_nonce));
+    let ours = binding_hash(&mut bridge, "accept", &request.client_nonce);
+    let pub_key_auth = seal(&mut session, &ours);
+    let answer = TsRequest { nego_token, pub_key_auth, ..TsRequest::default() };
+    let last = send(&mut bridge, answer);
+    let credentials = unseal(&mut session, &last.auth_info).expect("the second message");
+    let password = utf16(password);
+    assert!(credentials.windows(password.len()).any(|window| window == password));
+}
+
+/// Our client has its keys once the last token of the server is there, so that it sends its proof in
+/// a message after that.
+#[test]
+fn our_client_logs_in_and_delegates_its_password() {
+    let (mut bridge, _users) = credssp();
+    bridge.begin(json!({ "role": "acceptor" })).expect("it begins");
+    let client = modes::DEFAULT.client(Identity::JURGEN.credentials());
+    let mut handshake = Initiator::new(client).handshake();
+    let mut received = Vec::new();
+    let keys = loop {
+        match handshake.step(&received, &mut Os).expect("a token of SPNEGO") {
+            InitiatorStep::Send(nego_token) => {
+                let request = TsRequest { nego_token, ..TsRequest::default() };
+                received = send(&mut bridge, request).nego_token;
+            }
+            InitiatorStep::Done(keys) => break keys,
         }
-    }
+    };
+    assert_eq!(describe(&received), "AcceptCompleted mic");
+    let mut session = keys.into_session().expect("a session");
+    let client_nonce = vec![7; 32];
+    let pub_key_auth = sealed_hash(&mut bridge, &mut session, "initiate", &client_nonce);
+    let proof = TsRequest { pub_key_auth, client_nonce, ..TsRequest::default() };
+    let client_nonce = proof.client_nonce.clone();
+    let answer = send(&mut bridge, proof);
+    let theirs = unseal(&mut session, &answer.pub_key_auth).expect("the first message");
+    assert_eq!(theirs, binding_hash(&mut bridge, "accept", &client_nonce));
+
+    let Identity { user, domain, password } = Identity::JURGEN;
+    let auth_info = seal(&mut session, &password_credentials([domain, user, password]));
+    let last = TsRequest { auth_info, ..TsRequest::default() };
+    assert!(bridge.step(Some(&last.to_bytes())).expect("it takes them").is_done);
+    let delegated = bridge.ask("delegated", json!({})).expect("it has them");
+    assert_eq!(delegated, json!({ "user": user, "password": password }));
 }
 
-#[test]
-fn pyspnego_is_rejected_with_a_wrong_password_and_an_old_version() {
-    for protocol in ["ntlm", "negotiate"] {
-        let mut server = CredsspServer::start(&[]);
-        let got = pyspnego_client(WRONG, &server.port, protocol, "6");
-        let error = got["error"].as_str().unwrap_or_default();
-        assert!(error.contains("Received NTStatus"), "{got}");
-        let rejection = server.only_rejection();
-        assert!(rejection.field("reason").contains("wrong password"), "{rejection:?}");
-
-        let mut server = CredsspServer::start(&[]);
-        let got = pyspnego_client(ALICE, &server.port, protocol, "4");
-        assert_eq!(got, json!({ "error": "closed" }));
-        assert!(server.only_rejection().field("reason").contains("version 4"));
-    }
+/// The message of CredSSP (2.2.1); fields that are empty are absent.
+#[derive(Debug, Default)]
+struct TsRequest {
+    nego_token: Vec<u8>,
+    auth_info: Vec<u8>,
+    pub_key_auth: Vec<u8>,
+    client_nonce: Vec<u8>,
 }
 
-#[test]
-fn our_client_logs_in_to_pyspnego() {
-    for (protocol, framing) in [("ntlm", &["--bare"][..]), ("negotiate", &[])] {
-        for version in ["2", "3", "4", "5", "6"] {
-            let mut server = PyspnegoServer::start(protocol, version);
-            let arguments = [framing, &["--min-version", "2"]].concat();
-            let got = credssp_client(ALICE, &server.port, &arguments).expect_success();
-            assert!(got.stdout.ends_with(&format!("CredSSP version {version}")), "{got:#?}");
-            let login = server.login();
-            assert_eq!(login["error"], Value::Null, "{login}");
-            assert_eq!(login["user"], r"EXAMPLE\alice");
-            assert_eq!(login["delegated"], json!(["EXAMPLE", "alice", "correct horse"]));
+impl TsRequest {
+    fn to_bytes(&self) -> Vec<u8> {
+        let octets = |number: u8, content: &[u8]| match content {
+            [] => Vec::new(),
+            content => der(0xa0 | number, &der(0x04, content)),
+        };
+        let nego_tokens = match octets(0, &self.nego_token) {
+            token if token.is_empty() => token,
+            token => der(0xa1, &der(0x30, &der(0x30, &token))),
+        };
+        let fields = [
+            der(0xa0, &der(0x02, &[6])),
+            nego_tokens,
+            octets(2, &self.auth_info),
+            octets(3, &self.pub_key_auth),
+            octets(5, &self.client_nonce),
+        ];
+        der(0x30, &fields.concat())
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        let mut request = Self::default();
+        let mut fields = expect(bytes, 0x30);
+        while !fields.is_empty() {
+            let (tag, content) = reader::read(&mut fields).expect("a field");
+            match tag {
+                0xa1 => {
+                    let token = expect(expect(content, 0x30), 0x30);
+                    request.nego_token = expect(expect(token, 0xa0), 0x04).to_vec();
+                }
+                0xa2 => request.auth_info = expect(content, 0x04).to_vec(),
+                0xa3 => request.pub_key_auth = expect(content, 0x04).to_vec(),
+                0xa5 => request.client_nonce = expect(content, 0x04).to_vec(),
+                0xa4 => panic!("the peer sends an error: {content:02x?}"),
+                _ => {}
+            }
         }
-        let mut server = PyspnegoServer::start(protocol, "6");
-        let _ = credssp_client(JURGEN, &server.port, framing).expect_success();
-        assert_eq!(server.login()["delegated"], json!(["EXAMPLE", "jürgen", "Pässwörd€1"]));
+        request
     }
 }
 
-#[test]
-fn our_client_is_rejected_by_pyspnego_and_rejects_old_versions() {
-    for (protocol, framing) in [("ntlm", &["--bare"][..]), ("negotiate", &[])] {
-        let server = PyspnegoServer::start(protocol, "6");
-        let got = credssp_client(WRONG, &server.port, framing);
-        // It sends a SECURITY_STATUS in the place of an NTSTATUS.
-        assert!(got.stderr.contains("0x8009030c: wrong user name or password"), "{got:#?}");
-        let server = PyspnegoServer::start(protocol, "4");
-        let got = credssp_client(ALICE, &server.port, framing);
-        assert!(got.stderr.contains("speaks version 4"), "{got:#?}");
-    }
+/// The content of the only element.
+fn expect(mut bytes: &[u8], tag: u8) -> &[u8] {
+    reader::expect(&mut bytes, tag).expect("a TSRequest")
 }
 
-#[test]
-fn our_client_logs_in_to_our_server() {
-    for framing in [&["--bare"][..], &[]] {
-        let mut server = CredsspServer::start(&[]);
-        let _ = credssp_client(ALICE, &server.port, framing).expect_success();
-        assert_eq!(server.only_login().field("delegated"), ALICE.name());
+/// `TSCredentials` with `TSPasswordCreds` (2.2.1.2).
+fn password_credentials(fields: [&str; 3]) -> Vec<u8> {
+    let fields = fields.iter().zip(0xa0..).map(|(text, tag)| der(tag, &der(0x04, &utf16(text))));
+    let password = der(0x30, &fields.collect::<Vec<_>>().concat());
+    let kind = der(0xa0, &der(0x02, &[1]));
+    der(0x30, &[kind, der(0xa1, &der(0x04, &password))].concat())
+}
 
-        let mut server = CredsspServer::start(&[]);
-        let arguments = [framing, &["--restricted-admin"]].concat();
-        let _ = credssp_client(JURGEN, &server.port, &arguments).expect_success();
-        let login = server.only_login();
-        assert_eq!((login.field("user"), login.field("delegated")), (&*JURGEN.name(), "nothing"));
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
 
-        let mut server = CredsspServer::start(&[]);
-        let got = credssp_client(WRONG, &server.port, framing);
-        assert!(got.stderr.contains("0xc000006d: wrong user name or password"), "{got:#?}");
-        assert!(server.only_rejection().field("reason").contains("wrong password"));
-    }
+/// Sends a message, and returns the answer.
+fn send(bridge: &mut Bridge, request: TsRequest) -> TsRequest {
+    TsRequest::parse(&bridge.step(Some(&request.to_bytes())).expect("it answers").token)
+}
+
+fn binding_hash(bridge: &mut Bridge, direction: &str, nonce: &[u8]) -> Vec<u8> {
+    let arguments = json!({ "direction": direction, "nonce": hex(nonce) });
+    bridge.bytes("binding_hash", arguments).expect("a hash")
+}
+
+fn sealed_hash(
+    bridge: &mut Bridge,
+    session: &mut Session,
+    direction: &str,
+    nonce: &[u8],
+) -> Vec<u8> {
+    seal(session, &binding_hash(bridge, direction, nonce))
+}
+
+fn credssp() -> (Bridge, Directory) {
+    let users = Directory::new();
+    let mut command = python("bridge_credssp.py");
+    command.env("NTLM_USER_FILE", users.write("users", &identities::user_file()));
+    command.env("NETBIOS_COMPUTER_NAME", "FILES").env("NETBIOS_DOMAIN_NAME", "EXAMPLE");
+    (Bridge::start(command), users)
 }

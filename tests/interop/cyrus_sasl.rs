@@ -9,7 +9,7 @@ use ntlm_interop::exchange::{LetIn, Refusal, let_in};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{Outcome, Peer};
+use ntlm_interop::peer::{Framing, Outcome, Peer};
 use ntlm_interop::programs::system_python;
 use serde_json::{Value, json};
 
@@ -138,6 +138,7 @@ fn sasl() -> Peer {
         abilities: Abilities::NONE,
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

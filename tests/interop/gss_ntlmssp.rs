@@ -8,9 +8,11 @@ use ntlm_interop::bindings;
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::{Refusal, log_in, verify};
 use ntlm_interop::identities::{self, Identity};
+use ntlm_interop::kerberos::NO_REALM;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer, Surprises};
+use ntlm_interop::negotiations;
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer, Surprises};
 use ntlm_interop::programs::system_python;
 use ntlm_interop::scratch::Directory;
 use serde_json::{Value, json};
@@ -195,8 +197,93 @@ fn its_client_sends_channel_bindings() {
 }
 
 #[test]
-fn either_logs_in_with_spnego() {
-    gss_ntlmssp().does_spnego();
+fn our_client_logs_in_in_every_mode_in_spnego() {
+    gss_ntlmssp().in_spnego().takes_our_client(LimitedBy::Us, |_| Outcome::Works);
+}
+
+/// Settings of its own are for bare NTLM alone.
+#[test]
+fn its_client_logs_in_in_every_mode_in_spnego() {
+    gss_ntlmssp().in_signing_spnego().suits_our_server(LimitedBy::Us, |mode| match mode {
+        // It offers NTLMv1 with extended session security only where it seals, if left to itself.
+        mode if !mode.is_ntlmv2() && mode.protection != Protection::Seal => {
+            Outcome::WorksWithout(EXTENDED)
+        }
+        // It signs the list with a checksum.
+        mode if mode.is_ntlmv2() && !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_to_it_in_spnego() {
+    gss_ntlmssp().in_spnego().takes_everybody(modes::DEFAULT, |identity| match identity {
+        // It takes the upper case of `ß` for `SS`, as Windows does not.
+        Identity::GROSS => Outcome::PeerRefuses("Invalid argument"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_with_it_in_spnego() {
+    gss_ntlmssp().in_spnego().sends_everybody(modes::DEFAULT, |identity| match identity {
+        // As above.
+        Identity::GROSS => Outcome::WeRefuse("Denied(WrongPassword)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_spnego() {
+    gss_ntlmssp().in_spnego().refuses_a_wrong_password(|mode| match mode {
+        // As outside SPNEGO.
+        mode if !mode.is_ntlmv2() && mode.is_extended() => {
+            Outcome::Misunderstood("the session keys differ")
+        }
+        _ => Outcome::PeerRefuses("Invalid argument"),
+    });
+    gss_ntlmssp().in_spnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn both_sign_the_list_of_mechanisms() {
+    negotiations::are_signed_by_both(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn a_changed_list_of_mechanisms_is_detected() {
+    negotiations::detect_a_changed_list(
+        &mut gss_ntlmssp().in_spnego(),
+        "invalid Message Integrity Check",
+    );
+}
+
+/// In SPNEGO its client sends a MIC.
+#[test]
+fn strict_policies_suit_it_in_spnego() {
+    bindings::a_strict_client_logs_in(&mut gss_ntlmssp().in_spnego());
+    bindings::log_in_to_a_strict_server(&mut gss_ntlmssp().in_spnego()).expect("it does all");
+}
+
+/// Its server does not read NTLM without SPNEGO where it expects SPNEGO. Ours does if it is told so.
+#[test]
+fn its_client_logs_in_without_spnego_if_our_server_allows_it() {
+    negotiations::allow_bare_ntlm(&mut gss_ntlmssp());
+}
+
+#[test]
+fn its_server_speaks_first_in_spnego() {
+    negotiations::begin_with_hints_of_the_peer(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn our_server_speaks_first_in_spnego() {
+    negotiations::begin_with_our_hints(&mut gss_ntlmssp().in_spnego());
+}
+
+#[test]
+fn our_client_continues_where_ntlm_is_not_the_first_choice() {
+    negotiations::continue_after_another_first_choice(&mut gss_ntlmssp().in_spnego(), None);
 }
 
 /// Its signatures are as the specification has them.
@@ -279,12 +366,14 @@ fn gss_ntlmssp() -> Peer {
     let files = Directory::new();
     let mut command = system_python("bridge_gss_ntlmssp.py");
     command.env("NTLM_USER_FILE", files.write("users", &identities::user_file()));
+    command.env("KRB5_CONFIG", files.write("krb5.conf", NO_REALM));
     command.env("NETBIOS_COMPUTER_NAME", "FILES").env("NETBIOS_DOMAIN_NAME", "EXAMPLE");
     Peer {
         bridge: Bridge::start(command),
         abilities: Abilities { protects_nothing: false, ..Abilities::ALL },
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: Some(files),
     }
 }

@@ -7,7 +7,7 @@ use ntlm_interop::bridge::Bridge;
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::python;
 use serde_json::{Value, json};
 
@@ -60,6 +60,7 @@ fn ntlm_auth() -> Peer {
         abilities: Abilities::ALL,
         acceptor: |_| unreachable!("it has no server"),
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

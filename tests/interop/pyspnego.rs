@@ -10,7 +10,8 @@ use ntlm_interop::hex::{hex, unhex};
 use ntlm_interop::identities::{self, Identity};
 use ntlm_interop::messages::{Abilities, seal, unseal};
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::negotiations;
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::python;
 use ntlm_interop::scratch::Directory;
 use serde_json::{Value, json};
@@ -66,6 +67,100 @@ fn everybody_logs_in_with_it() {
 fn a_wrong_password_is_refused() {
     pyspnego().refuses_a_wrong_password(|_| Outcome::PeerRefuses("Invalid NTLM response"));
     pyspnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn our_client_logs_in_in_every_mode_in_spnego() {
+    pyspnego().in_spnego().takes_our_client(LimitedBy::Us, |mode| match mode {
+        // It wants the list signed, and without extended session security that is a checksum.
+        mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn its_client_logs_in_in_every_mode_in_spnego() {
+    for by in [LimitedBy::Us, LimitedBy::Them] {
+        pyspnego().in_spnego().suits_our_server(by, |mode| match mode {
+            // As above. Where it asks for no protection, it signs the list all the same, with a
+            // constant.
+            mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+            mode if mode.protection == Protection::None => Outcome::WeRefuse("Mic(NoKey)"),
+            _ => Outcome::Works,
+        });
+    }
+}
+
+#[test]
+fn everybody_logs_in_to_it_in_spnego() {
+    pyspnego().in_spnego().takes_everybody(modes::DEFAULT, |identity| match identity {
+        // It takes the upper case of `ß` for `SS`, as Windows does not.
+        Identity::GROSS => Outcome::PeerRefuses("Invalid NTLM response"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_with_it_in_spnego() {
+    pyspnego().in_spnego().sends_everybody(modes::DEFAULT, |identity| match identity {
+        // As above.
+        Identity::GROSS => Outcome::WeRefuse("Denied(WrongPassword)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_spnego() {
+    pyspnego()
+        .in_spnego()
+        .refuses_a_wrong_password(|_| Outcome::PeerRefuses("Invalid NTLM response"));
+    pyspnego().in_spnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn both_sign_the_list_of_mechanisms() {
+    negotiations::are_signed_by_both(&mut pyspnego().in_spnego());
+}
+
+#[test]
+fn a_changed_list_of_mechanisms_is_detected() {
+    negotiations::detect_a_changed_list(
+        &mut pyspnego().in_spnego(),
+        "invalid Message Integrity Check",
+    );
+}
+
+#[test]
+fn its_client_logs_in_without_spnego_if_our_server_allows_it() {
+    negotiations::allow_bare_ntlm(&mut pyspnego());
+}
+
+#[test]
+fn its_server_asks_for_a_late_signature() {
+    negotiations::ask_for_a_late_signature(
+        &mut pyspnego().in_spnego(),
+        "AcceptIncomplete mic",
+        None,
+    );
+}
+
+#[test]
+fn its_server_speaks_first_in_spnego() {
+    negotiations::begin_with_hints_of_the_peer(&mut pyspnego().in_spnego());
+}
+
+#[test]
+fn our_server_speaks_first_in_spnego() {
+    negotiations::begin_with_our_hints(&mut pyspnego().in_spnego());
+}
+
+/// If the first choice is Kerberos, and there is a token of it, it gives that to NTLM.
+#[test]
+fn our_client_continues_where_ntlm_is_not_the_first_choice() {
+    negotiations::continue_after_another_first_choice(
+        &mut pyspnego().in_spnego(),
+        Some("KeyError"),
+    );
 }
 
 #[test]
@@ -209,6 +304,7 @@ fn pyspnego() -> Peer {
         abilities: Abilities::ALL,
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: Some(files),
     }
 }

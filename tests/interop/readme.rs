@@ -10,11 +10,12 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 25] = [
+const PACKAGES: [(&str, &str); 29] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
     ("gss-ntlmssp", "gss-ntlmssp"),
+    ("MIT Kerberos", "libgssapi-krb5-2"),
     ("Samba gensec", "samba"),
     ("Samba smbd", "samba"),
     ("Samba domain", "samba"),
@@ -35,6 +36,9 @@ const PACKAGES: [(&str, &str); 25] = [
     ("jTDS", "libjtds-java"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
+    ("smbclient", "smbclient"),
+    ("ldbsearch", "ldb-tools"),
+    ("ldapsearch", "ldap-utils"),
     ("FreeRDP", "freerdp2-x11"),
 ];
 

@@ -4,14 +4,16 @@ use ntlm::crypto::Side;
 use ntlm::error::Misuse;
 use ntlm::server::Accepted;
 use ntlm::session::{Protection, Session, SessionKeys, Signature};
+use ntlm::spnego::{Established, Initiator, MicError};
 use ntlm::wire::{Challenge, Negotiate, NegotiateFlags as Flags};
-use ntlm::{Client, LmCompatibility, ResponseKind};
+use ntlm::{Client, LmCompatibility, ResponseKind, spnego};
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::{Refusal, let_in, log_in};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::{Abilities, seal, unseal};
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::negotiations;
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::system_python;
 use ntlm_interop::samba_settings;
 use serde_json::{Value, json};
@@ -77,21 +79,182 @@ fn a_wrong_password_is_refused() {
 }
 
 #[test]
-fn either_logs_in_with_spnego() {
-    gensec().does_spnego();
+fn our_client_logs_in_in_every_mode_in_spnego() {
+    // With NTLMv2 it wants the list signed, and without extended session security that would be a
+    // checksum.
+    let is_not_signed = |mode: &Mode| mode.is_ntlmv2() && !mode.is_extended();
+    gensec().in_spnego().takes_our_client(LimitedBy::Us, |mode| match mode {
+        mode if is_not_signed(mode) => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+    gensec().in_spnego().takes_our_client(LimitedBy::Them, |mode| match mode {
+        mode if is_not_signed(mode) => Outcome::WeRefuse("Mic(NoKey)"),
+        mode if mode.without.contains(UNICODE) => Outcome::WorksWith(UNICODE),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn its_client_logs_in_in_every_mode_in_spnego() {
+    gensec().in_spnego().suits_our_server(LimitedBy::Us, |mode| match mode {
+        // Its client offers one character set alone.
+        mode if mode.without.contains(UNICODE) => Outcome::WeRefuse("Unexpected(CharacterSet)"),
+        mode if mode.protection == Protection::None => Outcome::WorksWith(KEY_EXCH),
+        // It signs the list with a checksum.
+        mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+    gensec().in_spnego().suits_our_server(LimitedBy::Them, |mode| match mode {
+        // Without extended session security its client sends NTLMv1, whatever it is told.
+        mode if mode.is_ntlmv2() && !mode.is_extended() => Outcome::WeRefuse("ResponseKind"),
+        mode if mode.protection == Protection::None => Outcome::WorksWith(KEY_EXCH),
+        mode if !mode.is_extended() => Outcome::WeRefuse("Mic(NoKey)"),
+        _ => Outcome::Works,
+    });
+}
+
+#[test]
+fn everybody_logs_in_to_it_in_spnego() {
+    gensec().in_spnego().takes_everybody(modes::DEFAULT, |_| Outcome::Works);
+}
+
+#[test]
+fn everybody_logs_in_with_it_in_spnego() {
+    gensec().in_spnego().sends_everybody(modes::DEFAULT, |_| Outcome::Works);
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_spnego() {
+    gensec().in_spnego().refuses_a_wrong_password(|_| Outcome::PeerRefuses("3221225578"));
+    gensec().in_spnego().is_refused_with_a_wrong_password();
+}
+
+#[test]
+fn both_sign_the_list_of_mechanisms() {
+    negotiations::are_signed_by_both(&mut gensec().in_spnego());
+}
+
+#[test]
+fn a_changed_list_of_mechanisms_is_detected() {
+    negotiations::detect_a_changed_list(&mut gensec().in_spnego(), "Access Denied");
+}
+
+#[test]
+fn its_client_sends_no_first_message_if_it_is_set_so() {
+    let mut gensec = gensec().in_spnego();
+    let (tokens, result) = let_in_with(&mut gensec, &["spnego:client_no_optimistic"]);
+    let expected = [
+        "Client: [Ntlm]",
+        "Server: AcceptIncomplete Ntlm",
+        "Client: token",
+        "Server: AcceptIncomplete token",
+        "Client: token mic",
+        "Server: AcceptCompleted mic",
+    ];
+    assert_eq!(tokens, expected);
+    gensec.talk(result.expect("it is accepted").accepted.keys).expect("they understand");
+}
+
+/// As Windows 2000 was, its client signs no list. If its AUTHENTICATE has a MIC, which that of Windows
+/// 2000 has not, our server asks for the signature, and it gives up.
+#[test]
+fn its_old_client_signs_no_list() {
+    let old = ["spnego:simulate_w2k", "ntlmssp_client:force_old_spnego"];
+    let mut gensec = gensec().in_spnego();
+    let (tokens, result) = let_in_with(&mut gensec, &old);
+    assert_eq!(tokens[2..], ["Client: token", "Server: AcceptCompleted"]);
+    gensec.talk(result.expect("it is accepted").accepted.keys).expect("they understand");
+
+    let (tokens, result) = let_in_with(&mut self::gensec().in_spnego(), &old[..1]);
+    assert_eq!(tokens[2..], ["Client: token", "Server: AcceptIncomplete mic"]);
+    assert!(matches!(&result, Err(Refusal::Theirs(_))), "{result:?}");
+}
+
+/// As Windows 2000 was, its server does not read the signature of the list. Our client rejects it, or
+/// accepts it if it is told so; then both have the same key, but the server does not count the signature,
+/// so that it does not understand what our client seals.
+#[test]
+fn its_old_server_signs_no_list() {
+    let initiator = Initiator::new(modes::DEFAULT.client(Identity::ALICE.credentials()));
+    let mut arguments = acceptor(&modes::DEFAULT);
+    arguments["settings"]["spnego:simulate_w2k"] = "yes".into();
+    let mut gensec = gensec().in_spnego();
+    gensec.begin(arguments.clone()).expect("it begins");
+    let refusal = gensec.carrier().log_in(&initiator);
+    let missing = spnego::Error::Mic(MicError::Missing);
+    assert!(matches!(&refusal, Err(Refusal::OurSpnego(error)) if *error == missing), "{refusal:?}");
+
+    gensec.begin(arguments).expect("it begins");
+    let mut carrier = gensec.carrier();
+    let logged_in = carrier.log_in(&initiator.with_missing_mic_allowed());
+    assert_eq!(
+        carrier.tokens[2..],
+        ["Client: AcceptIncomplete token mic", "Server: AcceptCompleted",]
+    );
+    drop(carrier);
+    let keys = logged_in.expect("it is accepted").keys;
+    assert_eq!(gensec.bridge.key().expect("its key"), keys.exported_session_key().expose());
+    let refusal = gensec.talk(keys);
+    let misunderstands = |why: &str| why.contains("Access Denied");
+    assert!(
+        matches!(&refusal, Err(Refusal::Afterwards(why)) if misunderstands(why)),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn nobody_logs_in_to_it_in_spnego() {
+    let logged_in = gensec().in_spnego().take_nobody().expect("it takes nobody");
+    assert_eq!(logged_in.as_deref(), Some("NT AUTHORITY\\ANONYMOUS LOGON"));
+}
+
+#[test]
+fn nobody_logs_in_with_it_in_spnego() {
+    let begin = json!({ "role": "initiator" });
+    let accepted = gensec().in_spnego().send_nobody(begin).expect("it sends nobody");
+    assert_eq!(accepted.user(), None);
+}
+
+#[test]
+fn its_client_logs_in_without_spnego_if_our_server_allows_it() {
+    negotiations::allow_bare_ntlm(&mut gensec());
+}
+
+#[test]
+fn its_server_asks_for_a_late_signature() {
+    negotiations::ask_for_a_late_signature(
+        &mut gensec().in_spnego(),
+        "AcceptIncomplete Ntlm mic",
+        Some("AcceptCompleted"),
+    );
+}
+
+#[test]
+fn its_server_speaks_first_in_spnego() {
+    negotiations::begin_with_hints_of_the_peer(&mut gensec().in_spnego());
+}
+
+#[test]
+fn our_server_speaks_first_in_spnego() {
+    negotiations::begin_with_our_hints(&mut gensec().in_spnego());
+}
+
+#[test]
+fn our_client_continues_where_ntlm_is_not_the_first_choice() {
+    negotiations::continue_after_another_first_choice(&mut gensec().in_spnego(), None);
 }
 
 #[test]
 fn nobody_logs_in_to_it() {
     let logged_in = gensec().take_nobody().expect("it takes nobody");
-    assert_eq!(logged_in.user.as_deref(), Some("NT AUTHORITY\\ANONYMOUS LOGON"));
+    assert_eq!(logged_in.as_deref(), Some("NT AUTHORITY\\ANONYMOUS LOGON"));
 }
 
 #[test]
 fn nobody_logs_in_with_it() {
     let let_in = gensec().send_nobody(json!({ "role": "initiator" })).expect("it sends nobody");
-    assert_eq!(let_in.accepted.user(), None);
-    assert_eq!(let_in.accepted.keys.protection(), Protection::None);
+    assert_eq!(let_in.user(), None);
+    assert_eq!(let_in.keys.protection(), Protection::None);
 }
 
 /// What the modes leave out of `ntlmssp_client`, as its NEGOTIATE shows it.
@@ -247,6 +410,21 @@ fn messages_that_are_signed_alone_are_wrapped_in_clear() {
     }
 }
 
+/// Lets its client, which has these settings, in to our server. Yields the tokens that were sent.
+fn let_in_with(
+    gensec: &mut Peer,
+    settings: &[&str],
+) -> (Vec<String>, Result<Established, Refusal>) {
+    let mut arguments = initiator(&modes::DEFAULT, Identity::ALICE);
+    for setting in settings {
+        arguments["settings"][setting] = "yes".into();
+    }
+    gensec.begin(arguments).expect("it begins");
+    let mut carrier = gensec.carrier();
+    let result = carrier.let_in(&modes::DEFAULT.server(), &[Identity::ALICE]);
+    (carrier.tokens.clone(), result)
+}
+
 /// The flags of the NEGOTIATE of its client, which begins so.
 fn offer_of(arguments: Value) -> Flags {
     // Settings last as long as the process.
@@ -304,6 +482,7 @@ fn gensec() -> Peer {
         abilities: Abilities::ALL,
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

@@ -8,7 +8,7 @@ use ntlm_interop::exchange::{Refusal, log_in};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::system_python;
 use ntlm_interop::samba_settings;
 use serde_json::{Value, json};
@@ -82,6 +82,7 @@ fn ntlm_auth() -> Peer {
         abilities: Abilities { tells_key: true, ..Abilities::NONE },
         acceptor,
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

@@ -2,6 +2,7 @@
 //! way to log in.
 
 use ntlm::http::Scheme;
+use ntlm::spnego::{Accepting, Acceptor, Initiated, Initiator, Outcome};
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Client, Credentials, Os, Server};
 use ntlm_interop::exchange::verify;
@@ -11,7 +12,6 @@ use ntlm_interop::pcap::Pcap;
 use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 use ntlm_interop::scratch::Directory;
-use ntlm_interop::spnego::{self, State};
 
 /// tshark finds something malformed in a message that is cut, so that it would say so of others.
 #[test]
@@ -58,22 +58,17 @@ fn tshark_sees_what_we_say() {
 /// SPNEGO has a scheme of its own.
 #[test]
 fn no_message_inside_spnego_is_malformed() {
-    let exchange = Exchange::of(&modes::DEFAULT, Identity::ALICE);
-    let challenge = spnego::Response {
-        state: Some(State::Incomplete),
-        token: exchange.challenge,
-        mech_list_mic: None,
+    let client = modes::DEFAULT.client(Identity::ALICE.credentials());
+    let (negotiate, state) = Initiator::new(client).initiate().expect("a first token");
+    let acceptor = Acceptor::new(modes::DEFAULT.server()).start();
+    let Ok(Accepting::Outcome(Outcome::Send(challenge, _))) = acceptor.read(&negotiate, &mut Os)
+    else {
+        panic!("it sends a CHALLENGE")
     };
-    let authenticate = spnego::Response {
-        token: exchange.authenticate,
-        mech_list_mic: Some(vec![1; 16]),
-        ..Default::default()
+    let Ok(Initiated::Send(authenticate, _)) = state.read(&challenge, &mut Os) else {
+        panic!("it sends an AUTHENTICATE")
     };
-    let wrapped = Exchange {
-        negotiate: spnego::initial_token(&exchange.negotiate),
-        challenge: challenge.to_bytes(),
-        authenticate: authenticate.to_bytes(),
-    };
+    let wrapped = Exchange { negotiate, challenge, authenticate };
     let mut pcap = Pcap::default();
     http_with(&mut pcap, Scheme::Negotiate, &wrapped);
     let capture = Capture::of(&pcap);

@@ -51,6 +51,10 @@ fn tshark_understands_all_that_we_send() {
             let authenticate = format!("{protocol} && ntlmssp.messagetype == 3");
             let users = capture.fields(&authenticate, "ntlmssp.auth.username", None);
             assert!(users.contains(&"alice".to_owned()), "{protocol} {framing:?}: {users:?}");
+            // In SPNEGO, both sides sign the list of mechanisms.
+            let signed = format!("{protocol} && spnego.mechListMIC");
+            let signatures = capture.fields(&signed, "spnego.mechListMIC", None);
+            assert_eq!(signatures.len(), if framing.is_empty() { 2 } else { 0 }, "{protocol}");
         }
         assert_eq!(capture.malformed(None), "", "{framing:?}");
     }

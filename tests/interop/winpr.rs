@@ -10,7 +10,7 @@ use ntlm_interop::hex::hex;
 use ntlm_interop::identities::Identity;
 use ntlm_interop::messages::Abilities;
 use ntlm_interop::modes::{self, Mode};
-use ntlm_interop::peer::{LimitedBy, Outcome, Peer};
+use ntlm_interop::peer::{Framing, LimitedBy, Outcome, Peer};
 use ntlm_interop::programs::system_python;
 use serde_json::{Value, json};
 
@@ -139,6 +139,7 @@ fn winpr() -> Peer {
         },
         acceptor: |mode| acceptor_of(mode, Identity::ALICE),
         initiator,
+        framing: Framing::Bare,
         files: None,
     }
 }

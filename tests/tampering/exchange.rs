@@ -125,7 +125,7 @@ impl Setting {
         Ok(End::new(Keys::of(&response.keys), &accepted))
     }
 
-    fn client(&self, given: Given) -> Client {
+    pub(crate) fn client(&self, given: Given) -> Client {
         let credentials = match self.mode {
             Mode::Anonymous => Credentials::anonymous(),
             _ => Credentials::password("EXAMPLE\\alice", "secret"),

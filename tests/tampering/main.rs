@@ -5,7 +5,7 @@
 //! compared with the text. To write it anew:
 //!
 //! ```console
-//! $ NTLM_WRITE_TABLE=1 cargo test --test tampering
+//! $ NTLM_WRITE_TABLE=1 cargo test -p ntlm --all-features --test tampering
 //! ```
 //!
 //! A cell that becomes weaker than it was is a hole, unless a note says why it must be so. What
@@ -31,6 +31,8 @@ mod parts;
 mod relays;
 mod session;
 mod splices;
+#[cfg(feature = "spnego")]
+mod spnego;
 mod table;
 
 use std::collections::BTreeSet;
@@ -50,23 +52,36 @@ use table::{COLUMNS, SESSIONS, column};
 
 const BEGIN: &str = "<!-- Written by tests/tampering. -->\n";
 const END: &str = "<!-- Up to here. -->\n";
+#[cfg(feature = "spnego")]
+const BEGIN_SPNEGO: &str = "<!-- Written by tests/tampering with the feature spnego. -->\n";
 
 #[test]
 fn the_table_in_security_md_is_what_happens() {
-    let computed = markdown::render();
+    compare_or_write(&[
+        (BEGIN, markdown::render()),
+        #[cfg(feature = "spnego")]
+        (BEGIN_SPNEGO, markdown::render_spnego()),
+    ]);
+}
+
+/// Compares each part with what stands in SECURITY.md after its beginning, or writes it there.
+fn compare_or_write(parts: &[(&str, String)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
-    let (written, after) = rest.split_once(END).expect("where the table ends");
-    if env::var_os("NTLM_WRITE_TABLE").is_some() {
-        fs::write(&path, [before, BEGIN, &computed, END, after].concat()).unwrap();
-        return;
+    let mut text = fs::read_to_string(&path).unwrap();
+    let mut all = String::new();
+    for (begin, computed) in parts {
+        let (before, rest) = text.split_once(begin).expect("where the table begins");
+        let (written, after) = rest.split_once(END).expect("where the table ends");
+        all += &difference(written, computed);
+        text = [before, begin, computed, END, after].concat();
     }
-    let difference = difference(written, &computed);
+    if env::var_os("NTLM_WRITE_TABLE").is_some() {
+        return fs::write(&path, text).unwrap();
+    }
     assert!(
-        difference.is_empty(),
-        "SECURITY.md (-) is not what happens (+):\n{difference}If that is as it should be: \
-         NTLM_WRITE_TABLE=1 cargo test --test tampering"
+        all.is_empty(),
+        "SECURITY.md (-) is not what happens (+):\n{all}If that is as it should be: \
+         NTLM_WRITE_TABLE=1 cargo test -p ntlm --all-features --test tampering"
     );
 }
 
@@ -158,6 +173,18 @@ fn what_is_possible_has_a_note_and_nothing_else_has() {
     for attack in session::ATTACKS {
         let is_possible = |(_, kind): &(&str, _)| table::session_cell(attack, *kind).is_possible();
         assert_eq!(attack.note.is_some(), SESSIONS.iter().any(is_possible), "{}", attack.name);
+    }
+}
+
+#[cfg(feature = "spnego")]
+#[test]
+fn what_is_possible_around_spnego_has_a_note_and_nothing_else_has() {
+    for attack in spnego::ATTACKS.iter().flat_map(|(_, attacks)| *attacks) {
+        let is_possible = spnego::KINDS.iter().any(|kind| {
+            let outcomes = kind.outcomes(attack);
+            outcomes.iter().any(|outcome| matches!(outcome, outcome::Outcome::Possible(_)))
+        });
+        assert_eq!(attack.note.is_some(), is_possible, "{}", attack.name);
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::exchange::{Level, Mode};
 use crate::outcome::Outcome;
 use crate::session;
+#[cfg(feature = "spnego")]
+use crate::spnego::{self, KINDS};
 use crate::table::{ALLOWED, ATTACKS, Cell, MODES, SESSIONS, column, session_cell};
 
 /// Modes that one of the policies lets in.
@@ -29,8 +31,29 @@ pub(crate) fn render() -> String {
     out += &wrap(PROTECTED);
     out += &sessions(&mut notes);
     out += "\n### Why it is possible, and what helps\n\n";
-    for (place, note) in notes.0.iter().enumerate() {
-        out += &wrap(&format!("- ({}) {note}", mark(place)));
+    for (place, note) in notes.notes.iter().enumerate() {
+        out += &wrap(&format!("- ({}) {note}", notes.mark_of(place)));
+    }
+    out
+}
+
+/// What comes of attacks on SPNEGO.
+#[cfg(feature = "spnego")]
+pub(crate) fn render_spnego() -> String {
+    let mut notes = Notes { first: '1', ..Notes::default() };
+    let mut out = String::from("### Attacks on SPNEGO around an exchange\n\n");
+    SPNEGO.iter().for_each(|text| out += &wrap(text));
+    out += &heading(KINDS.iter().map(|kind| kind.title.to_string()));
+    for (group, attacks) in spnego::ATTACKS {
+        out += &row([format!("*{group}*")].into_iter().chain(KINDS.map(|_| String::new())));
+        for attack in attacks {
+            let cells = KINDS.map(|kind| notes.cell(&Cell(kind.outcomes(attack)), attack.note));
+            out += &row([attack.name.to_string()].into_iter().chain(cells));
+        }
+    }
+    out += "\n";
+    for (place, note) in notes.notes.iter().enumerate() {
+        out += &wrap(&format!("- ({}) {note}", notes.mark_of(place)));
     }
     out
 }
@@ -110,17 +133,30 @@ fn row(cells: impl IntoIterator<Item = String>) -> String {
 }
 
 /// The notes in the order in which the table names them.
-#[derive(Default)]
-struct Notes(Vec<&'static str>);
+struct Notes {
+    notes: Vec<&'static str>,
+    /// The mark of the first one.
+    first: char,
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self { notes: Vec::new(), first: 'a' }
+    }
+}
 
 impl Notes {
     fn mark(&mut self, note: Option<&'static str>) -> char {
         let note = note.expect("what is possible has a note");
-        let place = self.0.iter().position(|other| *other == note).unwrap_or_else(|| {
-            self.0.push(note);
-            self.0.len() - 1
+        let place = self.notes.iter().position(|other| *other == note).unwrap_or_else(|| {
+            self.notes.push(note);
+            self.notes.len() - 1
         });
-        mark(place)
+        self.mark_of(place)
+    }
+
+    fn mark_of(&self, place: usize) -> char {
+        char::from_u32(u32::from(self.first) + u32::try_from(place).unwrap()).unwrap()
     }
 
     fn cell(&mut self, cell: &Cell, note: Option<&'static str>) -> String {
@@ -145,10 +181,6 @@ impl Notes {
         words.extend(refusals);
         if words.is_empty() { "–".into() } else { words.join("; ") }
     }
-}
-
-fn mark(place: usize) -> char {
-    char::from(b'a' + u8::try_from(place).unwrap())
 }
 
 const INTRODUCTION: [&str; 7] = [
@@ -176,3 +208,14 @@ const UNDER_ANOTHER_POLICY: &str = "The server's policy is the default but for w
 const PROTECTED: &str = "Both policies require ESS. \"Continues\" means that the receiver still \
     delivers the messages that were not changed. Signatures cannot show that the last messages are \
     missing.";
+
+#[cfg(feature = "spnego")]
+const SPNEGO: [&str; 2] = [
+    "The client is an `Initiator`, the server an `Acceptor` (feature `spnego`), and the man in the \
+     middle changes how they negotiate the mechanism. \"NTLM alone\" is `Initiator::initiate`; \
+     \"Kerberos first\" is `Initiator::continue_after`, with a first token that prefers Kerberos. \
+     The last column has a client whose AUTHENTICATE has no MIC (message integrity code).",
+    "A cell is to be read as above; its names are also those of `spnego::Error`. \"Other preference\" \
+     means that the server accepts the client and believes that it prefers another mechanism than \
+     it does, and \"then\" is what stops the negotiation after that.",
+];

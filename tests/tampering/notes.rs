@@ -81,3 +81,17 @@ pub(crate) const DATAGRAM: &str = "\
 pub(crate) const SENT_BACK: &str = "\
     Without extended session security both directions have the same key. What helps: both \
     policies, which demand it where messages are protected.";
+
+#[cfg(feature = "spnego")]
+pub(crate) const LIST: &str = "\
+    The AUTHENTICATE has no MIC, so the server cannot know that the client sent a `mechListMIC`, and \
+    does not demand one of a client that seems to prefer NTLM. The server accepts the client, whose \
+    password is right, but does not learn that the client prefers Kerberos. What helps: \
+    `require_mic`. A client that waits for the server's `mechListMIC` notices the attack then.";
+
+#[cfg(feature = "spnego")]
+pub(crate) const BARE: &str = "\
+    A server that also takes NTLM without SPNEGO does not see the list of mechanisms. It accepts the \
+    client, whose password is right, but does not learn that the client prefers Kerberos. What \
+    helps: the default, which takes SPNEGO only. A client that waits for the server's `mechListMIC` \
+    notices the attack then.";

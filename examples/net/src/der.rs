@@ -1,15 +1,13 @@
-//! ASN.1's tag, length and content, for SPNEGO and for LDAP.
+//! ASN.1's tag, length and content, for LDAP.
 //!
-//! By hand, since it takes less than to describe both protocols to a crate; and crates for DER,
-//! which SPNEGO is written in, refuse the long forms of lengths that Active Directory sends in
-//! LDAP's BER.
+//! By hand, because it takes less than to describe the protocol to a crate; and crates for DER reject
+//! the long forms of lengths that Active Directory sends in LDAP's BER.
 
 use anyhow::{Context, bail, ensure};
 
 pub const BOOLEAN: u8 = 0x01;
 pub const INTEGER: u8 = 0x02;
 pub const OCTET_STRING: u8 = 0x04;
-pub const OBJECT_IDENTIFIER: u8 = 0x06;
 pub const ENUMERATED: u8 = 0x0a;
 pub const SEQUENCE: u8 = 0x30;
 pub const SET: u8 = 0x31;
@@ -100,7 +98,7 @@ fn header(input: &[u8]) -> anyhow::Result<Option<Header>> {
         return Ok(Some(Header { tag: *tag, len: 2, content: (*first).into() }));
     }
     let count = usize::from(first & 0x7f);
-    // None is the indefinite form, which neither DER nor LDAP (RFC 4511, 5.1) allows.
+    // None is the indefinite form, which LDAP does not allow (RFC 4511, 5.1).
     if !(1..=4).contains(&count) {
         bail!("an ASN.1 length has {count} bytes");
     }

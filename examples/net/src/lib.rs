@@ -19,7 +19,6 @@ pub mod recording;
 pub mod replay;
 pub mod rpc;
 pub mod smb;
-pub mod spnego;
 pub mod tcp;
 pub mod tokens;
 pub mod users;

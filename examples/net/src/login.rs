@@ -1,18 +1,18 @@
-//! A login as SMB, LDAP and DCE/RPC do it: NTLM's three messages, bare or in SPNEGO, and the key
-//! that comes of them.
+//! A login as SMB, LDAP and DCE/RPC do it: NTLM's three messages, bare or in SPNEGO, and the session
+//! key.
 //!
-//! What to copy is [`AwaitChallenge`] and [`AwaitVerdict`]: the states between the messages.
+//! What to copy is [`Login`]: the state between the messages.
 
-use anyhow::{Context, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use ntlm::crypto::ExportedSessionKey;
-use ntlm::session::{Protection, Signature};
-use ntlm::wire::NegotiateFlags;
+use ntlm::session::Protection;
+use ntlm::spnego::{AwaitServer, Initiated, Initiator, Token};
+use ntlm::wire::{Message, NegotiateFlags};
 use ntlm::{Client, Credentials, LmCompatibility, Os, Session, SessionKeys, client, inspect};
 
 use crate::credentials::LoginOptions;
 use crate::level;
-use crate::spnego::{self, Reply};
 
 /// Who logs in, and how.
 #[derive(Args)]
@@ -46,7 +46,7 @@ impl NtlmOptions {
     ///
     /// Messages are to be protected afterwards, unless the client is anonymous: then there is no
     /// key to do it with, which is said on standard error.
-    pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<Client> {
+    pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<LoginClient> {
         let credentials = self.login.credentials()?;
         let protection = if credentials.is_some() { protection } else { unprotected(protection) };
         let policy = self.policy();
@@ -55,12 +55,14 @@ impl NtlmOptions {
                 "all sessions of this user may start from one key: who has it reads them all"
             );
         }
-        Ok(Client::new(credentials.unwrap_or_else(Credentials::anonymous))
+        let is_anonymous = credentials.is_none();
+        let client = Client::new(credentials.unwrap_or_else(Credentials::anonymous))
             .with_policy(policy)
             .with_spn(target)
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
             .with_protection(protection)
-            .checked()?)
+            .checked()?;
+        Ok(LoginClient { client, protection, is_anonymous, trace: Trace(self.verbose) })
     }
 
     fn policy(&self) -> client::Policy {
@@ -72,15 +74,6 @@ impl NtlmOptions {
             policy.shared.allow_constant_key_exchange_key |= *flag == extended;
         }
         policy
-    }
-
-    /// The first token, and what waits for the answer.
-    pub fn start(
-        &self,
-        client: &Client,
-        framing: Framing,
-    ) -> anyhow::Result<(Vec<u8>, AwaitChallenge)> {
-        AwaitChallenge::start(client, framing, Trace(self.verbose))
     }
 }
 
@@ -117,67 +110,54 @@ pub enum Framing {
     Spnego,
 }
 
-/// A login that waits for the server's challenge.
-pub struct AwaitChallenge {
-    exchange: client::AwaitChallenge,
-    framing: Framing,
+/// A client, and how much of its logins is shown.
+pub struct LoginClient {
+    client: Client,
+    protection: Protection,
+    is_anonymous: bool,
     trace: Trace,
 }
 
-impl AwaitChallenge {
-    fn start(client: &Client, framing: Framing, trace: Trace) -> anyhow::Result<(Vec<u8>, Self)> {
-        let (negotiate, exchange) = client.initiate()?;
-        trace.show("NEGOTIATE", &negotiate);
-        let token = match framing {
-            Framing::Raw => negotiate,
-            Framing::Spnego => spnego::init(&negotiate),
-        };
-        Ok((token, Self { exchange, framing, trace }))
-    }
-
-    /// Answers the challenge.
-    pub fn answer(self, token: &[u8]) -> anyhow::Result<(Vec<u8>, AwaitVerdict)> {
-        let challenge = match self.framing {
-            Framing::Raw => token,
-            Framing::Spnego => Reply::parse(token)?.response_token,
-        };
-        self.trace.show("CHALLENGE", challenge);
-        let response = self.exchange.answer(challenge, &mut Os)?;
-        self.trace.show("AUTHENTICATE", &response.token);
-        // SMB needs the key itself, the others a session of it; SPNEGO's MIC comes of the session.
-        let session_key = response.keys.exported_session_key().clone();
-        let flags = response.keys.flags();
-        let has_mic = self.framing == Framing::Spnego && can_sign_mech_list(&response.keys);
-        let mut session = match response.keys.protection() {
-            Protection::None => None,
-            _ => Some(response.keys.into_session()?),
-        };
-        let token = match (self.framing, &mut session) {
-            (Framing::Raw, _) => response.token,
-            (Framing::Spnego, Some(session)) if has_mic => {
-                let mic = session.mech_list_mic(&spnego::MECH_TYPES)?;
-                spnego::response(&response.token, Some(mic.as_bytes()))
+impl LoginClient {
+    /// Returns the first token, and the state that waits for the answer.
+    pub fn start(&self, framing: Framing) -> anyhow::Result<(Vec<u8>, Login)> {
+        let (token, state) = match framing {
+            Framing::Raw => {
+                let (negotiate, state) = self.client.initiate()?;
+                (negotiate, State::Challenge(state))
             }
-            (Framing::Spnego, _) => spnego::response(&response.token, None),
+            Framing::Spnego => {
+                let mut initiator = Initiator::new(self.client.clone());
+                if self.protection == Protection::None {
+                    // An LDAP server takes a negotiated SIGN for the wish to wrap all messages.
+                    initiator = initiator.without_signing();
+                }
+                let (token, state) = initiator.initiate()?;
+                (token, State::Spnego(state))
+            }
         };
-        Ok((token, AwaitVerdict { session_key, session, flags, framing: self.framing, has_mic }))
+        self.trace.show(&token);
+        Ok((token, Login { state, trace: self.trace }))
+    }
+
+    /// Returns whether there will be no key to protect messages with, because the client is anonymous.
+    pub const fn is_anonymous(&self) -> bool {
+        self.is_anonymous
     }
 }
 
-/// Without extended session security only Samba has a MIC, and goes on after it in a way of its own
-/// (see [`Session::mech_list_mic`]). Without a key there is none.
-fn can_sign_mech_list(keys: &SessionKeys) -> bool {
-    keys.protection() != Protection::None
-        && keys.flags().contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+/// A login that waits for the server's next token.
+pub struct Login {
+    state: State,
+    trace: Trace,
 }
 
-/// A login that waits for what the server says of it.
-pub struct AwaitVerdict {
-    session_key: ExportedSessionKey,
-    session: Option<Session>,
-    flags: NegotiateFlags,
-    framing: Framing,
-    has_mic: bool,
+enum State {
+    /// Without SPNEGO: the CHALLENGE is due.
+    Challenge(client::AwaitChallenge),
+    /// Without SPNEGO: the last message is sent.
+    Answered(SessionKeys),
+    Spnego(AwaitServer),
 }
 
 /// What a login gives.
@@ -190,34 +170,49 @@ pub struct Established {
     pub flags: NegotiateFlags,
 }
 
-impl AwaitVerdict {
-    /// Whether there will be no key to protect messages with.
-    pub const fn is_anonymous(&self) -> bool {
-        self.session.is_none()
+impl Login {
+    /// Reads the server's token if the protocol says that the login continues. Returns the next token
+    /// to send.
+    pub fn read(self, token: &[u8]) -> anyhow::Result<(Vec<u8>, Self)> {
+        let Self { state, trace } = self;
+        trace.show(token);
+        let (token, state) = match state {
+            State::Challenge(state) => {
+                let answer = state.answer(token, &mut Os)?;
+                (answer.token, State::Answered(answer.keys))
+            }
+            State::Answered(_) => bail!("the server wants a token after the last one"),
+            State::Spnego(state) => match state.read(token, &mut Os)? {
+                Initiated::Send(token, state) => (token, State::Spnego(state)),
+                Initiated::Done(_) => bail!("the server wants a token after the last one"),
+            },
+        };
+        trace.show(&token);
+        Ok((token, Self { state, trace }))
     }
 
-    /// Ends the login with the server's last token, if the protocol said that it succeeded.
-    pub fn finish(mut self, token: &[u8]) -> anyhow::Result<Established> {
-        match self.framing {
-            Framing::Raw => ensure!(token.is_empty(), "there is a token after the last one"),
-            Framing::Spnego => self.finish_spnego(token)?,
-        }
-        let Self { session_key, session, flags, .. } = self;
+    /// Ends the login with the server's last token if the protocol says that it succeeded.
+    pub fn finish(self, token: &[u8]) -> anyhow::Result<Established> {
+        let keys = match self.state {
+            State::Challenge(_) => bail!("the server accepts before there is an AUTHENTICATE"),
+            State::Answered(keys) => {
+                ensure!(token.is_empty(), "there is a token after the last one");
+                keys
+            }
+            State::Spnego(state) => {
+                self.trace.show(token);
+                match state.read(token, &mut Os)? {
+                    Initiated::Done(keys) => keys,
+                    Initiated::Send(..) => bail!("the server's SPNEGO does not end with the login"),
+                }
+            }
+        };
+        let (session_key, flags) = (keys.exported_session_key().clone(), keys.flags());
+        let session = match keys.protection() {
+            Protection::None => None,
+            _ => Some(keys.into_session()?),
+        };
         Ok(Established { session_key, session, flags })
-    }
-
-    /// Checks the server's MIC: it proves that nobody changed the offer, and that the server has
-    /// the key ([MS-SPNG] 3.1.5.1).
-    fn finish_spnego(&mut self, token: &[u8]) -> anyhow::Result<()> {
-        let reply = Reply::parse(token)?;
-        ensure!(reply.state == Some(spnego::COMPLETED), "the server does not end the login");
-        if !self.has_mic {
-            return Ok(());
-        }
-        let mic = reply.mech_list_mic.context("the server's mechListMIC is missing")?;
-        let mic = Signature::try_from(mic)?;
-        let session = self.session.as_mut().context("there is no session")?;
-        Ok(session.verify_mech_list_mic(&spnego::MECH_TYPES, &mic)?)
     }
 }
 
@@ -226,76 +221,123 @@ impl AwaitVerdict {
 struct Trace(u8);
 
 impl Trace {
-    fn show(self, name: &str, token: &[u8]) {
-        let table = inspect::annotate(token);
+    /// Shows the NTLM message of a token, if it has one.
+    fn show(self, token: &[u8]) {
+        let Some(message) = ntlm_message(token).filter(|_| self.0 > 0) else { return };
+        let name = match Message::parse(message) {
+            Ok(Message::Negotiate(_)) => "NEGOTIATE",
+            Ok(Message::Challenge(_)) => "CHALLENGE",
+            Ok(Message::Authenticate(_)) => "AUTHENTICATE",
+            Err(_) => "malformed",
+        };
+        let table = inspect::annotate(message);
         match self.0 {
-            0 => {}
             1 => eprintln!("{name}\n{table}"),
             _ => eprintln!("{name}\n{}", table.with_secrets()),
         }
     }
 }
 
+/// The NTLM message, which can be in SPNEGO.
+fn ntlm_message(token: &[u8]) -> Option<&[u8]> {
+    match Token::parse(token).ok()? {
+        Token::Ntlm(message) => Some(message),
+        Token::Init(init) => init.mech_token,
+        Token::Response(response) => response.response_token,
+        Token::Other(_) | Token::Empty => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use ntlm::server::{Claim, Names};
-    use ntlm::{NtHash, Server};
+    use ntlm::Server;
+    use ntlm::server::Names;
+    use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Established as Accepted, Outcome};
 
     use super::*;
-    use crate::der::{self, OCTET_STRING, SEQUENCE};
 
-    /// The client's state after its last token, and the server's session.
-    fn exchange(framing: Framing) -> (AwaitVerdict, Session, Vec<u8>) {
+    fn start(framing: Framing, protection: Protection) -> (Vec<u8>, Login) {
         let client = Client::new(Credentials::password(r"EXAMPLE\alice", "secret"))
-            .with_protection(Protection::Sign);
+            .with_protection(protection);
+        let client = LoginClient { client, protection, is_anonymous: false, trace: Trace(0) };
+        client.start(framing).unwrap()
+    }
+
+    fn acceptor() -> AwaitClient {
         let server = Server::new(Names::member("FILES", "EXAMPLE"));
-        let (first, login) = AwaitChallenge::start(&client, framing, Trace(0)).unwrap();
-        let negotiate =
-            if framing == Framing::Raw { first } else { first[first.len() - 40..].into() };
-        let (challenge, state) = server.challenge(&negotiate, &mut Os).unwrap();
-        let challenge = match framing {
-            Framing::Raw => challenge,
-            Framing::Spnego => spnego::response(&challenge, None),
+        Acceptor::new(server).with_bare_ntlm_allowed().start()
+    }
+
+    /// The client's state after its last token, and what the server makes of that.
+    fn log_in(framing: Framing, protection: Protection) -> (Login, Accepted) {
+        let (token, login) = start(framing, protection);
+        let step = acceptor().read(&token, &mut Os).unwrap();
+        let Accepting::Outcome(Outcome::Send(token, server)) = step else {
+            panic!("there is no CHALLENGE")
         };
-        let (last, responded) = login.answer(&challenge).unwrap();
-        let reply = match framing {
-            Framing::Raw => Reply { response_token: &last, ..Reply::default() },
-            Framing::Spnego => Reply::parse(&last).unwrap(),
-        };
-        let Claim::User(claim) = state.read(reply.response_token, &mut Os).unwrap() else {
+        let (token, login) = login.read(&token).unwrap();
+        let Accepting::LookUp(look_up) = server.read(&token, &mut Os).unwrap() else {
             panic!("alice is no anonymous client")
         };
-        let accepted = claim.verify_nt_hash(&NtHash::from_password("secret")).unwrap();
-        let session = accepted.keys.into_session().unwrap();
-        (responded, session, reply.mech_list_mic.unwrap_or_default().to_vec())
-    }
-
-    fn completed(mic: Option<&[u8]>) -> Vec<u8> {
-        let mut fields = der::element(der::context(0), &[&[der::ENUMERATED, 1, 0]]);
-        if let Some(mic) = mic {
-            let mic = der::element(OCTET_STRING, &[mic]);
-            fields.extend(der::element(der::context(3), &[&mic]));
+        match look_up.verify(|claim| claim.verify_password("secret")).unwrap() {
+            Outcome::Done(accepted) => (login, accepted),
+            Outcome::Send(..) => panic!("the client has signed the list"),
         }
-        der::element(der::context(1), &[&der::element(SEQUENCE, &[&fields])])
     }
 
-    #[test]
-    fn both_sides_sign_the_offer_and_then_messages() {
-        let (responded, mut server, mic) = exchange(Framing::Spnego);
-        let mic = Signature::try_from(&*mic).unwrap();
-        server.verify_mech_list_mic(&spnego::MECH_TYPES, &mic).unwrap();
-        let mic = server.mech_list_mic(&spnego::MECH_TYPES).unwrap();
-        let token = completed(Some(mic.as_bytes()));
-        let mut client = responded.finish(&token).unwrap().session.unwrap();
+    fn assert_messages_are_understood(login: Login, accepted: Accepted) {
+        let token = accepted.token.unwrap_or_default();
+        let mut client = login.finish(&token).unwrap().session.unwrap();
+        let mut server = accepted.accepted.keys.into_session().unwrap();
         let signature = client.sign(b"message").unwrap();
         server.verify(b"message", &signature).unwrap();
+        let signature = server.sign(b"message").unwrap();
+        client.verify(b"message", &signature).unwrap();
     }
 
     #[test]
-    fn an_offer_that_the_server_does_not_sign_is_refused() {
-        assert!(exchange(Framing::Spnego).0.finish(&completed(None)).is_err());
-        assert!(exchange(Framing::Spnego).0.finish(&completed(Some(&[1; 16]))).is_err());
-        assert!(exchange(Framing::Spnego).0.finish(&[]).is_err());
+    fn messages_are_signed_after_a_login_in_each_framing() {
+        for framing in [Framing::Raw, Framing::Spnego] {
+            let (login, accepted) = log_in(framing, Protection::Sign);
+            assert_messages_are_understood(login, accepted);
+        }
+    }
+
+    #[test]
+    fn nothing_is_signed_if_no_protection_is_wanted() {
+        for framing in [Framing::Raw, Framing::Spnego] {
+            let (login, accepted) = log_in(framing, Protection::None);
+            let established = login.finish(&accepted.token.unwrap_or_default()).unwrap();
+            assert!(established.session.is_none());
+            assert!(!established.flags.contains(NegotiateFlags::NEGOTIATE_SIGN));
+        }
+    }
+
+    #[test]
+    fn a_last_token_without_the_mech_list_mic_is_rejected() {
+        let completed = b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00";
+        let (login, _) = log_in(Framing::Spnego, Protection::Sign);
+        assert!(login.finish(completed).is_err());
+        let (login, _) = log_in(Framing::Spnego, Protection::Sign);
+        assert!(login.finish(&[]).is_err());
+        let (login, _) = log_in(Framing::Spnego, Protection::Sign);
+        assert!(login.read(&Acceptor::rejection()).is_err());
+    }
+
+    #[test]
+    fn a_login_that_succeeds_before_its_last_token_is_rejected() {
+        for framing in [Framing::Raw, Framing::Spnego] {
+            let (_, login) = start(framing, Protection::Sign);
+            assert!(login.finish(&[]).is_err());
+        }
+    }
+
+    #[test]
+    fn without_spnego_there_is_nothing_after_the_last_message() {
+        let (login, _) = log_in(Framing::Raw, Protection::Sign);
+        assert!(login.finish(&[1]).is_err());
+        let (login, _) = log_in(Framing::Raw, Protection::Sign);
+        assert!(login.read(&[1]).is_err());
     }
 
     #[test]
@@ -305,14 +347,5 @@ mod tests {
         for name in ["NEGOTIATE_SIGN", "NEGOTIATE_SEAL", "NEGOTIATE_NTLM", "what"] {
             assert!(parse_optional_flag(name).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn without_spnego_there_is_nothing_after_the_last_message() {
-        let (responded, mut server, _) = exchange(Framing::Raw);
-        let mut client = responded.finish(&[]).unwrap().session.unwrap();
-        let signature = client.sign(b"message").unwrap();
-        server.verify(b"message", &signature).unwrap();
-        assert!(exchange(Framing::Raw).0.finish(&[1]).is_err());
     }
 }

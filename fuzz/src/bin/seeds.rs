@@ -40,7 +40,8 @@ fn main() -> io::Result<()> {
     for target in ["session", "datagram", "http_headers", "masked", "tampered"] {
         write_streams(target, &messages)?;
     }
-    write_splices()
+    write_splices()?;
+    write_negotiations()
 }
 
 fn write_negotiate(message: &[u8]) -> io::Result<()> {
@@ -110,6 +111,52 @@ fn write_splices() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The recorded tokens of SPNEGO, and negotiations of honest peers with one change or none.
+fn write_negotiations() -> io::Result<()> {
+    let mut tokens = Vec::new();
+    collect(&serde_json::from_slice(&fs::read(data("spnego.json"))?)?, &mut tokens);
+    tokens.sort();
+    tokens.dedup();
+    // Others have the same form, and other random numbers.
+    tokens.dedup_by_key(|token| (token.len(), token.get(..12).map(<[u8]>::to_vec)));
+    for token in &tokens {
+        write("spnego", token)?;
+        write("inspect", token)?;
+    }
+    for client in knobs::<ClientKnobs>() {
+        for server in knobs::<ServerKnobs>() {
+            write("spnego", &negotiation(&client, &server, 0, &[]))?;
+        }
+    }
+    let (client, server) = (&knobs::<ClientKnobs>()[0], &knobs::<ServerKnobs>()[0]);
+    for offer in 0..4 {
+        for at in 0..6 {
+            // The highest byte of a number chooses among nine kinds.
+            for kind in (0..9_u32).map(|kind| (kind * 256 / 9) as u8 + 1) {
+                for chosen in 0..4 {
+                    let change = [&[1][..], &step(1), &[0, 0, 0, 0, kind], &[chosen; 3]].concat();
+                    let passed = [&[1][..], &step(0), &[0]].concat();
+                    let steps = [&passed.repeat(at)[..], &change, &passed.repeat(6)].concat();
+                    write("spnego", &negotiation(client, server, offer, &steps))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which of the five kinds a step is.
+fn step(kind: u32) -> [u8; 4] {
+    (kind * (u32::MAX / 5) + 1000).to_le_bytes()
+}
+
+/// A negotiation that offers this list. Without steps, it is passed to its end.
+fn negotiation(client: &[u8], server: &[u8], offer: u8, steps: &[u8]) -> Vec<u8> {
+    let passed = [&[1][..], &step(0), &[0]].concat().repeat(6);
+    let steps = if steps.is_empty() { &passed } else { steps };
+    [client, server, &[0, 0, offer, offer], steps].concat()
 }
 
 /// The default policy, and some in which all knobs are alike.

@@ -16,7 +16,11 @@ use crate::wire::NegotiateFlags;
 pub(super) fn before_proof(received: &Received) -> Result<(), Error> {
     let shared = &received.policy().shared;
     check_age(received)?;
-    demand(received.flags, shared.require, shared.require_when_protected)?;
+    let when_protected = match received.has_usable_key() {
+        true => shared.require_when_protected,
+        false => NegotiateFlags::empty(),
+    };
+    demand(received.flags, shared.require, when_protected)?;
     check_kind(received)?;
     Ok(check_encrypted_key(received)?)
 }
@@ -51,11 +55,9 @@ fn check_kind(received: &Received) -> Result<(), Refused> {
 /// Where messages will be protected, or each stands alone, the key must have been sent.
 fn check_encrypted_key(received: &Received) -> Result<(), Unexpected> {
     let flags = received.flags;
-    let is_usable = !matches!(received.proof, Proof::Anonymous)
-        || received.policy().shared.allow_insecure_anonymous_keys;
     let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
     let is_needed = flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(needs);
-    if is_usable && is_needed && received.encrypted_session_key.is_none() {
+    if received.has_usable_key() && is_needed && received.encrypted_session_key.is_none() {
         return Err(Unexpected::EncryptedSessionKey);
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! An acceptor's negotiation in one value.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
 use super::{Accepting, Acceptor, AwaitClient, Established, LookUp, Outcome};
 use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Rejection};
+use crate::secret::Counted;
 use crate::server::{Accepted, UserClaim};
 use crate::spnego::Error;
 
@@ -30,7 +31,6 @@ pub enum AcceptorStep<'a> {
 }
 
 /// How an [`AcceptorHandshake`] continues or ends.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
@@ -39,6 +39,15 @@ pub enum HandshakeOutcome {
     Send(Vec<u8>),
     /// The client is accepted.
     Done(Established),
+}
+
+impl fmt::Debug for HandshakeOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token) => f.debug_tuple("Send").field(&Counted(token)).finish(),
+            Self::Done(done) => f.debug_tuple("Done").field(done).finish(),
+        }
+    }
 }
 
 impl Acceptor {

@@ -13,6 +13,7 @@ pub(super) mod negotiation;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use negotiation::{AwaitMic, AwaitProof, First, Offer, Start, Verified};
 
@@ -24,6 +25,7 @@ use crate::channel_bindings::ChannelBindings;
 use crate::credentials::UserName;
 use crate::environment::Environment;
 use crate::error::{self, Rejection};
+use crate::secret::Counted;
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Server, UserClaim};
 
 /// A server that unwraps NTLM from SPNEGO. Cheap to clone; good for many handshakes at a time.
@@ -70,7 +72,7 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 ///     }
 /// };
 /// // Success, with `done.token` where the carrier has a place for it.
-/// assert!(done.accepted.user().is_some());
+/// assert!(done.accepted.user().is_some() && done.list_checked);
 /// # Ok::<(), ntlm::spnego::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -134,7 +136,7 @@ enum State {
     Negotiate(Offer),
     /// The AUTHENTICATE is due; without an offer, NTLM is not wrapped.
     Authenticate(Option<Offer>, AwaitAuthenticate),
-    /// The client is accepted, and its `mechListMIC` is due.
+    /// The client is accepted, and its `mechListMIC` is due. Until then, `AwaitMic` has the keys.
     Mic(AwaitMic, Box<Accepted>, Option<Mechanism>),
 }
 
@@ -151,7 +153,6 @@ pub enum Accepting {
 }
 
 /// How a negotiation continues or ends.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum Outcome {
@@ -161,8 +162,18 @@ pub enum Outcome {
     Done(Established),
 }
 
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(done) => f.debug_tuple("Done").field(done).finish(),
+        }
+    }
+}
+
 /// A client that was accepted.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Established {
     /// The client. Sessions of its keys start after the `mechListMIC`s.
@@ -173,6 +184,29 @@ pub struct Established {
     /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
     /// server that expects all clients to use it may want to log this, or to reject the client.
     pub client_preferred: Option<Mechanism>,
+    /// Whether a `mechListMIC` of the client shows that nobody changed its list of mechanisms.
+    pub list_checked: bool,
+}
+
+impl Established {
+    const fn new(
+        accepted: Accepted,
+        token: Option<Vec<u8>>,
+        client_preferred: Option<Mechanism>,
+    ) -> Self {
+        let list_checked = accepted.keys.has_received_mech_list_mic();
+        Self { accepted, token, client_preferred, list_checked }
+    }
+}
+
+impl fmt::Debug for Established {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Established")
+            .field("accepted", &self.accepted)
+            .field("token", &self.token.as_deref().map(Counted))
+            .field("client_preferred", &self.client_preferred)
+            .finish()
+    }
 }
 
 impl AwaitClient {
@@ -225,7 +259,7 @@ impl AwaitClient {
             State::Mic(mic, accepted, client_preferred) => mic.read(token).map(|(token, keys)| {
                 let mut accepted = *accepted;
                 accepted.keys = keys;
-                Outcome::Done(Established { accepted, token: Some(token), client_preferred })
+                Outcome::Done(Established::new(accepted, Some(token), client_preferred))
             }),
         };
         outcome.map(Accepting::Outcome).map_err(|error| (error, None))
@@ -306,12 +340,11 @@ fn accept(
     mut accepted: Accepted,
 ) -> Result<Outcome, Error> {
     let Some(proof) = proof else {
-        let (token, client_preferred) = (None, None);
-        return Ok(Outcome::Done(Established { accepted, token, client_preferred }));
+        return Ok(Outcome::Done(Established::new(accepted, None, None)));
     };
     let client_preferred = proof.preferred();
     let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
-    let keys = accepted.keys.copy();
+    let keys = accepted.keys.take();
     match proof.accept(keys, accepted.mic_checked, proved_nothing)? {
         Verified::Send(token, mic) => {
             let state = State::Mic(mic, Box::new(accepted), client_preferred);
@@ -319,7 +352,7 @@ fn accept(
         }
         Verified::Done(token, keys) => {
             accepted.keys = keys;
-            Ok(Outcome::Done(Established { accepted, token: Some(token), client_preferred }))
+            Ok(Outcome::Done(Established::new(accepted, Some(token), client_preferred)))
         }
     }
 }

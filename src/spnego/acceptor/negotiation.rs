@@ -2,6 +2,7 @@
 //! 3.3.5), whatever reads the NTLM messages inside.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::super::emit::{self, Response};
 use super::super::mechanism::Mechanism;
@@ -9,6 +10,7 @@ use super::super::mic::SignedList;
 use super::super::response::read_response;
 use super::super::token::{NegState, NegTokenInit, Token};
 use super::super::{Error, MicError};
+use crate::secret::Counted;
 use crate::session::SessionKeys;
 
 /// Nothing of the client's was read yet.
@@ -110,19 +112,39 @@ impl Offer {
 }
 
 /// The AUTHENTICATE is there and not verified yet.
-#[derive(Debug)]
 pub struct AwaitProof {
     offer: Offer,
     mic: Option<Vec<u8>>,
 }
 
+impl fmt::Debug for AwaitProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitProof")
+            .field("offer", &self.offer)
+            .field("mic", &self.mic.as_deref().map(Counted))
+            .finish()
+    }
+}
+
 /// What follows when the client is accepted.
-#[derive(Debug)]
 pub enum Verified {
     /// The client's `mechListMIC` is due and did not come: send this, and wait for it.
     Send(Vec<u8>, AwaitMic),
     /// Send this; the negotiation is complete.
     Done(Vec<u8>, SessionKeys),
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(token, keys) => {
+                f.debug_tuple("Done").field(&Counted(token)).field(keys).finish()
+            }
+        }
+    }
 }
 
 impl AwaitProof {

@@ -1,10 +1,11 @@
 //! An initiator's negotiation in one value.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
 use super::{AwaitServer, Initiated, Initiator};
 use crate::environment::Environment;
+use crate::secret::Counted;
 use crate::session::SessionKeys;
 use crate::spnego::Error;
 
@@ -21,7 +22,6 @@ enum State {
 }
 
 /// What a step of an [`InitiatorHandshake`] returns.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum InitiatorStep {
@@ -29,6 +29,15 @@ pub enum InitiatorStep {
     Send(Vec<u8>),
     /// The negotiation is complete. Sessions of these keys start after the `mechListMIC`s.
     Done(SessionKeys),
+}
+
+impl fmt::Debug for InitiatorStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token) => f.debug_tuple("Send").field(&Counted(token)).finish(),
+            Self::Done(keys) => f.debug_tuple("Done").field(keys).finish(),
+        }
+    }
 }
 
 impl Initiator {

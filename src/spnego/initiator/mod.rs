@@ -12,6 +12,7 @@ mod handshake;
 pub(super) mod negotiation;
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use negotiation::{Reply, Verdict};
 
@@ -21,6 +22,7 @@ use super::token::Token;
 use super::{Error, Mechanism};
 use crate::client::{self, Client};
 use crate::environment::Environment;
+use crate::secret::Counted;
 use crate::session::SessionKeys;
 
 /// A client that wraps NTLM in SPNEGO. Cheap to clone; good for many handshakes at a time.
@@ -68,7 +70,18 @@ impl Initiator {
     /// [protection](Client::with_protection).
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client: client.signing_if_granted(), allows_missing_mic: false }
+        Self { client: client.with_signing_if_granted(true), allows_missing_mic: false }
+    }
+
+    /// Does not ask for signing, so that there is no `mechListMIC`, unless the client asks for
+    /// [protection](Client::with_protection).
+    ///
+    /// It is for carriers that protect their own messages as soon as signing was negotiated, for whatever
+    /// reason. In LDAP, both sides then wrap all messages; over TLS, Active Directory rejects a client
+    /// that negotiates signing.
+    #[must_use]
+    pub fn without_signing(self) -> Self {
+        Self { client: self.client.with_signing_if_granted(false), ..self }
     }
 
     /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
@@ -145,7 +158,6 @@ enum State {
 }
 
 /// What a client does with a server's token.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum Initiated {
@@ -153,6 +165,17 @@ pub enum Initiated {
     Send(Vec<u8>, AwaitServer),
     /// The negotiation is complete. Sessions of these keys start after the `mechListMIC`s.
     Done(SessionKeys),
+}
+
+impl fmt::Debug for Initiated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(keys) => f.debug_tuple("Done").field(keys).finish(),
+        }
+    }
 }
 
 impl AwaitServer {

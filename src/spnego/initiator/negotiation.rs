@@ -2,12 +2,14 @@
 //! 3.3.5), whatever makes the NTLM messages inside.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::super::emit::{self, Response};
 use super::super::mic::SignedList;
 use super::super::response::read_response;
 use super::super::token::{NegState, Token};
 use super::super::{Error, Mechanism, MicError};
+use crate::secret::Counted;
 use crate::session::SessionKeys;
 
 /// The client has offered its mechanisms and waits for the server's choice.
@@ -143,12 +145,22 @@ pub struct AwaitVerdict {
 }
 
 /// What a server's last tokens ask for.
-#[derive(Debug)]
 pub enum Verdict {
     /// The server asks for a `mechListMIC`.
     Send(Vec<u8>, AwaitVerdict),
     /// The negotiation is complete.
     Done(SessionKeys),
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(token, next) => {
+                f.debug_tuple("Send").field(&Counted(token)).field(next).finish()
+            }
+            Self::Done(keys) => f.debug_tuple("Done").field(keys).finish(),
+        }
+    }
 }
 
 impl AwaitVerdict {

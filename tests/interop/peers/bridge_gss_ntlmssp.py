@@ -9,11 +9,10 @@ import glob
 
 import bridge
 from acceptors import NTLM, GssBindings, GssBuffer, GssOid, GssOidSet
-from gss_library import BufferSet, Library
+from gss_library import SERVICE_NAME, BufferSet, Library
 
 SPNEGO = GssOid(6, b"\x2b\x06\x01\x05\x05\x02")
 USER_NAME = GssOid(10, b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x01")
-SERVICE_NAME = GssOid(10, b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04")
 SESSION_KEY = GssOid(11, b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05")
 # GSS_NTLMSSP_BASE_OID and one byte.
 SET_SEQUENCE = GssOid(11, b"\x2b\x06\x01\x04\x01\xb7\x7d\x85\x0f\x01\x01")
@@ -38,13 +37,14 @@ class Context:
         flags=None,
         spnego=False,
         datagram=False,
+        default_credential=False,
     ):
         self.is_initiator = role == "initiator"
         is_direct = datagram and not self.is_initiator
         self.gss = (self.mechanism_itself if is_direct else self.mit).call
         self.oid = SPNEGO if spnego else NTLM
         self.request = PROTECTION[protection] | (DATAGRAM if datagram else 0)
-        if self.is_initiator and user is None:
+        if self.is_initiator and user is None and not default_credential:
             self.request |= ANONYMOUS
         self.bindings = None
         if bindings is not None:

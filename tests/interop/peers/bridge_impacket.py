@@ -3,25 +3,58 @@
 import bridge
 
 EXTENDED, SIGN = 0x00080000, 0x10
+NTLMSSP = "NTLMSSP - Microsoft NTLM Security Support Provider"
+# What its client of LDAP signs: the list that it sends.
+LIST = b"0\x0c\x06\n+\x06\x01\x04\x01\x827\x02\x02\n"
 
 
 class Context:
     def __init__(
-        self, role, user, domain, password, ntlmv2=True, protection="none", bindings=None, without=0
+        self,
+        role,
+        user,
+        domain,
+        password,
+        ntlmv2=True,
+        protection="none",
+        bindings=None,
+        without=0,
+        spnego=None,
     ):
-        from impacket import ntlm
+        from impacket import ntlm, spnego as tokens
 
-        self.ntlm = ntlm
+        self.ntlm, self.tokens, self.spnego = ntlm, tokens, spnego
         self.identity = user, domain, password
         self.ntlmv2, self.without = ntlmv2, without
         self.is_protected = protection != "none"
         self.bindings = b"" if bindings is None else bridge.channel_bindings_md5(bindings)
-        self.first = None
+        self.first = self.flags = None
 
     def step(self, token):
+        if self.spnego is not None:
+            return self.step_in_spnego(bridge.from_hex(token))
         if token is None:
             return {"token": self.negotiate().hex(), "done": False}
         return {"token": self.authenticate(bytes.fromhex(token)).hex(), "done": True}
+
+    def step_in_spnego(self, token):
+        """As its clients of `ldap` and `smb` do it; `smb` does not sign the list."""
+        if token is None:
+            init = self.tokens.SPNEGO_NegTokenInit()
+            init["MechTypes"] = [self.tokens.TypesMech[NTLMSSP]]
+            init["MechToken"] = self.negotiate()
+            return {"token": init.getData().hex(), "done": False}
+        if self.flags is not None:
+            # Neither reads what the server signed.
+            return {"token": "", "done": True}
+        challenge = self.tokens.SPNEGO_NegTokenResp(token)["ResponseToken"]
+        response = self.tokens.SPNEGO_NegTokenResp()
+        response["ResponseToken"] = self.authenticate(challenge)
+        if self.spnego == "ldap":
+            cipher = self.tokens.SPNEGOCipher(self.first["flags"], self.session_key)
+            response["mechListMIC"] = cipher.sign(LIST, 0, reset_cipher=True).getData()
+            self.sending.count = self.receiving.count = 1
+        return {"token": response.getData().hex(), "done": False}
 
     def negotiate(self):
         user, domain, _ = self.identity

@@ -1,6 +1,7 @@
 """pyspnego's own implementation of NTLM."""
 
 import bridge
+import gss_library
 
 
 class Context:
@@ -14,15 +15,19 @@ class Context:
         bindings=None,
         flags=None,
         without=0,
+        spnego=False,
+        kerberos=False,
     ):
-        import spnego
+        from spnego import ContextReq
+        from spnego._context import GSSMech
+        from spnego._negotiate import NegotiateProxy
         from spnego._ntlm import NTLMProxy
         from spnego.channel_bindings import GssChannelBindings
 
         request = {
-            "none": spnego.ContextReq.none,
-            "sign": spnego.ContextReq.integrity,
-            "seal": spnego.ContextReq.integrity | spnego.ContextReq.confidentiality,
+            "none": ContextReq.none,
+            "sign": ContextReq.integrity,
+            "seal": ContextReq.integrity | ContextReq.confidentiality,
         }[protection]
         if bindings is not None:
             bindings = GssChannelBindings(application_data=bytes.fromhex(bindings))
@@ -38,6 +43,15 @@ class Context:
         )
         # What it offers besides, it takes from nowhere.
         self.context._context_req &= ~without
+        if spnego:
+            # As it makes it itself.
+            self.context._is_wrapped = True
+            # The first is its first choice.
+            contexts = {GSSMech.kerberos: Kerberos(target)} if kerberos else {}
+            contexts[GSSMech.ntlm] = self.context
+            self.context = NegotiateProxy(
+                context_req=request, usage=self.context.usage, _negotiate_contexts=contexts
+            )
         self.is_acceptor = role == "acceptor"
 
     def step(self, token):
@@ -78,6 +92,18 @@ class Context:
     def unseal_winrm(self, header, sealed):
         content = self.context.unwrap_winrm(bytes.fromhex(header), bytes.fromhex(sealed))
         return bridge.result(content)
+
+
+class Kerberos:
+    """As much of a context of Kerberos as begins: MIT's library has a ticket."""
+
+    complete = _requires_mech_list_mic = False
+
+    def __init__(self, target):
+        self.target = target
+
+    def step(self, in_token=None, channel_bindings=None):
+        return gss_library.first_token(gss_library.KERBEROS, self.target)
 
 
 def buffers(parts):

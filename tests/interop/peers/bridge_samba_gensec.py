@@ -20,6 +20,7 @@ class Context:
         settings=None,
         spnego=False,
         ldap_style=False,
+        kerberos=False,
     ):
         from samba import auth, credentials, gensec, param
 
@@ -32,7 +33,10 @@ class Context:
         authentication = None
         if role == "initiator":
             self.security = gensec.Security.start_client(options)
-            own.set_kerberos_state(credentials.DONT_USE_KERBEROS)
+            use = credentials.AUTO_USE_KERBEROS if kerberos else credentials.DONT_USE_KERBEROS
+            own.set_kerberos_state(use)
+            if kerberos:
+                own.set_realm("EXAMPLE.COM")
             own.set_workstation("LAPTOP")
             if user is None:
                 own.set_anonymous()

@@ -2,7 +2,10 @@
 
 import ctypes
 
-from acceptors import NTLM, GssBuffer, GssError
+from acceptors import NTLM, GssBuffer, GssError, GssOid
+
+KERBEROS = GssOid(9, b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02")
+SERVICE_NAME = GssOid(10, b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04")
 
 
 class BufferSet(ctypes.Structure):
@@ -35,3 +38,28 @@ class Library:
             ctypes.byref(text),
         )
         return text.bytes().decode("utf-8", "replace")
+
+
+def first_token(mechanism, service):
+    """What MIT's library begins a handshake of a mechanism with, for the default credential."""
+    gss = Library("libgssapi_krb5.so.2").call
+    name, content = ctypes.c_void_p(), GssBuffer.of(service.encode())
+    kind = ctypes.byref(SERVICE_NAME)
+    gss("gss_import_name", ctypes.byref(content), kind, ctypes.byref(name))
+    context, token = ctypes.c_void_p(), GssBuffer()
+    gss(
+        "gss_init_sec_context",
+        None,
+        ctypes.byref(context),
+        name,
+        ctypes.byref(mechanism),
+        ctypes.c_uint32(0),
+        ctypes.c_uint32(0),
+        None,
+        None,
+        None,
+        ctypes.byref(token),
+        None,
+        None,
+    )
+    return token.bytes()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ntlm::error::{Refused, Rejection};
 use ntlm::server::{Accepted, AwaitAuthenticate, Claim};
+use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Outcome};
 use ntlm::{Error, NtHash, Os, Server, UserName};
 
 use crate::hex::hex;
@@ -63,6 +64,51 @@ impl Authenticator {
         accepted
     }
 
+    /// Begins a negotiation in SPNEGO, with the client's first token.
+    pub fn start_spnego(&self) -> AwaitClient {
+        Acceptor::new(self.server.clone()).start()
+    }
+
+    /// Reads a token of SPNEGO, and verifies the user if it claims one; `None` if the server rejects the
+    /// client.
+    pub fn step(&self, state: AwaitClient, token: &[u8]) -> Option<Outcome> {
+        let mut user = None;
+        let outcome = state.read(token, &mut Os).and_then(|step| match step {
+            Accepting::LookUp(look_up) => {
+                let claimed = user.insert(look_up.claimed_user().clone());
+                match self.find(claimed) {
+                    Some(found) => look_up.verify(|claim| claim.verify_password(found.password)),
+                    None => look_up.reject(Rejection::UnknownUser),
+                }
+            }
+            Accepting::Outcome(outcome) => Ok(outcome),
+        });
+        match outcome {
+            Ok(outcome) => {
+                if let Outcome::Done(done) = &outcome {
+                    let preferred = done.client_preferred.map(|mechanism| mechanism.to_string());
+                    let preferred = preferred.as_deref().unwrap_or("NTLM");
+                    let protection = done.accepted.keys.protection();
+                    self.log(&format!(
+                        "{} protection={protection:?} preferred={preferred:?}",
+                        login(&done.accepted)
+                    ));
+                }
+                Some(outcome)
+            }
+            Err(error) => {
+                let user =
+                    user.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
+                self.log(&format!(
+                    "rejected{user} reason={:?} detail={:?}",
+                    error.to_string(),
+                    format!("{error:?}")
+                ));
+                None
+            }
+        }
+    }
+
     /// Waits for a login, which must be the only line of the log.
     ///
     /// # Panics
@@ -108,12 +154,15 @@ impl Authenticator {
             Claim::Anonymous(claim) => return claim.accept().map_err(|error| (None, error)),
         };
         let claimed = claim.claimed_user().clone();
-        let is_claimed = |user: &&Identity| user.name().eq_ignore_case(&claimed);
-        let result = match self.users.iter().find(is_claimed) {
+        let result = match self.find(&claimed) {
             Some(user) => claim.verify_nt_hash(&NtHash::from_password(user.password)),
             None => claim.reject(Rejection::UnknownUser),
         };
         result.map_err(|error| (Some(claimed), error))
+    }
+
+    fn find(&self, claimed: &UserName) -> Option<&Identity> {
+        self.users.iter().find(|user| user.name().eq_ignore_case(claimed))
     }
 
     fn log(&self, line: &str) {

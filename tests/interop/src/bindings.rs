@@ -85,11 +85,10 @@ pub fn are_checked_by_us(peer: &mut Peer) {
 pub fn a_strict_client_logs_in(peer: &mut Peer) {
     let mut arguments = (peer.acceptor)(&modes::DEFAULT);
     arguments["bindings"] = hex(b"this channel").into();
-    peer.bridge.begin(arguments).expect("it begins");
     let client = modes::DEFAULT.client(Identity::ALICE.credentials());
     let client =
         client.with_policy(client::Policy::strict()).with_channel_bindings(of("this channel"));
-    let LoggedIn { keys, .. } = exchange::log_in(&mut peer.bridge, &client).expect("it is right");
+    let (keys, _) = peer.log_in_silently(arguments, &client).expect("it is right");
     peer.talk(keys).expect("they understand each other");
 }
 
@@ -100,12 +99,11 @@ pub fn a_strict_client_logs_in(peer: &mut Peer) {
 pub fn log_in_to_a_strict_server(peer: &mut Peer) -> Result<(), Refusal> {
     let mut arguments = (peer.initiator)(&modes::DEFAULT, Identity::ALICE);
     arguments["bindings"] = hex(b"this channel").into();
-    peer.bridge.begin(arguments)?;
     let server = modes::server()
         .with_policy(server::Policy::strict())
         .with_spns(["HTTP/files.example.com"])
         .with_channel_bindings(of("this channel"));
-    let accepted = exchange::let_in(&mut peer.bridge, &server, &[Identity::ALICE])?.accepted;
+    let accepted = peer.let_in_silently(arguments, &server, &[Identity::ALICE])?;
     assert!(accepted.mic_checked && accepted.bindings_checked);
     peer.talk(accepted.keys)
 }

@@ -19,12 +19,16 @@ pub fn options(mode: &Mode) -> Vec<&'static str> {
     options
 }
 
-/// Whether Samba waits for more after the last message in SPNEGO: it wants a `mechListMIC` where
-/// the AUTHENTICATE has a MIC, so with NTLMv2, also without extended session security, where there
-/// ours sends none.
-pub fn lacks_mech_list_mic(mode: &Mode) -> bool {
+/// Whether our client rejects Samba's `mechListMIC`: Samba signs the list where the AUTHENTICATE has a
+/// MIC, so with NTLMv2. Without extended session security that signature is a CRC, which our client
+/// does not accept.
+pub fn has_weak_mech_list_mic(mode: &Mode) -> bool {
     mode.is_ntlmv2() && !mode.is_extended()
 }
+
+/// What our client says of it.
+pub const WEAK_MECH_LIST_MIC: &str =
+    "cannot log in: mechListMIC: it came, and the handshake cannot sign";
 
 /// Whether the client's last message, which it shows, has the flags of the mode.
 ///

@@ -2,9 +2,9 @@
 
 use ntlm::crypto::LmHash;
 use ntlm::error::Rejection;
-use ntlm::server::{Accepted, Claim};
+use ntlm::server::{Accepted, Claim, UserClaim};
 use ntlm::session::SessionKeys;
-use ntlm::{Ascii, Client, Error, NtHash, Os, Server};
+use ntlm::{Ascii, Client, Error, NtHash, Os, Server, spnego};
 
 use crate::bridge::Bridge;
 use crate::identities::Identity;
@@ -13,6 +13,8 @@ use crate::identities::Identity;
 #[derive(Debug)]
 pub enum Refusal {
     Ours(Error),
+    /// Our SPNEGO, and not the handshake inside.
+    OurSpnego(spnego::Error),
     Theirs(String),
     /// Nobody at first: one does not understand what the other protected.
     Afterwards(String),
@@ -72,10 +74,17 @@ pub fn let_in(bridge: &mut Bridge, server: &Server, users: &[Identity]) -> Resul
 /// # Errors
 /// If the client is not believed.
 pub fn verify(claim: Claim, users: &[Identity]) -> Result<Accepted, Error> {
-    let claim = match claim {
-        Claim::User(claim) => claim,
-        Claim::Anonymous(claim) => return claim.accept(),
-    };
+    match claim {
+        Claim::User(claim) => verify_user(claim, users),
+        Claim::Anonymous(claim) => claim.accept(),
+    }
+}
+
+/// The same of a claim to be a user.
+///
+/// # Errors
+/// If the client is not believed.
+pub fn verify_user(claim: UserClaim, users: &[Identity]) -> Result<Accepted, Error> {
     let claimed = claim.claimed_user().user();
     match users.iter().find(|user| claimed.eq_ignore_case(&user.user.into())) {
         Some(Identity { password, .. }) => {
@@ -89,6 +98,15 @@ pub fn verify(claim: Claim, users: &[Identity]) -> Result<Accepted, Error> {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Ours(error)
+    }
+}
+
+impl From<spnego::Error> for Refusal {
+    fn from(error: spnego::Error) -> Self {
+        match error {
+            spnego::Error::Exchange(error) => Self::Ours(error),
+            error => Self::OurSpnego(error),
+        }
     }
 }
 

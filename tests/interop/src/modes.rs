@@ -121,6 +121,15 @@ impl Mode {
         policy
     }
 
+    /// The same, signed where nothing is protected.
+    #[must_use]
+    pub fn signed_at_least(self) -> Self {
+        match self.protection {
+            Protection::None => self.protected_by(Protection::Sign),
+            _ => self,
+        }
+    }
+
     pub fn is_extended(&self) -> bool {
         !self.without.contains(EXTENDED)
     }

@@ -2,18 +2,20 @@
 
 use std::fmt::Debug;
 
+use ntlm::server::Accepted;
 use ntlm::session::{Protection, Session, SessionKeys};
+use ntlm::spnego::Initiator;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{Client, Credentials, LmCompatibility, ResponseKind, Server};
 use serde_json::Value;
 
 use crate::bridge::Bridge;
-use crate::exchange::{LetIn, LoggedIn, Refusal, let_in, log_in};
+use crate::exchange::{Refusal, let_in, log_in};
 use crate::identities::Identity;
 use crate::messages::{Abilities, converse};
 use crate::modes::{self, Mode};
 use crate::scratch::Directory;
-use crate::{spnego, spnego_exchange};
+use crate::spnego::Carrier;
 
 /// Another implementation.
 #[derive(Debug)]
@@ -24,8 +26,18 @@ pub struct Peer {
     pub acceptor: fn(&Mode) -> Value,
     /// How its client begins in a mode.
     pub initiator: fn(&Mode, Identity) -> Value,
+    pub framing: Framing,
     /// Files that it reads.
     pub files: Option<Directory>,
+}
+
+/// What the messages are wrapped in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Bare,
+    Spnego,
+    /// The peer's client asks for signing, whatever a mode says.
+    SigningSpnego,
 }
 
 /// Who leaves out what a mode is without; the other offers all.
@@ -53,6 +65,18 @@ pub enum Outcome {
 }
 
 impl Peer {
+    /// The same, with all messages wrapped in SPNEGO.
+    #[must_use]
+    pub fn in_spnego(self) -> Self {
+        Self { framing: Framing::Spnego, ..self }
+    }
+
+    /// The same, and its client asks for signing, whatever a mode says.
+    #[must_use]
+    pub fn in_signing_spnego(self) -> Self {
+        Self { framing: Framing::SigningSpnego, ..self }
+    }
+
     /// Logs our client in in every mode, and lets the two talk.
     ///
     /// # Panics
@@ -63,7 +87,9 @@ impl Peer {
         for mode in &modes::ALL {
             let client = by.ours(mode).client(Identity::ALICE.credentials());
             let result = self.log_in(&by.theirs(mode), &client);
-            surprises.compare(mode, mode, outcome(mode), result.map(|(flags, _)| flags));
+            let negotiated = self.asked_by_us(mode);
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(&negotiated, mode, outcome(mode), flags);
         }
         surprises.assert_none();
     }
@@ -77,7 +103,9 @@ impl Peer {
         let mut surprises = Surprises::default();
         for mode in &modes::ALL {
             let result = self.let_in(&by.theirs(mode), &by.ours(mode), Identity::ALICE);
-            surprises.compare(mode, mode, outcome(mode), result.map(|(flags, _)| flags));
+            let negotiated = self.asked_by_it(mode);
+            let flags = result.map(|(flags, _)| flags);
+            surprises.compare(&negotiated, mode, outcome(mode), flags);
         }
         surprises.assert_none();
     }
@@ -156,21 +184,89 @@ impl Peer {
     ///
     /// # Errors
     /// Who refused, and why.
-    pub fn take_nobody(&mut self) -> Result<LoggedIn, Refusal> {
+    pub fn take_nobody(&mut self) -> Result<Option<String>, Refusal> {
         let mode = modes::DEFAULT.protected_by(Protection::None);
-        self.bridge.begin((self.acceptor)(&mode))?;
-        log_in(&mut self.bridge, &mode.client(Credentials::anonymous()))
+        let client = mode.client(Credentials::anonymous());
+        Ok(self.log_in_silently((self.acceptor)(&mode), &client)?.1)
     }
 
     /// Its client, which begins so, is nobody, and our server takes nobody too.
     ///
     /// # Errors
     /// Who refused, and why.
-    pub fn send_nobody(&mut self, begin: Value) -> Result<LetIn, Refusal> {
+    pub fn send_nobody(&mut self, begin: Value) -> Result<Accepted, Refusal> {
         let mut policy = modes::DEFAULT.server_policy();
         policy.allow_anonymous = true;
-        self.bridge.begin(begin)?;
-        let_in(&mut self.bridge, &modes::server().with_policy(policy), &[])
+        self.let_in_silently(begin, &modes::server().with_policy(policy), &[])
+    }
+
+    /// Our client logs in to its server, which begins so. Yields the keys, and whom the peer names.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn log_in_silently(
+        &mut self,
+        begin: Value,
+        client: &Client,
+    ) -> Result<(SessionKeys, Option<String>), Refusal> {
+        self.begin(begin)?;
+        if self.is_in_spnego() {
+            let initiator = Initiator::new(client.clone());
+            let logged_in = self.carrier().log_in(&initiator)?;
+            return Ok((logged_in.keys, logged_in.user));
+        }
+        let logged_in = log_in(&mut self.bridge, client)?;
+        Ok((logged_in.keys, logged_in.user))
+    }
+
+    /// Its client, which begins so, logs in.
+    ///
+    /// # Errors
+    /// Who refused, and why.
+    pub fn let_in_silently(
+        &mut self,
+        begin: Value,
+        server: &Server,
+        users: &[Identity],
+    ) -> Result<Accepted, Refusal> {
+        self.begin(begin)?;
+        if self.is_in_spnego() {
+            return Ok(self.carrier().let_in(server, users)?.accepted);
+        }
+        Ok(let_in(&mut self.bridge, server, users)?.accepted)
+    }
+
+    /// Begins a context of the peer, in SPNEGO if this peer is.
+    ///
+    /// # Errors
+    /// What the peer says of its refusal.
+    pub fn begin(&mut self, mut arguments: Value) -> Result<(), String> {
+        if self.is_in_spnego() {
+            arguments["spnego"] = true.into();
+        }
+        self.bridge.begin(arguments)
+    }
+
+    /// Carries tokens of SPNEGO to the context that has begun.
+    pub fn carrier(&mut self) -> Carrier<'_> {
+        Carrier::new(&mut self.bridge)
+    }
+
+    /// Whether messages are wrapped in SPNEGO.
+    fn is_in_spnego(&self) -> bool {
+        self.framing != Framing::Bare
+    }
+
+    /// What our client asks for in a mode: SPNEGO signs the list of mechanisms, if there is a way.
+    fn asked_by_us(&self, mode: &Mode) -> Mode {
+        let signs = self.is_in_spnego() && mode.is_extended();
+        if signs { mode.signed_at_least() } else { *mode }
+    }
+
+    /// What its client asks for.
+    fn asked_by_it(&self, mode: &Mode) -> Mode {
+        let signs = self.framing == Framing::SigningSpnego;
+        if signs { mode.signed_at_least() } else { *mode }
     }
 
     /// Our client logs in, and the two talk. Yields what was negotiated, and whom the peer names.
@@ -182,8 +278,7 @@ impl Peer {
         theirs: &Mode,
         client: &Client,
     ) -> Result<(Flags, Option<String>), Refusal> {
-        self.bridge.begin((self.acceptor)(theirs))?;
-        let LoggedIn { keys, user, .. } = log_in(&mut self.bridge, client)?;
+        let (keys, user) = self.log_in_silently((self.acceptor)(theirs), client)?;
         let flags = keys.flags();
         self.talk(keys)?;
         Ok((flags, user))
@@ -219,8 +314,7 @@ impl Peer {
         identity: Identity,
     ) -> Result<(Flags, Option<String>), Refusal> {
         let users = if identity == Identity::MALLORY { [Identity::ALICE] } else { [identity] };
-        self.bridge.begin((self.initiator)(theirs, identity))?;
-        let LetIn { accepted, .. } = let_in(&mut self.bridge, server, &users)?;
+        let accepted = self.let_in_silently((self.initiator)(theirs, identity), server, &users)?;
         let flags = accepted.keys.flags();
         let response = match self.abilities.sends_ntlmv2_alone {
             true => ResponseKind::Ntlmv2,
@@ -255,33 +349,6 @@ impl Peer {
             let (flags, _) = result.expect("we believe it");
             assert!(flags.contains(Flags::NEGOTIATE_LM_KEY));
         }
-    }
-
-    /// Logs in and lets in inside SPNEGO, and lets the two talk after that.
-    ///
-    /// # Panics
-    /// If somebody refuses, or the peer's server takes a `mechListMIC` over another list.
-    #[track_caller]
-    pub fn does_spnego(&mut self) {
-        let client = modes::DEFAULT.client(Identity::ALICE.credentials());
-        let mut acceptor = (self.acceptor)(&modes::DEFAULT);
-        acceptor["spnego"] = true.into();
-        self.bridge.begin(acceptor.clone()).expect("it begins");
-        let session = spnego_exchange::log_in(&mut self.bridge, &client, &spnego::mech_types());
-        let session = session.expect("it believes us");
-        converse(&mut self.bridge, session, self.abilities).expect("they understand");
-
-        self.bridge.begin(acceptor).expect("it begins");
-        let refusal = spnego_exchange::log_in(&mut self.bridge, &client, b"another list");
-        assert!(matches!(refusal, Err(Refusal::Theirs(_))), "{refusal:?}");
-
-        let mut initiator = (self.initiator)(&modes::DEFAULT, Identity::ALICE);
-        initiator["spnego"] = true.into();
-        self.bridge.begin(initiator).expect("it begins");
-        let server = modes::DEFAULT.server();
-        let session = spnego_exchange::let_in(&mut self.bridge, &server, &[Identity::ALICE]);
-        let session = session.expect("we believe it");
-        converse(&mut self.bridge, session, self.abilities).expect("they understand");
     }
 
     /// What our client has once it is logged in.
@@ -367,6 +434,9 @@ impl Surprises {
                 has_flags(*got, with_one_character_set(flags | more))
             }
             (Outcome::WeRefuse(why), Err(Refusal::Ours(error))) => {
+                format!("{error:?}").contains(why)
+            }
+            (Outcome::WeRefuse(why), Err(Refusal::OurSpnego(error))) => {
                 format!("{error:?}").contains(why)
             }
             (Outcome::PeerRefuses(why), Err(Refusal::Theirs(error)))

@@ -3,6 +3,7 @@
 
 mod files;
 mod negotiate;
+pub mod server;
 mod signing;
 
 use std::io::Write;
@@ -39,11 +40,32 @@ pub enum Command {
     SessionSetup = 1,
     Logoff = 2,
     TreeConnect = 3,
+    TreeDisconnect = 4,
     Create = 5,
     Close = 6,
     Read = 8,
     Ioctl = 11,
     QueryDirectory = 14,
+}
+
+impl Command {
+    const ALL: [Self; 10] = [
+        Self::Negotiate,
+        Self::SessionSetup,
+        Self::Logoff,
+        Self::TreeConnect,
+        Self::TreeDisconnect,
+        Self::Create,
+        Self::Close,
+        Self::Read,
+        Self::Ioctl,
+        Self::QueryDirectory,
+    ];
+
+    /// The one with this number.
+    fn of(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| *command as u16 == number)
+    }
 }
 
 /// A response whose header was checked.
@@ -238,6 +260,8 @@ impl Response {
 impl Status {
     pub const SUCCESS: Self = Self(0);
     pub const MORE_PROCESSING: Self = Self(0xc000_0016);
+    pub const NOT_SUPPORTED: Self = Self(0xc000_00bb);
+    pub const BAD_NETWORK_NAME: Self = Self(0xc000_00cc);
     const PENDING: Self = Self(0x0000_0103);
     const NO_MORE_FILES: Self = Self(0x8000_0006);
     const END_OF_FILE: Self = Self(0xc000_0011);
@@ -269,6 +293,12 @@ impl Status {
             0xc000_0418 => "STATUS_NTLM_BLOCKED",
             _ => return None,
         })
+    }
+}
+
+impl From<u32> for Status {
+    fn from(status: u32) -> Self {
+        Self(status)
     }
 }
 

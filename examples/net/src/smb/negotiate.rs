@@ -133,7 +133,7 @@ fn request(offered: &[Dialect], client_guid: [u8; 16]) -> anyhow::Result<Vec<u8>
 }
 
 /// `SMB2_PREAUTH_INTEGRITY_CAPABILITIES` (2.2.3.1.1): there is one hash.
-fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
+pub(super) fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
     let salt = random::<32>()?;
     let mut context = Vec::new();
     context.extend(PREAUTH_INTEGRITY_CAPABILITIES.to_le_bytes());
@@ -164,13 +164,13 @@ fn check_hash(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<()> {
     anyhow::bail!("the server does not protect the negotiation")
 }
 
-fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     Os.fill_random(&mut bytes)?;
     Ok(bytes)
 }
 
-const SIGNING_REQUIRED: u16 = 0x2;
+pub(super) const SIGNING_REQUIRED: u16 = 0x2;
 /// None of the optional ones.
 const CAPABILITIES: u32 = 0;
 const PREAUTH_INTEGRITY_CAPABILITIES: u16 = 0x1;

@@ -30,7 +30,7 @@ impl Dialect {
 
 /// `PreauthIntegrityHashValue`: a hash of all messages before the first signature, which goes
 /// into the keys of SMB 3.1.1. Whoever changes one of them changes the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PreauthIntegrity([u8; 64]);
 
 impl Default for PreauthIntegrity {
@@ -45,7 +45,7 @@ impl PreauthIntegrity {
     }
 }
 
-/// Signs messages, and checks those of the server.
+/// Signs messages, and checks those of the peer.
 pub(super) enum Signer {
     /// SMB 2: HMAC-SHA256 with the session key.
     Hmac(Hmac<Sha256>),
@@ -72,7 +72,7 @@ impl Signer {
         Ok(Self::Cmac(Box::new(Cmac::new_from_slice(&signing_key)?)))
     }
 
-    /// Puts the signature into the header of a request, where there are zeros for it.
+    /// Puts the signature into the header of a message, where there are zeros for it.
     pub(super) fn sign(&self, message: &mut [u8]) {
         let signature: Vec<u8> = match self {
             Self::Hmac(mac) => mac.clone().chain_update(&*message).finalize().into_bytes().to_vec(),
@@ -97,7 +97,7 @@ impl Signer {
             Self::Hmac(mac) => mac.clone().chain_update(unsigned).verify_truncated_left(&signature),
             Self::Cmac(mac) => Cmac::clone(mac).chain_update(unsigned).verify_slice(&signature),
         }
-        .context("the server's signature is wrong")
+        .context("the signature is wrong")
     }
 }
 

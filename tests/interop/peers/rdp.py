@@ -1,7 +1,7 @@
 """pyspnego's CredSSP behind the negotiation of RDP, in both roles.
 
-    credssp.py client PORT USER PASSWORD ntlm|negotiate VERSION
-    credssp.py server ntlm|negotiate VERSION
+    rdp.py client PORT USER PASSWORD ntlm|negotiate VERSION
+    rdp.py server ntlm|negotiate VERSION
 
 pyspnego makes TLS itself, and takes and gives its records as tokens. Prints a line of JSON for each
 login. The accounts of the server are in the file that NTLM_USER_FILE names.

@@ -1,4 +1,4 @@
-//! Both sides of CredSSP: our examples, FreeRDP, and pyspnego behind `peers/credssp.py`.
+//! Both sides of CredSSP behind the negotiation of RDP: our examples, FreeRDP, and pyspnego behind `peers/rdp.py`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -147,7 +147,7 @@ pub struct Shadow {
 
 /// pyspnego's client: `error` of what it prints is null if it logged in.
 pub fn pyspnego_client(account: Account, port: &str, protocol: &str, version: &str) -> Value {
-    let mut command = python("credssp.py");
+    let mut command = python("rdp.py");
     command.args(["client", port, &account.name(), account.password, protocol, version]);
     run(&mut command).expect_success().json().remove(0)
 }
@@ -164,7 +164,7 @@ impl PyspnegoServer {
     pub fn start(protocol: &str, version: &str) -> Self {
         let directory = Directory::new();
         let users = directory.write("users", &accounts::password_lines());
-        let mut command = python("credssp.py");
+        let mut command = python("rdp.py");
         command.args(["server", protocol, version]).env("NTLM_USER_FILE", users);
         let mut process = Process::start(&mut command);
         let port = process.wait_for("listening on ");
