@@ -50,3 +50,4 @@ pub mod spnego;
 pub mod squid;
 pub mod tds;
 pub mod winbind;
+pub mod winrm;
