@@ -1,5 +1,7 @@
-//! What WinRM puts into the bodies of HTTP ([MS-WSMV]).
+//! WinRM: what it puts into the bodies of HTTP, and both sides of a connection ([MS-WSMV]).
 
+pub mod client;
 pub mod encrypted;
+pub mod server;
 pub mod shell;
 pub mod soap;

@@ -10,17 +10,20 @@ use super::soap::{Action, Answer, Output, Request, uuid};
 /// All shells of a server.
 #[derive(Debug, Default)]
 pub struct Shells {
-    shells: HashMap<String, Shell>,
+    /// The oldest first.
+    shells: Vec<Shell>,
 }
 
 /// A shell, which belongs to the user who created it.
 #[derive(Debug)]
 struct Shell {
+    id: String,
     owner: UserName,
     /// The output of each command, by its identifier.
     commands: HashMap<String, Output>,
 }
 
+/// Clients may leave without deleting their shells, so the oldest one makes room.
 const MAX_SHELLS: usize = 100;
 const MAX_COMMANDS: usize = 10;
 
@@ -31,15 +34,18 @@ impl Shells {
     /// What the user may be told.
     pub fn answer(&mut self, user: &UserName, request: &Request) -> anyhow::Result<Answer> {
         if request.action == Action::Create {
-            ensure!(self.shells.len() < MAX_SHELLS, "there are too many shells");
+            if self.shells.len() >= MAX_SHELLS {
+                self.shells.remove(0);
+            }
             let id = uuid()?;
-            let shell = Shell { owner: user.clone(), commands: HashMap::new() };
-            self.shells.insert(id.clone(), shell);
+            let shell = Shell { id: id.clone(), owner: user.clone(), commands: HashMap::new() };
+            self.shells.push(shell);
             return Ok(Answer::Shell(id));
         }
         let shell_id = request.shell_id.as_deref().unwrap_or_default();
-        let shell = self.shells.get_mut(shell_id).filter(|shell| shell.owner.eq_ignore_case(user));
-        let shell = shell.context("there is no such shell")?;
+        let is_meant = |shell: &Shell| shell.id == shell_id && shell.owner.eq_ignore_case(user);
+        let at = self.shells.iter().position(is_meant).context("there is no such shell")?;
+        let shell = &mut self.shells[at];
         let command_id = request.command_id.clone().unwrap_or_default();
         match request.action {
             Action::Create => {}
@@ -55,7 +61,7 @@ impl Shells {
                 return Ok(Answer::Output { command_id, output: output.clone() });
             }
             Action::Signal => drop(shell.commands.remove(&command_id)),
-            Action::Delete => drop(self.shells.remove(shell_id)),
+            Action::Delete => drop(self.shells.remove(at)),
         }
         Ok(Answer::Done)
     }
@@ -138,11 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn number_of_shells_is_limited() {
+    fn oldest_shell_makes_room() {
         let (mut shells, alice) = (Shells::default(), UserName::from("alice"));
-        for _ in 0..MAX_SHELLS {
-            create(&mut shells, &alice);
+        let ids: Vec<_> = (0..=MAX_SHELLS).map(|_| create(&mut shells, &alice)).collect();
+        assert!(shells.answer(&alice, &request(Action::Delete, &ids[0])).is_err());
+        for id in &ids[1..] {
+            shells.answer(&alice, &request(Action::Delete, id)).unwrap();
         }
-        assert!(shells.answer(&alice, &request(Action::Create, "")).is_err());
     }
 }

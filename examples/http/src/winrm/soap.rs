@@ -196,6 +196,9 @@ fn envelope(relates_to: &str, action: &str, body: &str) -> String {
     )
 }
 
+/// The code of Windows for a command that printed nothing within `OperationTimeout`, and still runs.
+const NO_OUTPUT_YET: &str = "2150858793";
+
 /// A response of a server, as far as a client needs it.
 #[derive(Debug, Default)]
 pub struct Response {
@@ -213,6 +216,9 @@ impl Response {
         let document = Document::parse(envelope).context("the response is no XML")?;
         let relates_to = text(&document, "RelatesTo").unwrap_or_default();
         ensure!(relates_to.eq_ignore_ascii_case(message_id), "the response is to another request");
+        if all(&document, "WSManFault").any(|node| node.attribute("Code") == Some(NO_OUTPUT_YET)) {
+            return Ok(Self::default());
+        }
         if all(&document, "Fault").next().is_some() {
             let reason = text(&document, "Text").unwrap_or("no reason given").trim();
             bail!("the server reports {reason:?}");
@@ -312,6 +318,14 @@ mod tests {
         assert_eq!(error.to_string(), "the server reports \"no <shell>\"");
         let answer = request(Action::Delete).answer(&Answer::Done);
         assert!(Response::parse(&answer, "uuid:2").is_err());
+    }
+
+    #[test]
+    fn command_that_prints_nothing_yet_is_no_fault() {
+        let fault = fault("uuid:1", "timeout");
+        let detail = format!("<f:WSManFault xmlns:f=\"f\" Code=\"{NO_OUTPUT_YET}\"/></s:Fault>");
+        let fault = fault.replace("</s:Fault>", &detail);
+        assert_eq!(Response::parse(&fault, "uuid:1").unwrap().output, Output::default());
     }
 
     #[test]
