@@ -87,6 +87,11 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "3", value_parser = parse_level)]
     level: LmCompatibility,
 
+    /// Where the server or the proxy offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM
+    /// messages
+    #[arg(long)]
+    spnego: bool,
+
     /// Exit with 22 if the status is 400 or more
     #[arg(short, long)]
     fail: bool,
@@ -331,7 +336,8 @@ impl<'a> Agent<'a> {
     fn proxy_login(&self) -> anyhow::Result<Option<ClientConnection>> {
         let Options { proxy: Some(proxy), .. } = self.options else { return Ok(None) };
         let Some(credentials) = &self.proxy_credentials else { return Ok(None) };
-        Ok(Some(ClientConnection::for_proxy(self.client(credentials, proxy).checked()?)))
+        let login = ClientConnection::for_proxy(self.client(credentials, proxy).checked()?);
+        Ok(Some(self.wrapping(login)))
     }
 
     fn server_login(
@@ -352,7 +358,11 @@ impl<'a> Agent<'a> {
                 .context("no channel bindings (--no-channel-bindings goes without)")?;
             client = client.with_channel_bindings(bindings);
         }
-        Ok(Some(ClientConnection::new(client.checked()?)))
+        Ok(Some(self.wrapping(ClientConnection::new(client.checked()?))))
+    }
+
+    fn wrapping(&self, login: ClientConnection) -> ClientConnection {
+        if self.options.spnego { login.with_spnego() } else { login }
     }
 
     fn client(&self, credentials: &Credentials, url: &Url) -> Client {

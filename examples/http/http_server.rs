@@ -5,6 +5,8 @@
 //! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8080/
 //! ```
 //!
+//! `--schemes negotiate,ntlm` also takes SPNEGO, which Windows, browsers and `curl --negotiate` send.
+//!
 //! Each line of output is what an administrator who audits NTLM wants to see: who logged in, from
 //! where, with which kind of response and flags, or who did not, and why. Clients get the same reply
 //! to every rejected login; the log tells a wrong password from an unknown user.
@@ -26,8 +28,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Rejection;
-use ntlm::http::{Outcome, Refusal, Reply, Scheme, ServerConnection, Step};
-use ntlm::server::{Accepted, Names, Policy};
+use ntlm::http::{Authenticated, Outcome, Refusal, Reply, Scheme, ServerConnection, Step};
+use ntlm::server::{Names, Policy};
+use ntlm::spnego::Mechanism;
 use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server};
 use ntlm_http_examples::header_case::HeaderCase;
 use ntlm_http_examples::users::{self, Users};
@@ -70,13 +73,14 @@ struct Arguments {
     /// Insist on a message integrity code.
     #[arg(long)]
     require_mic: bool,
-    /// Offer `Negotiate` too; under it, bare NTLM messages are understood.
-    #[arg(long)]
-    negotiate: bool,
+    /// The schemes to offer, in this order. Under `negotiate`, clients log in with SPNEGO or with bare
+    /// NTLM messages.
+    #[arg(long, value_enum, value_name = "SCHEME", value_delimiter = ',', default_value = "ntlm")]
+    schemes: Vec<OfferedScheme>,
     /// Ask as a proxy does: 407, `Proxy-Authenticate`. It still answers by itself.
     #[arg(long)]
     proxy: bool,
-    /// Log the steps of each exchange too.
+    /// Log the steps of each handshake too.
     #[arg(short, long)]
     verbose: bool,
 }
@@ -86,6 +90,21 @@ enum Bindings {
     Ignore,
     IfPresent,
     Require,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OfferedScheme {
+    Negotiate,
+    Ntlm,
+}
+
+impl From<OfferedScheme> for Scheme {
+    fn from(scheme: OfferedScheme) -> Self {
+        match scheme {
+            OfferedScheme::Negotiate => Self::Negotiate,
+            OfferedScheme::Ntlm => Self::Ntlm,
+        }
+    }
 }
 
 #[tokio::main]
@@ -154,7 +173,6 @@ impl Site {
             Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
             None => Users::one("alice", "correct horse"),
         };
-        let ntlm = [Scheme::Ntlm].into_iter();
         let secrets = [&arguments.users, &arguments.key, &arguments.certificate].into_iter();
         let directory = match &arguments.directory {
             Some(directory) => Some(
@@ -168,12 +186,7 @@ impl Site {
             directory,
             withheld: secrets.flatten().filter_map(|file| file.canonicalize().ok()).collect(),
             users,
-            schemes: arguments
-                .negotiate
-                .then_some(Scheme::Negotiate)
-                .into_iter()
-                .chain(ntlm)
-                .collect(),
+            schemes: arguments.schemes.iter().copied().map(Scheme::from).collect(),
             is_proxy: arguments.proxy,
             is_verbose: arguments.verbose,
         })
@@ -272,7 +285,7 @@ impl Site {
             }
         };
         if client.is_new {
-            log_login(peer, client.accepted);
+            log_login(peer, &client);
         }
         let accepted = client.accepted;
         let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
@@ -335,7 +348,8 @@ async fn refuse(
     reply(refusal.reply, request).await
 }
 
-fn log_login(peer: SocketAddr, accepted: &Accepted) {
+fn log_login(peer: SocketAddr, client: &Authenticated<'_>) {
+    let accepted = client.accepted;
     // Names come from the client: `{:?}` escapes what would break a log.
     let quoted = |text: Option<&dyn Display>| {
         text.map_or("none".into(), |text| format!("{:?}", text.to_string()))
@@ -343,8 +357,13 @@ fn log_login(peer: SocketAddr, accepted: &Accepted) {
     let user = accepted.user().map(|user| user as &dyn Display);
     let target = accepted.spn().map(|target| target as &dyn Display);
     println!(
-        "login user={} from={peer} response={} mic={} bindings={} target={} workstation={:?} flags={}",
+        "login user={} from={peer} spnego={} preferred={:?} response={} mic={} bindings={} target={} \
+         workstation={:?} flags={}",
         quoted(user),
+        // Only SPNEGO has a last token.
+        yes_or_no(client.header.is_some()),
+        // Anything else than NTLM is a fallback of the client: worth a look where Kerberos should work.
+        client.client_preferred.unwrap_or(Mechanism::Ntlm).to_string(),
         accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}")),
         yes_or_no(accepted.mic_checked),
         yes_or_no(accepted.bindings_checked),

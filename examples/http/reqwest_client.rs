@@ -62,6 +62,10 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
 
+    /// Where the server offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM messages
+    #[arg(long)]
+    spnego: bool,
+
     #[command(flatten)]
     trace: Trace,
 }
@@ -79,7 +83,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> anyhow::Result<()> {
     let credentials = options.login.credentials()?.context("who logs in? (--user)")?;
-    let mut session = Session::new(credentials, &options.trust, options.trace)?;
+    let mut session = Session::new(credentials, options)?;
     let mut body = Bytes::new();
     for number in 1..=options.count {
         let answer = session.get(&options.url).await?;
@@ -97,6 +101,7 @@ struct Session {
     credentials: Credentials,
     /// Our address of the connection, which tells it from others, and the login on it.
     login: Option<(SocketAddr, ClientConnection)>,
+    uses_spnego: bool,
     trace: Trace,
 }
 
@@ -110,13 +115,13 @@ struct Answer {
 }
 
 impl Session {
-    fn new(credentials: Credentials, trust: &TrustOptions, trace: Trace) -> anyhow::Result<Self> {
+    fn new(credentials: Credentials, options: &Options) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .http1_only()
             .pool_max_idle_per_host(1)
             // The certificate, of which channel bindings are made.
             .tls_info(true)
-            .tls_backend_preconfigured(trust.tls_config()?.as_ref().clone())
+            .tls_backend_preconfigured(options.trust.tls_config()?.as_ref().clone())
             // A redirect can lead to another server, on another connection.
             .redirect(redirect::Policy::none())
             // A proxy that wants NTLM too would need a login of its own.
@@ -124,7 +129,8 @@ impl Session {
             .connect_timeout(Duration::from_secs(30))
             .timeout(Duration::from_secs(300))
             .build()?;
-        Ok(Self { http, credentials, login: None, trace })
+        let Options { spnego: uses_spnego, trace, .. } = *options;
+        Ok(Self { http, credentials, login: None, uses_spnego, trace })
     }
 
     /// Fetches a URL, and again for as long as a login needs it.
@@ -173,7 +179,8 @@ impl Session {
             Some((_, login)) => login,
             None => {
                 self.trace.note(format_args!("a new connection, from {connection}"));
-                ClientConnection::new(self.client(response)?)
+                let login = ClientConnection::new(self.client(response)?);
+                if self.uses_spnego { login.with_spnego() } else { login }
             }
         };
         Ok(&mut self.login.insert((connection, login)).1)

@@ -31,6 +31,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::http::AuthHeader;
 use ntlm::wire::Message;
+use ntlm_http_examples::trace::ntlm_message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
@@ -182,7 +183,8 @@ impl Balancer {
         let token = request.headers().get(AUTHORIZATION).and_then(|value| {
             AuthHeader::credentials(value).and_then(|header| header.token().ok())
         });
-        let message = token.as_deref().and_then(|token| Message::parse(token).ok());
+        let message = token.as_deref().and_then(ntlm_message);
+        let message = message.and_then(|message| Message::parse(message).ok());
         if self.verbose {
             let name = match message {
                 Some(Message::Negotiate(_)) => " NEGOTIATE",

@@ -176,8 +176,9 @@
 //! - **Shared connections show under load only.** One client at a time logs in through a proxy that
 //!   shares connections; concurrent clients fail, or are taken for each other. Test with several.
 //! - **Browsers log in without asking only where they are told to**: in the intranet zone (Windows), or
-//!   by the policy `AuthServerAllowlist` (Chromium) or the setting
-//!   `network.automatic-ntlm-auth.trusted-uris` (Firefox). Elsewhere they ask for a password.
+//!   by the policy `AuthServerAllowlist` (Chromium) or the settings
+//!   `network.automatic-ntlm-auth.trusted-uris` for `NTLM` and `network.negotiate-auth.trusted-uris` for
+//!   `Negotiate` (Firefox). Elsewhere they ask for a password.
 //! - **Limit wrong passwords yourself**, for each account, as your store does for other logins; the
 //!   library keeps no count. [`Refusal::claimed`] has the account.
 //!
@@ -243,17 +244,23 @@
 //!
 //! Under `Negotiate`, Windows accepts and sends SPNEGO, and bare NTLM messages too. With the feature
 //! `spnego`, this module does the same: a [`ServerConnection`] takes whichever the client's first token
-//! is, and a [`ClientConnection`] sends bare messages, or SPNEGO if
-//! told so with `ClientConnection::with_spnego`. Without the feature, only bare messages are understood
+//! is, and a [`ClientConnection`] sends bare messages, or SPNEGO if told so with
+//! `ClientConnection::with_spnego`. Without the feature, only bare messages are understood
 //! ([`Error::NotBare`]).
 //!
 //! In SPNEGO, the response to the last request has a token too
 //! ([`Authenticated::header`]). A client that signed the list of mechanisms demands it. There can be one
 //! more 401, with which the server asks for that signature ([`Outcome::Continue`] after the look-up).
 //!
-//! A server offers `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes). Clients that
-//! have Kerberos at hand send it under `Negotiate`, and NTLM only if the server does not speak Kerberos;
-//! curl built with GSS-API does not try `NTLM` after `Negotiate`.
+//! A server offers `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes). Under
+//! `Negotiate`, clients use the credentials of the system (SSPI or GSS-API). If they have a Kerberos
+//! ticket, they send it first; this server does not read it and asks for NTLM, and tells the application
+//! what the client preferred. Two clients behave in unexpected ways:
+//!
+//! - curl chooses `Negotiate` over `NTLM`. If GSS-API has no credentials for it, curl gives up and does
+//!   not try `NTLM`, not even with a password on its command line; `--ntlm` works.
+//! - Chromium on Linux loads GSS-API only after the first `Negotiate` challenge, and ignores that one. The
+//!   first page falls back to `NTLM`, if it is offered and there is a password, or fails.
 //!
 //! [RFC 4559]: https://www.rfc-editor.org/rfc/rfc4559
 

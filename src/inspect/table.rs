@@ -146,10 +146,12 @@ impl<'a> Table<'a, '_, '_> {
                     () if is_outside => ", outside the message",
                     () => "",
                 };
+                // A field counts from the start of its message, and the rows from that of the token.
+                let of = if self.start == 0 { "" } else { " of the message" };
                 self.line(
                     range,
                     format_args!("{name}Fields"),
-                    format_args!("{length} bytes at {offset}{remark}"),
+                    format_args!("{length} bytes at {offset}{of}{remark}"),
                 )
             }
         }

@@ -70,8 +70,8 @@ pub enum MicError {
     /// It came for a second time.
     #[error("it came twice")]
     Twice,
-    /// Acceptor: the client prefers another mechanism, and the handshake cannot sign. A man in the
-    /// middle could have forced NTLM.
+    /// The client prefers another mechanism, and the handshake cannot sign. A man in the middle could
+    /// have forced NTLM.
     #[error("the client prefers another mechanism, and the handshake cannot sign")]
     CannotSign,
 }

@@ -1,8 +1,8 @@
 //! Command-line clients and libraries log in to our server.
 
-use ntlm_interop::accounts::{self, ALICE, Account, DOMAIN, JURGEN};
+use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
 use ntlm_interop::certificates::Certificate;
-use ntlm_interop::clients::{Library, curl, curl_with_gss, requests_ntlm_session};
+use ntlm_interop::clients::{Library, curl, requests_ntlm_session};
 use ntlm_interop::http::{HttpServer, PAGE};
 use ntlm_interop::ports::free_port;
 use ntlm_interop::process::{Process, run};
@@ -112,23 +112,12 @@ fn curl_is_refused_with_a_user_outside_ascii_and_the_reason_is_the_code_page() {
     assert!(refusal.field("reason").contains("code page"), "{}", refusal.text());
 }
 
-/// With a mechanism for NTLM, curl's `--negotiate` wraps NTLM in SPNEGO, which only servers with
-/// GSS-API or SSPI take.
-#[test]
-fn curl_is_refused_with_spnego_and_the_reason_names_it() {
-    let mut server = HttpServer::start(&["--negotiate"]);
-    let directory = Directory::new();
-    let users = directory.write("users", &accounts::password_lines());
-    let got = curl_with_gss(&users, &["--negotiate", "--user", ":", &server.url]);
-    assert_eq!(got.status(), 401);
-    assert!(server.refusal().field("reason").contains("SPNEGO"));
-}
-
 /// curl takes what it thinks is best of what is offered, and does not take the next if it cannot
-/// do that. So do not offer `Negotiate` to clients that may have GSS-API; or let them say `--ntlm`.
+/// do that. Under `Negotiate` it logs in with GSS-API, which has credentials of its own and does not
+/// see the password of the command line.
 #[test]
-fn curl_logs_in_where_negotiate_is_offered_too_only_if_told_so() {
-    let mut server = HttpServer::start(&["--negotiate"]);
+fn curl_does_not_fall_back_to_ntlm_from_negotiate_without_gss_credentials() {
+    let mut server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     let (page, alice) = (format!("{}/page.txt", server.url), ALICE.with_password());
     assert_eq!(curl(&["--anyauth", "--user", &alice, &page]).status(), 401);
     assert_eq!(curl(&["--ntlm", "--user", &alice, &page]).status(), 200);
@@ -162,7 +151,7 @@ fn libraries_get_a_page() {
 
 #[test]
 fn libraries_get_a_page_where_negotiate_is_offered_too() {
-    let server = HttpServer::start(&["--negotiate"]);
+    let server = HttpServer::start(&["--schemes", "negotiate,ntlm"]);
     for library in Library::ALL {
         let got = library.get(&format!("{}/page.txt", server.url), ALICE);
         assert_eq!(got["user"], r"EXAMPLE\alice", "{library:?}: {got}");

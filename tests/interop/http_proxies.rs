@@ -8,7 +8,9 @@ use ntlm_interop::accounts::{self, ALICE, Account, JURGEN, numbered, numbered_li
 use ntlm_interop::balancers::Balancer;
 use ntlm_interop::browsers::chromium;
 use ntlm_interop::certificates::Certificate;
-use ntlm_interop::clients::{curl, http_client, requests_ntlm_session};
+use ntlm_interop::clients::{
+    curl, curl_with_gss, http_client, pypsrp_session, requests_ntlm_session,
+};
 use ntlm_interop::connection::Connection;
 use ntlm_interop::http::{HttpServer, PAGE};
 use ntlm_interop::log::Line;
@@ -46,6 +48,19 @@ fn our_client_logs_in_to_squid_and_through_its_tunnel_to_a_server() {
     let got = through_squid(&squid, ALICE, &["--cacert", &authority, &page]).expect_success();
     assert_eq!(got.stdout, PAGE);
     assert_eq!(server.only_login().field("user"), r"EXAMPLE\jürgen");
+}
+
+#[test]
+fn our_client_logs_in_through_squid_with_spnego() {
+    let squid = Squid::start(ALICE);
+    let mut server = HttpServer::start(&["--schemes", "negotiate"]);
+    for _ in 0..2 {
+        let got = through_squid(&squid, ALICE, &["--spnego", "--data", "x", &server.url]);
+        assert_eq!(got.expect_success().stdout, r"1 bytes from EXAMPLE\jürgen");
+    }
+    for login in server.logins(2) {
+        assert_eq!((login.field("user"), login.field("spnego")), (r"EXAMPLE\jürgen", "yes"));
+    }
 }
 
 #[test]
@@ -139,6 +154,55 @@ fn nginx_lets_clients_in_as_somebody_else_with_keepalive() {
 }
 
 #[test]
+fn spnego_works_through_balancers_that_keep_connections_apart() {
+    for setting in ["", "http-reuse always", "http-reuse never", "mode tcp"] {
+        let servers = Servers::with_spnego();
+        let balancer = Balancer::haproxy(&servers.addresses(), setting);
+        servers.assert_clients_log_in_with_spnego_through(&balancer);
+    }
+    let servers = Servers::with_spnego();
+    let [one, two] = servers.addresses();
+    let balancer = Balancer::nginx(&format!(
+        "stream {{
+             upstream servers {{ server {one}; server {two}; }}
+             server {{ LISTEN proxy_pass servers; }}
+         }}"
+    ));
+    servers.assert_clients_log_in_with_spnego_through(&balancer);
+    let servers = Servers::with_spnego();
+    let balancer = Balancer::ours(&servers.addresses(), &[]);
+    servers.assert_clients_log_in_with_spnego_through(&balancer);
+}
+
+#[test]
+fn spnego_breaks_and_is_unsafe_where_ntlm_is() {
+    let break_it = |balancer: &Balancer, servers: &Servers, detail| {
+        let got = curl_with_gss(ALICE, &["--negotiate", &balancer.url]);
+        assert_ne!(got.status(), 200, "{got:#?}");
+        assert!(!http_client(ALICE, &["--spnego", &balancer.url]).status.success());
+        servers.assert_refused(detail);
+    };
+    let servers = Servers::with_spnego();
+    let balancer = Balancer::haproxy(&servers.addresses(), "option http-server-close");
+    break_it(&balancer, &servers, "ConnectionCloses");
+    let servers = Servers::with_spnego();
+    let balancer = nginx_over_http(&servers, "", NGINX_OVER_HTTP_1_1);
+    break_it(&balancer, &servers, "NoPendingChallenge");
+
+    let log_in_and_ask_as_another = |balancer: &Balancer| {
+        let page = format!("{}/page.txt", balancer.url);
+        assert_eq!(curl_with_gss(ALICE, &["--negotiate", &page]).status(), 200);
+        let stranger = Connection::open(&balancer.url).get("/page.txt");
+        assert_eq!((stranger.status, stranger.user()), (200, Some(r"EXAMPLE\alice")));
+    };
+    let servers = Servers::with_spnego();
+    log_in_and_ask_as_another(&nginx_over_http(&servers, "keepalive 16;", NGINX_OVER_HTTP_1_1));
+    let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex"]);
+    log_in_and_ask_as_another(&balancer);
+    balancer.wait_for("NTLM is unsafe: ");
+}
+
+#[test]
 fn our_reverse_proxy_lets_clients_log_in() {
     let servers = Servers::start();
     let balancer = Balancer::ours(&servers.addresses(), &[]);
@@ -149,10 +213,12 @@ fn our_reverse_proxy_lets_clients_log_in() {
 #[test]
 fn our_reverse_proxy_breaks_ntlm_if_it_multiplexes_and_says_so() {
     let servers = Servers::start();
-    let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex"]);
+    let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex", "--verbose"]);
     // A request that takes its time makes for two connections to servers, which take turns.
     let mut slow = Connection::open(&balancer.url);
     slow.start_post();
+    // It has the first connection to itself from here on.
+    balancer.wait_for("request ");
     let mut other = Connection::open(&balancer.url);
     let mut answer = other.get("/page.txt");
     assert_eq!(answer.status, 401);
@@ -178,8 +244,17 @@ struct Servers([HttpServer; 2]);
 
 impl Servers {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// They offer `Negotiate` alone.
+    fn with_spnego() -> Self {
+        Self::start_with(&["--schemes", "negotiate"])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let users = accounts::ALL.map(|a| a.nt_hash_line()).concat() + &numbered_lines(USERS);
-        Self([(); 2].map(|()| HttpServer::start_with_users(&users, None, &[])))
+        Self([(); 2].map(|()| HttpServer::start_with_users(&users, None, arguments)))
     }
 
     fn addresses(&self) -> [&str; 2] {
@@ -203,6 +278,27 @@ impl Servers {
         for server in &self.0 {
             wait_until(|| server.logged().iter().any(Line::is_login).then_some(()));
         }
+    }
+
+    #[track_caller]
+    fn assert_clients_log_in_with_spnego_through(&self, balancer: &Balancer) {
+        let page = format!("{}/page.txt", balancer.url);
+        let assert_unknown = || {
+            let stranger = Connection::open(&balancer.url).get("/page.txt");
+            assert_eq!((stranger.status, stranger.user()), (401, None));
+        };
+        let got = curl_with_gss(ALICE, &["--negotiate", &page, &page, &page]);
+        assert_eq!((got.statuses.as_slice(), got.connections), ([200; 3].as_slice(), 1));
+        assert_unknown();
+        let got = http_client(JURGEN, &["--spnego", "--data", "twelve bytes", &balancer.url]);
+        assert_eq!(got.expect_success().stdout, r"12 bytes from EXAMPLE\jürgen");
+        assert_unknown();
+        for response in pypsrp_session(&page, ALICE, 3, None) {
+            assert_eq!(response["user"], r"EXAMPLE\alice");
+        }
+        assert_unknown();
+        let logged = self.0.iter().flat_map(HttpServer::logged);
+        assert!(logged.filter(Line::is_login).all(|login| login.field("spnego") == "yes"));
     }
 
     #[track_caller]

@@ -4,12 +4,13 @@ use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode, Version};
 use ntlm::http::AuthHeader;
 use ntlm::inspect;
+use ntlm::spnego::Token;
 
 /// How much is shown.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Trace {
-    /// Show the exchange on standard error, with every NTLM message explained; twice: with what
-    /// passwords can be guessed from
+    /// Show the exchange on standard error, and explain every token; twice: with what passwords can be
+    /// guessed from
     #[arg(short, long = "verbose", action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -81,7 +82,7 @@ fn carries_tokens(name: &HeaderName) -> bool {
     names.contains(&name.as_str())
 }
 
-/// The NTLM messages in a header's value.
+/// The tokens in a header's value.
 fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     AuthHeader::offers(value)
         .filter(|header| !header.is_bare())
@@ -89,7 +90,16 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn is_authenticate(token: &[u8]) -> bool {
-    token.get(8) == Some(&3)
+    ntlm_message(token).is_some_and(|message| message.get(8) == Some(&3))
+}
+
+/// The NTLM message in a token: all of it, or what SPNEGO wraps.
+pub fn ntlm_message(token: &[u8]) -> Option<&[u8]> {
+    match Token::parse(token) {
+        Ok(Token::Init(init)) => init.mech_token,
+        Ok(Token::Response(response)) => response.response_token,
+        _ => Some(token),
+    }
 }
 
 #[cfg(test)]
@@ -118,5 +128,14 @@ mod tests {
     #[test]
     fn a_peer_cannot_move_the_cursor() {
         assert_eq!(printable(b"a\x1b[2J\xc2\x9bb"), "a\u{fffd}[2J\u{fffd}b");
+    }
+
+    #[test]
+    fn what_proves_the_password_is_hidden_in_spnego_too() {
+        // A NegTokenResp with an AUTHENTICATE.
+        let authenticate = b"\xa1\x14\x30\x12\xa2\x10\x04\x0eNTLMSSP\0\x03\0\0\0\x55\x55";
+        let value = header_value(Scheme::Negotiate, authenticate);
+        let trace = Trace { verbose: 1 };
+        assert!(trace.value(&AUTHORIZATION, value.as_bytes()).ends_with("shown with -vv]"));
     }
 }

@@ -27,7 +27,7 @@ pub enum Next {
     /// The server rejected the login: the credentials are wrong, or this response came on another
     /// connection than the CHALLENGE, whose server never saw the NEGOTIATE. Both look the same in
     /// HTTP, so make sure of the connection before you ask the user for another password: see
-    /// [one connection](super#one-connection). (If the other connection answers with a CHALLENGE, the
+    /// [one connection](crate::http#one-connection). (If the other connection answers with a CHALLENGE, the
     /// error is [`Error::OtherConnection`].) Other credentials need another state; with the same,
     /// [`start`](ClientConnection::start) tries again.
     Rejected,

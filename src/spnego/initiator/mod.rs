@@ -87,7 +87,9 @@ impl Initiator {
     /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
     /// servers do so.
     ///
-    /// This client offers NTLM alone, so that the missing signature protects nothing.
+    /// A client that offers NTLM alone loses nothing by it. After [`continue_after`](Self::continue_after),
+    /// a man in the middle can force NTLM. Sessions start after the client's `mechListMIC` all the same; a
+    /// server that ignores it, as Windows 2000 does, expects another number.
     #[must_use]
     pub fn with_missing_mic_allowed(self) -> Self {
         Self { allows_missing_mic: true, ..self }
@@ -207,9 +209,8 @@ impl AwaitServer {
     /// send none.
     ///
     /// # Errors
-    /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`MicError::Missing`](super::MicError::Missing)
-    /// if NTLM was not the client's first choice, because only a `mechListMIC` shows that the server did
-    /// not see another list.
+    /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`Error::Mic`] if NTLM was not the client's
+    /// first choice, because only a `mechListMIC` shows that the server did not see another list.
     pub fn finish(self) -> Result<SessionKeys, Error> {
         match self.state {
             State::Reply(..) => Err(Error::NoMessage),

@@ -198,7 +198,16 @@ impl AwaitVerdict {
         }
     }
 
+    /// Fails if the client prefers another mechanism and its list cannot be signed: a man in the middle
+    /// could have forced NTLM, and cleared SIGN for that. A client without a secret proves nothing.
+    fn check_list_can_be_signed(&self) -> Result<(), MicError> {
+        let needs_no_signature =
+            self.ntlm_is_first || self.allows_missing_mic || self.list.has_no_secret();
+        if needs_no_signature || self.list.can_sign() { Ok(()) } else { Err(MicError::CannotSign) }
+    }
+
     fn complete(self) -> Result<Verdict, Error> {
+        self.check_list_can_be_signed()?;
         let is_missing = self.has_signed && !self.was_signed && !self.allows_missing_mic;
         if is_missing || (self.is_due && !self.has_signed) {
             return Err(MicError::Missing.into());
@@ -208,6 +217,7 @@ impl AwaitVerdict {
 
     /// Ends without a last token: the carrier reports success.
     pub fn finish(mut self) -> Result<SessionKeys, Error> {
+        self.check_list_can_be_signed()?;
         let has_nothing_to_protect = self.ntlm_is_first || self.allows_missing_mic;
         let is_complete = !self.is_due || (self.has_signed && self.was_signed);
         if !has_nothing_to_protect && !is_complete {

@@ -2,7 +2,7 @@
 
 An acceptor belongs to one connection. `step` takes the client's token, and returns the token to
 answer with and who the client is, or None while the exchange goes on. Whatever it raises means
-that the client was refused.
+that the client was refused. Where it speaks SPNEGO, the last step has a token too.
 """
 
 import ctypes
@@ -10,28 +10,39 @@ import os
 import threading
 
 
-def gss_ntlmssp(user_file, channel_bindings):
+def gss_ntlmssp(user_file, channel_bindings, spnego):
     """gss-ntlmssp, through MIT Kerberos' GSS-API."""
     os.environ["NTLM_USER_FILE"] = user_file
     os.environ["NETBIOS_COMPUTER_NAME"] = "FILES"
     os.environ["NETBIOS_DOMAIN_NAME"] = "EXAMPLE"
-    return lambda: GssNtlmssp(channel_bindings)
+    return lambda: GssNtlmssp(channel_bindings, SPNEGO if spnego else NTLM)
 
 
-def pyspnego(user_file, channel_bindings):
+def pyspnego(user_file, channel_bindings, spnego):
     """pyspnego's own implementation."""
     os.environ["NTLM_USER_FILE"] = user_file
     os.environ["NETBIOS_COMPUTER_NAME"] = "FILES"
     os.environ["NETBIOS_DOMAIN_NAME"] = "EXAMPLE"
-    return lambda: Pyspnego(channel_bindings)
+    return lambda: (PyspnegoNegotiate if spnego else Pyspnego)(channel_bindings)
 
 
-def samba(_user_file, _channel_bindings):
+def pyspnego_asking(user_file, channel_bindings, spnego):
+    """As pyspnego, which asks for a mechListMIC with its CHALLENGE, but later: after AUTHENTICATE."""
+    pyspnego(user_file, channel_bindings, spnego)
+    return lambda: PyspnegoNegotiate(channel_bindings, asks=True)
+
+
+def samba(_user_file, _channel_bindings, _spnego):
     """Samba's gensec, with the users of a domain; it does not look at channel bindings."""
     return Samba
 
 
-KINDS = {"gss-ntlmssp": gss_ntlmssp, "pyspnego": pyspnego, "samba": samba}
+KINDS = {
+    "gss-ntlmssp": gss_ntlmssp,
+    "pyspnego": pyspnego,
+    "pyspnego-asking": pyspnego_asking,
+    "samba": samba,
+}
 
 
 class Pyspnego:
@@ -47,6 +58,31 @@ class Pyspnego:
 
     def step(self, token):
         answer = self.context.step(token)
+        return answer or b"", self.context.client_principal if self.context.complete else None
+
+
+class PyspnegoNegotiate:
+    def __init__(self, channel_bindings, asks=False):
+        import spnego
+        from spnego._context import GSSMech
+        from spnego.channel_bindings import GssChannelBindings
+
+        bindings = channel_bindings and GssChannelBindings(application_data=channel_bindings)
+        self.context = spnego.server(
+            channel_bindings=bindings,
+            context_req=spnego.ContextReq.none,
+            protocol="negotiate",
+            options=spnego.NegotiateOptions.use_negotiate,
+        )
+        self.asks = asks
+        if asks:
+            # It does not prefer Kerberos, and so sees no reason to ask.
+            self.context._preferred_mech_list = lambda: [GSSMech.ntlm]
+
+    def step(self, token):
+        answer = self.context.step(token)
+        if self.asks:
+            self.context._mic_required = True
         return answer or b"", self.context.client_principal if self.context.complete else None
 
 
@@ -82,13 +118,13 @@ class Samba:
 
 
 class GssNtlmssp:
-    def __init__(self, channel_bindings):
+    def __init__(self, channel_bindings, mechanism):
         self.bindings = None
         if channel_bindings:
             self.bindings = ctypes.byref(GssBindings(data=GssBuffer.of(channel_bindings)))
         self.context = ctypes.c_void_p()
         self.credential = ctypes.c_void_p()
-        mechanisms = GssOidSet(1, ctypes.pointer(NTLM))
+        mechanisms = GssOidSet(1, ctypes.pointer(mechanism))
         gss(
             "gss_acquire_cred",
             None,
@@ -155,6 +191,8 @@ class GssOidSet(ctypes.Structure):
 
 # 1.3.6.1.4.1.311.2.2.10
 NTLM = GssOid(10, b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a")
+# 1.3.6.1.5.5.2
+SPNEGO = GssOid(6, b"\x2b\x06\x01\x05\x05\x02")
 
 
 class GssError(Exception):

@@ -2,13 +2,15 @@
 //
 //     node chromium.js PROFILE USER PASSWORD URL...
 //
-// With PROXY in the environment, it goes through that, and logs in there.
+// With PROXY in the environment, it goes through that, and logs in there. With USES_GSS, it logs in to
+// servers on this machine with the credentials of GSS-API, and with no password.
 
 const { createRequire } = require('module');
 const { chromium } = createRequire(process.env.NTLM_INTEROP + '/node/')('playwright-core');
 
 const [profile, username, password, ...urls] = process.argv.slice(2);
 const server = process.env.PROXY;
+const usesGss = process.env.USES_GSS;
 const proxy = server && { server, username, password, bypass: '<-loopback>' };
 
 (async () => {
@@ -16,7 +18,7 @@ const proxy = server && { server, username, password, bypass: '<-loopback>' };
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     headless: true,
     ignoreHTTPSErrors: true,
-    httpCredentials: { username, password },
+    httpCredentials: usesGss ? undefined : { username, password },
     proxy,
     env: { ...process.env, HOME: profile },
     args: [
@@ -28,10 +30,12 @@ const proxy = server && { server, username, password, bypass: '<-loopback>' };
       '--disable-component-update',
       '--disable-sync',
       '--ignore-certificate-errors',
+      ...(usesGss ? ['--auth-server-allowlist=127.0.0.1'] : []),
     ],
   });
-  const page = await browser.newPage();
   for (const url of urls) {
+    // The page of an error that is still on its way would take the place of the next one.
+    const page = await browser.newPage();
     try {
       const response = await page.goto(url, { timeout: 20000 });
       console.log(JSON.stringify({

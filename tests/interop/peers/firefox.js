@@ -1,10 +1,14 @@
 // Opens pages with Firefox, one after another in one browser, and prints JSON for each.
 //
 //     node firefox.js PROFILE USER PASSWORD URL...
+//
+// With USES_GSS in the environment, it logs in to servers on this machine with the credentials of
+// GSS-API, and with no password.
 
 const { createRequire } = require('module');
 const puppeteer = createRequire(process.env.NTLM_INTEROP + '/node/')('puppeteer-core');
 
+const usesGss = process.env.USES_GSS;
 const [profile, username, password, ...urls] = process.argv.slice(2);
 
 (async () => {
@@ -18,6 +22,7 @@ const [profile, username, password, ...urls] = process.argv.slice(2);
     extraPrefsFirefox: {
       // Its own NTLM, not that of Samba's helper; and nothing but the pages that are asked for.
       'network.auth.force-generic-ntlm': true,
+      'network.negotiate-auth.trusted-uris': usesGss ? '127.0.0.1' : '',
       'network.proxy.type': 0,
       'network.captive-portal-service.enabled': false,
       'network.connectivity-service.enabled': false,
@@ -26,7 +31,9 @@ const [profile, username, password, ...urls] = process.argv.slice(2);
     },
   });
   const page = await browser.newPage();
-  await page.authenticate({ username, password });
+  if (!usesGss) {
+    await page.authenticate({ username, password });
+  }
   for (const url of urls) {
     try {
       const response = await page.goto(url, { timeout: 20000 });

@@ -29,7 +29,10 @@ def main():
     if options.certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.certificate, options.key)
-    new_acceptor = acceptors.KINDS[options.acceptor](options.users, channel_bindings(options))
+    if options.spnego:
+        options.scheme = "Negotiate"
+    kind = acceptors.KINDS[options.acceptor]
+    new_acceptor = kind(options.users, channel_bindings(options), options.spnego)
     try:
         new_acceptor()
     except Exception as error:  # Each implementation has its own.
@@ -49,6 +52,10 @@ def arguments():
     parser.add_argument("--acceptor", choices=acceptors.KINDS, required=True)
     parser.add_argument("--users", help="a file of DOMAIN:user:password", required=True)
     parser.add_argument("--scheme", choices=["NTLM", "Negotiate"], default="NTLM")
+    parser.add_argument("--spnego", action="store_true", help="speak SPNEGO, under Negotiate")
+    parser.add_argument(
+        "--omit-last-token", action="store_true", help="log in without SPNEGO's last token"
+    )
     parser.add_argument("--proxy", action="store_true")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
@@ -91,6 +98,7 @@ class Connection(BaseHTTPRequestHandler):
         self.user = None
         self.upstream = None
         self.record = {}
+        self.last_token = b""
         self.report("connection")
 
     def handle(self):
@@ -130,7 +138,10 @@ class Connection(BaseHTTPRequestHandler):
 
     def step(self, token):
         """Takes a token, and says whether it proved who the client is; if not, it has replied."""
-        kind = {1: "negotiate", 3: "authenticate"}.get(token[8] if len(token) > 8 else 0, "other")
+        # Whatever wraps it.
+        _, _, message = token.partition(b"NTLMSSP\0")
+        number = message[0] if message else 0
+        kind = {1: "negotiate", 3: "authenticate"}.get(number, "other")
         self.record[kind] = token.hex()
         if kind == "negotiate" or self.acceptor is None:
             self.acceptor, self.user = self.new_acceptor(), None
@@ -142,18 +153,20 @@ class Connection(BaseHTTPRequestHandler):
             self.ask()
             return False
         if self.user is None:
-            self.record["challenge"] = reply.hex()
+            self.record.setdefault("challenge", reply.hex())
             self.ask(reply)
             return False
-        self.report("accepted", user=self.user, **self.record)
+        self.last_token = b"" if self.options.omit_last_token else reply
+        self.report("accepted", user=self.user, last=self.last_token.hex(), **self.record)
         self.acceptor, self.record = None, {}
         return True
 
     def ask(self, token=b""):
-        server, proxy = (401, "WWW-Authenticate"), (407, "Proxy-Authenticate")
-        status, header = proxy if self.options.proxy else server
-        value = f"{self.options.scheme} {base64.b64encode(token).decode()}".strip()
-        self.reply(status, [(header, value)], b"")
+        self.reply(407 if self.options.proxy else 401, [self.header(token)], b"")
+
+    def header(self, token):
+        name = "Proxy-Authenticate" if self.options.proxy else "WWW-Authenticate"
+        return name, f"{self.options.scheme} {base64.b64encode(token).decode()}".strip()
 
     def serve(self, body):
         if self.path == "/redirect":
@@ -164,6 +177,9 @@ class Connection(BaseHTTPRequestHandler):
 
     def reply(self, status, headers, body):
         self.send_response(status)
+        if self.last_token:
+            headers = [*headers, self.header(self.last_token)]
+            self.last_token = b""
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
@@ -189,6 +205,8 @@ class Connection(BaseHTTPRequestHandler):
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((loopback(host), int(port)), 30) as server:
             self.send_response(200)
+            if self.last_token:
+                self.send_header(*self.header(self.last_token))
             self.end_headers()
             self.wfile.flush()
             self.close_connection = True

@@ -41,6 +41,21 @@ def requests_ntlm2(user, password):
     return with_requests(HttpNtlmAuth(user, password))
 
 
+def pypsrp(user, password):
+    from pypsrp.negotiate import HTTPNegotiateAuth
+
+    return with_requests(HTTPNegotiateAuth(user, password, auth_provider="negotiate"))
+
+
+def pypsrp_unsigned(user, password):
+    """As pypsrp, but sends its mechListMIC only when the server asks for it, as some Windows do."""
+    from spnego._negotiate import NegotiateProxy
+
+    sign = NegotiateProxy._step_spnego_mic
+    NegotiateProxy._step_spnego_mic = lambda self, in_mic=None: in_mic and sign(self, in_mic)
+    return pypsrp(user, password)
+
+
 def with_requests(auth):
     import requests
 
@@ -64,6 +79,8 @@ CLIENTS = {
     "requests_ntlm": requests_ntlm,
     "requests-ntlm2": requests_ntlm2,
     "httpx-ntlm": httpx_ntlm,
+    "pypsrp": pypsrp,
+    "pypsrp-unsigned": pypsrp_unsigned,
 }
 
 if __name__ == "__main__":

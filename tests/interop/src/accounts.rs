@@ -27,6 +27,11 @@ impl Account {
         format!("{}:{}", self.name(), self.password)
     }
 
+    /// A line of the file of users of gss-ntlmssp and pyspnego. A client logs in as the first one.
+    pub fn password_line(self) -> String {
+        format!("{DOMAIN}:{}:{}\n", self.user, self.password)
+    }
+
     /// A line of the file of users of `http_server`.
     pub fn nt_hash_line(self) -> String {
         nt_hash_line(&self.name(), self.password)
@@ -44,7 +49,7 @@ pub fn nt_hash_line(name: &str, password: &str) -> String {
 
 /// The file of users of gss-ntlmssp and pyspnego.
 pub fn password_lines() -> String {
-    ALL.iter().map(|a| format!("{DOMAIN}:{}:{}\n", a.user, a.password)).collect()
+    ALL.map(Account::password_line).concat()
 }
 
 /// Many users with passwords of their own.

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::accounts::Account;
+use crate::clients::give_gss_credentials;
 use crate::process::run;
 use crate::programs::{installed, node};
 use crate::scratch::Directory;
@@ -19,18 +20,38 @@ pub fn chromium_through(proxy: &str, account: Account, urls: &[&str]) -> Vec<Val
     browse(chromium_command().env("PROXY", proxy), &account.name(), account.password, urls)
 }
 
+/// As [`chromium`], which logs in with the GSS-API credentials of an account and asks for no password.
+pub fn chromium_with_gss(account: Account, urls: &[&str]) -> Vec<Value> {
+    browse_with_gss(&mut chromium_command(), account, urls)
+}
+
 /// As [`chromium`], with Firefox, which gets the user's name without a domain: what drives it does
 /// not split it.
 pub fn firefox(account: Account, urls: &[&str]) -> Vec<Value> {
-    let mut command = node("firefox.js");
-    command.env("FIREFOX", installed("firefox-esr").get_program());
-    browse(&mut command, account.user, account.password, urls)
+    browse(&mut firefox_command(), account.user, account.password, urls)
+}
+
+/// As [`chromium_with_gss`], with Firefox.
+pub fn firefox_with_gss(account: Account, urls: &[&str]) -> Vec<Value> {
+    browse_with_gss(&mut firefox_command(), account, urls)
 }
 
 fn chromium_command() -> Command {
     let mut command = node("chromium.js");
     command.env("CHROMIUM", installed("chromium").get_program());
     command
+}
+
+fn firefox_command() -> Command {
+    let mut command = node("firefox.js");
+    command.env("FIREFOX", installed("firefox-esr").get_program());
+    command
+}
+
+fn browse_with_gss(command: &mut Command, account: Account, urls: &[&str]) -> Vec<Value> {
+    let directory = Directory::new();
+    give_gss_credentials(command, account, &directory);
+    browse(command.env("USES_GSS", "1"), "", "", urls)
 }
 
 fn browse(command: &mut Command, user: &str, password: &str, urls: &[&str]) -> Vec<Value> {

@@ -1,13 +1,14 @@
 //! Clients over HTTP that the tests drive.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::accounts::{Account, DOMAIN};
+use crate::kerberos::Realm;
 use crate::process::{Finished, run};
 use crate::programs::{example, installed, node, python, required};
+use crate::scratch::Directory;
 
 /// curl, which prints the status and how many connections it opened for each transfer.
 pub fn curl(arguments: &[&str]) -> Transfers {
@@ -15,15 +16,44 @@ pub fn curl(arguments: &[&str]) -> Transfers {
     Transfers::of(run(&mut command))
 }
 
-/// As [`curl`], with the GSS-API credentials of an account.
-pub fn curl_with_gss(users: &Path, arguments: &[&str]) -> Transfers {
-    required("/etc/gss/mech.d/mech.ntlmssp.conf");
+/// As [`curl`] with `--user :`, so that it logs in with the GSS-API credentials of an account.
+pub fn curl_with_gss(account: Account, arguments: &[&str]) -> Transfers {
+    let directory = Directory::new();
     let mut command = curl_command(arguments);
-    Transfers::of(run(command.env("NTLM_USER_FILE", users)))
+    command.args(["--user", ":"]);
+    give_gss_credentials(&mut command, account, &directory);
+    Transfers::of(run(&mut command))
+}
+
+/// As [`curl_with_gss`], with a ticket of Kerberos for the service too. Each URL is of
+/// `files.example.com`, which is at this address, `127.0.0.1:PORT`.
+pub fn curl_with_ticket(
+    realm: &Realm,
+    account: Account,
+    address: &str,
+    arguments: &[&str],
+) -> Transfers {
+    let directory = Directory::new();
+    let (host, port) = address.split_once(':').expect("a port");
+    let mut command = curl_command(arguments);
+    command.args(["--user", ":", "--resolve", &format!("files.example.com:{port}:{host}")]);
+    give_gss_credentials(&mut command, account, &directory);
+    realm.give_ticket(&mut command);
+    Transfers::of(run(&mut command))
+}
+
+/// Lets a program log in as an account with gss-ntlmssp, which finds it in a file of the directory.
+pub fn give_gss_credentials(command: &mut Command, account: Account, directory: &Directory) {
+    required("/etc/gss/mech.d/mech.ntlmssp.conf");
+    let user = directory.write("ntlm-user", &account.password_line());
+    // And with no ticket of Kerberos that may lie around.
+    command.env("NTLM_USER_FILE", user).env("KRB5CCNAME", directory.path().join("no-tickets"));
 }
 
 fn curl_command(arguments: &[&str]) -> Command {
     let mut command = installed("curl");
+    // GSS-API's credentials are those that a test gives.
+    command.env_remove("NTLM_USER_FILE");
     command.args(["--silent", "--show-error", "--max-time", "30"]);
     command.args(["--write-out", "%{stderr}%{http_code} %{num_connects}\n"]).args(arguments);
     command
@@ -112,6 +142,20 @@ impl Library {
 pub fn requests_ntlm_session(url: &str, account: Account, times: u32) -> Vec<Value> {
     let mut command = in_python("requests_ntlm", url, account, None);
     run(command.args(["--times", &times.to_string()])).expect_success().json()
+}
+
+/// As [`requests_ntlm_session`], with the `HTTPNegotiateAuth` of pypsrp, which sends SPNEGO under
+/// `Negotiate`. With data, it sends them in a POST.
+pub fn pypsrp_session(url: &str, account: Account, times: u32, data: Option<&str>) -> Vec<Value> {
+    let mut command = in_python("pypsrp", url, account, data);
+    run(command.args(["--times", &times.to_string()])).expect_success().json()
+}
+
+/// As [`pypsrp_session`], with one POST. It is made to leave its signature of the list of mechanisms out
+/// until the server asks for it.
+pub fn pypsrp_unsigned(url: &str, account: Account, data: &str) -> Value {
+    let mut command = in_python("pypsrp-unsigned", url, account, Some(data));
+    run(&mut command).expect_success().json().remove(0)
 }
 
 fn in_python(client: &str, url: &str, account: Account, data: Option<&str>) -> Command {

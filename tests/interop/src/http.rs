@@ -148,16 +148,21 @@ pub struct Acceptor {
 pub enum Implementation {
     GssNtlmssp,
     Pyspnego,
+    /// pyspnego in SPNEGO, and where the client did not sign the list of mechanisms, it asks for that
+    /// after the AUTHENTICATE.
+    PyspnegoAsking,
     Samba,
 }
 
 impl Implementation {
+    /// All that behave as they do by themselves.
     pub const ALL: [Self; 3] = [Self::GssNtlmssp, Self::Pyspnego, Self::Samba];
 
     fn command(self) -> Command {
         let (mut command, name) = match self {
             Self::GssNtlmssp => (system_python("http_acceptor.py"), "gss-ntlmssp"),
             Self::Pyspnego => (python("http_acceptor.py"), "pyspnego"),
+            Self::PyspnegoAsking => (python("http_acceptor.py"), "pyspnego-asking"),
             Self::Samba => (system_python("http_acceptor.py"), "samba"),
         };
         command.args(["--acceptor", name]);
