@@ -98,10 +98,15 @@ pub struct Display {
 impl Display {
     pub fn start() -> Self {
         let mut command = installed("Xvfb");
-        // It chooses the number of the display, and prints it.
-        command.args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"]);
+        // Where two programs choose a number at the same time, both can get the same one.
+        let number = free_port().to_string();
+        let name = format!(":{number}");
+        // It prints the number when it is ready. Without `-noreset` it refuses connections for a moment
+        // when its last client leaves, and FreeRDP's server opens the display more than once.
+        command.args([&name, "-displayfd", "1", "-noreset", "-nolisten", "tcp"]);
+        command.args(["-screen", "0", "640x480x24"]);
         let mut process = Process::start(&mut command);
-        let name = format!(":{}", process.wait_for_lines("", 1)[0]);
+        process.wait_for(&number);
         Self { _process: process, name, home: Directory::new() }
     }
 
