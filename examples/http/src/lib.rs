@@ -9,3 +9,4 @@ pub mod tls;
 pub mod trace;
 pub mod trust;
 pub mod users;
+pub mod winrm;
