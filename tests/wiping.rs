@@ -817,8 +817,8 @@ mod in_spnego {
     use super::*;
     use common::spnego::{Init, KERBEROS_FIRST, NTLM, Resp};
     use ntlm::spnego::{
-        Accepting, Acceptor, AcceptorHandshake, AcceptorStep, AwaitClient, AwaitServer, Error,
-        HandshakeOutcome, Initiated, Initiator, InitiatorHandshake, InitiatorStep, LookUp,
+        Accepting, Acceptor, AcceptorHandshake, AcceptorOutcome, AcceptorStep, AwaitClient,
+        AwaitServer, Error, Initiated, Initiator, InitiatorHandshake, InitiatorStep, LookUp,
         NegState, Outcome, Token,
     };
 
@@ -1016,8 +1016,8 @@ mod in_spnego {
             }
         };
         match outcome {
-            HandshakeOutcome::Send(token) => token,
-            HandshakeOutcome::Done(done) => done.token.unwrap(),
+            AcceptorOutcome::Send(token) => token,
+            AcceptorOutcome::Done(done) => done.token.unwrap(),
         }
     }
 }

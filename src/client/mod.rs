@@ -119,8 +119,8 @@ impl Client {
     }
 
     /// Asks for SIGN, for SPNEGO's `mechListMIC`, or only if the application wants protection. If the
-    /// server does not grant it, or with less than the policy requires of protected messages, the
-    /// handshake continues without.
+    /// server does not grant it, or grants it without the strength that `require_when_protected` requires,
+    /// the handshake continues without.
     #[cfg(feature = "spnego")]
     pub(crate) fn with_signing_if_granted(self, signs_if_granted: bool) -> Self {
         self.with(|config| config.signs_if_granted = signs_if_granted)

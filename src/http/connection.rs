@@ -92,8 +92,8 @@ fn has_option(value: &[u8], option: &str) -> bool {
     options.any(|other| other.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
-/// Whether a token is no SPNEGO: that starts like GSS-API's framing (RFC 2743, section 3.1) or like a
-/// SPNEGO message (RFC 4178).
+/// Returns false if the first byte is that of GSS-API's framing (RFC 2743, section 3.1) or of a SPNEGO
+/// token (RFC 4178).
 pub(super) const fn is_bare(token: &[u8]) -> bool {
     !matches!(token.first(), Some(0x60 | 0xa0 | 0xa1))
 }

@@ -231,7 +231,8 @@ impl UserClaim {
 
     /// Accepts a client that proved nothing, without session security. The caller decides that the
     /// user is unknown and that guests are welcome ([MS-NLMP] 3.2.5.1.2). What else the client sends
-    /// is not proven either, and not checked.
+    /// is not proven either, and not checked. In SPNEGO, a client that signs its list of mechanisms cannot
+    /// become a guest, because there is no key to verify the signature.
     ///
     /// # Errors
     /// [`Denied::Guest`] unless the policy allows it, or if the policy requires what only a proof or a

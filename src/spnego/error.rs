@@ -18,8 +18,8 @@ pub enum Error {
     /// The peer sent this kind of token, which cannot stand here.
     #[error("{0} where another SPNEGO token is due")]
     Unexpected(TokenKind),
-    /// Initiator: the server chose this mechanism, which was not offered. Acceptor: the client named
-    /// it after it had offered NTLM, or sent its token without SPNEGO.
+    /// Initiator: the server chose this mechanism instead of NTLM. Acceptor: the client named it after
+    /// it had offered NTLM, or sent its token without SPNEGO.
     #[error("the peer uses {0} instead of NTLM")]
     Mechanism(Mechanism),
     /// The peer does not offer NTLM.
@@ -63,8 +63,8 @@ pub enum MicError {
     /// It came before the handshake had a key.
     #[error("it came before there was a key")]
     Early,
-    /// It came, but this handshake has no key to verify it: the client is anonymous, or signing with
-    /// extended session security was not negotiated.
+    /// It came, but this handshake has no key to verify it: the client is anonymous or was accepted as
+    /// a guest, or signing with extended session security was not negotiated.
     #[error("it came, and the handshake cannot sign")]
     NoKey,
     /// It came for a second time.

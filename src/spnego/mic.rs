@@ -27,11 +27,6 @@ impl SignedList {
         self.keys.can_sign_mech_types()
     }
 
-    /// Whether there is no secret to sign with: the client is anonymous or a guest.
-    pub(super) fn has_no_secret(&self) -> bool {
-        self.keys.is_known_to_everyone()
-    }
-
     /// Makes this side's `mechListMIC`. Call it if [`can_sign`](Self::can_sign) says so, and once.
     pub(super) fn sign(&mut self) -> [u8; 16] {
         *self.keys.sign_mech_types(&self.mech_types).as_bytes()

@@ -43,8 +43,8 @@ mod tlv;
 mod token;
 
 pub use acceptor::{
-    Accepting, Acceptor, AcceptorHandshake, AcceptorStep, AwaitClient, Established,
-    HandshakeLookUp, HandshakeOutcome, LookUp, Outcome,
+    Accepting, Acceptor, AcceptorHandshake, AcceptorLookUp, AcceptorOutcome, AcceptorStep,
+    AwaitClient, Established, LookUp, Outcome,
 };
 pub use error::{Error, MicError, TokenError, TokenErrorKind, TokenKind};
 pub use initiator::{AwaitServer, Initiated, Initiator, InitiatorHandshake, InitiatorStep};

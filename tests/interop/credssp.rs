@@ -3,7 +3,7 @@
 
 use ntlm::Os;
 use ntlm::session::Session;
-use ntlm::spnego::{Acceptor, AcceptorStep, HandshakeOutcome, Initiator, InitiatorStep};
+use ntlm::spnego::{Acceptor, AcceptorOutcome, AcceptorStep, Initiator, InitiatorStep};
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::verify_user;
 use ntlm_interop::hex::hex;
@@ -35,10 +35,10 @@ fn its_client_logs_in_and_delegates_its_password() {
             AcceptorStep::Outcome(outcome) => outcome,
         };
         match outcome {
-            HandshakeOutcome::Send(nego_token) => {
+            AcceptorOutcome::Send(nego_token) => {
                 request = send(&mut bridge, TsRequest { nego_token, ..TsRequest::default() });
             }
-            HandshakeOutcome::Done(done) => break done,
+            AcceptorOutcome::Done(done) => break done,
         }
     };
     assert!(describe(&request.nego_token).ends_with(" token mic"));

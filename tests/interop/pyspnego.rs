@@ -282,7 +282,8 @@ fn unseal_from_peer(
     let arguments = json!({ "parts": message.parts(stub) });
     let theirs = pyspnego.bridge.ask("seal_parts", arguments).expect("it seals");
     let mut sealed = bytes(&theirs["parts"][1]);
-    assert_ne!(sealed, *stub);
+    // A single byte is encrypted as itself once in 256 times.
+    assert!(sealed != *stub || stub.len() < 8, "it is not encrypted");
     let signature = Signature::try_from(&bytes(&theirs["signature"])[..]).expect("16 bytes");
     let parts = &mut [Part::Clear(header), Part::Sealed(&mut sealed), Part::Clear(trailer)];
     session.unseal_parts(parts, &signature)?;

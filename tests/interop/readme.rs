@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 29] = [
+const PACKAGES: [(&str, &str); 30] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -40,6 +40,7 @@ const PACKAGES: [(&str, &str); 29] = [
     ("smbclient", "smbclient"),
     ("ldbsearch", "ldb-tools"),
     ("ldapsearch", "ldap-utils"),
+    ("FreeRDP", "freerdp2-x11"),
 ];
 
 /// Debian updates the browsers of a release, and nothing else, to new versions.

@@ -183,9 +183,11 @@ impl ClientConnection {
         environment: &mut dyn Environment,
     ) -> Result<Next, Error> {
         let version = version.into();
-        let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || self.awaits_verdict();
+        let awaits_verdict = self.awaits_verdict();
+        let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || awaits_verdict;
         if version == HttpVersion::Http2 && is_under_way {
-            self.state = State::Initial;
+            // After an AUTHENTICATE, nothing starts over by itself.
+            self.state = if awaits_verdict { State::Rejected } else { State::Initial };
             return Err(Error::NeedsHttp11);
         }
         let response = Headers::new(version, headers, self.asker, self.asker.offer_header());

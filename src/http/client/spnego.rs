@@ -10,7 +10,7 @@ use crate::spnego::{self, AwaitServer, Initiated};
 
 impl ClientConnection {
     /// SPNEGO's state, if this response has the server's verdict: it is no interim response, and comes
-    /// from the party that was sent the AUTHENTICATE.
+    /// from the party to which the AUTHENTICATE was sent.
     pub(super) fn take_verdict(&mut self, status: u16) -> Option<AwaitServer> {
         let is_of_another =
             is_interim(status) || (status == Asker::Proxy.status() && self.asker != Asker::Proxy);

@@ -84,7 +84,7 @@ impl<'a> LookUp<'a> {
         let claimed = self.claim.claimed();
         match self.claim {
             Claim::Bare(claim) => match verify(claim) {
-                Ok(accepted) => self.connection.accept(accepted),
+                Ok(accepted) => Outcome::Authenticated(self.connection.accept(accepted)),
                 Err(reason) => self.connection.refuse(reason.into(), Some(claimed)),
             },
             #[cfg(feature = "spnego")]

@@ -104,7 +104,7 @@ impl ServerConnection {
     ///
     /// Under `Negotiate`, clients send bare NTLM or SPNEGO; the first token decides. SPNEGO needs the
     /// feature `spnego`. A man in the middle can turn one into the other, so offer `Negotiate` only if
-    /// it does not matter that a client which prefers Kerberos uses NTLM.
+    /// clients that prefer Kerberos may be downgraded to NTLM.
     pub fn with_schemes(self, schemes: impl IntoIterator<Item = Scheme>) -> Self {
         Self { schemes: schemes.into_iter().collect(), ..self }
     }
@@ -228,9 +228,9 @@ impl ServerConnection {
         Self { server, asker, schemes, pending: None, accepted: None, has_keys: false }
     }
 
-    fn accept(&mut self, accepted: Accepted) -> Outcome<'_> {
+    fn accept(&mut self, accepted: Accepted) -> Authenticated<'_> {
         self.has_keys = true;
-        Outcome::Authenticated(Authenticated::new(self.accepted.insert(accepted)))
+        Authenticated::new(self.accepted.insert(accepted))
     }
 
     fn on_plain_request(&mut self) -> Outcome<'_> {
@@ -298,7 +298,7 @@ impl ServerConnection {
             Ok(Claim::Anonymous(claim)) => {
                 let claimed = claim.claimed();
                 match claim.accept() {
-                    Ok(accepted) => self.accept(accepted).into(),
+                    Ok(accepted) => Outcome::Authenticated(self.accept(accepted)).into(),
                     Err(reason) => self.refuse(reason.into(), Some(claimed.into())).into(),
                 }
             }

@@ -41,6 +41,10 @@ pub struct Authenticated<'a> {
     /// request: see [`Established::client_preferred`](crate::spnego::Established::client_preferred).
     #[cfg(feature = "spnego")]
     pub client_preferred: Option<Mechanism>,
+    /// Whether the client signed its list of mechanisms with this request: see
+    /// [`Established::list_checked`](crate::spnego::Established::list_checked).
+    #[cfg(feature = "spnego")]
+    pub list_checked: bool,
 }
 
 impl<'a> Authenticated<'a> {
@@ -52,6 +56,8 @@ impl<'a> Authenticated<'a> {
             header: None,
             #[cfg(feature = "spnego")]
             client_preferred: None,
+            #[cfg(feature = "spnego")]
+            list_checked: false,
         }
     }
 }

@@ -36,17 +36,19 @@ impl ServerConnection {
                 self.wait(Pending::Spnego(next), Scheme::Negotiate, &token, persists)
             }
             spnego::Outcome::Done(done) => {
-                let (name, client_preferred) = (self.asker.offer_header(), done.client_preferred);
+                let name = self.asker.offer_header();
+                let spnego::Established { client_preferred, list_checked, .. } = done;
                 let header = done.token.map(|token| ResponseHeader {
                     name,
                     value: header_value(Scheme::Negotiate, &token),
                 });
-                match self.accept(done.accepted) {
-                    Outcome::Authenticated(new) => {
-                        Outcome::Authenticated(Authenticated { header, client_preferred, ..new })
-                    }
-                    outcome => outcome,
-                }
+                let new = self.accept(done.accepted);
+                Outcome::Authenticated(Authenticated {
+                    header,
+                    client_preferred,
+                    list_checked,
+                    ..new
+                })
             }
         }
     }

@@ -23,25 +23,25 @@ pub struct AcceptorHandshake(Option<AwaitClient>);
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
 pub enum AcceptorStep<'a> {
-    /// The client claims to be a user: look that user up, and [verify](HandshakeLookUp::verify) the
+    /// The client claims to be a user: look that user up, and [verify](AcceptorLookUp::verify) the
     /// claim.
-    LookUp(HandshakeLookUp<'a>),
+    LookUp(AcceptorLookUp<'a>),
     /// There is no user to look up.
-    Outcome(HandshakeOutcome),
+    Outcome(AcceptorOutcome),
 }
 
 /// How an [`AcceptorHandshake`] continues or ends.
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[must_use]
-pub enum HandshakeOutcome {
+pub enum AcceptorOutcome {
     /// Send this token. The client's answer goes into the next step.
     Send(Vec<u8>),
     /// The client is accepted.
     Done(Established),
 }
 
-impl fmt::Debug for HandshakeOutcome {
+impl fmt::Debug for AcceptorOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send(token) => f.debug_tuple("Send").field(&Counted(token)).finish(),
@@ -79,19 +79,19 @@ impl AcceptorHandshake {
         let state = mem::take(&mut self.0).ok_or(Error::Over)?;
         match state.read(received, environment)? {
             Accepting::LookUp(look_up) => {
-                Ok(AcceptorStep::LookUp(HandshakeLookUp { handshake: self, look_up }))
+                Ok(AcceptorStep::LookUp(AcceptorLookUp { handshake: self, look_up }))
             }
             Accepting::Outcome(outcome) => Ok(AcceptorStep::Outcome(self.went(outcome))),
         }
     }
 
-    fn went(&mut self, outcome: Outcome) -> HandshakeOutcome {
+    fn went(&mut self, outcome: Outcome) -> AcceptorOutcome {
         match outcome {
             Outcome::Send(token, next) => {
                 self.0 = Some(next);
-                HandshakeOutcome::Send(token)
+                AcceptorOutcome::Send(token)
             }
-            Outcome::Done(done) => HandshakeOutcome::Done(done),
+            Outcome::Done(done) => AcceptorOutcome::Done(done),
         }
     }
 }
@@ -100,12 +100,12 @@ impl AcceptorHandshake {
 /// is dropped, the negotiation is over.
 #[derive(Debug)]
 #[must_use = "nothing is proven yet"]
-pub struct HandshakeLookUp<'a> {
+pub struct AcceptorLookUp<'a> {
     handshake: &'a mut AcceptorHandshake,
     look_up: LookUp,
 }
 
-impl HandshakeLookUp<'_> {
+impl AcceptorLookUp<'_> {
     /// The name that the client claims: see [`UserClaim::claimed_user`].
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
@@ -124,7 +124,7 @@ impl HandshakeLookUp<'_> {
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
-    ) -> Result<HandshakeOutcome, Error> {
+    ) -> Result<AcceptorOutcome, Error> {
         let outcome = self.look_up.verify(verify)?;
         Ok(self.handshake.went(outcome))
     }
@@ -133,7 +133,7 @@ impl HandshakeLookUp<'_> {
     ///
     /// # Errors
     /// Always: [`Error::Exchange`].
-    pub fn reject(self, reason: Rejection) -> Result<HandshakeOutcome, Error> {
+    pub fn reject(self, reason: Rejection) -> Result<AcceptorOutcome, Error> {
         self.verify(|claim| claim.reject(reason))
     }
 }

@@ -17,7 +17,7 @@ use core::fmt;
 
 use negotiation::{AwaitMic, AwaitProof, First, Offer, Start, Verified};
 
-pub use handshake::{AcceptorHandshake, AcceptorStep, HandshakeLookUp, HandshakeOutcome};
+pub use handshake::{AcceptorHandshake, AcceptorLookUp, AcceptorOutcome, AcceptorStep};
 
 use super::token::Token;
 use super::{Error, Mechanism, emit};
@@ -179,10 +179,11 @@ pub struct Established {
     /// The client. Sessions of its keys start after the `mechListMIC`s.
     pub accepted: Accepted,
     /// The last token, to be sent with the carrier's success; `None` if NTLM was not wrapped. A client
-    /// that sent a `mechListMIC` may demand the one in this token.
+    /// that sent a `mechListMIC` may require the server's, which is in this token.
     pub token: Option<Vec<u8>>,
     /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
-    /// server that expects all clients to use it may want to log this, or to reject the client.
+    /// server that expects all clients to use it may want to log this, or to reject the client. Without
+    /// [`list_checked`](Self::list_checked), a man in the middle may have removed the client's first choice.
     pub client_preferred: Option<Mechanism>,
     /// Whether a `mechListMIC` of the client shows that nobody changed its list of mechanisms.
     pub list_checked: bool,
@@ -205,6 +206,7 @@ impl fmt::Debug for Established {
             .field("accepted", &self.accepted)
             .field("token", &self.token.as_deref().map(Counted))
             .field("client_preferred", &self.client_preferred)
+            .field("list_checked", &self.list_checked)
             .finish()
     }
 }

@@ -27,7 +27,7 @@ pub struct Start {
 pub enum First<'a> {
     /// An empty token: send this, which lets the server speak first.
     Hints(Vec<u8>, Start),
-    /// NTLM without SPNEGO. From now on there are no tokens to read here.
+    /// NTLM without SPNEGO. The handshake continues without.
     Ntlm(&'a [u8]),
     /// Answer this NEGOTIATE.
     Negotiate(&'a [u8], Offer),

@@ -19,7 +19,7 @@ use negotiation::{Reply, Verdict};
 pub use handshake::{InitiatorHandshake, InitiatorStep};
 
 use super::token::Token;
-use super::{Error, Mechanism};
+use super::{Error, Mechanism, MicError};
 use crate::client::{self, Client};
 use crate::environment::Environment;
 use crate::secret::Counted;
@@ -31,7 +31,7 @@ use crate::session::SessionKeys;
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use ntlm::spnego::{Initiated, Initiator};
 /// use ntlm::{Client, Credentials, Os};
-/// # use ntlm::spnego::{Acceptor, AcceptorStep, HandshakeOutcome};
+/// # use ntlm::spnego::{Acceptor, AcceptorStep, AcceptorOutcome};
 /// # let acceptor = Acceptor::new(ntlm::Server::new(ntlm::server::Names::standalone("FILES")));
 /// # let mut server = acceptor.handshake();
 /// # let mut exchange = |token: &[u8]| {
@@ -40,8 +40,8 @@ use crate::session::SessionKeys;
 /// #         AcceptorStep::Outcome(outcome) => outcome,
 /// #     };
 /// #     Ok::<_, ntlm::spnego::Error>(match outcome {
-/// #         HandshakeOutcome::Send(token) => Some(token),
-/// #         HandshakeOutcome::Done(done) => done.token,
+/// #         AcceptorOutcome::Send(token) => Some(token),
+/// #         AcceptorOutcome::Done(done) => done.token,
 /// #     })
 /// # };
 ///
@@ -61,6 +61,7 @@ use crate::session::SessionKeys;
 #[derive(Clone, Debug)]
 pub struct Initiator {
     client: Client,
+    asks_to_sign: bool,
     allows_missing_mic: bool,
 }
 
@@ -70,7 +71,8 @@ impl Initiator {
     /// [protection](Client::with_protection).
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client: client.with_signing_if_granted(true), allows_missing_mic: false }
+        let client = client.with_signing_if_granted(true);
+        Self { client, asks_to_sign: true, allows_missing_mic: false }
     }
 
     /// Does not ask for signing, so that there is no `mechListMIC`, unless the client asks for
@@ -81,7 +83,8 @@ impl Initiator {
     /// that negotiates signing.
     #[must_use]
     pub fn without_signing(self) -> Self {
-        Self { client: self.client.with_signing_if_granted(false), ..self }
+        let client = self.client.with_signing_if_granted(false);
+        Self { client, asks_to_sign: false, ..self }
     }
 
     /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
@@ -126,6 +129,9 @@ impl Initiator {
     /// Continues a negotiation that another library began and in which the server chose NTLM. It takes
     /// the first token that was sent, whose list offers NTLM after another mechanism such as Kerberos;
     /// the server's answer goes into [`AwaitServer::read`].
+    ///
+    /// A man in the middle could have forced NTLM. Therefore the handshake must be able to sign, unless
+    /// the client is anonymous or [does not ask for it](Self::without_signing), as inside TLS.
     ///
     /// # Errors
     /// [`Error::NtlmNotOffered`] if the token does not offer it, [`Error::UnexpectedMessage`] if it
@@ -190,8 +196,8 @@ impl AwaitServer {
     /// - [`Error::Mechanism`]: the server chose a mechanism that was not offered.
     /// - [`Error::Rejected`]: the server rejects the client, for a wrong password for example.
     /// - [`Error::CompletedEarly`]: it accepts before it verified anything.
-    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, or a `mechListMIC` that is due
-    ///   is missing.
+    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, a `mechListMIC` that is due is
+    ///   missing, or the list cannot be protected although the client prefers another mechanism.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Initiated, Error> {
         let Self { initiator, state } = self;
         match state {
@@ -206,7 +212,7 @@ impl AwaitServer {
     }
 
     /// Ends the negotiation without a last token, where the carrier reports success: many HTTP servers
-    /// send none.
+    /// send none, and some servers of SMB an empty one, which must not go into [`read`](Self::read).
     ///
     /// # Errors
     /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`Error::Mic`] if NTLM was not the client's
@@ -230,6 +236,9 @@ impl Initiator {
         match (reply.read(token)?, handshake) {
             (Reply::Challenge(challenge, next), Some(handshake)) => {
                 let answer = handshake.answer(challenge, environment)?;
+                if self.asks_to_sign && !next.can_protect_list(&answer.keys) {
+                    return Err(MicError::CannotSign.into());
+                }
                 let signs = next.signs(&answer.keys, answer.has_mic);
                 let (token, verdict) = next.answer(&answer.token, answer.keys, signs);
                 let verdict = verdict.allow_missing_mic(self.allows_missing_mic);

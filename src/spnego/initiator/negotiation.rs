@@ -107,6 +107,13 @@ impl AwaitAnswer {
         keys.can_sign_mech_types() && (self.0.mic_is_due || has_mic)
     }
 
+    /// Whether the list can be protected as far as it must be: NTLM was the first choice, the keys can
+    /// sign, or the client is anonymous. Otherwise a man in the middle could have forced NTLM, and cleared
+    /// the flags so that no `mechListMIC` shows it.
+    pub fn can_protect_list(&self, keys: &SessionKeys) -> bool {
+        self.0.ntlm_is_first || keys.can_sign_mech_types() || keys.is_known_to_everyone()
+    }
+
     /// Sends the AUTHENTICATE, with a `mechListMIC` or without.
     pub fn answer(
         self,
@@ -198,16 +205,7 @@ impl AwaitVerdict {
         }
     }
 
-    /// Fails if the client prefers another mechanism and its list cannot be signed: a man in the middle
-    /// could have forced NTLM, and cleared SIGN for that. A client without a secret proves nothing.
-    fn check_list_can_be_signed(&self) -> Result<(), MicError> {
-        let needs_no_signature =
-            self.ntlm_is_first || self.allows_missing_mic || self.list.has_no_secret();
-        if needs_no_signature || self.list.can_sign() { Ok(()) } else { Err(MicError::CannotSign) }
-    }
-
     fn complete(self) -> Result<Verdict, Error> {
-        self.check_list_can_be_signed()?;
         let is_missing = self.has_signed && !self.was_signed && !self.allows_missing_mic;
         if is_missing || (self.is_due && !self.has_signed) {
             return Err(MicError::Missing.into());
@@ -217,13 +215,12 @@ impl AwaitVerdict {
 
     /// Ends without a last token: the carrier reports success.
     pub fn finish(mut self) -> Result<SessionKeys, Error> {
-        self.check_list_can_be_signed()?;
         let has_nothing_to_protect = self.ntlm_is_first || self.allows_missing_mic;
         let is_complete = !self.is_due || (self.has_signed && self.was_signed);
         if !has_nothing_to_protect && !is_complete {
             return Err(MicError::Missing.into());
         }
-        if self.has_signed && !self.was_signed {
+        if self.has_signed && !self.was_signed && !self.allows_missing_mic {
             // A server that got a `mechListMIC` makes its own, with the token that did not arrive.
             self.list.keys_mut().suppose_mech_list_mic();
         }

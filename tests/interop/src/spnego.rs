@@ -5,7 +5,7 @@ use std::fmt;
 use ntlm::crypto::Side;
 use ntlm::session::SessionKeys;
 use ntlm::spnego::{
-    Acceptor, AcceptorStep, AwaitServer, Established, HandshakeOutcome, Initiated, Initiator,
+    Acceptor, AcceptorOutcome, AcceptorStep, AwaitServer, Established, Initiated, Initiator,
     NegTokenResp, Token,
 };
 use ntlm::{Os, Server};
@@ -124,8 +124,8 @@ impl<'a> Carrier<'a> {
                 AcceptorStep::Outcome(outcome) => outcome,
             };
             match outcome {
-                HandshakeOutcome::Send(answer) => token = self.send(Side::Server, answer)?.token,
-                HandshakeOutcome::Done(done) => {
+                AcceptorOutcome::Send(answer) => token = self.send(Side::Server, answer)?.token,
+                AcceptorOutcome::Done(done) => {
                     if let Some(last) = done.token.clone() {
                         let step = self.send(Side::Server, last)?;
                         assert!(step.is_done && step.token.is_empty(), "it wants more: {self:?}");

@@ -1,0 +1,7 @@
+//! WinRM: what it puts into the bodies of HTTP, and both sides of a connection ([MS-WSMV]).
+
+pub mod client;
+pub mod encrypted;
+pub mod server;
+pub mod shell;
+pub mod soap;

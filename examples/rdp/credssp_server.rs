@@ -1,0 +1,133 @@
+//! Lets RDP clients log in with CredSSP (Network Level Authentication), and logs who did.
+//!
+//! ```text
+//! cargo run --example credssp_server -- --certificate certificate.pem --key key.pem
+//! xfreerdp /v:127.0.0.1:3390 /cert:ignore /sec:nla +auth-only /u:alice /p:'correct horse'
+//! ```
+//!
+//! What to copy is [`Gate::let_in`](ntlm_rdp_examples::server::Gate::let_in). There is no desktop behind
+//! this server: it closes the connection when the login is over.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use ntlm::server::Names;
+use ntlm::spnego::Acceptor;
+use ntlm::{Server, UserName};
+use ntlm_rdp_examples::server::{Gate, Login};
+use ntlm_rdp_examples::users::Users;
+use ntlm_rdp_examples::version::Versions;
+use ntlm_rdp_examples::{rdp, tls};
+use rustls::ServerConfig;
+
+/// Lets RDP clients log in with CredSSP, and logs who did.
+#[derive(Parser)]
+struct Options {
+    /// Where to listen; port 0 takes any
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3390")]
+    listen: SocketAddr,
+
+    /// The certificate, with its chain (PEM)
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+
+    /// Who may log in: lines `DOMAIN\user:NT hash`. Without it, `alice` of any domain, with the password
+    /// "correct horse"
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+
+    #[command(flatten)]
+    versions: Versions,
+}
+
+/// How long a client may be silent.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let (config, public_key) = tls::server_config(&options.certificate, &options.key)?;
+    let users = match &options.users {
+        Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
+        None => Users::one("alice", "correct horse"),
+    };
+    let server = Server::new(Names::member("RDP", "EXAMPLE")).checked()?;
+    let acceptor = Acceptor::new(server).with_bare_ntlm_allowed();
+    let gate = Arc::new(Gate { acceptor, users, versions: options.versions, public_key });
+    let config = Arc::new(config);
+
+    let context = || format!("cannot listen on {}", options.listen);
+    let listener = TcpListener::bind(options.listen).with_context(context)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept()?;
+        let (gate, config) = (Arc::clone(&gate), Arc::clone(&config));
+        thread::spawn(move || serve(&gate, &config, stream, peer));
+    }
+}
+
+fn serve(gate: &Gate, config: &Arc<ServerConfig>, stream: TcpStream, peer: SocketAddr) {
+    let mut claimed = None;
+    match converse(gate, config, stream, peer, &mut claimed) {
+        Ok(()) => {}
+        Err(error) => {
+            // Names come from the client: `{:?}` escapes what would break a log.
+            let claimed = claimed.as_ref().map_or("none".into(), UserName::to_string);
+            println!("refused user={claimed:?} from={peer} reason={:?}", format!("{error:#}"));
+        }
+    }
+}
+
+/// The protocol of RDP up to the login, on one connection.
+fn converse(
+    gate: &Gate,
+    config: &Arc<ServerConfig>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    claimed: &mut Option<UserName>,
+) -> anyhow::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    rdp::confirm(&mut stream)?;
+    let mut stream = tls::accept(config, stream)?;
+    let login = gate.let_in(&mut stream, claimed)?;
+    log_login(&login, peer);
+    // A client that accepts this server continues with RDP; one that only logs in closes.
+    if rdp::begins(&mut stream) {
+        println!("continues from={peer}");
+        stream.write_all(&rdp::DISCONNECT)?;
+    }
+    stream.conn.send_close_notify();
+    // The client may have left already.
+    let _ = stream.conn.complete_io(&mut stream.sock);
+    Ok(())
+}
+
+fn log_login(login: &Login, peer: SocketAddr) {
+    let user = login.identity.user().map_or("anonymous".into(), UserName::to_string);
+    let delegated = match login.delegated.is_nothing() {
+        true => "nothing".into(),
+        false => login.delegated.user.to_string(),
+    };
+    println!(
+        "login user={user:?} from={peer} version={} spnego={} mic={} target={:?} delegated={delegated:?}",
+        login.version,
+        yes_or_no(login.has_spnego),
+        yes_or_no(login.has_mic),
+        login.spn.as_deref().unwrap_or("none"),
+    );
+}
+
+fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
+}

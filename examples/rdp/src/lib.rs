@@ -1,0 +1,18 @@
+//! What the examples of CredSSP share.
+
+pub mod binding;
+pub mod channel;
+pub mod client;
+pub mod credentials;
+pub mod public_key;
+pub mod rdp;
+pub mod server;
+pub mod tls;
+pub mod ts_request;
+/// As over HTTP.
+#[path = "../../http/src/users.rs"]
+pub mod users;
+pub mod version;
+
+#[cfg(test)]
+mod recordings;

@@ -1,0 +1,295 @@
+//! The server's side of CredSSP ([MS-CSSP] 3.2.5).
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, anyhow, ensure};
+use ntlm::error::Rejection;
+use ntlm::server::Accepted;
+use ntlm::spnego::{self, Accepting, Acceptor, Established, Outcome};
+use ntlm::{Os, UserName};
+use zeroize::Zeroizing;
+
+use crate::binding::{Binding, Sender};
+use crate::channel::{Channel, session};
+use crate::credentials::Delegated;
+use crate::ts_request::TsRequest;
+use crate::users::Users;
+use crate::version::{Version, Versions};
+
+/// What a server needs besides the connection.
+pub struct Gate {
+    /// Takes NTLM with and without SPNEGO.
+    pub acceptor: Acceptor,
+    pub users: Users,
+    pub versions: Versions,
+    /// Of the server's certificate.
+    pub public_key: Vec<u8>,
+}
+
+/// A client that logged in.
+pub struct Login {
+    /// Who it is. The user in `delegated` is only what the client claims.
+    pub identity: ntlm::server::Identity,
+    pub spn: Option<String>,
+    pub has_mic: bool,
+    pub has_spnego: bool,
+    pub version: Version,
+    pub delegated: Delegated,
+}
+
+impl Gate {
+    /// Lets a client log in over TLS. The second value gets the name that it claims.
+    pub fn let_in(
+        &self,
+        stream: &mut (impl Read + Write),
+        claimed: &mut Option<UserName>,
+    ) -> anyhow::Result<Login> {
+        let channel = &mut Channel::new(stream, self.versions);
+        let (established, mut request, mut version) = self.authenticate(channel, claimed)?;
+        let Established { accepted, mut token, .. } = established;
+        let (has_spnego, spn) = (token.is_some(), accepted.spn().map(ToString::to_string));
+        let Accepted { identity, keys, mic_checked: has_mic, .. } = accepted;
+        let mut session = session(keys)?;
+
+        // pyspnego sends `pubKeyAuth` together with its last token, sspi-rs in a message of its own.
+        if request.pub_key_auth().is_none() {
+            let token = token.take().context("the client's pubKeyAuth is missing")?;
+            channel.send(&channel.request().with_token(&token)?)?;
+            (request, version) = channel.receive()?;
+        }
+        let nonce = request.client_nonce()?;
+        let binding = Binding { public_key: &self.public_key, version, nonce };
+        let proof = request.pub_key_auth().context("the client's pubKeyAuth is missing")?;
+        let proof = session.unwrap(proof)?;
+        ensure!(
+            binding.is_proof(Sender::Client, &proof)?,
+            "the client was shown another public key: there is a man in the middle"
+        );
+        let proof = session.wrap(&binding.proof(Sender::Server)?)?;
+        let mut reply = channel.request().with_pub_key_auth(&proof, None)?;
+        if let Some(token) = token {
+            reply = reply.with_token(&token)?;
+        }
+        channel.send(&reply)?;
+
+        let (request, _) = channel.receive()?;
+        let credentials = request.auth_info().context("the client's credentials are missing")?;
+        let credentials = Zeroizing::new(session.unwrap(credentials)?);
+        let delegated = Delegated::from_der(&credentials)?;
+        Ok(Login { identity, spn, has_mic, has_spnego, version, delegated })
+    }
+
+    /// Exchanges tokens until the user is known, and returns the message with the last one.
+    fn authenticate(
+        &self,
+        channel: &mut Channel<'_, impl Read + Write>,
+        claimed: &mut Option<UserName>,
+    ) -> anyhow::Result<(Established, TsRequest, Version)> {
+        let mut negotiation = self.acceptor.start();
+        loop {
+            let (request, version) = channel.receive()?;
+            let token = request.token().context("the client sends no token")?;
+            let outcome = negotiation.read(token, &mut Os).and_then(|accepting| match accepting {
+                Accepting::LookUp(client) => {
+                    *claimed = Some(client.claimed_user().clone());
+                    match self.users.find(client.claimed_user()) {
+                        Some(hash) => client.verify(|claim| claim.verify_nt_hash(hash)),
+                        None => client.reject(Rejection::UnknownUser),
+                    }
+                }
+                Accepting::Outcome(outcome) => Ok(outcome),
+            });
+            match outcome {
+                Ok(Outcome::Send(token, next)) => {
+                    channel.send(&channel.request().with_token(&token)?)?;
+                    negotiation = next;
+                }
+                Ok(Outcome::Done(established)) => return Ok((established, request, version)),
+                Err(error) => return Err(reject(channel, version, error)),
+            }
+        }
+    }
+}
+
+/// Reports the login's failure to the client, if the version has a way to.
+fn reject(
+    channel: &mut Channel<'_, impl Read + Write>,
+    version: Version,
+    error: spnego::Error,
+) -> anyhow::Error {
+    if version.has_error_code() {
+        // The client may have left. What happened before is what counts.
+        let _ = channel.send(&channel.request().with_error_code(error.ntstatus()));
+    }
+    anyhow!("{}", error.log())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+    use std::time::Duration;
+
+    use clap::Parser;
+    use ntlm::server::Names;
+    use ntlm::session::Protection;
+    use ntlm::{Client, Credentials, Server};
+
+    use super::*;
+    use crate::client;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        versions: Versions,
+    }
+
+    fn versions(min: u32, max: u32) -> Versions {
+        let [min, max] = [min, max].map(|version| version.to_string());
+        Options::parse_from(["", "--min-version", &min, "--max-version", &max]).versions
+    }
+
+    struct Case {
+        client: Versions,
+        server: Versions,
+        is_bare: bool,
+        password: &'static str,
+        certificate_of: &'static [u8],
+    }
+
+    impl Default for Case {
+        fn default() -> Self {
+            let (client, server) = (versions(5, 6), versions(5, 6));
+            Self { client, server, is_bare: false, password: "secret", certificate_of: b"key" }
+        }
+    }
+
+    impl Case {
+        /// Both sides, without TLS.
+        fn run(&self) -> (anyhow::Result<Version>, anyhow::Result<Login>) {
+            let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+            for stream in [&ours, &theirs] {
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            }
+            let gate = Gate {
+                acceptor: Acceptor::new(Server::new(Names::member("RDP", "EXAMPLE")))
+                    .with_bare_ntlm_allowed(),
+                users: Users::one("alice", "secret"),
+                versions: self.server,
+                public_key: b"key".to_vec(),
+            };
+            let server = thread::spawn(move || gate.let_in(&mut theirs, &mut None));
+            let client = Client::new(Credentials::password(r"EXAMPLE\alice", self.password))
+                .with_protection(Protection::Seal);
+            let delegated = &Delegated::new(UserName::from(r"EXAMPLE\alice"), self.password);
+            let (versions, public_key) = (self.client, self.certificate_of);
+            let is_bare = self.is_bare;
+            let login = client::Login { client: &client, is_bare, versions, public_key, delegated };
+            let client = login.run(&mut ours);
+            drop(ours);
+            (client, server.join().unwrap())
+        }
+    }
+
+    #[test]
+    fn both_sides_log_in_in_each_version_with_and_without_spnego() {
+        for is_bare in [false, true] {
+            for (client, server) in [(6, 6), (6, 5), (5, 6), (4, 6), (6, 3), (2, 2)] {
+                let case = Case {
+                    client: versions(2, client),
+                    server: versions(2, server),
+                    is_bare,
+                    ..Case::default()
+                };
+                let (client, server) = case.run();
+                let server = server.unwrap();
+                assert_eq!(client.unwrap(), server.version);
+                assert_eq!(server.has_spnego, !is_bare);
+                assert_eq!(server.identity.user().unwrap().to_string(), r"EXAMPLE\alice");
+                assert_eq!(server.delegated.user.to_string(), r"EXAMPLE\alice");
+            }
+        }
+    }
+
+    #[test]
+    fn old_versions_are_rejected_unless_they_are_allowed() {
+        let case = Case { client: versions(2, 4), ..Case::default() };
+        assert!(case.run().1.is_err_and(|error| error.to_string().contains("version 4")));
+        let case = Case { server: versions(2, 3), ..Case::default() };
+        assert!(case.run().0.is_err_and(|error| error.to_string().contains("version 3")));
+    }
+
+    #[test]
+    fn wrong_password_is_reported_where_the_version_has_a_code() {
+        for is_bare in [false, true] {
+            for (version, has_code) in [(2, false), (3, true), (4, true), (5, false), (6, true)] {
+                let versions = versions(2, version);
+                let case = Case { server: versions, client: versions, is_bare, ..Case::default() };
+                let (client, server) = Case { password: "wrong", ..case }.run();
+                let client = client.unwrap_err().to_string();
+                assert_eq!(client.contains("0xc000006d"), has_code, "{version}: {client}");
+                let server = server.err().unwrap().to_string();
+                assert!(server.contains("wrong password"), "{server}");
+            }
+        }
+    }
+
+    #[test]
+    fn man_in_the_middle_with_another_key_is_noticed() {
+        for is_bare in [false, true] {
+            for version in 2..=6 {
+                let versions = versions(2, version);
+                let case = Case { client: versions, server: versions, is_bare, ..Case::default() };
+                let (client, server) = Case { certificate_of: b"other", ..case }.run();
+                assert!(client.is_err());
+                let server = server.err().unwrap().to_string();
+                assert!(server.contains("man in the middle"), "{server}");
+            }
+        }
+    }
+
+    /// What an attacker without the user's secret can answer: the client's own bytes, or none.
+    #[test]
+    fn server_that_proves_nothing_gets_no_password() {
+        struct Echo {
+            incoming: io::Cursor<Vec<u8>>,
+            sent: usize,
+        }
+        impl Read for Echo {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.incoming.read(buffer)
+            }
+        }
+        impl Write for Echo {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let request = TsRequest::read(&mut &*bytes).unwrap();
+                assert_eq!(request.auth_info(), None);
+                self.sent += 1;
+                let server = Server::new(Names::member("RDP", "EXAMPLE"));
+                let reply = match request.pub_key_auth() {
+                    Some(_) => bytes.to_vec(),
+                    None => {
+                        let token = request.token().unwrap();
+                        let (challenge, _) = server.challenge(token, &mut Os).unwrap();
+                        TsRequest::new(6).with_token(&challenge).unwrap().to_bytes().unwrap()
+                    }
+                };
+                self.incoming = io::Cursor::new(reply);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let client =
+            Client::new(Credentials::password("alice", "secret")).with_protection(Protection::Seal);
+        let delegated = &Delegated::new(UserName::new("alice"), "secret");
+        let (versions, public_key) = (versions(5, 6), &b"key"[..]);
+        let login =
+            client::Login { client: &client, is_bare: true, versions, public_key, delegated };
+        let mut echo = Echo { incoming: io::Cursor::default(), sent: 0 };
+        assert!(login.run(&mut echo).is_err());
+        assert_eq!(echo.sent, 2);
+    }
+}

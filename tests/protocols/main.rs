@@ -1,0 +1,208 @@
+//! Recorded logins over CredSSP, WinRM and TDS, replayed.
+//!
+//! For each exchange, the tokens are found where the protocol carries them, a `Server` verifies the
+//! recorded proof, and each sealed message is unsealed to its plaintext and sealed again, byte for byte.
+//! What the protocol computes from the session, such as CredSSP's `pubKeyAuth`, is computed again.
+//!
+//! The environment variable `NTLM_PROTOCOLS` names one more file of this form. An exchange that cannot
+//! be replayed counts as failed.
+
+#![cfg(all(feature = "certificate", feature = "http", feature = "spnego"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod credssp;
+mod der;
+mod handshake;
+mod tds;
+mod winrm;
+
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use common::{Fields, try_unhex};
+use serde_json::Value;
+
+type Outcome<T> = Result<T, String>;
+
+#[test]
+fn every_recorded_exchange_replays_as_it_was() {
+    let mut total = replay_file(&common::data("protocols.json"));
+    if let Some(path) = std::env::var_os("NTLM_PROTOCOLS") {
+        let other = replay_file(Path::new(&path));
+        total = Total {
+            exchanges: total.exchanges + other.exchanges,
+            failed: total.failed + other.failed,
+        };
+    }
+    let Total { exchanges, failed } = total;
+    common::report(&format!("{exchanges} exchanges, {failed} failed"));
+    assert_eq!(failed, 0);
+}
+
+struct Total {
+    exchanges: usize,
+    failed: usize,
+}
+
+fn replay_file(path: &Path) -> Total {
+    let file = common::try_read_json(path);
+    let exchanges = file.and_then(|file| match file["exchanges"].as_array() {
+        Some(exchanges) if !exchanges.is_empty() => Ok(exchanges.clone()),
+        _ => Err("it has no exchanges".to_owned()),
+    });
+    let exchanges = match exchanges {
+        Ok(exchanges) => exchanges,
+        Err(why) => {
+            println!("{}: {why}", path.display());
+            return Total { exchanges: 0, failed: 1 };
+        }
+    };
+    let failed = exchanges.iter().filter(|exchange| {
+        let outcome = replay(exchange);
+        if let Err(why) = &outcome {
+            println!("{}: {why}", exchange["id"]);
+        }
+        outcome.is_err()
+    });
+    Total { failed: failed.count(), exchanges: exchanges.len() }
+}
+
+fn replay(exchange: &Value) -> Outcome<()> {
+    let replay = || match exchange.text("protocol") {
+        Some("credssp") => credssp::replay(exchange),
+        Some("winrm") => winrm::replay(exchange),
+        Some("tds") => tds::replay(exchange),
+        protocol => Err(format!("unknown protocol {protocol:?}")),
+    };
+    catch_unwind(AssertUnwindSafe(replay)).unwrap_or(Err("panicked".into()))
+}
+
+/// Changes of a recording that a replay must notice.
+#[test]
+fn an_exchange_that_cannot_be_replayed_has_failed() {
+    let file = common::read_json(&common::data("protocols.json"));
+    let exchanges = file["exchanges"].as_array().unwrap();
+    let find = |id: &str| exchanges.iter().find(|case| case.text("id") == Some(id)).expect(id);
+    let fails = |id: &str, changes: &[(&str, Value)]| {
+        for (pointer, value) in changes {
+            let mut case = find(id).clone();
+            *case.pointer_mut(pointer).expect(pointer) = value.clone();
+            assert!(replay(&case).is_err(), "{id}: {pointer}");
+        }
+    };
+    let zeros = "01000000000000000000000000000000";
+    let key = "00112233445566778899aabbccddeeff";
+    fails(
+        "credssp-pyspnego-client-spnego-v6",
+        &[
+            ("/protocol", "x".into()),
+            ("/password", "another".into()),
+            ("/server_knows_password", "another".into()),
+            ("/steps", Value::Array(Vec::new())),
+            ("/steps/0/tsrequest", "3000".into()),
+            ("/steps/4/dir", "s2c".into()),
+            ("/ntlm/challenge", "00".into()),
+            ("/ntlm/authenticate", "00".into()),
+            ("/exported_session_key", key.into()),
+            ("/flags", 1.into()),
+            ("/wrapping", "bare".into()),
+            ("/client_mech_list_mic", zeros.into()),
+            ("/server_mech_list_mic", zeros.into()),
+            (
+                "/server_certificate",
+                find("credssp-freerdp2-client-ecdsa")["server_certificate"].clone(),
+            ),
+            ("/subject_public_key", "00".into()),
+            ("/effective_version", 2.into()),
+            ("/client_nonce", key.into()),
+            ("/client_pubkeyauth_plain", "00".into()),
+            ("/server_pubkeyauth_plain", "00".into()),
+            ("/check/client_pubkeyauth", "wrong".into()),
+            ("/check/server_pubkeyauth", "wrong".into()),
+            ("/authinfo_plain", "00".into()),
+            ("/ts_credentials/1/2", "another".into()),
+            ("/accepted/user", "another".into()),
+            ("/check/sealed/0", "another".into()),
+        ],
+    );
+    fails(
+        "credssp-freerdp2-client-v6",
+        &[("/neg_req_flags", 8.into()), ("/selected_protocol", 1.into())],
+    );
+    fails("credssp-freerdp2-client-v3-wrong-password", &[("/error_code", 1.into())]);
+    fails(
+        "winrm-pypsrp-spnego-encrypted",
+        &[
+            ("/connections", Value::Array(Vec::new())),
+            ("/connections/0/requests/6/body", "00".into()),
+            ("/connections/0/contexts/0/messages/1/plain", "00".into()),
+            ("/connections/0/contexts/0/messages/1/length", 17.into()),
+            ("/connections/0/contexts/0/messages/1/dir", "s2c".into()),
+            ("/connections/0/contexts/0/scheme", "NTLM".into()),
+            ("/connections/0/contexts/0/ntlm/negotiate", "00".into()),
+            ("/connections/0/contexts/0/exported_session_key", key.into()),
+        ],
+    );
+    fails(
+        "winrm-pypsrp-ntlm-401-in-the-middle",
+        &[("/connections/1/requests/2/body", "00".into())],
+    );
+    fails(
+        "tds-pytds-7.4-spnego-final-token",
+        &[
+            ("/packets/2/packet", "00".into()),
+            ("/packets/3/packet", "00".into()),
+            ("/packets/4/packet", "00".into()),
+            ("/packets/5/packet", "00".into()),
+            ("/ib_sspi", 1.into()),
+            ("/tds_version", "00000000".into()),
+            ("/second_packet_type", 17.into()),
+            ("/ntlm/authenticate", "00".into()),
+            ("/server_mech_list_mic", zeros.into()),
+            ("/check/reply_tokens/0", "aa".into()),
+        ],
+    );
+}
+
+fn bytes(value: &Value, name: &str) -> Outcome<Vec<u8>> {
+    let digits = value.text(name).ok_or(format!("no {name}"))?;
+    try_unhex(digits).ok_or(format!("{name} is not hexadecimal"))
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> Outcome<&'a [Value]> {
+    value[name].as_array().map(Vec::as_slice).ok_or(format!("no list {name}"))
+}
+
+fn number<T: TryFrom<u64>>(value: &Value, name: &str) -> Outcome<T> {
+    let number = value[name].as_u64().and_then(|number| T::try_from(number).ok());
+    number.ok_or(format!("no number {name}"))
+}
+
+/// Which side sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
+}
+
+impl Sender {
+    fn of(value: &Value) -> Outcome<Self> {
+        match value.text("dir") {
+            Some("c2s") => Ok(Self::Client),
+            Some("s2c") => Ok(Self::Server),
+            sender => Err(format!("sent by {sender:?}")),
+        }
+    }
+}
+
+/// Compares what was found with what was recorded.
+fn check<T: PartialEq + core::fmt::Debug>(what: &str, found: T, recorded: T) -> Outcome<()> {
+    if found == recorded {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:x?} instead of {recorded:x?}"))
+    }
+}
