@@ -162,6 +162,8 @@ fn bytes_of(state: &[u32; 4]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use ::hmac::{KeyInit, Mac};
+    #[allow(unused_imports, reason = "old versions of proptest need it")]
+    use alloc::format;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
