@@ -49,10 +49,17 @@ impl ServerConnection {
         let mut message = Vec::new();
         let len = usize::try_from(u32::from_be_bytes(prefix))?;
         read_onto(&mut self.stream, &mut message, len, MAX_MESSAGE_LEN)?;
+        // A response repeats the header.
+        ensure!(message.len() >= HEADER_LEN, "the client sends a message without a header");
         let mut fields = Reader::new(&message);
         ensure!(fields.array()? == PROTOCOL_ID, "the client does not speak SMB 2");
         fields.take(8)?; // StructureSize, CreditCharge, Status
         let command = Command::of(fields.u16()?);
+        // Without a dialect nothing could be signed, so a login would be of no use.
+        ensure!(
+            self.dialect.is_some() || command == Some(Command::Negotiate),
+            "the client does not negotiate first"
+        );
         fields.take(2)?; // CreditRequest
         let (flags, next) = (fields.u32()?, fields.u32()?);
         ensure!(next == 0, "compounded requests are left out");
@@ -194,3 +201,51 @@ impl Request {
 }
 
 const SIGNING_ENABLED: u16 = 0x1;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A client's end of a connection, and the server's.
+    fn connect() -> (TcpStream, ServerConnection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, ServerConnection::new(listener.accept().unwrap().0))
+    }
+
+    fn send(client: &mut TcpStream, message: &[u8]) {
+        let len = u32::try_from(message.len()).unwrap();
+        client.write_all(&[&len.to_be_bytes(), message].concat()).unwrap();
+    }
+
+    fn header(command: Command) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        header[..4].copy_from_slice(&PROTOCOL_ID);
+        header[12..14].copy_from_slice(&(command as u16).to_le_bytes());
+        header
+    }
+
+    #[test]
+    fn message_without_a_whole_header_is_rejected() {
+        let header = header(Command::Negotiate);
+        for len in 0..HEADER_LEN {
+            let (mut client, mut server) = connect();
+            send(&mut client, &header[..len]);
+            assert!(server.receive().is_err(), "{len}");
+        }
+        let (mut client, mut server) = connect();
+        send(&mut client, &header);
+        let request = server.receive().unwrap().unwrap();
+        server.respond_with_error(&request, Status::NOT_SUPPORTED).unwrap();
+    }
+
+    #[test]
+    fn session_setup_before_negotiate_is_rejected() {
+        let (mut client, mut server) = connect();
+        send(&mut client, &header(Command::SessionSetup));
+        let error = server.receive().unwrap_err().to_string();
+        assert_eq!(error, "the client does not negotiate first");
+    }
+}
