@@ -24,6 +24,8 @@ use ntlm::wire::NegotiateFlags;
 use ntlm_http_examples::users::Users;
 use ntlm_http_examples::winrm::server::{Peer, Service};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 /// Lets users log in and run a command, as WinRM does.
 #[derive(Parser)]
@@ -42,6 +44,10 @@ struct Arguments {
     requests: Option<u32>,
 }
 
+/// How many clients there may be at once; others wait.
+const MOST_CONNECTIONS: usize = 1000;
+/// How long to wait after `accept` failed.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -62,10 +68,24 @@ async fn main() -> anyhow::Result<()> {
     let context = || format!("cannot listen on {}", arguments.listen);
     let listener = TcpListener::bind(arguments.listen).await.with_context(context)?;
     println!("listening on http://{}", listener.local_addr()?);
-    loop {
-        let (stream, peer) = listener.accept().await?;
-        tokio::spawn(serve(Arc::clone(&service), stream, peer));
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Most often, there are no file descriptors left until another connection ends.
+                eprintln!("cannot accept a connection: {error}");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let service = Arc::clone(&service);
+        tokio::spawn(async move {
+            serve(service, stream, peer).await;
+            drop(place);
+        });
     }
+    Ok(())
 }
 
 async fn serve(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {

@@ -68,7 +68,6 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -78,6 +77,7 @@ use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, LmCompatibility, Os, Server};
+use ntlm_net_examples::connections::serve_each;
 use ntlm_net_examples::credentials::LoginOptions;
 use ntlm_net_examples::frames::{Frames, seal, unseal};
 use ntlm_net_examples::level;
@@ -174,34 +174,20 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     // Whoever clears the flag on the way gets nothing in clear.
     policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
     let names = Names::member(options.name.as_str(), options.domain.as_str());
-    let service = Arc::new(Service {
+    let service = Service {
         server: Server::new(names).with_policy(policy).checked()?,
         domain: Winbind { ntlm_auth: options.ntlm_auth.clone(), wbinfo: options.wbinfo.clone() },
         refuse_after: options.refuse_after,
         pause: thread::sleep,
-    });
+    };
     let listener = TcpListener::bind(options.listen)?;
     println!("listening on {}", listener.local_addr()?);
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
-            // Out of file descriptors, most likely: some will be given back.
-            thread::sleep(Duration::from_millis(100));
-            continue;
-        };
-        let service = Arc::clone(&service);
-        if Arc::strong_count(&service) > MOST_CONNECTIONS {
-            let from = stream.peer_addr().map(|from| from.to_string()).unwrap_or_default();
-            println!("closed from={from} reason=\"there are {MOST_CONNECTIONS} others\"");
-            continue;
+    // A thread for each connection, and in it all of its state.
+    serve_each(&listener, MOST_CONNECTIONS, move |stream, _| {
+        if let Err(error) = service.converse(stream) {
+            println!("closed reason={:?}", format!("{error:#}"));
         }
-        // A thread for each connection, and in it all of its state.
-        thread::spawn(move || {
-            if let Err(error) = service.converse(stream) {
-                println!("closed reason={:?}", format!("{error:#}"));
-            }
-        });
-    }
-    Ok(())
+    })
 }
 
 fn log_in(options: &ClientOptions) -> anyhow::Result<()> {

@@ -12,8 +12,6 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -22,6 +20,7 @@ use ntlm::server::{Identity, Names};
 use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Error, Established, Outcome};
 use ntlm::{LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::bytes::printable_utf16le;
+use ntlm_net_examples::connections::serve_each;
 use ntlm_net_examples::level;
 use ntlm_net_examples::smb::server::{Request, ServerConnection};
 use ntlm_net_examples::smb::{Command, Status};
@@ -83,18 +82,14 @@ fn serve(options: &Options) -> anyhow::Result<()> {
         Some(path) => Users::read(path)?,
         None => Users::one("alice", "correct horse"),
     };
-    let service = Arc::new(Service { acceptor, users });
+    let service = Service { acceptor, users };
     let listener = TcpListener::bind(options.listen)?;
     println!("listening on {}", listener.local_addr()?);
-    for stream in listener.incoming().filter_map(Result::ok) {
-        let service = Arc::clone(&service);
-        thread::spawn(move || {
-            if let Err(error) = service.converse(stream) {
-                println!("closed reason={:?}", format!("{error:#}"));
-            }
-        });
-    }
-    Ok(())
+    serve_each(&listener, MOST_CONNECTIONS, move |stream, _| {
+        if let Err(error) = service.converse(stream) {
+            println!("closed reason={:?}", format!("{error:#}"));
+        }
+    })
 }
 
 /// The session of a connection: this server has one at a time.
@@ -243,6 +238,8 @@ fn respond_briefly(connection: &mut ServerConnection, request: &Request) -> anyh
     connection.respond(request, ids, Status::SUCCESS, &[4, 0, 0, 0])
 }
 
+/// How many clients there may be at once; others are turned away.
+const MOST_CONNECTIONS: usize = 200;
 /// How long a client may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SESSION_ID: u64 = 1;

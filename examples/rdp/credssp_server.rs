@@ -12,7 +12,6 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +19,7 @@ use clap::Parser;
 use ntlm::server::Names;
 use ntlm::spnego::Acceptor;
 use ntlm::{Server, UserName};
+use ntlm_rdp_examples::connections::serve_each;
 use ntlm_rdp_examples::server::{Gate, Login};
 use ntlm_rdp_examples::users::Users;
 use ntlm_rdp_examples::version::Versions;
@@ -50,6 +50,8 @@ struct Options {
     versions: Versions,
 }
 
+/// How many clients there may be at once; others are turned away.
+const MOST_CONNECTIONS: usize = 200;
 /// How long a client may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -62,17 +64,15 @@ fn main() -> anyhow::Result<()> {
     };
     let server = Server::new(Names::member("RDP", "EXAMPLE")).checked()?;
     let acceptor = Acceptor::new(server).with_bare_ntlm_allowed();
-    let gate = Arc::new(Gate { acceptor, users, versions: options.versions, public_key });
+    let gate = Gate { acceptor, users, versions: options.versions, public_key };
     let config = Arc::new(config);
 
     let context = || format!("cannot listen on {}", options.listen);
     let listener = TcpListener::bind(options.listen).with_context(context)?;
     println!("listening on {}", listener.local_addr()?);
-    loop {
-        let (stream, peer) = listener.accept()?;
-        let (gate, config) = (Arc::clone(&gate), Arc::clone(&config));
-        thread::spawn(move || serve(&gate, &config, stream, peer));
-    }
+    serve_each(&listener, MOST_CONNECTIONS, move |stream, peer| {
+        serve(&gate, &config, stream, peer);
+    })
 }
 
 fn serve(gate: &Gate, config: &Arc<ServerConfig>, stream: TcpStream, peer: SocketAddr) {

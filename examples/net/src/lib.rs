@@ -1,6 +1,7 @@
 //! What the examples share.
 
 pub mod bytes;
+pub mod connections;
 /// As over HTTP.
 #[path = "../../http/src/credentials.rs"]
 pub mod credentials;

@@ -3,6 +3,9 @@
 pub mod binding;
 pub mod channel;
 pub mod client;
+/// As over SMB.
+#[path = "../../net/src/connections.rs"]
+pub mod connections;
 pub mod credentials;
 pub mod public_key;
 pub mod rdp;
