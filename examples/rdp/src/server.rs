@@ -168,7 +168,15 @@ mod tests {
     impl Case {
         /// Both sides, without TLS.
         fn run(&self) -> (anyhow::Result<Version>, anyhow::Result<Login>) {
-            let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+            self.run_with(|gate, mut stream| gate.let_in(&mut stream, &mut None))
+        }
+
+        /// The client, and a server that does this.
+        fn run_with<T: Send + 'static>(
+            &self,
+            serve: impl FnOnce(Gate, UnixStream) -> T + Send + 'static,
+        ) -> (anyhow::Result<Version>, T) {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
             for stream in [&ours, &theirs] {
                 stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             }
@@ -179,7 +187,7 @@ mod tests {
                 versions: self.server,
                 public_key: b"key".to_vec(),
             };
-            let server = thread::spawn(move || gate.let_in(&mut theirs, &mut None));
+            let server = thread::spawn(move || serve(gate, theirs));
             let client = Client::new(Credentials::password(r"EXAMPLE\alice", self.password))
                 .with_protection(Protection::Seal);
             let delegated = &Delegated::new(UserName::from(r"EXAMPLE\alice"), self.password);
@@ -208,6 +216,65 @@ mod tests {
                 assert_eq!(server.has_spnego, !is_bare);
                 assert_eq!(server.identity.user().unwrap().to_string(), r"EXAMPLE\alice");
                 assert_eq!(server.delegated.user.to_string(), r"EXAMPLE\alice");
+            }
+        }
+    }
+
+    /// A server that knows the user's secret, but was not reached through the TLS connection that the
+    /// client sees. It seals `proof`. Returns the client's result, and the bytes that the client sent
+    /// afterwards.
+    fn log_in_to_fake_server(
+        versions: Versions,
+        is_bare: bool,
+        proof: fn(Binding<'_>) -> Vec<u8>,
+    ) -> (anyhow::Result<Version>, Vec<u8>) {
+        let case = Case { client: versions, server: versions, is_bare, ..Case::default() };
+        let (client, rest) = case.run_with(move |gate, mut stream| {
+            let channel = &mut Channel::new(&mut stream, versions);
+            let (established, mut request, mut version) =
+                gate.authenticate(channel, &mut None).unwrap();
+            let mut session = session(established.accepted.keys).unwrap();
+            if let Some(token) = established.token {
+                channel.send(&channel.request().with_token(&token).unwrap()).unwrap();
+                (request, version) = channel.receive().unwrap();
+            }
+            let _ = session.unwrap(request.pub_key_auth().unwrap()).unwrap();
+            let nonce = request.client_nonce().unwrap();
+            let proof = proof(Binding { public_key: &gate.public_key, version, nonce });
+            let proof = session.wrap(&proof).unwrap();
+            channel.send(&channel.request().with_pub_key_auth(&proof, None).unwrap()).unwrap();
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).unwrap();
+            rest
+        });
+        (client, rest)
+    }
+
+    #[test]
+    fn client_sends_no_password_to_a_server_that_seals_a_wrong_proof() {
+        let wrong: [fn(Binding<'_>) -> Vec<u8>; 3] = [
+            |binding| {
+                let other = Binding { public_key: b"other", ..binding };
+                other.proof(Sender::Server).unwrap()
+            },
+            // What the client sealed.
+            |binding| binding.proof(Sender::Client).unwrap(),
+            |_| Vec::new(),
+        ];
+        for is_bare in [false, true] {
+            for version in 2..=6 {
+                let versions = versions(2, version);
+                for proof in wrong {
+                    let (client, rest) = log_in_to_fake_server(versions, is_bare, proof);
+                    let client = client.unwrap_err().to_string();
+                    assert!(client.contains("man in the middle"), "{version}: {client}");
+                    assert!(rest.is_empty(), "{version}: {rest:?}");
+                }
+                // The same server with the right proof gets the password.
+                let right = |binding: Binding<'_>| binding.proof(Sender::Server).unwrap();
+                let (client, rest) = log_in_to_fake_server(versions, is_bare, right);
+                assert!(client.is_ok());
+                assert!(TsRequest::read(&mut &rest[..]).unwrap().auth_info().is_some());
             }
         }
     }
