@@ -8,9 +8,7 @@
 //! What to copy is [`Login::run`](ntlm_rdp_examples::client::Login::run).
 
 use std::env;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -18,6 +16,7 @@ use ntlm::session::Protection;
 use ntlm::{Client, Credentials, NtHash, UserName};
 use ntlm_rdp_examples::client::Login;
 use ntlm_rdp_examples::credentials::Delegated;
+use ntlm_rdp_examples::tcp::Address;
 use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
 use zeroize::Zeroizing;
@@ -29,7 +28,8 @@ use zeroize::Zeroizing;
 #[derive(Parser)]
 struct Options {
     /// The server: HOST[:PORT]; the port is 3389 if it is missing
-    server: String,
+    #[arg(value_parser = |text: &str| Address::parse(text, 3389))]
+    server: Address,
 
     /// Log in as this user
     #[arg(short, long, value_name = r"DOMAIN\USER")]
@@ -52,9 +52,6 @@ struct Options {
     versions: Versions,
 }
 
-/// How long the server may be silent.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 fn main() -> ExitCode {
     let options = Options::parse();
     match run(&options) {
@@ -67,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
-    let (host, port) = split_port(&options.server)?;
+    let host = &*options.server.host;
     let user = UserName::from(&*options.user);
     let (credentials, delegated) = match &options.nt_hash {
         Some(hash) => (Credentials::nt_hash(user, hash.clone()), Delegated::nothing()),
@@ -85,7 +82,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         .with_protection(Protection::Seal)
         .checked()?;
 
-    let mut stream = connect(host, port)?;
+    let mut stream = options.server.connect()?;
     rdp::request(&mut stream, options.restricted_admin)?;
     let (mut stream, public_key) = tls::connect(stream, host)?;
     let login = Login {
@@ -101,27 +98,6 @@ fn run(options: &Options) -> anyhow::Result<()> {
     // The server may close first.
     let _ = stream.conn.complete_io(&mut stream.sock);
     Ok(())
-}
-
-fn split_port(server: &str) -> anyhow::Result<(&str, u16)> {
-    let (host, port) = match server.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => {
-            (host, port.parse().with_context(|| format!("{port:?} is no port"))?)
-        }
-        _ => (server, 3389),
-    };
-    Ok((host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host), port))
-}
-
-fn connect(host: &str, port: u16) -> anyhow::Result<TcpStream> {
-    let context = || format!("cannot connect to {host}, port {port}");
-    let mut addresses = (host, port).to_socket_addrs().with_context(context)?;
-    let address = addresses.next().with_context(context)?;
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(context)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 fn password(user: &str) -> anyhow::Result<Zeroizing<String>> {

@@ -17,10 +17,11 @@ pub struct Address {
 }
 
 impl Address {
-    /// Of `host`, `host:port`, `[::1]` or `[::1]:port`.
+    /// Of `host`, `host:port`, `::1`, `[::1]` or `[::1]:port`.
     pub fn parse(text: &str, default_port: u16) -> anyhow::Result<Self> {
         let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
+            // An IPv6 address without brackets has no port.
+            Some((host, port)) if !port.contains(']') && is_before_port(host) => {
                 (host, port.parse().with_context(|| format!("{port:?} is no port"))?)
             }
             _ => (text, default_port),
@@ -41,6 +42,10 @@ impl Address {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
+}
+
+fn is_before_port(host: &str) -> bool {
+    !host.contains(':') || host.starts_with('[') && host.ends_with(']')
 }
 
 fn first(addresses: impl Iterator<Item = SocketAddr>) -> anyhow::Result<TcpStream> {
@@ -80,6 +85,8 @@ mod tests {
         assert_eq!(address("files:4450"), Some(("files".into(), 4450)));
         assert_eq!(address("[::1]"), Some(("::1".into(), 445)));
         assert_eq!(address("[::1]:4450"), Some(("::1".into(), 4450)));
+        assert_eq!(address("::1"), Some(("::1".into(), 445)));
+        assert_eq!(address("fe80::1:4450"), Some(("fe80::1:4450".into(), 445)));
         assert_eq!(address("files:"), None);
         assert_eq!(address(":445"), None);
     }

@@ -10,6 +10,9 @@ pub mod credentials;
 pub mod public_key;
 pub mod rdp;
 pub mod server;
+/// As over SMB.
+#[path = "../../net/src/tcp.rs"]
+pub mod tcp;
 pub mod tls;
 pub mod ts_request;
 /// As over HTTP.
