@@ -20,7 +20,7 @@ use ntlm::server::Names;
 use ntlm::spnego::Acceptor;
 use ntlm::{Server, UserName};
 use ntlm_rdp_examples::connections::serve_each;
-use ntlm_rdp_examples::server::{Gate, Login};
+use ntlm_rdp_examples::server::{Gate, Login, policy};
 use ntlm_rdp_examples::users::Users;
 use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
@@ -62,7 +62,7 @@ fn main() -> anyhow::Result<()> {
         Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
         None => Users::one("alice", "correct horse"),
     };
-    let server = Server::new(Names::member("RDP", "EXAMPLE")).checked()?;
+    let server = Server::new(Names::member("RDP", "EXAMPLE")).with_policy(policy()).checked()?;
     let acceptor = Acceptor::new(server).with_bare_ntlm_allowed();
     let gate = Gate { acceptor, users, versions: options.versions, public_key };
     let config = Arc::new(config);

@@ -36,7 +36,7 @@ impl<'a, S: Read + Write> Channel<'a, S> {
         let request = TsRequest::read(self.stream)?;
         // Before all else: FreeRDP 3 and sspi-rs put fields beside it that are not meant.
         if let Some(status) = request.error_code() {
-            bail!("the server rejects the login with {}", Status(status));
+            bail!("the peer rejects the login with {}", Status(status));
         }
         let version = self.versions.with(request.version)?;
         Ok((request, version))

@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, anyhow, ensure};
 use ntlm::error::Rejection;
-use ntlm::server::Accepted;
+use ntlm::server::{self, Accepted};
 use ntlm::spnego::{self, Accepting, Acceptor, Established, Outcome};
+use ntlm::wire::NegotiateFlags;
 use ntlm::{Os, UserName};
 use zeroize::Zeroizing;
 
@@ -18,7 +19,7 @@ use crate::version::{Version, Versions};
 
 /// What a server needs besides the connection.
 pub struct Gate {
-    /// Takes NTLM with and without SPNEGO.
+    /// Takes NTLM with and without SPNEGO. Its server has the [`policy`].
     pub acceptor: Acceptor,
     pub users: Users,
     pub versions: Versions,
@@ -35,6 +36,14 @@ pub struct Login {
     pub has_spnego: bool,
     pub version: Version,
     pub delegated: Delegated,
+}
+
+/// The policy for [`Gate::acceptor`]. A client that cannot seal is rejected before the password is
+/// checked, because it could send neither `pubKeyAuth` nor credentials.
+pub fn policy() -> server::Policy {
+    let mut policy = server::Policy::default();
+    policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
+    policy
 }
 
 impl Gate {
@@ -155,13 +164,21 @@ mod tests {
         server: Versions,
         is_bare: bool,
         password: &'static str,
+        protection: Protection,
         certificate_of: &'static [u8],
     }
 
     impl Default for Case {
         fn default() -> Self {
             let (client, server) = (versions(5, 6), versions(5, 6));
-            Self { client, server, is_bare: false, password: "secret", certificate_of: b"key" }
+            Self {
+                client,
+                server,
+                is_bare: false,
+                password: "secret",
+                protection: Protection::Seal,
+                certificate_of: b"key",
+            }
         }
     }
 
@@ -180,16 +197,16 @@ mod tests {
             for stream in [&ours, &theirs] {
                 stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             }
+            let server = Server::new(Names::member("RDP", "EXAMPLE"));
             let gate = Gate {
-                acceptor: Acceptor::new(Server::new(Names::member("RDP", "EXAMPLE")))
-                    .with_bare_ntlm_allowed(),
+                acceptor: Acceptor::new(server.with_policy(policy())).with_bare_ntlm_allowed(),
                 users: Users::one("alice", "secret"),
                 versions: self.server,
                 public_key: b"key".to_vec(),
             };
             let server = thread::spawn(move || serve(gate, theirs));
             let client = Client::new(Credentials::password(r"EXAMPLE\alice", self.password))
-                .with_protection(Protection::Seal);
+                .with_protection(self.protection);
             let delegated = &Delegated::new(UserName::from(r"EXAMPLE\alice"), self.password);
             let (versions, public_key) = (self.client, self.certificate_of);
             let is_bare = self.is_bare;
@@ -299,6 +316,18 @@ mod tests {
                 let server = server.err().unwrap().to_string();
                 assert!(server.contains("wrong password"), "{server}");
             }
+        }
+    }
+
+    #[test]
+    fn client_that_does_not_seal_is_rejected_with_a_code() {
+        for is_bare in [false, true] {
+            let case = Case { is_bare, protection: Protection::Sign, ..Case::default() };
+            let (client, server) = case.run();
+            let server = server.err().unwrap().to_string();
+            assert!(server.contains("NEGOTIATE_SEAL"), "{server}");
+            let client = client.unwrap_err().to_string();
+            assert!(client.contains("the peer rejects the login with 0x"), "{client}");
         }
     }
 

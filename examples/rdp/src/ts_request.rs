@@ -89,7 +89,7 @@ impl TsRequest {
         self.pub_key_auth.as_ref().map(OctetString::as_bytes)
     }
 
-    /// The NTSTATUS with which the server rejects the login.
+    /// The NTSTATUS with which the peer rejects the login.
     pub fn error_code(&self) -> Option<u32> {
         // The lower 32 bits are the same with and without the sign.
         self.error_code.map(|code| (code & 0xffff_ffff) as u32)
