@@ -62,7 +62,7 @@ impl NtlmOptions {
             .with_workstation(self.workstation.as_deref().unwrap_or_default())
             .with_protection(protection)
             .checked()?;
-        Ok(LoginClient { client, protection, is_anonymous, trace: Trace(self.verbose) })
+        Ok(LoginClient::new(client, protection, is_anonymous, Trace(self.verbose)))
     }
 
     fn policy(&self) -> client::Policy {
@@ -115,10 +115,24 @@ pub struct LoginClient {
     client: Client,
     protection: Protection,
     is_anonymous: bool,
+    allows_missing_mic: bool,
     trace: Trace,
 }
 
 impl LoginClient {
+    const fn new(client: Client, protection: Protection, is_anonymous: bool, trace: Trace) -> Self {
+        Self { client, protection, is_anonymous, allows_missing_mic: false, trace }
+    }
+
+    /// Accepts servers that send no `mechListMIC` in SPNEGO, as Azure's and Apple's file servers do.
+    ///
+    /// The client offers only NTLM, so a man in the middle cannot make the two sides choose a weaker
+    /// mechanism. In SMB, the signature of the last response still proves that the server has the
+    /// session key.
+    pub fn with_missing_mic_allowed(self) -> Self {
+        Self { allows_missing_mic: true, ..self }
+    }
+
     /// Returns the first token, and the state that waits for the answer.
     pub fn start(&self, framing: Framing) -> anyhow::Result<(Vec<u8>, Login)> {
         let (token, state) = match framing {
@@ -131,6 +145,9 @@ impl LoginClient {
                 if self.protection == Protection::None {
                     // An LDAP server takes a negotiated SIGN for the wish to wrap all messages.
                     initiator = initiator.without_signing();
+                }
+                if self.allows_missing_mic {
+                    initiator = initiator.with_missing_mic_allowed();
                 }
                 let (token, state) = initiator.initiate()?;
                 (token, State::Spnego(state))
@@ -256,11 +273,14 @@ mod tests {
 
     use super::*;
 
-    fn start(framing: Framing, protection: Protection) -> (Vec<u8>, Login) {
+    fn client(protection: Protection) -> LoginClient {
         let client = Client::new(Credentials::password(r"EXAMPLE\alice", "secret"))
             .with_protection(protection);
-        let client = LoginClient { client, protection, is_anonymous: false, trace: Trace(0) };
-        client.start(framing).unwrap()
+        LoginClient::new(client, protection, false, Trace(0))
+    }
+
+    fn start(framing: Framing, protection: Protection) -> (Vec<u8>, Login) {
+        client(protection).start(framing).unwrap()
     }
 
     fn acceptor() -> AwaitClient {
@@ -270,7 +290,10 @@ mod tests {
 
     /// The client's state after its last token, and what the server makes of that.
     fn log_in(framing: Framing, protection: Protection) -> (Login, Accepted) {
-        let (token, login) = start(framing, protection);
+        continue_login(start(framing, protection))
+    }
+
+    fn continue_login((token, login): (Vec<u8>, Login)) -> (Login, Accepted) {
         let step = acceptor().read(&token, &mut Os).unwrap();
         let Accepting::Outcome(Outcome::Send(token, server)) = step else {
             panic!("there is no CHALLENGE")
@@ -315,13 +338,32 @@ mod tests {
 
     #[test]
     fn a_last_token_without_the_mech_list_mic_is_rejected() {
-        let completed = b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00";
         let (login, _) = log_in(Framing::Spnego, Protection::Sign);
-        assert!(login.finish(completed).is_err());
+        assert!(login.finish(COMPLETED).is_err());
         let (login, _) = log_in(Framing::Spnego, Protection::Sign);
         assert!(login.finish(&[]).is_err());
         let (login, _) = log_in(Framing::Spnego, Protection::Sign);
         assert!(login.read(&Acceptor::rejection()).is_err());
+    }
+
+    /// accept-completed, and nothing else.
+    const COMPLETED: &[u8] = b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00";
+
+    #[test]
+    fn missing_mech_list_mic_is_accepted_if_it_is_allowed() {
+        let log_in = || {
+            let client = client(Protection::Sign).with_missing_mic_allowed();
+            continue_login(client.start(Framing::Spnego).unwrap())
+        };
+        let (login, accepted) = log_in();
+        let established = login.finish(COMPLETED).unwrap();
+        let session_key = accepted.accepted.keys.exported_session_key();
+        assert_eq!(established.session_key.expose(), session_key.expose());
+        // A MIC that is sent must be right.
+        let (login, accepted) = log_in();
+        let mut token = accepted.token.unwrap();
+        *token.last_mut().unwrap() ^= 1;
+        assert!(login.finish(&token).is_err());
     }
 
     #[test]

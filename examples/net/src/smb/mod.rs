@@ -236,7 +236,14 @@ impl Connection {
         // 3.2.5.1.3: interim responses need no signature; they say nothing.
         if let Some(signer) = &self.signer {
             if status != Status::PENDING {
-                ensure!(session_id == self.session_id, "the server answers in another session");
+                // [MS-SMB2] 2.2.1.2: `SessionId` is that of the session. The server of impacket sends 0 in
+                // its response to LOGOFF, because it ends the session first. It is accepted, because the
+                // signature must be right all the same.
+                let has_ended = command == Command::Logoff && session_id == 0;
+                ensure!(
+                    session_id == self.session_id || has_ended,
+                    "the server answers in another session"
+                );
                 ensure!(flags & FLAGS_SIGNED != 0, "the server does not sign ({status})");
                 signer.verify(&message)?;
             }
@@ -323,3 +330,48 @@ const FLAGS_SERVER_TO_REDIR: u32 = 0x1;
 const FLAGS_SIGNED: u32 = 0x8;
 /// More than any response to our requests has.
 const MAX_MESSAGE_LEN: usize = 0x2_0000;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const SESSION_ID: u64 = 7;
+
+    /// What the client makes of a response in a session that signs, whose identifier is replaced.
+    fn receive(command: Command, session_id: u64, is_signed: bool) -> anyhow::Result<Response> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut server = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let signer = || Signer::new(Dialect::Smb210, &[7; 16], &PreauthIntegrity::default());
+        let mut client = Connection {
+            stream: listener.accept().unwrap().0,
+            preauth: PreauthIntegrity::default(),
+            negotiated: None,
+            next_message_id: 0,
+            session_id: SESSION_ID,
+            tree_id: 0,
+            signer: Some(signer().unwrap()),
+        };
+        let mut message = client.header(command, 0);
+        message[16] |= FLAGS_SERVER_TO_REDIR as u8;
+        message[40..48].copy_from_slice(&session_id.to_le_bytes());
+        message.extend([4, 0, 0, 0]);
+        if is_signed {
+            signer().unwrap().sign(&mut message);
+        }
+        server.write_all(&[&[0, 0, 0, message.len() as u8], &*message].concat()).unwrap();
+        client.receive(command, 0)
+    }
+
+    #[test]
+    fn only_a_signed_response_to_logoff_may_be_outside_the_session() {
+        for command in [Command::Logoff, Command::TreeConnect] {
+            let may_be_outside = command == Command::Logoff;
+            for (session_id, is_accepted) in [(SESSION_ID, true), (0, may_be_outside), (8, false)] {
+                assert_eq!(receive(command, session_id, true).is_ok(), is_accepted, "{command:?}");
+                assert!(receive(command, session_id, false).is_err(), "{command:?}");
+            }
+        }
+    }
+}
