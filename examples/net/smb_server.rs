@@ -24,6 +24,7 @@ use ntlm_net_examples::connections::serve_each;
 use ntlm_net_examples::level;
 use ntlm_net_examples::smb::server::{Request, ServerConnection};
 use ntlm_net_examples::smb::{Command, Status};
+use ntlm_net_examples::tcp::DeadlineStream;
 use ntlm_net_examples::users::Users;
 
 /// Logs clients of SMB 2.0.2, 2.1 and 3.1.1 in, and lets them connect to IPC$, in which there is
@@ -102,10 +103,8 @@ enum Session {
 impl Service {
     /// Serves one connection.
     fn converse(&self, stream: TcpStream) -> anyhow::Result<()> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
         let from = stream.peer_addr()?;
-        let mut connection = ServerConnection::new(stream);
+        let mut connection = ServerConnection::new(DeadlineStream::new(stream, PATIENCE));
         let mut session = Session::None;
         while let Some(request) = connection.receive()? {
             session = match (request.command, session) {
@@ -137,6 +136,9 @@ impl Service {
                     session
                 }
             };
+            if matches!(session, Session::LoggedIn) {
+                connection.restart_deadline(PATIENCE);
+            }
         }
         Ok(())
     }
@@ -240,7 +242,7 @@ fn respond_briefly(connection: &mut ServerConnection, request: &Request) -> anyh
 
 /// How many clients there may be at once; others are turned away.
 const MOST_CONNECTIONS: usize = 200;
-/// How long a client may be silent.
+/// How long a client may take to log in, and then for each request.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SESSION_ID: u64 = 1;
 const TREE_ID: u32 = 1;

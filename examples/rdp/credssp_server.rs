@@ -21,6 +21,7 @@ use ntlm::spnego::Acceptor;
 use ntlm::{Server, UserName};
 use ntlm_rdp_examples::connections::serve_each;
 use ntlm_rdp_examples::server::{Gate, Login, policy};
+use ntlm_rdp_examples::tcp::DeadlineStream;
 use ntlm_rdp_examples::users::Users;
 use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
@@ -52,7 +53,7 @@ struct Options {
 
 /// How many clients there may be at once; others are turned away.
 const MOST_CONNECTIONS: usize = 200;
-/// How long a client may be silent.
+/// How long a client may take to log in, and then to begin a session.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> anyhow::Result<()> {
@@ -91,18 +92,18 @@ fn serve(gate: &Gate, config: &Arc<ServerConfig>, stream: TcpStream, peer: Socke
 fn converse(
     gate: &Gate,
     config: &Arc<ServerConfig>,
-    mut stream: TcpStream,
+    stream: TcpStream,
     peer: SocketAddr,
     claimed: &mut Option<UserName>,
 ) -> anyhow::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
+    let mut stream = DeadlineStream::new(stream, PATIENCE);
     rdp::confirm(&mut stream)?;
     let mut stream = tls::accept(config, stream)?;
     let login = gate.let_in(&mut stream, claimed)?;
     log_login(&login, peer);
     // A client that accepts this server continues with RDP; one that only logs in closes.
+    stream.sock.restart(PATIENCE);
     if rdp::begins(&mut stream) {
         println!("continues from={peer}");
         stream.write_all(&rdp::DISCONNECT)?;

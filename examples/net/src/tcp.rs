@@ -1,8 +1,8 @@
 //! Connections that never wait for ever.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -59,6 +59,53 @@ fn first(addresses: impl Iterator<Item = SocketAddr>) -> anyhow::Result<TcpStrea
     last
 }
 
+/// A connection that ends at a deadline, however little the peer sends at a time.
+///
+/// A timeout of the socket starts again with each octet, so a peer could make a login take for ever.
+pub struct DeadlineStream {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl DeadlineStream {
+    /// Starts the time.
+    pub fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, deadline: Instant::now() + patience }
+    }
+
+    /// Starts the time again.
+    pub fn restart(&mut self, patience: Duration) {
+        self.deadline = Instant::now() + patience;
+    }
+
+    /// The time that is left, which is not zero.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::new(ErrorKind::TimedOut, "the peer takes too long"));
+        }
+        Ok(left)
+    }
+}
+
+impl Read for DeadlineStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for DeadlineStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 /// Reads as much onto the end, which the peer chose: memory is taken as it comes, and no more than
 /// `limit` for the whole.
 pub fn read_onto(
@@ -76,7 +123,38 @@ pub fn read_onto(
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
+
+    #[test]
+    fn peer_that_sends_an_octet_at_a_time_does_not_move_the_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = listener.accept().unwrap().0;
+        // It ends when the other end is closed, and in any case after a while.
+        let peer = thread::spawn(move || {
+            for _ in 0..1000 {
+                if peer.write_all(b"x").is_err() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let patience = Duration::from_millis(200);
+        let mut stream = DeadlineStream::new(stream, patience);
+        for _ in 0..2 {
+            stream.restart(patience);
+            let start = Instant::now();
+            let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock), "{error}");
+            assert!(start.elapsed() >= patience);
+        }
+        assert!(stream.write(b"x").is_err());
+        drop(stream);
+        peer.join().unwrap();
+    }
 
     #[test]
     fn a_port_is_optional() {

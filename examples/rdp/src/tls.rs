@@ -1,5 +1,6 @@
 //! TLS for CredSSP: without resumption, and on the client's side with any certificate.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -103,9 +104,9 @@ impl ServerCertVerifier for AnyCertificate {
 }
 
 /// A server's connection, whose handshake happens when it is first read from.
-pub fn accept(
+pub fn accept<S: Read + Write>(
     config: &Arc<ServerConfig>,
-    stream: TcpStream,
-) -> anyhow::Result<StreamOwned<ServerConnection, TcpStream>> {
+    stream: S,
+) -> anyhow::Result<StreamOwned<ServerConnection, S>> {
     Ok(StreamOwned::new(ServerConnection::new(Arc::clone(config))?, stream))
 }

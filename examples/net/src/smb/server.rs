@@ -2,7 +2,7 @@
 //! signed once a client has logged in.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use ntlm::crypto::ExportedSessionKey;
@@ -12,11 +12,11 @@ use super::signing::{PreauthIntegrity, Signer};
 use super::{Command, Dialect, FLAGS_SERVER_TO_REDIR, FLAGS_SIGNED, HEADER_LEN, PROTOCOL_ID};
 use super::{MAX_MESSAGE_LEN, Status, offset};
 use crate::bytes::Reader;
-use crate::tcp::read_onto;
+use crate::tcp::{DeadlineStream, read_onto};
 
 /// A connection, and what signs on it.
 pub struct ServerConnection {
-    stream: TcpStream,
+    stream: DeadlineStream,
     dialect: Option<Dialect>,
     /// The hash after the NEGOTIATE, and the one of the session that begins.
     negotiated: PreauthIntegrity,
@@ -34,9 +34,14 @@ pub struct Request {
 }
 
 impl ServerConnection {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: DeadlineStream) -> Self {
         let (negotiated, preauth) = Default::default();
         Self { stream, dialect: None, negotiated, preauth, signer: None }
+    }
+
+    /// Gives the client this long for what it sends next.
+    pub fn restart_deadline(&mut self, patience: Duration) {
+        self.stream.restart(patience);
     }
 
     /// Reads the next request; `None` if the client has ended the connection.
@@ -204,7 +209,7 @@ const SIGNING_ENABLED: u16 = 0x1;
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -212,7 +217,8 @@ mod tests {
     fn connect() -> (TcpStream, ServerConnection) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (client, ServerConnection::new(listener.accept().unwrap().0))
+        let stream = DeadlineStream::new(listener.accept().unwrap().0, Duration::from_secs(20));
+        (client, ServerConnection::new(stream))
     }
 
     fn send(client: &mut TcpStream, message: &[u8]) {
