@@ -17,7 +17,8 @@
 //!
 //! Copy `src/layer.rs`, a tower layer, and `src/serve.rs`, which accepts the connections. `axum::serve`
 //! cannot be used in its place, because it may speak HTTP/2, where NTLM does not work. `src/gate.rs` has
-//! the log, the counters, and the limit of wrong passwords.
+//! the log, the counters, and the limit of wrong passwords. `src/same_site.rs` notices requests that
+//! another site makes a browser send.
 //!
 //! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
 //! the documentation of `ntlm::http`. Nothing of a login is shared between them.
@@ -43,6 +44,7 @@ use ntlm_web_examples::accounts::{Accounts, Domain};
 use ntlm_web_examples::certificates::Certificates;
 use ntlm_web_examples::gate::Gate;
 use ntlm_web_examples::layer::NtlmLayer;
+use ntlm_web_examples::same_site::is_from_another_site;
 use ntlm_web_examples::serve::Site;
 use tokio::net::TcpListener;
 
@@ -145,9 +147,7 @@ async fn write_note(
     headers: HeaderMap,
     note: String,
 ) -> (StatusCode, String) {
-    // Browsers log in without asking the user, also for a form of another site (CSRF).
-    let site = headers.get("sec-fetch-site");
-    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+    if is_from_another_site(&headers) {
         return (StatusCode::FORBIDDEN, "Another site must not write notes.\n".into());
     }
     let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);

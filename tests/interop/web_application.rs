@@ -25,17 +25,18 @@ fn curl_writes_a_note_and_reads_it_and_handshakes_are_counted_apart() {
     assert_eq!(written.body, r"EXAMPLE\alice has 1 notes.");
     let read = curl_as(ALICE, &notes);
     assert_eq!((read.status(), read.body.as_str()), (200, "milk"));
-    let foreign = "Sec-Fetch-Site: cross-site";
     let alice = ALICE.with_password();
-    let form = curl(&["--ntlm", "--user", &alice, "--data", "x", "--header", foreign, &notes]);
-    assert_eq!(form.status(), 403);
+    for foreign in ["Sec-Fetch-Site: cross-site", "Origin: http://evil.example"] {
+        let form = curl(&["--ntlm", "--user", &alice, "--data", "x", "--header", foreign, &notes]);
+        assert_eq!(form.status(), 403, "{foreign}");
+    }
     let others = http_client(JURGEN, &[&notes]).expect_success();
     assert_eq!(others.stdout, "");
-    assert_eq!(web.logins(4)[3].field("user"), r"EXAMPLE\jürgen");
+    assert_eq!(web.logins(5)[4].field("user"), r"EXAMPLE\jürgen");
     let counted = web.metrics();
-    assert_eq!((counted["ntlm_logins_total"], counted["ntlm_refusals_total"]), (4, 0));
+    assert_eq!((counted["ntlm_logins_total"], counted["ntlm_refusals_total"]), (5, 0));
     // curl sends the NEGOTIATE at once; our client asks first, and is challenged then.
-    assert_eq!(counted["ntlm_handshake_401_total"], 1 + 1 + 1 + 2);
+    assert_eq!(counted["ntlm_handshake_401_total"], 1 + 1 + 2 + 2);
 }
 
 #[test]
