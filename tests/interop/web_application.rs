@@ -7,7 +7,7 @@ use ntlm_interop::accounts::{ALICE, Account, DOMAIN, JURGEN};
 use ntlm_interop::balancers::Balancer;
 use ntlm_interop::browsers::chromium;
 use ntlm_interop::certificates::Certificate;
-use ntlm_interop::clients::{Transfers, curl, http_client};
+use ntlm_interop::clients::{Transfers, curl, curl_with_gss, http_client};
 use ntlm_interop::connection::Connection;
 use ntlm_interop::log::Line;
 use ntlm_interop::process::{run, wait_until};
@@ -67,7 +67,10 @@ fn clients_log_in_under_negotiate() {
     let mut web = WebApplication::start(&["--negotiate"]);
     assert_eq!(chromium(ALICE, &[&web.url])[0]["status"], 200);
     assert_eq!(curl_as(ALICE, &web.url).status(), 200);
-    assert!(web.logins(2).iter().all(|login| login.field("user") == r"EXAMPLE\alice"));
+    assert_eq!(curl_with_gss(ALICE, &["--negotiate", &web.url]).status(), 200);
+    let logins = web.logins(3);
+    assert!(logins.iter().all(|login| login.field("user") == r"EXAMPLE\alice"));
+    assert_eq!((logins[1].field("spnego"), logins[2].field("spnego")), ("no", "yes"));
 }
 
 #[test]

@@ -54,14 +54,15 @@ impl Users for Gate {
 
     fn observe(&self, from: SocketAddr, event: Event<'_>) {
         match event {
-            Event::LoggedIn(client) => {
+            Event::LoggedIn { accepted, uses_spnego } => {
                 self.logins.fetch_add(1, Relaxed);
-                if let Some(user) = client.user() {
+                if let Some(user) = accepted.user() {
                     self.guesses.right(user);
                 }
-                let user = client.user().map(ToString::to_string).unwrap_or_default();
-                let bindings = if client.bindings_checked { "yes" } else { "no" };
-                println!("login user={user:?} from={from} bindings={bindings}");
+                let user = accepted.user().map(ToString::to_string).unwrap_or_default();
+                let bindings = yes_or_no(accepted.bindings_checked);
+                let spnego = yes_or_no(uses_spnego);
+                println!("login user={user:?} from={from} bindings={bindings} spnego={spnego}");
             }
             Event::Refused { refusal, was_found, detail } => {
                 self.refusals.fetch_add(1, Relaxed);
@@ -71,7 +72,7 @@ impl Users for Gate {
                     // The password was right, and something else was wrong.
                     self.guesses.no_guess(user, Instant::now());
                 }
-                let guess = if is_guess { "yes" } else { "no" };
+                let guess = yes_or_no(is_guess);
                 println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
             }
             Event::Step(_) => {
@@ -79,4 +80,8 @@ impl Users for Gate {
             }
         }
     }
+}
+
+fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
 }

@@ -72,7 +72,11 @@ pub struct NotFound {
 /// What became of a request.
 #[derive(Debug)]
 pub enum Event<'a> {
-    LoggedIn(&'a Accepted),
+    LoggedIn {
+        accepted: &'a Accepted,
+        /// Whether the client sent SPNEGO instead of bare NTLM messages.
+        uses_spnego: bool,
+    },
     /// The login failed.
     Refused {
         refusal: &'a Refusal,
@@ -188,7 +192,9 @@ where
     let reply = match outcome {
         Outcome::Authenticated(client) => {
             if client.is_new {
-                users.observe(peer, Event::LoggedIn(client.accepted));
+                // Only SPNEGO has a last token.
+                let uses_spnego = client.header.is_some();
+                users.observe(peer, Event::LoggedIn { accepted: client.accepted, uses_spnego });
             }
             head.headers.remove(AUTHORIZATION);
             head.extensions.insert(client.accepted.identity.clone());

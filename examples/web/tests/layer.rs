@@ -104,6 +104,7 @@ async fn the_last_token_of_spnego_is_in_the_response() {
     assert!(response.offer.starts_with("Negotiate "), "{response:?}");
     // It contains the server's signature, which the client has verified.
     assert!(client.is_authenticated());
+    assert_eq!(site.events().last().unwrap(), r"login EXAMPLE\alice in SPNEGO");
 }
 
 #[tokio::test]
@@ -289,7 +290,10 @@ impl Users for Recorder {
 
     fn observe(&self, _: SocketAddr, event: Event<'_>) {
         self.events.lock().unwrap().push(match event {
-            Event::LoggedIn(client) => format!("login {}", client.user().unwrap()),
+            Event::LoggedIn { accepted, uses_spnego } => {
+                let how = if uses_spnego { " in SPNEGO" } else { "" };
+                format!("login {}{how}", accepted.user().unwrap())
+            }
             Event::Refused { refusal, was_found, detail } => {
                 format!("refused {} found={was_found} detail={detail}", refusal.log())
             }
