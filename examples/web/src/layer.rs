@@ -165,8 +165,9 @@ where
     R: From<&'static str>,
 {
     let (mut head, body) = request.into_parts();
-    let Some(Connection { state, peer }) = head.extensions.get::<Connection>().cloned() else {
-        // The server was built without `serve`: reject all clients.
+    // Removed: a second layer further in would wait for the lock of this one for ever.
+    let Some(Connection { state, peer }) = head.extensions.remove::<Connection>() else {
+        // The server was built without `serve`, or has two layers: reject all clients.
         return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, "The server has no NTLM state.\n"));
     };
     // HTTP/1.1 has one request at a time, so this does not wait. It is held until the response, so that

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -19,6 +20,7 @@ use ntlm::server::{Identity, Names, UserClaim};
 use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
 use ntlm_web_examples::layer::{Connection, Event, NotFound, NtlmLayer, Proof, Users};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const ALICE: &str = r"EXAMPLE\alice";
@@ -50,6 +52,30 @@ async fn a_request_without_a_connection_is_not_answered() {
     let request = Request::new(Full::default());
     let response = site.send(request).await;
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(site.calls.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_layer_in_another_layer_rejects_clients_instead_of_waiting_for_ever() {
+    let site = Site::new();
+    let service = NtlmLayer::new(Arc::clone(&site.users)).layer(site.service());
+    let connection = site.connection();
+    let mut client = client(PASSWORD);
+    let mut header = Some(client.start(Scheme::Ntlm).unwrap());
+    let last = loop {
+        let mut request = Request::new(Full::<Bytes>::default());
+        request.extensions_mut().insert(connection.clone());
+        if let Some(header) = header.take() {
+            header.insert_into(request.headers_mut());
+        }
+        let response = timeout(Duration::from_secs(30), service.clone().oneshot(request));
+        let answer = Answer::new(response.await.expect("an answer").unwrap()).await;
+        match answer.show(&mut client) {
+            Next::Send(next) => header = Some(next),
+            _ => break answer,
+        }
+    };
+    assert_eq!(last.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(site.calls.load(Relaxed), 0);
 }
 
@@ -182,7 +208,8 @@ impl Site {
         Response = Response<Full<Bytes>>,
         Error = Infallible,
         Future: Send + 'static,
-    > + use<B> {
+    > + Clone
+    + use<B> {
         let site = self.clone();
         let inner = service_fn(move |request: Request<B>| {
             let site = site.clone();
