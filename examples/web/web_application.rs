@@ -126,7 +126,9 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The notes of each user, by the name in upper case: Windows compares names so.
+/// The notes of each user, by the name in upper case, because Windows ignores case. It is the account's
+/// name in the file of users. Winbind returns no name: there, the client's `alice`, `EXAMPLE\alice` and
+/// `alice@example.com` have separate notes.
 type Notebook = Arc<Mutex<HashMap<UserName, Vec<String>>>>;
 
 async fn greet(Extension(identity): Extension<Identity>) -> String {

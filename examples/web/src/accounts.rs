@@ -28,8 +28,12 @@ impl Accounts {
     pub async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
         match self {
             Self::File(users) => {
-                let hash = users.find(claim.claimed_user()).cloned().map(Proof::NtHash);
-                hash.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
+                let found = users.find_account(claim.claimed_user());
+                let proof = found.map(|(account, hash)| Proof::NtHash {
+                    account: account.clone(),
+                    hash: hash.clone(),
+                });
+                proof.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
             }
             Self::Domain(domain) => {
                 // The layer's policy has rejected what must not be passed on.

@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use ntlm::error::Rejection;
 use ntlm::http::{Outcome, Refusal, Reply, ServerConnection, Step};
 use ntlm::server::{Accepted, UserClaim, Validation};
-use ntlm::{NtHash, Os};
+use ntlm::{NtHash, Os, UserName};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tower_layer::Layer;
@@ -56,8 +56,13 @@ pub trait Users: Send + Sync + 'static {
 /// What a client is verified with.
 #[derive(Debug)]
 pub enum Proof {
-    NtHash(NtHash),
-    /// The answer of a domain controller.
+    NtHash {
+        /// The account's name as the store has it, which the [`Identity`](ntlm::server::Identity) gets:
+        /// the client may have written it differently.
+        account: UserName,
+        hash: NtHash,
+    },
+    /// The answer of a domain controller, with the account's name if it returns one.
     Domain(Validation),
 }
 
@@ -179,7 +184,9 @@ where
             Ok(proof) => {
                 was_found = true;
                 client.verify(|claim| match proof {
-                    Proof::NtHash(hash) => claim.verify_nt_hash(&hash),
+                    Proof::NtHash { account, hash } => {
+                        claim.with_account(account).verify_nt_hash(&hash)
+                    }
                     Proof::Domain(answer) => claim.verify_by_domain(&answer),
                 })
             }

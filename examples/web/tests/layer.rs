@@ -38,6 +38,15 @@ async fn a_client_logs_in_once_for_its_connection() {
 }
 
 #[tokio::test]
+async fn the_service_sees_the_name_of_the_store_and_not_that_of_the_client() {
+    let site = Site::new();
+    let credentials = Credentials::password(r"example\ALICE", PASSWORD);
+    let mut client = ClientConnection::new(Client::new(credentials));
+    assert_eq!(site.log_in(&site.connection(), &mut client).await.body, ALICE);
+    assert_eq!(site.events().last().unwrap(), r"login EXAMPLE\alice");
+}
+
+#[tokio::test]
 async fn another_connection_is_not_logged_in() {
     let site = Site::new();
     let connection = site.connection();
@@ -310,7 +319,8 @@ impl Users for Recorder {
             std::future::pending::<()>().await;
         }
         if claim.claimed_user().eq_ignore_case(&UserName::from(ALICE)) {
-            return Ok(Proof::NtHash(NtHash::from_password(PASSWORD)));
+            let hash = NtHash::from_password(PASSWORD);
+            return Ok(Proof::NtHash { account: UserName::from(ALICE), hash });
         }
         Err(NotFound { reason: Rejection::UnknownUser, detail: "nobody".into() })
     }
