@@ -4,6 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ntlm::UserName;
 use ntlm::error::Rejection;
 use ntlm::server::{NetworkLogon, UserClaim, Validation};
 use ntlm_http_examples::users;
@@ -21,6 +22,15 @@ pub enum Accounts {
 }
 
 impl Accounts {
+    /// The name of the account that a client claims. Winbind returns none, so there it is the claimed name.
+    pub fn name(&self, claimed: &UserName) -> UserName {
+        let found = match self {
+            Self::File(users) => users.find_account(claimed).map(|(name, _)| name),
+            Self::Domain(_) => None,
+        };
+        found.unwrap_or(claimed).clone()
+    }
+
     /// Looks up the user that a client claims to be.
     ///
     /// # Errors

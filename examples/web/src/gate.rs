@@ -41,13 +41,14 @@ impl Gate {
 
 impl Users for Gate {
     async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
-        self.guesses.begin(claim.claimed_user(), Instant::now()).map_err(|wait| NotFound {
+        let account = self.accounts.name(claim.claimed_user());
+        self.guesses.begin(&account, Instant::now()).map_err(|wait| NotFound {
             reason: Rejection::AccountLocked,
             detail: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
         })?;
         let found = self.accounts.look_up(claim).await;
         if found.as_ref().is_err_and(|not_found| not_found.reason != Rejection::WrongPassword) {
-            self.guesses.no_guess(claim.claimed_user(), Instant::now());
+            self.guesses.no_guess(&account, Instant::now());
         }
         found
     }
@@ -57,7 +58,7 @@ impl Users for Gate {
             Event::LoggedIn { accepted, uses_spnego } => {
                 self.logins.fetch_add(1, Relaxed);
                 if let Some(user) = accepted.user() {
-                    self.guesses.right(user);
+                    self.guesses.right(user, Instant::now());
                 }
                 let user = accepted.user().map(ToString::to_string).unwrap_or_default();
                 let bindings = yes_or_no(accepted.bindings_checked);
@@ -70,7 +71,7 @@ impl Users for Gate {
                 let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
                 if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
                     // The password was right, and something else was wrong.
-                    self.guesses.no_guess(user, Instant::now());
+                    self.guesses.no_guess(&self.accounts.name(user), Instant::now());
                 }
                 let guess = yes_or_no(is_guess);
                 println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
