@@ -31,7 +31,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use clap::Parser;
@@ -75,6 +78,12 @@ struct Options {
     /// How many wrong passwords in a row an account has before it must wait
     #[arg(long, value_name = "N", default_value = "10")]
     guesses: u32,
+    /// The NetBIOS name that is sent to clients: with `--winbind`, this machine's
+    #[arg(long, value_name = "NAME", default_value = "WEB")]
+    name: String,
+    /// The domain's NetBIOS name
+    #[arg(long, value_name = "NAME", default_value = "EXAMPLE")]
+    domain: String,
     /// Offer `Negotiate` too
     #[arg(long)]
     negotiate: bool,
@@ -102,6 +111,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(greet))
         .route("/notes", get(read_notes).post(write_note))
         .with_state(Arc::default())
+        .layer(map_response(forbid_storing))
         .layer(NtlmLayer::new(Arc::clone(&gate)))
         // What comes after the layer needs no login.
         .route("/metrics", get(|| async move { gate.metrics() }));
@@ -110,7 +120,8 @@ async fn main() -> anyhow::Result<()> {
     if options.require_bindings {
         policy.channel_bindings = Enforcement::Required;
     }
-    let server = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
+    let names = Names::member(options.name.as_str(), options.domain.as_str());
+    let server = Server::new(names).with_policy(policy);
     let server =
         if certificates.is_some() { server.with_channel_bindings_per_connection() } else { server };
     let mut schemes = vec![Scheme::Ntlm];
@@ -124,6 +135,13 @@ async fn main() -> anyhow::Result<()> {
         () = site.serve(listener) => Ok(()),
         end = tokio::signal::ctrl_c() => Ok(end?),
     }
+}
+
+/// Otherwise a cache could give the page of one user to another.
+async fn forbid_storing(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("private, no-store");
+    response.headers_mut().insert(CACHE_CONTROL, value);
+    response
 }
 
 /// The notes of each user, by the name in upper case, because Windows ignores case. It is the account's

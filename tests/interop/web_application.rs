@@ -162,7 +162,9 @@ fn two_instances_behind_haproxy_accept_clients() {
     let log_in = |account: Account| {
         let mut connection = Connection::open(&balancer.url);
         let client = Client::new(Credentials::password(account.name().as_str(), account.password));
-        assert_eq!(connection.log_in(client, "/").status, 200);
+        let response = connection.log_in(client, "/");
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("cache-control"), Some("private, no-store"));
         connection
     };
     let mut connections = [(ALICE, log_in(ALICE)), (JURGEN, log_in(JURGEN))];
