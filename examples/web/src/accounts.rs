@@ -63,7 +63,7 @@ pub struct Domain {
     winbind: Winbind,
     /// How long an answer may take.
     patience: Duration,
-    /// How many questions there may be at once: each is a process.
+    /// The number of winbind queries that run at the same time. Each is a process.
     places: Semaphore,
 }
 

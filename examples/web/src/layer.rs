@@ -40,7 +40,7 @@ impl Connection {
     }
 }
 
-/// Where users are looked up, and who hears what became of each request.
+/// Where users are looked up, and what receives login events.
 pub trait Users: Send + Sync + 'static {
     /// Looks up the user that a client claims to be.
     ///
@@ -120,7 +120,7 @@ impl<S, U> Layer<S> for NtlmLayer<U> {
     }
 }
 
-/// A service that only clients reach that logged in.
+/// A service that receives only requests of authenticated clients.
 #[derive(Debug)]
 pub struct NtlmService<S, U> {
     inner: S,
@@ -150,7 +150,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The clone may not be ready, and the one that was polled is.
+        // `poll_ready` was called on this instance, so this one takes the call and the clone replaces it.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let users = Arc::clone(&self.users);
