@@ -251,7 +251,11 @@ fn assert_accepts(web: &WebApplication, account: Account) {
 /// stood still may have questions left to answer.
 #[track_caller]
 fn accepts_in_time(web: &WebApplication, account: Account) {
-    wait_until(|| http_client(account, &[&web.url]).status.success().then_some(()));
+    let got = wait_until(|| {
+        let got = http_client(account, &[&web.url]);
+        got.status.success().then_some(got)
+    });
+    assert!(got.stdout.contains(account.user), "{got:#?}");
 }
 
 /// Asserts that an account is rejected, and returns what the log says of that.
