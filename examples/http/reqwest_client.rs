@@ -81,7 +81,8 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // A task shares the threads of the connections, and so is rarely faster than the pool.
+    // A spawned task runs on the threads that drive the connections, so the pool usually has the
+    // connection back in time.
     let result = tokio::spawn(run(Options::parse())).await;
     match result.unwrap_or_else(|error| Err(error.into())) {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,7 +123,7 @@ fn client(options: &Options, tls: &ClientConfig) -> anyhow::Result<NtlmClient> {
         // Otherwise reqwest takes one from the environment.
         None => builder.no_proxy(),
     };
-    let credentials = options.login.credentials()?.context("who logs in? (--user)")?;
+    let credentials = options.login.credentials()?.context("--user is required")?;
     let mut client = NtlmClient::new(builder, credentials, options.trace)?;
     if let Some(user) = &options.proxy_user {
         client = client.with_proxy_credentials(with_password(user, "NTLM_PROXY_PASSWORD")?);

@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
         .timeout_global(Some(std::time::Duration::from_secs(300)))
         .build()
         .into();
-    let credentials = options.login.credentials()?.context("who logs in? (--user)")?;
+    let credentials = options.login.credentials()?.context("--user is required")?;
     let host = options.url.host().context("the URL has no host")?;
     let client = Client::new(credentials).with_spn(format!("HTTP/{host}")).checked()?;
     // Of the agent's only connection.

@@ -17,7 +17,8 @@
 //!
 //! Copy `src/layer.rs`, a tower layer, and `src/serve.rs`, which accepts the connections. `axum::serve`
 //! cannot be used in its place, because it may speak HTTP/2, where NTLM does not work. `src/gate.rs` has
-//! the log, the counters, and the limit of wrong passwords.
+//! the log, the counters, and the limit of wrong passwords. `src/same_site.rs` notices requests that
+//! another site makes a browser send.
 //!
 //! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
 //! the documentation of `ntlm::http`. Nothing of a login is shared between them.
@@ -30,7 +31,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use clap::Parser;
@@ -43,6 +47,7 @@ use ntlm_web_examples::accounts::{Accounts, Domain};
 use ntlm_web_examples::certificates::Certificates;
 use ntlm_web_examples::gate::Gate;
 use ntlm_web_examples::layer::NtlmLayer;
+use ntlm_web_examples::same_site::is_from_another_site;
 use ntlm_web_examples::serve::Site;
 use tokio::net::TcpListener;
 
@@ -73,6 +78,12 @@ struct Options {
     /// How many wrong passwords in a row an account has before it must wait
     #[arg(long, value_name = "N", default_value = "10")]
     guesses: u32,
+    /// The NetBIOS name that is sent to clients: with `--winbind`, this machine's
+    #[arg(long, value_name = "NAME", default_value = "WEB")]
+    name: String,
+    /// The domain's NetBIOS name
+    #[arg(long, value_name = "NAME", default_value = "EXAMPLE")]
+    domain: String,
     /// Offer `Negotiate` too
     #[arg(long)]
     negotiate: bool,
@@ -100,6 +111,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(greet))
         .route("/notes", get(read_notes).post(write_note))
         .with_state(Arc::default())
+        .layer(map_response(forbid_storing))
         .layer(NtlmLayer::new(Arc::clone(&gate)))
         // What comes after the layer needs no login.
         .route("/metrics", get(|| async move { gate.metrics() }));
@@ -108,7 +120,8 @@ async fn main() -> anyhow::Result<()> {
     if options.require_bindings {
         policy.channel_bindings = Enforcement::Required;
     }
-    let server = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
+    let names = Names::member(options.name.as_str(), options.domain.as_str());
+    let server = Server::new(names).with_policy(policy);
     let server =
         if certificates.is_some() { server.with_channel_bindings_per_connection() } else { server };
     let mut schemes = vec![Scheme::Ntlm];
@@ -124,7 +137,16 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The notes of each user, by the name in upper case: Windows compares names so.
+/// Otherwise a cache could give the page of one user to another.
+async fn forbid_storing(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("private, no-store");
+    response.headers_mut().insert(CACHE_CONTROL, value);
+    response
+}
+
+/// The notes of each user, by the name in upper case, because Windows ignores case. It is the account's
+/// name in the file of users. Winbind returns no name: there, the client's `alice`, `EXAMPLE\alice` and
+/// `alice@example.com` have separate notes.
 type Notebook = Arc<Mutex<HashMap<UserName, Vec<String>>>>;
 
 async fn greet(Extension(identity): Extension<Identity>) -> String {
@@ -145,9 +167,7 @@ async fn write_note(
     headers: HeaderMap,
     note: String,
 ) -> (StatusCode, String) {
-    // Browsers log in without asking the user, also for a form of another site (CSRF).
-    let site = headers.get("sec-fetch-site");
-    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+    if is_from_another_site(&headers) {
         return (StatusCode::FORBIDDEN, "Another site must not write notes.\n".into());
     }
     let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);

@@ -138,6 +138,9 @@ fn an_exchange_that_cannot_be_replayed_has_failed() {
         &[
             ("/connections", Value::Array(Vec::new())),
             ("/connections/0/requests/6/body", "00".into()),
+            ("/connections/0/contexts/0/messages", Value::Null),
+            ("/connections/0/contexts/0/messages", Value::Array(Vec::new())),
+            ("/check/contexts/0/unsealed", Value::Null),
             ("/connections/0/contexts/0/messages/1/plain", "00".into()),
             ("/connections/0/contexts/0/messages/1/length", 17.into()),
             ("/connections/0/contexts/0/messages/1/dir", "s2c".into()),

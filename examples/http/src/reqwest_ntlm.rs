@@ -149,6 +149,9 @@ impl NtlmClient {
 
     /// Sends the request that `make` makes, as often as the login needs it.
     async fn send(&mut self, make: impl Fn() -> Request) -> anyhow::Result<Sent> {
+        // It is put back only if the login ends well: after an error, or if this future is dropped, the
+        // next request starts over.
+        let mut link = self.link.take();
         let mut header: Option<RequestHeader> = None;
         for requests in 1..=MAX_REQUESTS {
             let request = with_header(make(), header.as_ref());
@@ -162,10 +165,10 @@ impl NtlmClient {
             let is_known = |link: &Link| {
                 link.address == connection && redirect::is_same_origin(&link.server, response.url())
             };
-            if !self.link.as_ref().is_some_and(is_known) {
+            if !link.as_ref().is_some_and(is_known) {
                 self.trace.note(format_args!("another connection, from {connection}"));
                 let (server, logins) = (response.url().clone(), self.logins(&response)?);
-                self.link = Some(Link { address: connection, server, logins });
+                link = Some(Link { address: connection, server, logins });
                 if header.is_some() && matches!(status.as_u16(), 401 | 407) {
                     // The token belongs to the connection before: the response says nothing.
                     response.bytes().await?;
@@ -173,7 +176,7 @@ impl NtlmClient {
                     continue;
                 }
             }
-            let logins = self.link.as_mut().map(|link| &mut *link.logins).unwrap_or_default();
+            let logins = link.as_mut().map(|link| &mut *link.logins).unwrap_or_default();
             let next = next(logins, &response)?;
             let omits_body = header.as_ref().is_some_and(|sent| sent.body == RequestBody::Omit);
             match next {
@@ -190,6 +193,7 @@ impl NtlmClient {
                     header = None;
                 }
                 Next::Answered | Next::Authenticated => {
+                    self.link = link;
                     return Ok(Sent { response, requests, connection });
                 }
             }
@@ -219,7 +223,8 @@ impl NtlmClient {
     }
 }
 
-/// What a response means to the first that has something to say about it.
+/// Gives the response to the proxy's login, then the server's, and returns the first step that one
+/// requires.
 fn next(logins: &mut [ClientConnection], response: &Response) -> Result<Next, ntlm::http::Error> {
     let (status, version, headers) =
         (response.status().as_u16(), response.version(), response.headers());
@@ -253,3 +258,125 @@ fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
 /// connections that change meanwhile.
 const MAX_REQUESTS: usize = 30;
 const MAX_REDIRECTS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A server that answers one request after the other on each connection with these values of
+    /// `WWW-Authenticate`, and then none. It reports each `Authorization`.
+    struct Server {
+        url: Url,
+        seen: mpsc::UnboundedReceiver<String>,
+    }
+
+    impl Server {
+        async fn start(offers: &'static [&'static str]) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+            let (report, seen) = mpsc::unbounded_channel();
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let report = report.clone();
+                    tokio::spawn(async move {
+                        let mut stream = BufReader::new(stream);
+                        let mut offers = offers.iter();
+                        while let Some(token) = authorization(&mut stream).await {
+                            report.send(token).unwrap();
+                            let Some(offer) = offers.next() else { continue };
+                            let response = format!(
+                                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {offer}\r\n\
+                                 Content-Length: 0\r\n\r\n"
+                            );
+                            stream.write_all(response.as_bytes()).await.unwrap();
+                        }
+                    });
+                }
+            });
+            Self { url, seen }
+        }
+
+        async fn next(&mut self) -> String {
+            timeout(PATIENCE, self.seen.recv()).await.unwrap().unwrap()
+        }
+    }
+
+    /// Reads the head of a request; `None` at the end of the connection.
+    async fn authorization(stream: &mut BufReader<tokio::net::TcpStream>) -> Option<String> {
+        let mut token = String::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.ok()? == 0 {
+                return None;
+            }
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                    value.clone_into(&mut token);
+                }
+                None if line == "\r\n" => return Some(token),
+                _ => {}
+            }
+        }
+    }
+
+    fn client() -> NtlmClient {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let builder = ClientBuilder::new().no_proxy().tls_backend_preconfigured(tls);
+        let credentials = Credentials::password(r"EXAMPLE\alice", "correct horse");
+        NtlmClient::new(builder, credentials, Trace::default()).unwrap()
+    }
+
+    fn is_negotiate(token: &str) -> bool {
+        token.starts_with("NTLM TlRMTVNTUAAB")
+    }
+
+    #[tokio::test]
+    async fn a_login_starts_over_after_an_error_in_the_middle() {
+        let mut server = Server::start(&["NTLM", "NTLM !", "NTLM"]).await;
+        let mut client = client();
+        assert!(client.get(server.url.clone()).await.is_err());
+        assert!(client.link.is_none());
+        assert_eq!(server.next().await, "");
+        assert!(is_negotiate(&server.next().await));
+        // On the same connection.
+        let url = server.url.clone();
+        let request = client.get(url);
+        let next = async { (server.next().await, server.next().await) };
+        let (first, second) = tokio::select! {
+            seen = next => seen,
+            answer = request => panic!("{:?}", answer.map(|answer| answer.response)),
+        };
+        assert_eq!(first, "");
+        assert!(is_negotiate(&second), "{second}");
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_cancelled_in_the_middle_is_forgotten() {
+        let mut server = Server::start(&["NTLM"]).await;
+        let mut client = client();
+        let request = client.get(server.url.clone());
+        let next = async { (server.next().await, server.next().await) };
+        let (_, second) = tokio::select! {
+            seen = next => seen,
+            answer = request => panic!("{:?}", answer.map(|answer| answer.response)),
+        };
+        assert!(is_negotiate(&second));
+        assert!(client.link.is_none());
+    }
+}

@@ -7,7 +7,7 @@ use ntlm::inspect;
 use ntlm::spnego::Token;
 
 /// How much is shown.
-#[derive(Clone, Copy, clap::Args)]
+#[derive(Clone, Copy, Default, clap::Args)]
 pub struct Trace {
     /// Show the exchange on standard error, and explain every token; twice: with what passwords can be
     /// guessed from

@@ -11,8 +11,8 @@ use ntlm::{NtHash, UserName};
 /// NT hashes are as good as passwords: keep the file as such.
 #[derive(Debug, Default)]
 pub struct Users {
-    /// By the name in upper case, as Windows compares names.
-    hashes: HashMap<UserName, NtHash>,
+    /// Names as the file has them, and hashes, by the name in upper case, as Windows compares names.
+    accounts: HashMap<UserName, (UserName, NtHash)>,
 }
 
 impl Users {
@@ -32,13 +32,19 @@ impl Users {
     /// The hash of a user. A user without a domain in the file has it in any domain: clients send
     /// the domain that they were told, which may be any.
     pub fn find(&self, user: &UserName) -> Option<&NtHash> {
+        self.find_account(user).map(|(_, hash)| hash)
+    }
+
+    /// As [`find`](Self::find), with the name as the file has it.
+    pub fn find_account(&self, user: &UserName) -> Option<(&UserName, &NtHash)> {
         let key = user.to_uppercase();
         let anywhere = UserName::new(key.user().clone());
-        self.hashes.get(&key).or_else(|| self.hashes.get(&anywhere))
+        let found = self.accounts.get(&key).or_else(|| self.accounts.get(&anywhere));
+        found.map(|(name, hash)| (name, hash))
     }
 
     fn insert(&mut self, user: UserName, hash: NtHash) {
-        self.hashes.insert(user.to_uppercase(), hash);
+        self.accounts.insert(user.to_uppercase(), (user, hash));
     }
 }
 
@@ -80,6 +86,17 @@ mod tests {
         assert_eq!(find("alice"), None);
         assert_eq!(find("OTHER\\alice"), None);
         assert!(find("bob").is_some() && find("ANY\\Bob").is_some());
+    }
+
+    #[test]
+    fn an_account_has_the_name_that_is_in_the_file() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        let users: Users = format!("LAB\\Alice:{hash}\nbob:{hash}\n").parse().unwrap();
+        let name = |claimed: &str| {
+            users.find_account(&UserName::from(claimed)).map(|(name, _)| name.to_string())
+        };
+        assert_eq!(name("lab\\ALICE").as_deref(), Some("LAB\\Alice"));
+        assert_eq!(name("ANY\\Bob").as_deref(), Some("bob"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ntlm::UserName;
 use ntlm::error::Rejection;
 use ntlm::server::{NetworkLogon, UserClaim, Validation};
 use ntlm_http_examples::users;
@@ -21,6 +22,15 @@ pub enum Accounts {
 }
 
 impl Accounts {
+    /// The name of the account that a client claims. Winbind returns none, so there it is the claimed name.
+    pub fn name(&self, claimed: &UserName) -> UserName {
+        let found = match self {
+            Self::File(users) => users.find_account(claimed).map(|(name, _)| name),
+            Self::Domain(_) => None,
+        };
+        found.unwrap_or(claimed).clone()
+    }
+
     /// Looks up the user that a client claims to be.
     ///
     /// # Errors
@@ -28,8 +38,12 @@ impl Accounts {
     pub async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
         match self {
             Self::File(users) => {
-                let hash = users.find(claim.claimed_user()).cloned().map(Proof::NtHash);
-                hash.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
+                let found = users.find_account(claim.claimed_user());
+                let proof = found.map(|(account, hash)| Proof::NtHash {
+                    account: account.clone(),
+                    hash: hash.clone(),
+                });
+                proof.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
             }
             Self::Domain(domain) => {
                 // The layer's policy has rejected what must not be passed on.
@@ -49,7 +63,7 @@ pub struct Domain {
     winbind: Winbind,
     /// How long an answer may take.
     patience: Duration,
-    /// How many questions there may be at once: each is a process.
+    /// The number of winbind queries that run at the same time. Each is a process.
     places: Semaphore,
 }
 

@@ -41,27 +41,29 @@ impl Gate {
 
 impl Users for Gate {
     async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
-        self.guesses.begin(claim.claimed_user(), Instant::now()).map_err(|wait| NotFound {
+        let account = self.accounts.name(claim.claimed_user());
+        self.guesses.begin(&account, Instant::now()).map_err(|wait| NotFound {
             reason: Rejection::AccountLocked,
             detail: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
         })?;
         let found = self.accounts.look_up(claim).await;
         if found.as_ref().is_err_and(|not_found| not_found.reason != Rejection::WrongPassword) {
-            self.guesses.no_guess(claim.claimed_user(), Instant::now());
+            self.guesses.no_guess(&account, Instant::now());
         }
         found
     }
 
     fn observe(&self, from: SocketAddr, event: Event<'_>) {
         match event {
-            Event::LoggedIn(client) => {
+            Event::LoggedIn { accepted, uses_spnego } => {
                 self.logins.fetch_add(1, Relaxed);
-                if let Some(user) = client.user() {
-                    self.guesses.right(user);
+                if let Some(user) = accepted.user() {
+                    self.guesses.right(user, Instant::now());
                 }
-                let user = client.user().map(ToString::to_string).unwrap_or_default();
-                let bindings = if client.bindings_checked { "yes" } else { "no" };
-                println!("login user={user:?} from={from} bindings={bindings}");
+                let user = accepted.user().map(ToString::to_string).unwrap_or_default();
+                let bindings = yes_or_no(accepted.bindings_checked);
+                let spnego = yes_or_no(uses_spnego);
+                println!("login user={user:?} from={from} bindings={bindings} spnego={spnego}");
             }
             Event::Refused { refusal, was_found, detail } => {
                 self.refusals.fetch_add(1, Relaxed);
@@ -69,9 +71,9 @@ impl Users for Gate {
                 let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
                 if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
                     // The password was right, and something else was wrong.
-                    self.guesses.no_guess(user, Instant::now());
+                    self.guesses.no_guess(&self.accounts.name(user), Instant::now());
                 }
-                let guess = if is_guess { "yes" } else { "no" };
+                let guess = yes_or_no(is_guess);
                 println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
             }
             Event::Step(_) => {
@@ -79,4 +81,8 @@ impl Users for Gate {
             }
         }
     }
+}
+
+fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
 }

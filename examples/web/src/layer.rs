@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use ntlm::error::Rejection;
 use ntlm::http::{Outcome, Refusal, Reply, ServerConnection, Step};
 use ntlm::server::{Accepted, UserClaim, Validation};
-use ntlm::{NtHash, Os};
+use ntlm::{NtHash, Os, UserName};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tower_layer::Layer;
@@ -40,7 +40,7 @@ impl Connection {
     }
 }
 
-/// Where users are looked up, and who hears what became of each request.
+/// Where users are looked up, and what receives login events.
 pub trait Users: Send + Sync + 'static {
     /// Looks up the user that a client claims to be.
     ///
@@ -56,8 +56,13 @@ pub trait Users: Send + Sync + 'static {
 /// What a client is verified with.
 #[derive(Debug)]
 pub enum Proof {
-    NtHash(NtHash),
-    /// The answer of a domain controller.
+    NtHash {
+        /// The account's name as the store has it, which the [`Identity`](ntlm::server::Identity) gets:
+        /// the client may have written it differently.
+        account: UserName,
+        hash: NtHash,
+    },
+    /// The answer of a domain controller, with the account's name if it returns one.
     Domain(Validation),
 }
 
@@ -72,7 +77,11 @@ pub struct NotFound {
 /// What became of a request.
 #[derive(Debug)]
 pub enum Event<'a> {
-    LoggedIn(&'a Accepted),
+    LoggedIn {
+        accepted: &'a Accepted,
+        /// Whether the client sent SPNEGO instead of bare NTLM messages.
+        uses_spnego: bool,
+    },
     /// The login failed.
     Refused {
         refusal: &'a Refusal,
@@ -111,7 +120,7 @@ impl<S, U> Layer<S> for NtlmLayer<U> {
     }
 }
 
-/// A service that only clients reach that logged in.
+/// A service that receives only requests of authenticated clients.
 #[derive(Debug)]
 pub struct NtlmService<S, U> {
     inner: S,
@@ -141,7 +150,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The clone may not be ready, and the one that was polled is.
+        // `poll_ready` was called on this instance, so this one takes the call and the clone replaces it.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let users = Arc::clone(&self.users);
@@ -161,8 +170,9 @@ where
     R: From<&'static str>,
 {
     let (mut head, body) = request.into_parts();
-    let Some(Connection { state, peer }) = head.extensions.get::<Connection>().cloned() else {
-        // The server was built without `serve`: reject all clients.
+    // Removed: a second layer further in would wait for the lock of this one for ever.
+    let Some(Connection { state, peer }) = head.extensions.remove::<Connection>() else {
+        // The server was built without `serve`, or has two layers: reject all clients.
         return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, "The server has no NTLM state.\n"));
     };
     // HTTP/1.1 has one request at a time, so this does not wait. It is held until the response, so that
@@ -174,7 +184,9 @@ where
             Ok(proof) => {
                 was_found = true;
                 client.verify(|claim| match proof {
-                    Proof::NtHash(hash) => claim.verify_nt_hash(&hash),
+                    Proof::NtHash { account, hash } => {
+                        claim.with_account(account).verify_nt_hash(&hash)
+                    }
                     Proof::Domain(answer) => claim.verify_by_domain(&answer),
                 })
             }
@@ -188,7 +200,9 @@ where
     let reply = match outcome {
         Outcome::Authenticated(client) => {
             if client.is_new {
-                users.observe(peer, Event::LoggedIn(client.accepted));
+                // Only SPNEGO has a last token.
+                let uses_spnego = client.header.is_some();
+                users.observe(peer, Event::LoggedIn { accepted: client.accepted, uses_spnego });
             }
             head.headers.remove(AUTHORIZATION);
             head.extensions.insert(client.accepted.identity.clone());

@@ -7,4 +7,5 @@ pub mod certificates;
 pub mod gate;
 pub mod guesses;
 pub mod layer;
+pub mod same_site;
 pub mod serve;

@@ -66,7 +66,8 @@ where
         let Some(certificates) = &self.certificates else {
             return self.converse(stream, Connection::new(state, peer)).await;
         };
-        // The bindings are those of the certificate that this connection gets, whichever comes later.
+        // The bindings are those of the certificate that this connection gets, even if the certificate is
+        // renewed meanwhile.
         let (acceptor, bindings) = certificates.current();
         let stream = timeout(TLS_PATIENCE, acceptor.accept(stream)).await??;
         let connection = Connection::new(state.with_channel_bindings(bindings), peer);

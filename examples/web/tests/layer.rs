@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -19,6 +20,7 @@ use ntlm::server::{Identity, Names, UserClaim};
 use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
 use ntlm_web_examples::layer::{Connection, Event, NotFound, NtlmLayer, Proof, Users};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const ALICE: &str = r"EXAMPLE\alice";
@@ -36,6 +38,15 @@ async fn a_client_logs_in_once_for_its_connection() {
 }
 
 #[tokio::test]
+async fn the_service_sees_the_name_of_the_store_and_not_that_of_the_client() {
+    let site = Site::new();
+    let credentials = Credentials::password(r"example\ALICE", PASSWORD);
+    let mut client = ClientConnection::new(Client::new(credentials));
+    assert_eq!(site.log_in(&site.connection(), &mut client).await.body, ALICE);
+    assert_eq!(site.events().last().unwrap(), r"login EXAMPLE\alice");
+}
+
+#[tokio::test]
 async fn another_connection_is_not_logged_in() {
     let site = Site::new();
     let connection = site.connection();
@@ -50,6 +61,30 @@ async fn a_request_without_a_connection_is_not_answered() {
     let request = Request::new(Full::default());
     let response = site.send(request).await;
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(site.calls.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_layer_in_another_layer_rejects_clients_instead_of_waiting_for_ever() {
+    let site = Site::new();
+    let service = NtlmLayer::new(Arc::clone(&site.users)).layer(site.service());
+    let connection = site.connection();
+    let mut client = client(PASSWORD);
+    let mut header = Some(client.start(Scheme::Ntlm).unwrap());
+    let last = loop {
+        let mut request = Request::new(Full::<Bytes>::default());
+        request.extensions_mut().insert(connection.clone());
+        if let Some(header) = header.take() {
+            header.insert_into(request.headers_mut());
+        }
+        let response = timeout(Duration::from_secs(30), service.clone().oneshot(request));
+        let answer = Answer::new(response.await.expect("an answer").unwrap()).await;
+        match answer.show(&mut client) {
+            Next::Send(next) => header = Some(next),
+            _ => break answer,
+        }
+    };
+    assert_eq!(last.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(site.calls.load(Relaxed), 0);
 }
 
@@ -104,6 +139,7 @@ async fn the_last_token_of_spnego_is_in_the_response() {
     assert!(response.offer.starts_with("Negotiate "), "{response:?}");
     // It contains the server's signature, which the client has verified.
     assert!(client.is_authenticated());
+    assert_eq!(site.events().last().unwrap(), r"login EXAMPLE\alice in SPNEGO");
 }
 
 #[tokio::test]
@@ -181,7 +217,8 @@ impl Site {
         Response = Response<Full<Bytes>>,
         Error = Infallible,
         Future: Send + 'static,
-    > + use<B> {
+    > + Clone
+    + use<B> {
         let site = self.clone();
         let inner = service_fn(move |request: Request<B>| {
             let site = site.clone();
@@ -282,14 +319,18 @@ impl Users for Recorder {
             std::future::pending::<()>().await;
         }
         if claim.claimed_user().eq_ignore_case(&UserName::from(ALICE)) {
-            return Ok(Proof::NtHash(NtHash::from_password(PASSWORD)));
+            let hash = NtHash::from_password(PASSWORD);
+            return Ok(Proof::NtHash { account: UserName::from(ALICE), hash });
         }
         Err(NotFound { reason: Rejection::UnknownUser, detail: "nobody".into() })
     }
 
     fn observe(&self, _: SocketAddr, event: Event<'_>) {
         self.events.lock().unwrap().push(match event {
-            Event::LoggedIn(client) => format!("login {}", client.user().unwrap()),
+            Event::LoggedIn { accepted, uses_spnego } => {
+                let how = if uses_spnego { " in SPNEGO" } else { "" };
+                format!("login {}{how}", accepted.user().unwrap())
+            }
             Event::Refused { refusal, was_found, detail } => {
                 format!("refused {} found={was_found} detail={detail}", refusal.log())
             }
