@@ -2,8 +2,8 @@
 //! messages afterwards. It turns bytes into bytes and verdicts; sockets, threads and the look-up of
 //! users are yours.
 //!
-//! **NTLM is weak.** Its responses can be guessed at leisure from a recorded exchange, and passed
-//! on by whoever stands in between. Prefer Kerberos, or TLS with client certificates, where you
+//! **NTLM is weak.** Anyone who records a handshake can brute-force the password offline, and a man in
+//! the middle can relay the login to another server. Prefer Kerberos, or TLS with client certificates, where you
 //! can; where you cannot, run it inside TLS with [`ChannelBindings`].
 //!
 //! # A whole exchange

@@ -4,8 +4,8 @@
 //! [`AwaitChallenge::answer`], and the AUTHENTICATE comes out with the keys. Connectionless:
 //! [`Client::answer_datagram`] does it in one step, since the server speaks first.
 //!
-//! Whether the server believed it, the application protocol says. NTLM never proves to the client
-//! who the server is, unless it protects messages: only the right server can do that.
+//! The application protocol reports whether the login succeeded. NTLM authenticates the server only if
+//! messages are signed or sealed, because only the genuine server has the session key.
 
 mod handshake;
 mod policy;
@@ -103,8 +103,8 @@ impl Client {
         self.with(|config| config.bindings = bindings)
     }
 
-    /// Tells the name of this machine, which may be empty. There is no default: a library does
-    /// not tell names unasked.
+    /// Sets the workstation name that is sent to the server. It is empty by default, so nothing about
+    /// the machine is disclosed.
     #[must_use]
     pub fn with_workstation(self, name: impl Into<Text>) -> Self {
         self.with(|config| config.workstation = name.into())
@@ -326,7 +326,7 @@ impl fmt::Debug for AwaitChallenge {
 pub struct Answer {
     /// The AUTHENTICATE, to be sent.
     pub token: Vec<u8>,
-    /// What the client shares with the server, if that believes it.
+    /// The session keys. They are valid only if the server accepts the login.
     pub keys: SessionKeys,
     /// Whether the AUTHENTICATE has a MIC.
     #[cfg(feature = "spnego")]
