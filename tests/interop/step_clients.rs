@@ -1,5 +1,5 @@
-//! Clients whose protocol code knows one function of a login, as crates for LDAP, SMB, DCE/RPC and WinRM
-//! have it: it takes the server's token and returns the next one. With `spnego::Initiator` behind it they
+//! Clients whose protocol code knows one function of a login, as crates for LDAP, SMB, DCE/RPC, TDS and
+//! WinRM have it: it takes the server's token and returns the next one. With `spnego::Initiator` behind it they
 //! need no SPNEGO of their own. They log in to a Samba
 //! domain.
 
@@ -10,10 +10,13 @@ use ntlm_interop::process::{Finished, Process, run};
 use ntlm_interop::programs::python;
 use ntlm_interop::samba_servers::DomainController;
 use ntlm_interop::scratch::Directory;
+use ntlm_interop::service::Service;
+use ntlm_interop::{modes, tds};
 
 const LDAP: &str = env!("CARGO_BIN_EXE_step_ldap");
 const RPC: &str = env!("CARGO_BIN_EXE_step_rpc");
 const SMB: &str = env!("CARGO_BIN_EXE_step_smb");
+const TDS: &str = env!("CARGO_BIN_EXE_step_tds");
 const WINRM: &str = env!("CARGO_BIN_EXE_step_winrm");
 
 #[test]
@@ -71,6 +74,22 @@ fn a_client_of_winrm_logs_in_and_is_refused_with_a_wrong_password() {
     let got = log_in(Identity::MALLORY);
     assert!(!got.status.success() && got.stderr.contains("401 without a token"), "{got:?}");
     server.wait_for("refused ");
+}
+
+/// The server is one of the tests.
+#[test]
+fn a_client_of_tds_logs_in_and_is_refused_with_a_wrong_password() {
+    let users = [Identity::ALICE, Identity::JURGEN];
+    let service = Service::start(tds::serve, modes::server(), &users);
+    let server = format!("127.0.0.1:{}", service.port());
+    let log_in = |identity: Identity| {
+        run(Command::new(TDS).args([&server, &identity.full_name(), identity.password]))
+    };
+    for identity in users {
+        assert_eq!(log_in(identity).expect_success().stdout, identity.full_name());
+    }
+    let got = log_in(Identity::MALLORY);
+    assert!(!got.status.success() && got.stderr.contains("the server rejects"), "{got:?}");
 }
 
 fn log_in(program: &str, identity: Identity) -> Finished {
