@@ -34,7 +34,7 @@ impl<'a, S: Read + Write> Channel<'a, S> {
     /// Waits for a message, and returns it with the version that follows from it.
     pub fn receive(&mut self) -> anyhow::Result<(TsRequest, Version)> {
         let request = TsRequest::read(self.stream)?;
-        // Before all else: FreeRDP 3 and sspi-rs put fields beside it that are not meant.
+        // First, because FreeRDP 3 and sspi-rs send other fields beside it that must be ignored.
         if let Some(status) = request.error_code() {
             bail!("the peer rejects the login with {}", Status(status));
         }

@@ -40,7 +40,7 @@ pub fn request(stream: &mut (impl Read + Write), restricted_admin: bool) -> anyh
 /// Chooses CredSSP with a client.
 ///
 /// # Errors
-/// If the client does not ask for it. It was told so.
+/// If the client does not ask for it. It has been sent HYBRID_REQUIRED_BY_SERVER.
 pub fn confirm(stream: &mut (impl Read + Write)) -> anyhow::Result<()> {
     let request = read(stream)?;
     ensure!(request.first() == Some(&0xe0), "no connection request");

@@ -1,6 +1,6 @@
 //! Bodies that are sealed with the session of the login ([MS-WSMV] 2.2.9.1).
 //!
-//! They look like MIME, and are none: headers begin with a tab, no empty line follows them, and the sealed
+//! They resemble MIME but are not MIME: headers begin with a tab, no empty line follows them, and the sealed
 //! data ends where the length says. Its bytes may contain the boundary.
 
 use anyhow::{Context, bail, ensure};

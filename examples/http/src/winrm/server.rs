@@ -124,7 +124,7 @@ impl<'a> Peer<'a> {
         let envelope = match encrypted::unseal(session, body) {
             Ok(envelope) => envelope,
             Err(error) => {
-                // The key streams of the two sides are apart from now on.
+                // The RC4 streams of the two sides are out of step from here on.
                 let reason = format!("{error:#}");
                 println!(
                     "refused user={:?} from={} reason={reason:?}",
@@ -141,7 +141,7 @@ impl<'a> Peer<'a> {
                 if let Some(line) = &request.command_line {
                     println!("command user={:?} line={line:?}", user.to_string());
                 }
-                // What another request left behind is whole.
+                // A poisoned lock is harmless: each change completes before anything can panic.
                 let mut shells = self.service.shells.lock().unwrap_or_else(PoisonError::into_inner);
                 match shells.answer(user, &request) {
                     Ok(answer) => (StatusCode::OK, request.answer(&answer)),
@@ -162,7 +162,7 @@ impl<'a> Peer<'a> {
         response
     }
 
-    /// Ends the login: whatever the client sent was not looked at.
+    /// Discards the login, and replies 401 without processing the request.
     fn log_out(&mut self, version: impl Into<HttpVersion>) -> io::Result<Response<Full<Bytes>>> {
         println!("expired from={}", self.address);
         self.login = login(&self.service.server);

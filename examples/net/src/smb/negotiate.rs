@@ -98,10 +98,7 @@ impl Connection {
         let guid = output.array()?;
         let (security_mode, dialect) = (output.u16()?, output.u16()?);
         let server = ServerSide { dialect, security_mode, guid, capabilities };
-        ensure!(
-            server == self.negotiated()?.server,
-            "somebody in between changed what was negotiated"
-        );
+        ensure!(server == self.negotiated()?.server, "a man in the middle changed the negotiation");
         Ok(())
     }
 }
