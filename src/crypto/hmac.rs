@@ -70,7 +70,7 @@ impl<C> fmt::Debug for HmacKey<C> {
 pub(crate) struct Hmac<'a, C> {
     key: &'a HmacKey<C>,
     pub(super) state: [u32; 4],
-    /// The begun block. `len` tells how much of it is filled.
+    /// The block that is being filled, up to `len`.
     block: Block,
     /// The number of bytes hashed so far, including the block of the key.
     pub(super) len: u64,

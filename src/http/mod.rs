@@ -254,7 +254,7 @@
 //!
 //! Under `Negotiate`, Windows accepts and sends SPNEGO, and bare NTLM messages too. With the feature
 //! `spnego`, this module does the same: a [`ServerConnection`] takes whichever the client's first token
-//! is, and a [`ClientConnection`] sends bare messages, or SPNEGO if told so with
+//! is, and a [`ClientConnection`] sends bare messages, or SPNEGO after
 //! `ClientConnection::with_spnego`. Without the feature, only bare messages are understood
 //! ([`Error::NotBare`]).
 //!
@@ -262,7 +262,7 @@
 //! ([`Authenticated::header`]). A client that signed the list of mechanisms demands it. There can be one
 //! more 401, with which the server asks for that signature ([`Outcome::Continue`] after the look-up).
 //!
-//! A server offers `NTLM` alone, unless [told otherwise](ServerConnection::with_schemes). Under
+//! A server offers `NTLM` alone, unless [other schemes](ServerConnection::with_schemes) are set. Under
 //! `Negotiate`, clients use the credentials of the system (SSPI or GSS-API). If they have a Kerberos
 //! ticket, they send it first; this server does not read it and asks for NTLM, and tells the application
 //! what the client preferred. Two clients behave in unexpected ways:

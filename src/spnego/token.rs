@@ -244,16 +244,20 @@ impl<'a> MechTypes<'a> {
     }
 
     /// The object identifiers in order, without tag and length.
+    #[expect(clippy::expect_used, reason = "`parse` has read each entry of the list")]
     pub(crate) fn oids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let list = Elements::new(self.0).next();
-        let mut entries = list.map_or(Elements::new(&[]), |list| list.contents);
-        // They were checked when the list was parsed.
-        core::iter::from_fn(move || entries.next().ok().map(|entry| entry.contents.bytes()))
+        let checked = "the list was read before";
+        let mut entries = Elements::new(self.0).next().expect(checked).contents;
+        core::iter::from_fn(move || {
+            let has_next = !entries.is_empty();
+            has_next.then(|| entries.next().expect(checked).contents.bytes())
+        })
     }
 
     /// The mechanism that the client prefers.
+    #[expect(clippy::expect_used, reason = "see the message")]
     pub(super) fn first(&self) -> Mechanism {
-        self.iter().next().unwrap_or(Mechanism::Other)
+        self.iter().next().expect("`parse` rejects an empty list")
     }
 }
 

@@ -34,7 +34,7 @@ pub struct NtlmClient {
 
 /// A connection, and what was proven on it.
 struct Link {
-    /// Our own address tells it from others.
+    /// It is identified by our own address.
     address: SocketAddr,
     /// To which server it leads; perhaps through a proxy.
     server: Url,

@@ -33,7 +33,7 @@ impl Certificates {
     /// # Errors
     /// If there is no certificate or no key in them, or they do not belong together.
     pub fn read(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
-        // Before they are read: a change in between is noticed later.
+        // Taken before the files are read, so that a change during the reading is found the next time.
         let stamp = stamp(certificate, key).ok();
         let (acceptor, bindings) = tls::acceptor(certificate, key)?;
         let current = Mutex::new(Current { acceptor, bindings, stamp });

@@ -46,7 +46,7 @@ impl Guesses {
         let mut accounts = self.lock();
         let key = key(user);
         if accounts.len() >= MOST_ACCOUNTS && !accounts.contains_key(&key) {
-            // An attacker can make entries with one guess each for names that nobody has.
+            // An attacker can fill the map with one guess each for names that do not exist.
             let next = accounts.iter().min_by_key(|(_, it)| (it.wrong() > 1, it.waits_until));
             if let Some(name) = next.map(|(name, _)| name.clone()) {
                 accounts.remove(&name);

@@ -117,8 +117,8 @@ impl ClientConnection {
     /// Wraps NTLM in SPNEGO under `Negotiate`, for servers that do not understand bare NTLM there. Under
     /// `NTLM`, which is preferred where a server offers both, nothing changes.
     ///
-    /// A server of SPNEGO that answers the AUTHENTICATE with a token proves by it that nobody changed the
-    /// list of mechanisms; if the token is missing, the status alone says whether the login succeeded.
+    /// If the server answers the AUTHENTICATE with a token, its `mechListMIC` shows that the list of
+    /// mechanisms was not changed in transit; if the token is missing, the status alone says whether the login succeeded.
     #[cfg(feature = "spnego")]
     pub fn with_spnego(self) -> Self {
         Self { uses_spnego: true, ..self }

@@ -57,7 +57,7 @@ pub enum RequestBody {
     /// Leave it out and send `Content-Length: 0`: the server will answer with a CHALLENGE, whatever
     /// the request is.
     Omit,
-    /// Send the request whole: the server answers it if it believes the client.
+    /// Send the request whole: the server answers it if it accepts the client.
     Send,
 }
 

@@ -31,7 +31,7 @@ impl Shells {
     /// Does what a user asks for.
     ///
     /// # Errors
-    /// What the user may be told.
+    /// The error text that is sent to the user.
     pub fn answer(&mut self, user: &UserName, request: &Request) -> anyhow::Result<Answer> {
         if request.action == Action::Create {
             if self.shells.len() >= MAX_SHELLS {

@@ -176,7 +176,7 @@ impl Output {
     }
 }
 
-/// A fault, which tells the client why its request failed.
+/// A fault: the reason why a request failed.
 pub fn fault(message_id: &str, reason: &str) -> String {
     let body = format!(
         "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason>\
