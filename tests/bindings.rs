@@ -180,3 +180,39 @@ fn a_long_name_does_not_fill_the_log() {
     let line = Claimed::parse(&authenticate).unwrap().to_string();
     assert!(line.contains("aaaa") && line.len() < 3 * 600, "{} bytes", line.len());
 }
+
+/// SPNEGO passes the bindings of the connection to the handshake inside, whether they are set before its
+/// first token or after the CHALLENGE.
+#[cfg(feature = "spnego")]
+#[test]
+fn bindings_of_the_connection_hold_in_spnego_too() {
+    use ntlm::spnego::{self, Accepting, Acceptor, AwaitClient, Initiated, Initiator, Outcome};
+
+    let server = server(Enforcement::Required).with_channel_bindings_per_connection();
+    let acceptor = Acceptor::new(server);
+    let client = Client::new(Credentials::password("alice", PASSWORD));
+    let initiator = Initiator::new(client.with_channel_bindings(bindings(1)));
+    let logs_in = |first: fn(AwaitClient) -> AwaitClient, then: fn(AwaitClient) -> AwaitClient| {
+        let environment = &mut Fixed::default();
+        let (token, waiting) = initiator.initiate().unwrap();
+        let step = first(acceptor.start()).read(&token, environment).unwrap();
+        let Accepting::Outcome(Outcome::Send(token, state)) = step else { panic!("{step:?}") };
+        let step = waiting.read(&token, environment).unwrap();
+        let Initiated::Send(token, _) = step else { panic!("{step:?}") };
+        match then(state).read(&token, environment)? {
+            Accepting::LookUp(user) => {
+                user.verify(|claim| claim.verify_password(PASSWORD)).map(drop)
+            }
+            step => panic!("{step:?}"),
+        }
+    };
+    let none = |state: AwaitClient| state;
+    let right = |state: AwaitClient| state.with_channel_bindings(bindings(1));
+    let wrong = |state: AwaitClient| state.with_channel_bindings(bindings(2));
+    assert_eq!(logs_in(right, none), Ok(()));
+    assert_eq!(logs_in(none, right), Ok(()));
+    assert_eq!(logs_in(wrong, right), Ok(()), "the last ones hold");
+    let denied = spnego::Error::Exchange(Denied::ChannelBindings.into());
+    assert_eq!(logs_in(right, wrong), Err(denied));
+    assert!(logs_in(none, none).is_err(), "it fails closed");
+}
