@@ -107,7 +107,7 @@
 //! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
 //! | `spnego` | no | the module `spnego`: NTLM in SPNEGO, on both sides; `http` speaks it under `Negotiate` | `der` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
-//! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives` | |
+//! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives`, `wire::AvPairsBuf` | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
 
 #![no_std]

@@ -222,7 +222,7 @@ fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
     let message = Challenge::parse(&challenge).unwrap();
     let mut pairs = ntlm::wire::AvPairsBuf::default();
     pairs.push(AvId(0x100), b"NTLMSSP\0\x03\0\0\0").unwrap();
-    for (id, value) in message.target_info.unwrap() {
+    for (id, value) in message.target_info.unwrap().iter() {
         pairs.push(id, value).unwrap();
     }
     let mut changed = Vec::new();

@@ -8,9 +8,8 @@ mod common;
 use common::Fixed;
 use ntlm::error::{Denied, Refused, Rejection, Unexpected};
 use ntlm::http::{
-    AuthHeader, Authenticated, ClientConnection, Error, HeaderError, HttpVersion, LookUp, Next,
-    NextConnection, Outcome, Refusal, RequestBody, RequestHeader, Scheme, ServerConnection, Step,
-    header_value,
+    AuthHeader, Authenticated, ClientConnection, Error, HttpVersion, LookUp, Next, NextConnection,
+    Outcome, Refusal, RequestBody, RequestHeader, Scheme, ServerConnection, Step, header_value,
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
@@ -403,13 +402,13 @@ fn a_second_header_leaves_nobody() {
     let mut server = server();
     assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
     let twice = [("Authorization", "NTLM TlRM"), ("authorization", "NTLM TlRM")];
-    assert_eq!(answer(&mut server, &twice), Err(Error::Header(HeaderError::Repeated)));
+    assert_eq!(answer(&mut server, &twice), Err(Error::Repeated));
     assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
     // Nor a challenge.
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     let challenge = send(&mut server, &negotiate).unwrap();
-    assert_eq!(answer(&mut server, &twice), Err(Error::Header(HeaderError::Repeated)));
+    assert_eq!(answer(&mut server, &twice), Err(Error::Repeated));
     let authenticate = header(next(&mut client, challenge).unwrap());
     assert_eq!(send(&mut server, &authenticate), Err(Error::NoPendingChallenge));
 }
@@ -446,7 +445,7 @@ fn a_server_without_a_challenge_is_not_asked_again() {
     let mut client = client(PASSWORD);
     let _ = client.start(Scheme::Ntlm).unwrap();
     let response = (401, vec![("WWW-Authenticate", "NTLM ?".into())]);
-    assert_eq!(next(&mut client, response), Err(HeaderError::NotBase64.into()));
+    assert_eq!(next(&mut client, response), Err(Error::NotBase64));
 }
 
 #[test]
@@ -634,7 +633,7 @@ fn each_error_has_a_status_of_windows() {
         ((0xc000_006d, 0x8009_030c), (0xc000_000d, 0x8009_0308), (0xc000_00bb, 0x8009_0302));
     for (error, status) in [
         (Error::Exchange(exchange), (exchange.ntstatus(), exchange.security_status())),
-        (Error::Header(HeaderError::Repeated), invalid),
+        (Error::Repeated, invalid),
         (Error::NotBare, invalid),
         (Error::NoChallenge, invalid),
         (Error::OtherConnection, invalid),

@@ -319,7 +319,7 @@ fn client_signs_the_list_when_it_is_asked() {
     session.verify_mech_list_mic(list, &theirs.try_into().unwrap()).unwrap();
     assert_eq!(next(&mut client, 200, &[&response(0, &[], &[])]), Ok(Next::Authenticated));
     assert_eq!(
-        client.take_keys().unwrap().into_session().unwrap().sign(b"").unwrap().extended().sequence,
+        client.take_keys().unwrap().into_session().unwrap().sign(b"").unwrap().sequence(),
         1
     );
 }

@@ -85,7 +85,7 @@ fn with_changed(
 /// An AUTHENTICATE with alice's right response to this CHALLENGE, without a MIC, and changed.
 fn with_own_response(challenge: &[u8], change: impl FnOnce(&mut Authenticate<'_>)) -> Vec<u8> {
     let mut pairs = AvPairsBuf::default();
-    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap() {
+    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap().iter() {
         pairs.push(id, value).unwrap();
     }
     let own = ntlmv2_without_mic(challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
@@ -323,6 +323,22 @@ fn every_denial_says_the_same_to_the_peer_and_its_reason_to_the_log() {
         reasons.insert(denied.reason());
     }
     assert_eq!(reasons.len(), 22, "each reason is told apart in the log");
+}
+
+#[test]
+fn a_login_is_logged_with_escaped_names_and_what_was_checked() {
+    let client = Client::new(Credentials::password("EXAMPLE\\alice\nlogin user=root", "secret"));
+    let accepted =
+        log_in(&client.with_workstation("a \"PC\""), &server(), "secret").unwrap().accepted;
+    let expected = r#"user="EXAMPLE\\alice\nlogin user=root" workstation="a \"PC\"" response=Ntlmv2 mic=yes bindings=no"#;
+    assert_eq!(accepted.log().to_string(), expected);
+
+    let bindings = ChannelBindings::application_data(b"tls-unique:channel");
+    let server = server().with_channel_bindings(bindings.clone());
+    let client = Client::new(Credentials::password("alice", "secret"));
+    let accepted =
+        log_in(&client.with_channel_bindings(bindings), &server, "secret").unwrap().accepted;
+    assert!(accepted.log().to_string().ends_with("mic=yes bindings=yes"));
 }
 
 #[test]
@@ -570,7 +586,9 @@ fn the_anonymous_flag_is_not_looked_at() {
     let result = with_changed(&nobody, &server().with_policy(policy), "", |message| {
         message.flags = message.flags.map(|flags| flags - Flags::ANONYMOUS);
     });
-    assert_eq!(result.unwrap().user(), None);
+    let accepted = result.unwrap();
+    assert_eq!(accepted.user(), None);
+    assert!(accepted.log().to_string().starts_with("user=anonymous "));
 }
 
 #[test]
@@ -590,6 +608,7 @@ fn guests_come_in_only_where_they_are_welcome() {
     policy.allow_guest = true;
     let accepted = claim(policy.clone()).accept_as_guest().unwrap();
     assert_eq!((accepted.user(), accepted.identity.response()), (None, None));
+    assert!(accepted.log().to_string().starts_with("user=guest "));
     let error = accepted.keys.into_session().unwrap_err();
     assert_eq!(error, Misuse::NoSessionSecurity.into());
     policy.shared.require_mic = true;
@@ -705,7 +724,7 @@ fn an_spn_that_is_not_valid_text_is_rejected() {
         let (challenge, handshake) =
             server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
         let mut pairs = AvPairsBuf::default();
-        for (id, value) in Challenge::parse(&challenge).unwrap().target_info.unwrap() {
+        for (id, value) in Challenge::parse(&challenge).unwrap().target_info.unwrap().iter() {
             pairs.push(id, value).unwrap();
         }
         // "x" and a lone surrogate.
@@ -755,7 +774,7 @@ fn a_response_that_was_made_for_another_server_is_refused() {
         pairs
     };
     assert_eq!(attempt(|_| {}, &without(AvId(77), Some(b"more"))), None);
-    for (id, _) in ours {
+    for (id, _) in ours.iter() {
         for other in [None, Some(&b"O\0T\0H\0R\0"[..])] {
             let pairs = without(id, other);
             assert_eq!(attempt(|_| {}, &pairs), Some(Denied::TargetInfo.into()), "{id}");

@@ -240,7 +240,7 @@ fn session_key_beside_flags_of_zero_is_the_clients() {
 /// A right answer to a CHALLENGE, with this session key, and with flags of zero.
 fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
     let mut pairs = AvPairsBuf::default();
-    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap() {
+    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap().iter() {
         pairs.push(id, value).unwrap();
     }
     let password = "correct horse";

@@ -244,8 +244,8 @@ fn protect(inputs: &Value, seals: bool) -> Value {
     let hmac =
         signing.as_ref().map(|key| hmac_md5(key.expose(), &[&sequence.to_le_bytes(), &message]));
     let bytes = hex(signature.as_bytes());
-    let (extended, legacy) = (signature.extended(), signature.legacy());
-    let checksum = if signing.is_some() { hex(&extended.checksum) } else { hex(&legacy.checksum) };
+    // [MS-NLMP] 2.2.2.9: `Checksum` has 8 bytes with extended session security, and 4 after a pad without.
+    let checksum = if signing.is_some() { &bytes[8..24] } else { &bytes[16..24] };
     let with_pad = format!("{}{pad}{}", &bytes[..8], &bytes[16..]);
     json!({
         "ciphertext": hex(&ciphertext),
@@ -254,7 +254,7 @@ fn protect(inputs: &Value, seals: bool) -> Value {
         "crc32": hex(&crc32(&message).to_le_bytes()),
         "random_pad_rc4": pad,
         "checksum_rc4": checksum,
-        "seqnum_rc4": hex(&legacy.sequence),
+        "seqnum_rc4": &bytes[24..],
         "hmac": hmac.map(|hmac| hex(&hmac)),
         "hmac8": hmac.map(|hmac| hex(&hmac[..8])),
         "sign_key": signing.map(|key| hex(key.expose())),

@@ -515,10 +515,10 @@ fn cve_2005_0490_tokens_of_64_kib() {
     assert!(counted.bytes_max < 8192, "nothing is copied before: {}", counted.bytes_max);
     #[cfg(feature = "http")]
     {
-        use ntlm::http::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
+        use ntlm::http::{AuthHeader, Error, MAX_TOKEN_LEN, Scheme, header_value};
         let value = header_value(Scheme::Ntlm, &vec![0; MAX_TOKEN_LEN + 1]);
         let header = AuthHeader::credentials(&value).unwrap();
-        assert_eq!(header.token(), Err(HeaderError::TooLong));
+        assert_eq!(header.token(), Err(Error::TooLong));
     }
 }
 
@@ -1191,9 +1191,9 @@ fn cve_2006_5176_5177_malformed_tokens() {
     }
     #[cfg(feature = "http")]
     for value in ["NTLM A", "NTLM TlRMT", "NTLM TlRMTVNTUAAB\u{ff}", "NTLM TlRM=TVN"] {
-        use ntlm::http::{AuthHeader, HeaderError};
+        use ntlm::http::{AuthHeader, Error};
         let header = AuthHeader::credentials(value).unwrap();
-        assert_eq!(header.token(), Err(HeaderError::NotBase64), "{value}");
+        assert_eq!(header.token(), Err(Error::NotBase64), "{value}");
     }
 }
 

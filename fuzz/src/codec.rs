@@ -51,7 +51,7 @@ pub fn assert_located(error: Error, bytes: &[u8]) {
 /// The same list, built pair by pair.
 pub fn rebuilt(pairs: AvPairs<'_>) -> AvPairsBuf {
     let mut list = AvPairsBuf::default();
-    for (id, value) in pairs {
+    for (id, value) in pairs.iter() {
         list.push(id, value).expect("what was parsed can be written");
     }
     list
@@ -59,7 +59,7 @@ pub fn rebuilt(pairs: AvPairs<'_>) -> AvPairsBuf {
 
 /// A list that parses has no pair whose meaning cannot be read, and none with a name twice.
 pub fn assert_pairs_agree(pairs: AvPairs<'_>) {
-    for (id, value) in pairs {
+    for (id, value) in pairs.iter() {
         let is_once = || pairs.iter().filter(|(other, _)| *other == id).count() == 1;
         assert!(id.name().is_none() || is_once(), "{id} is there twice");
         let is_same = match id {

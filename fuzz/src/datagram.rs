@@ -80,9 +80,9 @@ impl Datagram<'_> {
 }
 
 fn expected(signature: Signature, sequence: u32, form: Form, is_right: bool) -> Result<(), Error> {
-    let has_other_number = || signature.extended().sequence != sequence;
+    let has_other_number = || signature.sequence() != sequence;
     match () {
-        () if signature.extended().version != 1 => Err(Integrity::Version.into()),
+        () if !signature.as_bytes().starts_with(&[1, 0, 0, 0]) => Err(Integrity::Version.into()),
         () if form != Form::Legacy && has_other_number() => Err(Integrity::Sequence.into()),
         () if is_right => Ok(()),
         () => Err(Integrity::Checksum.into()),

@@ -283,7 +283,7 @@ fn append_target_info(
     flags.set(AvFlags::MIC_PRESENT, from_server.timestamp().is_some());
     flags.set(AvFlags::UNTRUSTED_SPN, config.spn_is_unverified);
     let mut has_flags = false;
-    for (id, value) in from_server {
+    for (id, value) in from_server.iter() {
         match id {
             AvId::TARGET_NAME | AvId::CHANNEL_BINDINGS => {}
             AvId::FLAGS => {

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use super::header::HeaderError;
 use crate::error;
 use crate::wire;
 
@@ -12,9 +11,15 @@ use crate::wire;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A header holds no token.
-    #[error("malformed header: {0}")]
-    Header(HeaderError),
+    /// What follows the scheme in a header is not base64 (RFC 4648, section 4).
+    #[error("malformed header: the token is not base64")]
+    NotBase64,
+    /// The token of a header exceeds [`MAX_TOKEN_LEN`](super::MAX_TOKEN_LEN) bytes.
+    #[error("malformed header: the token is too long")]
+    TooLong,
+    /// The request has the header more than once, so that it is not clear which one counts.
+    #[error("malformed header: it is present more than once")]
+    Repeated,
     /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos, where only bare NTLM
     /// messages are understood: under `NTLM`, and under `Negotiate` without the feature `spnego`.
     #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
@@ -93,7 +98,9 @@ impl Error {
             // STATUS_LOGON_FAILURE
             Self::OtherChallenge => 0xc000_006d,
             // STATUS_INVALID_PARAMETER
-            Self::Header(_)
+            Self::NotBase64
+            | Self::TooLong
+            | Self::Repeated
             | Self::NotBare
             | Self::NoChallenge
             | Self::OtherConnection
@@ -115,7 +122,9 @@ impl Error {
             // SEC_E_LOGON_DENIED
             Self::OtherChallenge => 0x8009_030c,
             // SEC_E_INVALID_TOKEN
-            Self::Header(_)
+            Self::NotBase64
+            | Self::TooLong
+            | Self::Repeated
             | Self::NotBare
             | Self::NoChallenge
             | Self::OtherConnection
@@ -135,12 +144,6 @@ impl fmt::Display for Log {
             Error::Exchange(error) => error.log().fmt(f),
             error => error.fmt(f),
         }
-    }
-}
-
-impl From<HeaderError> for Error {
-    fn from(error: HeaderError) -> Self {
-        Self::Header(error)
     }
 }
 

@@ -8,6 +8,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::Error;
+
 /// The longest token that is decoded, in bytes: what the three messages' own lengths can say.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
@@ -93,14 +95,14 @@ impl<'a> AuthHeader<'a> {
     /// The token, empty if the scheme stands alone.
     ///
     /// # Errors
-    /// [`HeaderError::NotBase64`] or [`HeaderError::TooLong`].
-    pub fn token(self) -> Result<Vec<u8>, HeaderError> {
+    /// [`Error::NotBase64`] or [`Error::TooLong`].
+    pub fn token(self) -> Result<Vec<u8>, Error> {
         // Before anything is allocated.
         if self.token.len() > MAX_TOKEN_LEN.div_ceil(3) * 4 {
-            return Err(HeaderError::TooLong);
+            return Err(Error::TooLong);
         }
-        let token = BASE64.decode(self.token).map_err(|_| HeaderError::NotBase64)?;
-        if token.len() > MAX_TOKEN_LEN { Err(HeaderError::TooLong) } else { Ok(token) }
+        let token = BASE64.decode(self.token).map_err(|_| Error::NotBase64)?;
+        if token.len() > MAX_TOKEN_LEN { Err(Error::TooLong) } else { Ok(token) }
     }
 }
 
@@ -140,21 +142,6 @@ fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
     let (name, rest) = value.split_at_checked(end)?;
     Some((name, rest.trim_ascii_start()))
-}
-
-/// Why a header holds no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// What follows the scheme is not base64 (RFC 4648, section 4).
-    #[error("the token is not base64")]
-    NotBase64,
-    /// The token would have more than [`MAX_TOKEN_LEN`] bytes.
-    #[error("the token is longer than {MAX_TOKEN_LEN} bytes")]
-    TooLong,
-    /// The request has the header more than once, so that it is not clear which counts.
-    #[error("the header is there more than once")]
-    Repeated,
 }
 
 /// Padded when written; on reading, some leave the padding out.
@@ -238,7 +225,7 @@ mod tests {
         let header = AuthHeader::credentials("ntlm YWJj").unwrap();
         assert_eq!((header.scheme(), header.token()), (Scheme::Ntlm, Ok(b"abc".to_vec())));
         let list = AuthHeader::credentials("NTLM YWJj, NTLM YWJj").unwrap();
-        assert_eq!(list.token(), Err(HeaderError::NotBase64));
+        assert_eq!(list.token(), Err(Error::NotBase64));
     }
 
     #[test]
@@ -259,7 +246,7 @@ mod tests {
         assert_eq!(token(b"YQ=="), Ok(b"a".to_vec()));
         assert_eq!(token(b"YQ"), Ok(b"a".to_vec()));
         for wrong in [&b"Y"[..], b"Y=Q", b"YQ==YQ==", b"-_-_", b"YW Jj", b"YQ=\0", b"realm=\"x\""] {
-            assert_eq!(token(wrong), Err(HeaderError::NotBase64), "{wrong:?}");
+            assert_eq!(token(wrong), Err(Error::NotBase64), "{wrong:?}");
         }
     }
 
@@ -270,8 +257,8 @@ mod tests {
             AuthHeader::credentials(&value).unwrap().token().map(|token| token.len())
         };
         assert_eq!(length(MAX_TOKEN_LEN), Ok(MAX_TOKEN_LEN));
-        assert_eq!(length(MAX_TOKEN_LEN + 1), Err(HeaderError::TooLong));
-        assert_eq!(length(MAX_TOKEN_LEN * 2), Err(HeaderError::TooLong));
+        assert_eq!(length(MAX_TOKEN_LEN + 1), Err(Error::TooLong));
+        assert_eq!(length(MAX_TOKEN_LEN * 2), Err(Error::TooLong));
     }
 
     #[test]

@@ -286,6 +286,6 @@ mod types;
 pub use client::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
 pub use connection::HttpVersion;
 pub use error::Error;
-pub use header::{AuthHeader, HeaderError, MAX_TOKEN_LEN, Scheme, header_value};
+pub use header::{AuthHeader, MAX_TOKEN_LEN, Scheme, header_value};
 pub use reply::{Refusal, Reply};
 pub use server::{Authenticated, LookUp, Outcome, ResponseHeader, ServerConnection, Step};

@@ -243,7 +243,7 @@ impl<'a> Table<'a, '_, '_> {
     fn signature(&mut self, signature: Signature) -> fmt::Result {
         let (extended, legacy) = (signature.extended(), signature.legacy());
         writeln!(self.f, "NTLMSSP_MESSAGE_SIGNATURE, 16 bytes")?;
-        self.line(0..4, "Version", extended.version)?;
+        self.line(0..4, "Version", signature.version())?;
         writeln!(self.f, "  with extended session security")?;
         self.line(4..12, "Checksum", Hex(&extended.checksum))?;
         self.line(12..16, "SeqNum", extended.sequence)?;

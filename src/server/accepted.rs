@@ -1,5 +1,8 @@
 //! What a server knows of an accepted client.
 
+use alloc::string::ToString;
+use core::fmt;
+
 use super::prove::ProvenDomain;
 use crate::credentials::UserName;
 use crate::policy::ResponseKind;
@@ -102,4 +105,38 @@ impl Accepted {
     pub fn spn(&self) -> Option<&Text> {
         Some(&self.spn).filter(|spn| !spn.is_empty())
     }
+
+    /// Prints the login for the log, with escaped names:
+    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 mic=yes bindings=no`. The user of a guest
+    /// or an anonymous client is `guest` or `anonymous`, without quotation marks. The workstation is a
+    /// claim.
+    #[must_use]
+    pub fn log(&self) -> impl fmt::Display {
+        Log(self)
+    }
+}
+
+/// A login as it is logged.
+struct Log<'a>(&'a Accepted);
+
+impl fmt::Display for Log<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Accepted { identity, workstation, mic_checked, bindings_checked, .. } = self.0;
+        let workstation = workstation.to_string();
+        match identity {
+            Identity::User { name, response } => {
+                let name = name.to_string();
+                write!(f, "user={name:?} workstation={workstation:?} response={response:?}")?;
+            }
+            Identity::Guest => write!(f, "user=guest workstation={workstation:?} response=none")?,
+            Identity::Anonymous => {
+                write!(f, "user=anonymous workstation={workstation:?} response=none")?;
+            }
+        }
+        write!(f, " mic={} bindings={}", yes_or_no(*mic_checked), yes_or_no(*bindings_checked))
+    }
+}
+
+const fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
 }

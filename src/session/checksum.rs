@@ -66,7 +66,7 @@ pub(super) fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> 
     if !signature.is_known_version() {
         return Err(Integrity::Version.into());
     }
-    if is_extended && signature.extended().sequence != sequence {
+    if is_extended && signature.sequence() != sequence {
         return Err(Integrity::Sequence.into());
     }
     Ok(())

@@ -1,7 +1,6 @@
 //! AV_PAIR: a list of facts, for reading ([MS-NLMP] 2.2.2.1).
 
 use core::fmt;
-use core::iter::FusedIterator;
 
 use super::{AvFlags, AvId, Error, ErrorKind};
 use crate::environment::FileTime;
@@ -57,9 +56,8 @@ impl<'a> AvPairs<'a> {
     }
 
     /// The pairs in the order of the list, without `MsvAvEOL`.
-    #[must_use]
-    pub fn iter(self) -> AvPairsIter<'a> {
-        AvPairsIter(self.bytes)
+    pub fn iter(self) -> impl Iterator<Item = (AvId, &'a [u8])> {
+        Pairs(self.bytes)
     }
 
     /// The value of the first pair with this id.
@@ -120,26 +118,16 @@ impl<'a> AvPairs<'a> {
     }
 }
 
-impl<'a> IntoIterator for AvPairs<'a> {
-    type Item = (AvId, &'a [u8]);
-    type IntoIter = AvPairsIter<'a>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
 impl fmt::Debug for AvPairs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-/// The pairs of a list: see [`AvPairs::iter`].
-#[derive(Clone, Debug)]
-pub struct AvPairsIter<'a>(&'a [u8]);
+/// The pairs of a list.
+struct Pairs<'a>(&'a [u8]);
 
-impl<'a> Iterator for AvPairsIter<'a> {
+impl<'a> Iterator for Pairs<'a> {
     type Item = (AvId, &'a [u8]);
 
     #[expect(clippy::expect_used, reason = "`AvPairs::parse` has read the same pairs before")]
@@ -156,8 +144,6 @@ impl<'a> Iterator for AvPairsIter<'a> {
         Some((id, value))
     }
 }
-
-impl FusedIterator for AvPairsIter<'_> {}
 
 /// The id and the value of the first pair, and the bytes after it; `None` if the pair is cut.
 #[inline]

@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 
+#[cfg(feature = "hazmat")]
 use super::AvPairs;
 use crate::environment::FileTime;
 
+#[cfg(feature = "hazmat")]
 /// `NTLMv2_CLIENT_CHALLENGE` (2.2.2.7), to be written: all that the proof covers.
 /// [`Ntlmv2Response`](super::Ntlmv2Response) reads it.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,7 @@ pub struct ClientChallenge<'a> {
     pub target_info: AvPairs<'a>,
 }
 
+#[cfg(feature = "hazmat")]
 impl ClientChallenge<'_> {
     /// Appends the structure to `out`, versions 1 and reserved bytes zero.
     pub fn emit(&self, out: &mut Vec<u8>) {
@@ -35,7 +38,7 @@ pub(crate) fn emit_fixed(out: &mut Vec<u8>, time: FileTime, client_challenge: [u
     out.extend_from_slice(&[0; 4]);
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "hazmat"))]
 mod tests {
     use alloc::vec;
 

@@ -1,9 +1,12 @@
 //! The messages as bytes, for reading and writing, without any policy ([MS-NLMP] 2.2).
 //!
-//! One struct per message: fields borrow from the received bytes, `parse` takes a message apart
-//! without allocating, `emit` appends it to a buffer. This layer keeps what it does not know
-//! (flags, AV pairs) and states facts, such as "a MIC is there"; whether one is needed is decided
-//! above.
+//! There is one struct per message. Its fields borrow from the received bytes, `parse` takes a message
+//! apart without allocating, and `emit` appends it to a buffer. This layer keeps flags and AV pairs that
+//! it does not know, and states facts, for example that a MIC is present. The client and the server
+//! decide whether a MIC is needed.
+//!
+//! Two types write what a message contains: `AvPairsBuf` (a list of AV pairs) and `ClientChallenge`.
+//! They need the feature `hazmat`, because only tools that forge messages use them.
 //!
 //! What is signed or hashed is always the received bytes, never a message written again:
 //! [`AvPairs::as_bytes`], [`Ntlmv2Response::as_bytes`] and the whole messages.
@@ -29,6 +32,10 @@ mod authenticate;
 mod av_flags;
 mod av_id;
 mod av_pairs;
+#[cfg_attr(
+    not(feature = "hazmat"),
+    expect(unreachable_pub, reason = "public with the feature `hazmat`")
+)]
 mod av_pairs_buf;
 mod challenge;
 mod client_challenge;
@@ -51,9 +58,11 @@ mod write;
 pub use authenticate::Authenticate;
 pub use av_flags::AvFlags;
 pub use av_id::AvId;
-pub use av_pairs::{AvPairs, AvPairsIter};
+pub use av_pairs::AvPairs;
+#[cfg(feature = "hazmat")]
 pub use av_pairs_buf::AvPairsBuf;
 pub use challenge::Challenge;
+#[cfg(feature = "hazmat")]
 pub use client_challenge::ClientChallenge;
 pub use error::{Error, ErrorKind};
 pub use flags::NegotiateFlags;
@@ -63,9 +72,11 @@ pub use message_type::SIGNATURE;
 pub use negotiate::Negotiate;
 pub use nt_response::NtResponse;
 pub use ntlmv2_response::Ntlmv2Response;
-pub use signature::{ExtendedSignature, LegacySignature, Signature};
+pub use signature::Signature;
 pub use version::Version;
 
+#[cfg(not(feature = "hazmat"))]
+pub(crate) use av_pairs_buf::AvPairsBuf;
 pub(crate) use av_pairs_buf::{EOL, append_pair, append_text_pair};
 pub(crate) use client_challenge::emit_fixed;
 pub(crate) use field::range_within;
@@ -74,3 +85,4 @@ pub(crate) use message::message_type;
 pub(crate) use message_type::MessageType;
 pub(crate) use reserved::Reserved;
 pub(crate) use second_header::{second_authenticate, second_header};
+pub(crate) use signature::{ExtendedSignature, LegacySignature};

@@ -4,8 +4,9 @@ use super::{Error, ErrorKind};
 
 /// The signature of one message: 16 bytes, in one of two forms.
 ///
-/// Which form it is, the negotiated flags say: with extended session security it is
-/// [`extended`](Self::extended), otherwise [`legacy`](Self::legacy).
+/// The negotiated flags decide which form it is. With extended session security the bytes are
+/// `Version`, `Checksum` (8 bytes) and `SeqNum` (2.2.2.9.2). Without it they are `Version`, `RandomPad`
+/// (4 bytes), `Checksum` (4 bytes) and `SeqNum`, and the last two are encrypted (2.2.2.9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature([u8; 16]);
 
@@ -14,28 +15,26 @@ const VERSION: u32 = 1;
 
 /// `NTLMSSP_MESSAGE_SIGNATURE` with extended session security (2.2.2.9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
-pub struct ExtendedSignature {
+pub(crate) struct ExtendedSignature {
     /// `Version`: 1.
-    pub version: u32,
+    version: u32,
     /// `Checksum`: the first 8 bytes of an HMAC-MD5, encrypted if keys were exchanged.
-    pub checksum: [u8; 8],
+    pub(crate) checksum: [u8; 8],
     /// `SeqNum`, in clear.
-    pub sequence: u32,
+    pub(crate) sequence: u32,
 }
 
 /// `NTLMSSP_MESSAGE_SIGNATURE` without extended session security (2.2.2.9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
-pub struct LegacySignature {
+pub(crate) struct LegacySignature {
     /// `Version`: 1.
-    pub version: u32,
+    version: u32,
     /// `RandomPad`: zero when sent, ignored on receipt.
-    pub random_pad: [u8; 4],
+    pub(crate) random_pad: [u8; 4],
     /// `Checksum`: the CRC32, encrypted.
-    pub checksum: [u8; 4],
+    pub(crate) checksum: [u8; 4],
     /// `SeqNum`, encrypted.
-    pub sequence: [u8; 4],
+    pub(crate) sequence: [u8; 4],
 }
 
 impl Signature {
@@ -50,8 +49,7 @@ impl Signature {
     }
 
     /// The fields of the form with extended session security.
-    #[must_use]
-    pub const fn extended(self) -> ExtendedSignature {
+    pub(crate) const fn extended(self) -> ExtendedSignature {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
         ExtendedSignature {
             version: u32::from_le_bytes([a, b, c, d]),
@@ -61,8 +59,7 @@ impl Signature {
     }
 
     /// The fields of the form without extended session security.
-    #[must_use]
-    pub const fn legacy(self) -> LegacySignature {
+    pub(crate) const fn legacy(self) -> LegacySignature {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
         LegacySignature {
             version: u32::from_le_bytes([a, b, c, d]),
@@ -72,9 +69,22 @@ impl Signature {
         }
     }
 
-    /// Whether `Version` is the only one that there is; it stands in both forms.
+    /// `SeqNum` with extended session security, where it is sent in clear: the last 4 bytes, little
+    /// endian. Without extended session security it is encrypted, and this value means nothing.
+    #[must_use]
+    #[doc(alias = "SeqNum")]
+    pub const fn sequence(self) -> u32 {
+        self.extended().sequence
+    }
+
+    /// `Version`, which both forms begin with.
+    pub(crate) const fn version(self) -> u32 {
+        self.extended().version
+    }
+
+    /// Whether `Version` is 1, the only one that the specification defines.
     pub(crate) const fn is_known_version(self) -> bool {
-        self.extended().version == VERSION
+        self.version() == VERSION
     }
 }
 

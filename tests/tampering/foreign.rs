@@ -45,10 +45,10 @@ pub(crate) fn respond(
 fn without_mic(bytes: &[u8], given: Given) -> Result<(Vec<u8>, Keys), Error> {
     let challenge = Challenge::parse(bytes)?;
     let mut pairs = AvPairsBuf::default();
-    for (id, value) in challenge.target_info.into_iter().flatten() {
+    for (id, value) in challenge.target_info.unwrap_or_default().iter() {
         pairs.push(id, value)?;
     }
-    let is_new = |id| challenge.target_info.into_iter().flatten().all(|(other, _)| other != id);
+    let is_new = |id| challenge.target_info.is_none_or(|pairs| pairs.get(id).is_none());
     if let Some(channel) = given.channel.filter(|_| is_new(AvId::CHANNEL_BINDINGS)) {
         pairs.push(AvId::CHANNEL_BINDINGS, channel.bindings().md5())?;
     }

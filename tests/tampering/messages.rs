@@ -123,5 +123,8 @@ pub(crate) fn emit(message: &Authenticate<'_>) -> Vec<u8> {
 }
 
 fn pairs<'a>(list: impl IntoIterator<Item = ntlm::wire::AvPairs<'a>>) -> Pairs {
-    list.into_iter().flatten().map(|(id, value)| (id, value.to_vec())).collect()
+    list.into_iter()
+        .flat_map(ntlm::wire::AvPairs::iter)
+        .map(|(id, value)| (id, value.to_vec()))
+        .collect()
 }

@@ -32,7 +32,7 @@ impl Listener {
         let (signature, mut message) = (Signature::try_from(signature)?, message.to_vec());
         if self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM) {
             let session = DatagramSession::new(self.flags, &self.key, sender.peer());
-            let sequence = signature.extended().sequence;
+            let sequence = signature.sequence();
             match self.protection {
                 Protection::Seal => session.unseal(sequence, &mut message, &signature)?,
                 _ => session.verify(sequence, &message, &signature)?,
@@ -53,7 +53,7 @@ impl Listener {
         let Self { flags, ref key, .. } = *self;
         let is_extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         // After SPNEGO's `mechListMIC` the next message has the number 1, and a fresh key stream.
-        let sequence = if is_extended { first.extended().sequence } else { 0 };
+        let sequence = if is_extended { first.sequence() } else { 0 };
         let start = || {
             let signing_key = SigningKey::derive(flags, key, sender);
             let sealing_key = SealingKey::derive(flags, key, sender);

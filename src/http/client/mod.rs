@@ -168,7 +168,7 @@ impl ClientConnection {
     ///
     /// # Errors
     /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
-    /// - [`Error::Header`], [`Error::NotBare`]: there is no bare CHALLENGE in the header.
+    /// - [`Error::NotBase64`], [`Error::TooLong`], [`Error::NotBare`]: there is no bare CHALLENGE in the header.
     /// - `Error::Spnego` (feature `spnego`): SPNEGO failed. In the response to the AUTHENTICATE, a
     ///   `mechListMIC` is wrong or missing: do not trust that response.
     /// - [`Error::NoChallenge`]: the server offers to start again instead of a CHALLENGE.

@@ -17,7 +17,7 @@ pub use step::Step;
 
 use super::connection::{Asker, Headers, bare, is_bare};
 use super::header::name_of_scheme;
-use super::{AuthHeader, Error, HeaderError, HttpVersion, Refusal, Reply, Scheme, header_value};
+use super::{AuthHeader, Error, HttpVersion, Refusal, Reply, Scheme, header_value};
 use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Server};
@@ -144,7 +144,7 @@ impl ServerConnection {
             [value] => value,
             _ => {
                 (self.pending, self.accepted) = (None, None);
-                return self.refuse(HeaderError::Repeated.into(), None).into();
+                return self.refuse(Error::Repeated, None).into();
             }
         };
         self.accepted = None;
@@ -160,7 +160,7 @@ impl ServerConnection {
                 self.on_spnego(&token, pending, persists, environment)
             }
             Ok(token) => self.on_token(scheme, &token, pending, persists, environment),
-            Err(reason) => self.refuse(reason.into(), None).into(),
+            Err(reason) => self.refuse(reason, None).into(),
         }
     }
 
