@@ -25,8 +25,7 @@ const UNKNOWN: Identity = Identity { user: "nobody", ..Identity::ALICE };
 
 #[test]
 fn smbclient_logs_in_over_each_version() {
-    // It chooses SMB 2.1 where the server has no SMB 3.0.
-    for version in ["SMB2_02", "SMB2_10", "SMB3_02", "SMB3_11"] {
+    for version in ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"] {
         let mut server = Server::start(&[]);
         assert_accepted(&server.smbclient(Identity::ALICE, &["--max-protocol", version]));
         let login = server.only_line();
@@ -107,6 +106,54 @@ fn a_request_that_is_changed_in_transit_ends_the_connection() {
 const TREE_CONNECT: u8 = 3;
 
 #[test]
+fn a_message_id_that_is_changed_in_transit_ends_the_connection() {
+    let mut server = Server::start(&[]);
+    let port = in_between(server.port, |direction, message| {
+        if direction == Direction::ToServer && message[12] == SESSION_SETUP {
+            message[24] += 1;
+        }
+    });
+    let got = smbclient_at(port, &named(Identity::ALICE), &["--max-protocol", "SMB2_10"]);
+    assert!(!got.status.success(), "{got:#?}");
+    let closed = server.only_line();
+    assert!(closed.text().contains("the client sends message 2 in the place of 1"), "{closed:?}");
+}
+
+/// SMB 3.1.1 would protect the negotiation with its keys. In the older versions that are left, the client
+/// asks again, signed.
+#[test]
+fn a_version_that_is_taken_out_of_the_offer_is_noticed() {
+    for (version, ours) in [("SMB3_00", "3.0"), ("SMB3_02", "3.0.2"), ("SMB3_11", "3.1.1")] {
+        assert_downgrade_is_noticed(|port| {
+            smbclient_at(port, &named(Identity::ALICE), &["--max-protocol", version])
+        });
+        assert_downgrade_is_noticed(|port| {
+            let share = format!("//127.0.0.1:{port}/IPC$");
+            let user = r"EXAMPLE\alice:correct horse";
+            smb_client(&["--user", user, "--newest", ours, &share])
+        });
+    }
+}
+
+fn assert_downgrade_is_noticed(log_in: impl Fn(u16) -> Finished) {
+    let mut server = Server::start(&[]);
+    let port = in_between(server.port, |direction, message| {
+        if direction == Direction::ToServer && message[12] == NEGOTIATE {
+            // DialectCount: SMB 2.0.2 and 2.1 are left.
+            message[64 + 2] = 2;
+        }
+    });
+    let got = log_in(port);
+    assert!(!got.status.success(), "{got:#?}");
+    let [login, closed] = &server.lines(2)[..] else { panic!("two lines") };
+    assert!(login.is_login(), "{login:?}");
+    let reason = "a man in the middle changed the negotiation";
+    assert!(closed.text().contains(reason), "{closed:?}");
+}
+
+const NEGOTIATE: u8 = 0;
+
+#[test]
 fn an_anonymous_smbclient_logs_in_where_the_server_allows_it() {
     let mut server = Server::start(&["--anonymous"]);
     assert_accepted(&server.smbclient_as("%", &["--no-pass"]));
@@ -178,15 +225,14 @@ const MS_KERBEROS: [u8; 9] = [0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x
 
 #[test]
 fn our_client_logs_in_over_each_version_with_and_without_spnego() {
-    for (newest, spoken) in [("2.0.2", "2.0.2"), ("2.1", "2.1"), ("3.0", "2.1"), ("3.1.1", "3.1.1")]
-    {
+    for version in ["2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"] {
         for framing in [&[][..], &["--raw"]] {
             let mut server = Server::start(&["--bare"]);
-            let arguments = [&["--newest", newest], framing].concat();
+            let arguments = [&["--newest", version], framing].concat();
             let got = server.our_client(r"EXAMPLE\alice:correct horse", &arguments);
             // There is nothing in the share.
             let expected = format!(
-                "logged in, over SMB {spoken}\n\
+                "logged in, over SMB {version}\n\
                  smb_client: cannot read \"\": the server says STATUS_NOT_SUPPORTED"
             );
             assert_eq!(got.stderr, expected, "{framing:?}");
@@ -213,8 +259,11 @@ fn impacket_logs_in() {
     for identity in [Identity::ALICE, Identity::JURGEN] {
         let mut server = Server::start(&[]);
         let got = server.log_in_with("impacket", identity).expect_success();
-        assert_eq!(got.stdout, "logged in 0x202\nlogged in 0x210");
-        for login in server.lines(2) {
+        assert_eq!(
+            got.stdout,
+            "logged in 0x202\nlogged in 0x210\nlogged in 0x300\nlogged in 0x311"
+        );
+        for login in server.lines(4) {
             assert_eq!(login.field("user"), identity.full_name());
             assert_eq!(login.field("mic"), "no");
         }
@@ -226,8 +275,11 @@ fn smbprotocol_logs_in() {
     for identity in [Identity::ALICE, Identity::JURGEN] {
         let mut server = Server::start(&[]);
         let got = server.log_in_with("smbprotocol", identity).expect_success();
-        assert_eq!(got.stdout, "logged in 0x202\nlogged in 0x210\nlogged in 0x311");
-        for login in server.lines(3) {
+        assert_eq!(
+            got.stdout,
+            "logged in 0x202\nlogged in 0x210\nlogged in 0x300\nlogged in 0x302\nlogged in 0x311"
+        );
+        for login in server.lines(5) {
             assert_eq!(login.field("user"), identity.full_name());
             assert_eq!(login.field("mic"), "yes");
         }

@@ -9,18 +9,24 @@ use crate::bytes::Reader;
 /// What was said on both sides before anything was signed.
 pub(super) struct Negotiated {
     pub(super) dialect: Dialect,
-    offered: Vec<Dialect>,
-    client_guid: [u8; 16],
+    client: ClientSide,
     server: ServerSide,
 }
 
-/// What the server said of itself.
-#[derive(PartialEq, Eq)]
-struct ServerSide {
-    dialect: u16,
-    security_mode: u16,
-    guid: [u8; 16],
-    capabilities: u32,
+/// What the client says of itself.
+pub(super) struct ClientSide {
+    pub(super) capabilities: u32,
+    pub(super) guid: [u8; 16],
+    pub(super) security_mode: u16,
+    pub(super) dialects: Vec<u16>,
+}
+
+/// What the server says of itself.
+pub(super) struct ServerSide {
+    pub(super) capabilities: u32,
+    pub(super) guid: [u8; 16],
+    pub(super) security_mode: u16,
+    pub(super) dialect: u16,
 }
 
 impl Connection {
@@ -30,8 +36,10 @@ impl Connection {
     /// offer is signed in the end.
     pub fn negotiate(&mut self, newest: Dialect) -> anyhow::Result<()> {
         let offered = Vec::from_iter(Dialect::ALL.into_iter().filter(|d| *d <= newest));
-        let client_guid = random()?;
-        let body = request(&offered, client_guid)?;
+        let dialects = offered.iter().map(|dialect| *dialect as u16).collect();
+        let (capabilities, security_mode) = (CAPABILITIES, SIGNING_REQUIRED);
+        let client = ClientSide { capabilities, guid: random()?, security_mode, dialects };
+        let body = request(&client)?;
         let response = self.call(Command::Negotiate, &body)?;
         response.status.expect_success()?;
 
@@ -46,31 +54,25 @@ impl Connection {
         fields.take(3 * 4 + 2 * 8 + 2 * 2)?;
         let contexts_at = fields.u32()?;
 
-        let server = ServerSide { dialect, security_mode, guid, capabilities };
+        let server = ServerSide { capabilities, guid, security_mode, dialect };
         let chosen = offered.iter().copied().find(|offered| *offered as u16 == dialect);
         let dialect = chosen.with_context(|| format!("the server chose SMB {dialect:#06x}"))?;
         if dialect == Dialect::Smb311 {
             let contexts = Reader::at(&response.message, usize::try_from(contexts_at)?);
             check_hash(contexts, context_count)?;
         }
-        self.negotiated = Some(Negotiated { dialect, offered, client_guid, server });
+        self.negotiated = Some(Negotiated { dialect, client, server });
         Ok(())
     }
 
-    /// Asks again, signed, what was negotiated without signatures (3.2.5.5): whoever took the
-    /// newer versions out of our offer is found out. SMB 3.1.1 knows by its keys.
+    /// Asks again, signed, what was negotiated without signatures (3.2.5.5), so that a man in the middle
+    /// who took the newer versions out of our offer is noticed. In SMB 3.1.1 the keys depend on it.
     pub fn validate_negotiation(&mut self) -> anyhow::Result<()> {
-        let Negotiated { dialect, offered, client_guid, .. } = self.negotiated()?;
+        let Negotiated { dialect, client, .. } = self.negotiated()?;
         if *dialect == Dialect::Smb311 || self.signer.is_none() {
             return Ok(());
         }
-        let mut input = Vec::new();
-        input.extend(CAPABILITIES.to_le_bytes());
-        input.extend(client_guid);
-        input.extend(SIGNING_REQUIRED.to_le_bytes());
-        input.extend(u16::try_from(offered.len())?.to_le_bytes());
-        input.extend(offered.iter().flat_map(|dialect| (*dialect as u16).to_le_bytes()));
-
+        let input = client.to_bytes()?;
         let mut body = Vec::new();
         body.extend(57u16.to_le_bytes()); // StructureSize
         body.extend(0u16.to_le_bytes()); // Reserved
@@ -93,27 +95,49 @@ impl Connection {
         let mut fields = response.body();
         fields.take(2 + 2 + 4 + 16 + 4 + 4)?; // up to OutputOffset
         let (at, len) = (fields.u32()?, fields.u32()?);
-        let mut output = Reader::new(response.buffer(usize::try_from(at)?, usize::try_from(len)?)?);
-        let capabilities = output.u32()?;
-        let guid = output.array()?;
-        let (security_mode, dialect) = (output.u16()?, output.u16()?);
-        let server = ServerSide { dialect, security_mode, guid, capabilities };
-        ensure!(server == self.negotiated()?.server, "a man in the middle changed the negotiation");
+        let output = response.buffer(usize::try_from(at)?, usize::try_from(len)?)?;
+        let server = self.negotiated()?.server.to_bytes();
+        ensure!(output == server, "a man in the middle changed the negotiation");
         Ok(())
     }
 }
 
+impl ClientSide {
+    /// `VALIDATE_NEGOTIATE_INFO Request` (2.2.31.4).
+    pub(super) fn to_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.extend(self.capabilities.to_le_bytes());
+        bytes.extend(self.guid);
+        bytes.extend(self.security_mode.to_le_bytes());
+        bytes.extend(u16::try_from(self.dialects.len())?.to_le_bytes());
+        bytes.extend(self.dialects.iter().flat_map(|dialect| dialect.to_le_bytes()));
+        Ok(bytes)
+    }
+}
+
+impl ServerSide {
+    /// `VALIDATE_NEGOTIATE_INFO Response` (2.2.32.6).
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(self.capabilities.to_le_bytes());
+        bytes.extend(self.guid);
+        bytes.extend(self.security_mode.to_le_bytes());
+        bytes.extend(self.dialect.to_le_bytes());
+        bytes
+    }
+}
+
 /// The body of a NEGOTIATE (2.2.3).
-fn request(offered: &[Dialect], client_guid: [u8; 16]) -> anyhow::Result<Vec<u8>> {
-    let has_contexts = offered.contains(&Dialect::Smb311);
+fn request(client: &ClientSide) -> anyhow::Result<Vec<u8>> {
+    let has_contexts = client.dialects.contains(&(Dialect::Smb311 as u16));
     let mut body = Vec::new();
     body.extend(36u16.to_le_bytes()); // StructureSize
-    body.extend(u16::try_from(offered.len())?.to_le_bytes());
-    body.extend(SIGNING_REQUIRED.to_le_bytes());
+    body.extend(u16::try_from(client.dialects.len())?.to_le_bytes());
+    body.extend(client.security_mode.to_le_bytes());
     body.extend(0u16.to_le_bytes()); // Reserved
-    body.extend(CAPABILITIES.to_le_bytes());
-    body.extend(client_guid);
-    let contexts_at = (36 + 2 * offered.len()).next_multiple_of(8);
+    body.extend(client.capabilities.to_le_bytes());
+    body.extend(client.guid);
+    let contexts_at = (36 + 2 * client.dialects.len()).next_multiple_of(8);
     if has_contexts {
         body.extend((super::HEADER_LEN as u32 + u32::try_from(contexts_at)?).to_le_bytes());
         body.extend(1u16.to_le_bytes()); // NegotiateContextCount
@@ -121,7 +145,7 @@ fn request(offered: &[Dialect], client_guid: [u8; 16]) -> anyhow::Result<Vec<u8>
     } else {
         body.extend(0u64.to_le_bytes()); // ClientStartTime
     }
-    body.extend(offered.iter().flat_map(|dialect| (*dialect as u16).to_le_bytes()));
+    body.extend(client.dialects.iter().flat_map(|dialect| dialect.to_le_bytes()));
     if has_contexts {
         body.resize(contexts_at, 0);
         body.extend(preauth_integrity_capabilities()?);
@@ -172,6 +196,6 @@ pub(super) const SIGNING_REQUIRED: u16 = 0x2;
 const CAPABILITIES: u32 = 0;
 const PREAUTH_INTEGRITY_CAPABILITIES: u16 = 0x1;
 const SHA_512: u16 = 0x1;
-const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
+pub(super) const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
 /// `STATUS_INVALID_DEVICE_REQUEST`, `STATUS_NOT_SUPPORTED`, `STATUS_FILE_CLOSED`
 const IOCTL_UNKNOWN: [u32; 3] = [0xc000_0010, 0xc000_00bb, 0xc000_0128];
