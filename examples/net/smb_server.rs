@@ -22,7 +22,7 @@ use ntlm::{LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::connections::serve_each;
 use ntlm_net_examples::level;
 use ntlm_net_examples::smb::server::{Request, ServerConnection};
-use ntlm_net_examples::smb::{Command, Status};
+use ntlm_net_examples::smb::{Command, Dialect, Status};
 use ntlm_net_examples::tcp::DeadlineStream;
 use ntlm_net_examples::users::Users;
 
@@ -152,7 +152,7 @@ impl Service {
                 Ok(Session::LoggingIn(next))
             }
             Ok(Outcome::Done(done)) => {
-                log_login(from, &done);
+                log_login(from, connection.dialect()?, &done);
                 let is_anonymous = matches!(done.accepted.identity, Identity::Anonymous);
                 // Everyone knows the key of an anonymous client, so nothing is signed.
                 if !is_anonymous {
@@ -190,14 +190,15 @@ impl Service {
     }
 }
 
-fn log_login(from: SocketAddr, Established { accepted, client_preferred, .. }: &Established) {
+fn log_login(from: SocketAddr, version: Dialect, done: &Established) {
+    let Established { accepted, client_preferred, .. } = done;
     // Names come from the client: `{:?}` escapes what would break a log.
     let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
     let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "yes" } else { "no" };
     let preferred = client_preferred.map_or("NTLM".into(), |mechanism| mechanism.to_string());
     println!(
-        "login user={user:?} from={from} response={response} mic={mic} preferred={preferred:?}"
+        "login user={user:?} from={from} version={version} response={response} mic={mic} preferred={preferred:?}"
     );
 }
 

@@ -269,6 +269,7 @@ impl Status {
     pub const MORE_PROCESSING: Self = Self(0xc000_0016);
     pub const NOT_SUPPORTED: Self = Self(0xc000_00bb);
     pub const BAD_NETWORK_NAME: Self = Self(0xc000_00cc);
+    const NO_PREAUTH_HASH_OVERLAP: Self = Self(0xc05d_0000);
     const PENDING: Self = Self(0x0000_0103);
     const NO_MORE_FILES: Self = Self(0x8000_0006);
     const END_OF_FILE: Self = Self(0xc000_0011);

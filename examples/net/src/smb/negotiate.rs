@@ -59,7 +59,8 @@ impl Connection {
         let dialect = chosen.with_context(|| format!("the server chose SMB {dialect:#06x}"))?;
         if dialect == Dialect::Smb311 {
             let contexts = Reader::at(&response.message, usize::try_from(contexts_at)?);
-            check_hash(contexts, context_count)?;
+            let hashes = preauth_hashes(contexts, context_count)?;
+            ensure!(hashes == [SHA_512], "the server chose the hashes {hashes:04x?}");
         }
         self.negotiated = Some(Negotiated { dialect, client, server });
         Ok(())
@@ -167,22 +168,22 @@ pub(super) fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
     Ok(context)
 }
 
-/// 3.2.5.2: a server that chose SMB 3.1.1 says which hash it uses.
-fn check_hash(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<()> {
+/// The hashes that a peer names in `SMB2_PREAUTH_INTEGRITY_CAPABILITIES`, one of its contexts.
+pub(super) fn preauth_hashes(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<Vec<u16>> {
     for _ in 0..count {
         let kind = contexts.u16()?;
         let len = contexts.u16()?;
         contexts.take(4)?; // Reserved
         let mut data = Reader::new(contexts.take(len.into())?);
         if kind == PREAUTH_INTEGRITY_CAPABILITIES {
-            let (hashes, _salt_len, hash) = (data.u16()?, data.u16()?, data.u16()?);
-            ensure!((hashes, hash) == (1, SHA_512), "the server chose hash {hash:#06x}");
-            return Ok(());
+            let count = data.u16()?;
+            data.take(2)?; // SaltLength
+            return (0..count).map(|_| data.u16()).collect();
         }
         // Offsets count from the header, which is a multiple of 8 long.
         contexts.align(8);
     }
-    anyhow::bail!("the server does not protect the negotiation")
+    anyhow::bail!("the peer does not protect the negotiation")
 }
 
 pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
@@ -195,7 +196,7 @@ pub(super) const SIGNING_REQUIRED: u16 = 0x2;
 /// None of the optional ones.
 const CAPABILITIES: u32 = 0;
 const PREAUTH_INTEGRITY_CAPABILITIES: u16 = 0x1;
-const SHA_512: u16 = 0x1;
+pub(super) const SHA_512: u16 = 0x1;
 pub(super) const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
 /// `STATUS_INVALID_DEVICE_REQUEST`, `STATUS_NOT_SUPPORTED`, `STATUS_FILE_CLOSED`
 const IOCTL_UNKNOWN: [u32; 3] = [0xc000_0010, 0xc000_00bb, 0xc000_0128];

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use ntlm::crypto::ExportedSessionKey;
 
 use super::signing::{PreauthIntegrity, Signer};
-use super::{Command, FLAGS_SERVER_TO_REDIR, FLAGS_SIGNED, HEADER_LEN, PROTOCOL_ID};
+use super::{Command, Dialect, FLAGS_SERVER_TO_REDIR, FLAGS_SIGNED, HEADER_LEN, PROTOCOL_ID};
 use super::{MAX_MESSAGE_LEN, Status};
 use crate::bytes::Reader;
 use crate::tcp::{DeadlineStream, read_onto};
@@ -144,9 +144,13 @@ impl ServerConnection {
 
     /// Signs from now on with keys of the session key, beginning with the response that ends the login.
     pub fn start_signing(&mut self, session_key: &ExportedSessionKey) -> anyhow::Result<()> {
-        let dialect = self.negotiated()?.dialect;
-        self.signer = Some(Signer::new(dialect, session_key.expose(), &self.preauth)?);
+        self.signer = Some(Signer::new(self.dialect()?, session_key.expose(), &self.preauth)?);
         Ok(())
+    }
+
+    /// Which version both speak, once that was negotiated.
+    pub fn dialect(&self) -> anyhow::Result<Dialect> {
+        Ok(self.negotiated()?.dialect)
     }
 
     fn negotiated(&self) -> anyhow::Result<&Negotiated> {

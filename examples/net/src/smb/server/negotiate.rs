@@ -8,12 +8,13 @@
 use anyhow::ensure;
 
 use super::super::negotiate::{
-    ClientSide, FSCTL_VALIDATE_NEGOTIATE_INFO, SIGNING_REQUIRED, ServerSide,
-    preauth_integrity_capabilities, random,
+    ClientSide, FSCTL_VALIDATE_NEGOTIATE_INFO, SHA_512, SIGNING_REQUIRED, ServerSide,
+    preauth_hashes, preauth_integrity_capabilities, random,
 };
 use super::super::signing::PreauthIntegrity;
 use super::super::{Dialect, HEADER_LEN, Status, offset};
 use super::{Request, ServerConnection};
+use crate::bytes::Reader;
 
 /// What both sides said before anything was signed.
 pub(super) struct Negotiated {
@@ -33,6 +34,9 @@ impl ServerConnection {
         let Some(dialect) = Dialect::ALL.into_iter().rev().find(common) else {
             return self.respond_with_error(request, Status::NOT_SUPPORTED);
         };
+        if dialect == Dialect::Smb311 && !offered_hashes(request)?.contains(&SHA_512) {
+            return self.respond_with_error(request, Status::NO_PREAUTH_HASH_OVERLAP);
+        }
         let security_mode = SIGNING_ENABLED | SIGNING_REQUIRED;
         let server =
             ServerSide { capabilities: 0, guid: random()?, security_mode, dialect: dialect as u16 };
@@ -82,7 +86,15 @@ fn client_side(request: &Request) -> anyhow::Result<ClientSide> {
     Ok(ClientSide { capabilities, guid, security_mode, dialects })
 }
 
-/// The body of the response to it (2.2.4).
+/// What a client of SMB 3.1.1 can hash the negotiation with.
+fn offered_hashes(request: &Request) -> anyhow::Result<Vec<u16>> {
+    let mut fields = request.body();
+    fields.take(28)?; // up to NegotiateContextOffset
+    let (at, count) = (fields.u32()?, fields.u16()?);
+    preauth_hashes(Reader::at(&request.message, usize::try_from(at)?), count)
+}
+
+/// The body of the response to a NEGOTIATE (2.2.4).
 fn response(server: &ServerSide, hints: &[u8]) -> anyhow::Result<Vec<u8>> {
     let has_contexts = server.dialect == Dialect::Smb311 as u16;
     let contexts_at = (64 + hints.len()).next_multiple_of(8);

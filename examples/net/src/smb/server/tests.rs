@@ -61,14 +61,21 @@ fn message(command: Command, message_id: u64, body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Of a client with the capabilities 5 and the GUID 9, 9, …
-fn negotiate(dialects: &[u16]) -> Vec<u8> {
+/// Of a client with the capabilities 5 and the GUID 9, 9, …, and a context of this kind and hash.
+fn negotiate_with(dialects: &[u16], (kind, hash): (u8, u8)) -> Vec<u8> {
     let count = u8::try_from(dialects.len()).unwrap();
     let mut body = vec![36, 0, count, 0, 1, 0, 0, 0, 5, 0, 0, 0];
     body.extend([9; 16]);
-    body.extend([0; 8]);
+    body.extend([128, 0, 0, 0, 2, 0, 0, 0]); // contexts
     body.extend(dialects.iter().flat_map(|dialect| dialect.to_le_bytes()));
+    body.resize(64, 0);
+    body.extend([0x99, 0, 1, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+    body.extend([kind, 0, 8, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0xff, 0, hash, 0]);
     body
+}
+
+fn negotiate(dialects: &[u16]) -> Vec<u8> {
+    negotiate_with(dialects, (1, 1))
 }
 
 /// What it says again.
@@ -146,6 +153,25 @@ fn newest_common_version_is_chosen() {
     assert_eq!(response[12..], 0xc000_00bb_u32.to_le_bytes());
     // Another offer may follow.
     let _ = pair.receive(&message(Command::Negotiate, 1, &negotiate(&[0x0202]))).unwrap();
+}
+
+#[test]
+fn smb_3_1_1_without_a_common_hash_is_rejected() {
+    for (context, is_status) in [((1, 2), true), ((2, 1), false)] {
+        let mut pair = Pair::new();
+        let body = negotiate_with(&[0x0210, 0x0311], context);
+        let request = pair.receive(&message(Command::Negotiate, 0, &body)).unwrap();
+        let result = pair.server.negotiate(&request, b"");
+        assert_eq!(result.is_ok(), is_status, "{result:?}");
+        assert!(pair.server.negotiated.is_none());
+        if is_status {
+            let mut response = [0; 16];
+            pair.client.read_exact(&mut response).unwrap();
+            assert_eq!(response[12..], 0xc05d_0000_u32.to_le_bytes());
+        }
+    }
+    // The other versions have no contexts.
+    assert!(Pair::negotiated(&[0x0210]).server.negotiated.is_some());
 }
 
 #[test]
