@@ -71,7 +71,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let mut connection = Connection::open(address)?;
     connection.negotiate(options.newest)?;
     log_in(&mut connection, options, &client).context("cannot log in")?;
-    eprintln!("logged in, over SMB {}", value_name(connection.dialect()?));
+    eprintln!("logged in, over SMB {}", connection.dialect()?);
 
     let path = format!(r"\\{}\{name}", address.host);
     connection.connect_to_share(&path).with_context(|| format!("cannot connect to {path}"))?;
@@ -166,12 +166,6 @@ impl Share {
         ensure!(!name.contains('/'), "the path is an argument of its own");
         Ok(Self { address: Address::parse(host, 445)?, name: name.to_owned() })
     }
-}
-
-/// As `--newest` takes it.
-fn value_name(dialect: Dialect) -> String {
-    let value = clap::ValueEnum::to_possible_value(&dialect);
-    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 const IS_GUEST: u16 = 1;

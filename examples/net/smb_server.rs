@@ -19,16 +19,14 @@ use ntlm::error::Rejection;
 use ntlm::server::{Identity, Names};
 use ntlm::spnego::{Accepting, Acceptor, AwaitClient, Error, Established, Outcome};
 use ntlm::{LmCompatibility, Os, Server, UserName};
-use ntlm_net_examples::bytes::printable_utf16le;
 use ntlm_net_examples::connections::serve_each;
 use ntlm_net_examples::level;
 use ntlm_net_examples::smb::server::{Request, ServerConnection};
-use ntlm_net_examples::smb::{Command, Status};
+use ntlm_net_examples::smb::{Command, Dialect, Status};
 use ntlm_net_examples::tcp::DeadlineStream;
 use ntlm_net_examples::users::Users;
 
-/// Logs clients of SMB 2.0.2, 2.1 and 3.1.1 in, and lets them connect to IPC$, in which there is
-/// nothing.
+/// Logs clients of SMB 2 and 3 in, and lets them connect to IPC$, in which there is nothing.
 #[derive(Parser)]
 struct Options {
     /// Where to listen; port 0 takes any
@@ -108,27 +106,22 @@ impl Service {
         let mut session = Session::None;
         while let Some(request) = connection.receive()? {
             session = match (request.command, session) {
-                (Some(Command::Negotiate), Session::None) => {
+                (Some(Command::Negotiate), session) => {
                     connection.negotiate(&request, &Acceptor::hints())?;
-                    Session::None
-                }
-                (Some(Command::SessionSetup), Session::LoggingIn(state)) => {
-                    self.session_setup(&mut connection, &request, state, from)?
+                    session
                 }
                 (Some(Command::SessionSetup), Session::None) => {
                     self.session_setup(&mut connection, &request, self.acceptor.start(), from)?
                 }
+                (Some(Command::SessionSetup), Session::LoggingIn(state)) => {
+                    self.session_setup(&mut connection, &request, state, from)?
+                }
                 (Some(Command::Logoff), Session::LoggedIn) => {
-                    respond_briefly(&mut connection, &request)?;
-                    connection.stop_signing();
+                    connection.log_off(&request)?;
                     Session::None
                 }
-                (Some(Command::TreeConnect), Session::LoggedIn) => {
-                    tree_connect(&mut connection, &request)?;
-                    Session::LoggedIn
-                }
-                (Some(Command::TreeDisconnect), Session::LoggedIn) => {
-                    respond_briefly(&mut connection, &request)?;
+                (_, Session::LoggedIn) => {
+                    connection.serve_share(&request)?;
                     Session::LoggedIn
                 }
                 (_, session) => {
@@ -152,31 +145,34 @@ impl Service {
         state: AwaitClient,
         from: SocketAddr,
     ) -> anyhow::Result<Session> {
-        let outcome = self.step(state, session_setup_token(request)?);
-        let (flags, status, token, session) = match outcome {
+        match self.step(state, request.token()?) {
             Ok(Outcome::Send(token, next)) => {
-                (0, Status::MORE_PROCESSING, token, Session::LoggingIn(next))
+                let status = Status::MORE_PROCESSING;
+                connection.respond_to_session_setup(request, status, false, &token)?;
+                Ok(Session::LoggingIn(next))
             }
             Ok(Outcome::Done(done)) => {
-                log_login(from, &done);
-                let flags = match done.accepted.identity {
-                    // Everyone knows the key, so nothing is signed.
-                    Identity::Anonymous => IS_NULL,
-                    _ => {
-                        connection.start_signing(done.accepted.keys.exported_session_key())?;
-                        0
-                    }
-                };
-                (flags, Status::SUCCESS, done.token.unwrap_or_default(), Session::LoggedIn)
+                log_login(from, connection.dialect()?, &done);
+                let is_anonymous = matches!(done.accepted.identity, Identity::Anonymous);
+                // Everyone knows the key of an anonymous client, so nothing is signed.
+                if !is_anonymous {
+                    connection.start_signing(done.accepted.keys.exported_session_key())?;
+                }
+                let token = done.token.unwrap_or_default();
+                connection.respond_to_session_setup(
+                    request,
+                    Status::SUCCESS,
+                    is_anonymous,
+                    &token,
+                )?;
+                Ok(Session::LoggedIn)
             }
             Err((user, error)) => {
                 log_rejection(from, user, error);
                 connection.respond_with_error(request, Status::from(error.ntstatus()))?;
-                return Ok(Session::None);
+                Ok(Session::None)
             }
-        };
-        connection.respond_to_session_setup(request, SESSION_ID, status, flags, &token)?;
-        Ok(session)
+        }
     }
 
     /// Reads a token, and verifies the user if it claims one.
@@ -194,14 +190,15 @@ impl Service {
     }
 }
 
-fn log_login(from: SocketAddr, Established { accepted, client_preferred, .. }: &Established) {
+fn log_login(from: SocketAddr, version: Dialect, done: &Established) {
+    let Established { accepted, client_preferred, .. } = done;
     // Names come from the client: `{:?}` escapes what would break a log.
     let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
     let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
     let mic = if accepted.mic_checked { "yes" } else { "no" };
     let preferred = client_preferred.map_or("NTLM".into(), |mechanism| mechanism.to_string());
     println!(
-        "login user={user:?} from={from} response={response} mic={mic} preferred={preferred:?}"
+        "login user={user:?} from={from} version={version} response={response} mic={mic} preferred={preferred:?}"
     );
 }
 
@@ -211,42 +208,7 @@ fn log_rejection(from: SocketAddr, user: Option<UserName>, error: Error) {
     println!("rejected user={user:?} from={from} reason={reason:?} detail={error:?}");
 }
 
-/// The token of a SESSION_SETUP (2.2.5).
-fn session_setup_token(request: &Request) -> anyhow::Result<&[u8]> {
-    let mut fields = request.body();
-    fields.take(12)?; // up to SecurityBufferOffset
-    request.buffer(fields.u16()?, fields.u16()?)
-}
-
-/// Connects to IPC$, the only share (2.2.9, 2.2.10).
-fn tree_connect(connection: &mut ServerConnection, request: &Request) -> anyhow::Result<()> {
-    let mut fields = request.body();
-    fields.take(4)?; // StructureSize, Flags
-    let path = printable_utf16le(request.buffer(fields.u16()?, fields.u16()?)?);
-    if !path.to_ascii_uppercase().ends_with(r"\IPC$") {
-        return connection.respond_with_error(request, Status::BAD_NETWORK_NAME);
-    }
-    let mut body = Vec::new();
-    body.extend(16u16.to_le_bytes()); // StructureSize
-    body.extend([SHARE_TYPE_PIPE, 0]);
-    body.extend([0; 8]); // ShareFlags, Capabilities
-    body.extend(READ_ACCESS.to_le_bytes());
-    connection.respond(request, (request.session_id, TREE_ID), Status::SUCCESS, &body)
-}
-
-/// Responds with success and nothing more (2.2.8, 2.2.12).
-fn respond_briefly(connection: &mut ServerConnection, request: &Request) -> anyhow::Result<()> {
-    let ids = (request.session_id, request.tree_id());
-    connection.respond(request, ids, Status::SUCCESS, &[4, 0, 0, 0])
-}
-
 /// How many clients there may be at once; others are turned away.
 const MOST_CONNECTIONS: usize = 200;
 /// How long a client may take to log in, and then for each request.
 const PATIENCE: Duration = Duration::from_secs(30);
-const SESSION_ID: u64 = 1;
-const TREE_ID: u32 = 1;
-const IS_NULL: u16 = 2;
-const SHARE_TYPE_PIPE: u8 = 2;
-/// `MaximalAccess`: to read, and to read attributes.
-const READ_ACCESS: u32 = 0x0012_0089;

@@ -83,7 +83,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         .checked()?;
 
     let mut stream = options.server.connect()?;
-    rdp::request(&mut stream, options.restricted_admin)?;
+    let protocol = rdp::request(&mut stream, options.restricted_admin)?;
     let (mut stream, public_key) = tls::connect(stream, host)?;
     let login = Login {
         client: &client,
@@ -93,6 +93,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         delegated: &delegated,
     };
     let version = login.run(&mut stream).context("cannot log in")?;
+    protocol.expect_authorization(&mut stream)?;
     println!("logged in to {host} as {}, CredSSP version {version}", options.user);
     stream.conn.send_close_notify();
     // The server may close first.

@@ -98,10 +98,11 @@ fn converse(
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = DeadlineStream::new(stream, PATIENCE);
-    rdp::confirm(&mut stream)?;
+    let protocol = rdp::confirm(&mut stream)?;
     let mut stream = tls::accept(config, stream)?;
     let login = gate.let_in(&mut stream, claimed)?;
     log_login(&login, peer);
+    protocol.authorize(&mut stream)?;
     // A client that accepts this server continues with RDP; one that only logs in closes.
     stream.sock.restart(PATIENCE);
     if rdp::begins(&mut stream) {

@@ -2,7 +2,10 @@
 
 use ntlm_interop::accounts::{ALICE, Account, JURGEN};
 use ntlm_interop::certificates::{Certificate, Signature};
-use ntlm_interop::rdp::{CredsspServer, Display, PyspnegoServer, credssp_client, pyspnego_client};
+use ntlm_interop::rdp::{
+    CredsspServer, Display, PyspnegoServer, credssp_client, pyspnego_client,
+    pyspnego_client_hybrid_ex,
+};
 use serde_json::{Value, json};
 
 const WRONG: Account = Account { password: "wrong", ..ALICE };
@@ -11,6 +14,8 @@ const WRONG: Account = Account { password: "wrong", ..ALICE };
 /// with another one where the login failed.
 const SESSION_ENDED: i32 = 147;
 const LOGON_FAILURE: i32 = 134;
+/// The two sides agree on no protocol.
+const NEGOTIATION_FAILED: i32 = 133;
 
 /// The NT hash of an account.
 fn hash(account: Account) -> String {
@@ -83,11 +88,24 @@ fn xfreerdp_is_rejected_with_a_wrong_password() {
     assert!(rejection.field("reason").contains("wrong password"), "{rejection:?}");
 }
 
+/// FreeRDP 2 requests HYBRID_EX if it is set so. It does not support it: it ends as soon as a server
+/// chooses it.
+#[test]
+fn xfreerdp_requests_hybrid_ex_only_if_it_is_set_so_and_ends() {
+    let display = Display::start();
+    let mut server = CredsspServer::start(&[]);
+    let arguments = ["+sec-ext", "+auth-only"];
+    let got = display.xfreerdp(ALICE.user, "/p:correct horse", &server.port, &arguments);
+    assert_eq!(got.status.code(), Some(NEGOTIATION_FAILED), "{got:#?}");
+    let reason = server.only_rejection().field("reason").to_owned();
+    assert!(reason.contains("no TSRequest"), "{reason}");
+}
+
 #[test]
 fn our_client_logs_in_to_freerdp() {
     let display = Display::start();
     let server = display.shadow();
-    for version in ["2", "3", "5", "6"] {
+    for version in ["2", "3", "4", "5", "6"] {
         let arguments = ["--bare", "--min-version", "2", "--max-version", version];
         let got = credssp_client(ALICE, &server.port, &arguments).expect_success();
         let expected =
@@ -181,6 +199,31 @@ fn our_client_is_rejected_by_pyspnego_and_rejects_old_versions() {
         let server = PyspnegoServer::start(protocol, "4");
         let got = credssp_client(ALICE, &server.port, framing);
         assert!(got.stderr.contains("speaks version 4"), "{got:#?}");
+    }
+}
+
+/// HYBRID_EX: the server sends after the login whether the user may begin a session.
+#[test]
+fn pyspnego_is_authorized_by_our_server() {
+    let mut server = CredsspServer::start(&[]);
+    let got = pyspnego_client_hybrid_ex(ALICE, &server.port);
+    assert_eq!(got, json!({ "error": null, "authorization": "00000000" }));
+    assert_eq!(server.only_login().field("user"), ALICE.name());
+}
+
+#[test]
+fn our_client_waits_for_the_authorization_of_pyspnego() {
+    for (authorization, error) in [
+        ("00000000", None),
+        ("05000000", Some("the user may not begin a session on this server")),
+        ("01000000", Some("unknown result 0x1")),
+        ("", Some("the server does not authorize the user")),
+    ] {
+        let mut server = PyspnegoServer::start_hybrid_ex(authorization);
+        let got = credssp_client(ALICE, &server.port, &["--bare"]);
+        assert_eq!(server.login()["user"], r"EXAMPLE\alice");
+        assert_eq!(got.status.success(), error.is_none(), "{got:#?}");
+        assert!(got.stderr.contains(error.unwrap_or_default()), "{got:#?}");
     }
 }
 

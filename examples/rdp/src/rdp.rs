@@ -1,64 +1,114 @@
-//! How RDP negotiates CredSSP before TLS begins ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2).
+//! How RDP negotiates CredSSP before TLS begins ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2), and how it continues
+//! after the login.
 
 use std::io::{Read, Write};
 
 use anyhow::{Context, bail, ensure};
 
-/// `requestedProtocols`: TLS alone, and TLS with CredSSP.
+/// `requestedProtocols`: TLS alone, TLS with CredSSP, and the same with an authorization after it.
 const SSL: u32 = 1;
 const HYBRID: u32 = 2;
+const HYBRID_EX: u32 = 8;
 
 /// Flags of `RDP_NEG_REQ` and `RDP_NEG_RSP`: the client delegates no credentials.
 const RESTRICTED_ADMIN_REQUIRED: u8 = 0x01;
 const RESTRICTED_ADMIN_SUPPORTED: u8 = 0x08;
 
+/// What both sides have chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// After the login, the client begins the session.
+    Hybrid,
+    /// After the login, the server sends first whether the user may begin a session.
+    HybridEx,
+}
+
 /// Asks a server for CredSSP.
-pub fn request(stream: &mut (impl Read + Write), restricted_admin: bool) -> anyhow::Result<()> {
+pub fn request(
+    stream: &mut (impl Read + Write),
+    restricted_admin: bool,
+) -> anyhow::Result<Protocol> {
     let flags = if restricted_admin { RESTRICTED_ADMIN_REQUIRED } else { 0 };
     let mut request = vec![0xe0, 0, 0, 0, 0, 0];
-    request.extend(negotiation(1, flags, SSL | HYBRID));
+    request.extend(negotiation(1, flags, SSL | HYBRID | HYBRID_EX));
     write(stream, &request)?;
     let confirm = read(stream)?;
     let Some([kind, flags, 8, 0, a, b, c, d]) = confirm.get(6..).and_then(|n| n.first_chunk())
     else {
         bail!("the server does not speak CredSSP");
     };
-    match (kind, u32::from_le_bytes([*a, *b, *c, *d])) {
-        (2, HYBRID) => {}
+    let protocol = match (kind, u32::from_le_bytes([*a, *b, *c, *d])) {
+        (2, HYBRID) => Protocol::Hybrid,
+        (2, HYBRID_EX) => Protocol::HybridEx,
         (2, protocol) => bail!("the server chooses the protocol {protocol} instead of CredSSP"),
         (3, code) => bail!("the server rejects CredSSP with code {code}"),
         _ => bail!("the server does not speak CredSSP"),
-    }
+    };
     let supported = flags & RESTRICTED_ADMIN_SUPPORTED != 0;
     ensure!(
         supported || !restricted_admin,
         "the server does not support the Restricted Admin mode"
     );
-    Ok(())
+    Ok(protocol)
 }
 
 /// Chooses CredSSP with a client.
 ///
 /// # Errors
 /// If the client does not ask for it. It has been sent HYBRID_REQUIRED_BY_SERVER.
-pub fn confirm(stream: &mut (impl Read + Write)) -> anyhow::Result<()> {
+pub fn confirm(stream: &mut (impl Read + Write)) -> anyhow::Result<Protocol> {
     let request = read(stream)?;
     ensure!(request.first() == Some(&0xe0), "no connection request");
     let rest = request.get(6..).unwrap_or_default();
     // A cookie or a routing token may come first.
     let end = rest.windows(2).position(|end| end == b"\r\n");
     let negotiation = end.map_or(rest, |end| &rest[end + 2..]);
-    let confirm = |message: [u8; 8]| [&[0xd0, 0, 0, 0x12, 0x34, 0][..], &message].concat();
-    let asks = match negotiation.first_chunk() {
-        Some([1, _, 8, 0, a, b, c, d]) => u32::from_le_bytes([*a, *b, *c, *d]) & HYBRID != 0,
-        _ => false,
+    let requested = match negotiation.first_chunk() {
+        Some([1, _, 8, 0, a, b, c, d]) => u32::from_le_bytes([*a, *b, *c, *d]),
+        _ => 0,
     };
-    if !asks {
-        // HYBRID_REQUIRED_BY_SERVER
-        write(stream, &confirm(self::negotiation(3, 0, 5)))?;
-        bail!("the client does not ask for CredSSP");
+    let confirm = |message: [u8; 8]| [&[0xd0, 0, 0, 0x12, 0x34, 0][..], &message].concat();
+    let (protocol, value) = match (requested & HYBRID_EX, requested & HYBRID) {
+        (HYBRID_EX, _) => (Protocol::HybridEx, HYBRID_EX),
+        (_, HYBRID) => (Protocol::Hybrid, HYBRID),
+        _ => {
+            // HYBRID_REQUIRED_BY_SERVER
+            write(stream, &confirm(self::negotiation(3, 0, 5)))?;
+            bail!("the client does not ask for CredSSP");
+        }
+    };
+    write(stream, &confirm(self::negotiation(2, RESTRICTED_ADMIN_SUPPORTED, value)))?;
+    Ok(protocol)
+}
+
+/// `authorizationResult` of the Early User Authorization Result PDU (2.2.10.2).
+const AUTHZ_SUCCESS: u32 = 0;
+const AUTHZ_ACCESS_DENIED: u32 = 5;
+
+impl Protocol {
+    /// Sends that the user may begin a session, if the client waits for that (3.3.5.10.2). A server that
+    /// does not authorize everyone who logs in sends AUTHZ_ACCESS_DENIED to the others.
+    pub fn authorize(self, stream: &mut impl Write) -> anyhow::Result<()> {
+        if self == Self::HybridEx {
+            stream.write_all(&AUTHZ_SUCCESS.to_le_bytes())?;
+            stream.flush()?;
+        }
+        Ok(())
     }
-    write(stream, &confirm(self::negotiation(2, RESTRICTED_ADMIN_SUPPORTED, HYBRID)))
+
+    /// Waits for the server to authorize the user, if it has chosen to (3.2.5.10.2).
+    pub fn expect_authorization(self, stream: &mut impl Read) -> anyhow::Result<()> {
+        if self == Self::Hybrid {
+            return Ok(());
+        }
+        let mut result = [0; 4];
+        stream.read_exact(&mut result).context("the server does not authorize the user")?;
+        match u32::from_le_bytes(result) {
+            AUTHZ_SUCCESS => Ok(()),
+            AUTHZ_ACCESS_DENIED => bail!("the user may not begin a session on this server"),
+            other => bail!("the server authorizes the user with the unknown result {other:#x}"),
+        }
+    }
 }
 
 /// Whether the client sends the first message of the session, `MCS Connect Initial` (2.2.1.3).
@@ -138,11 +188,17 @@ mod tests {
             }
             let client = recordings::bytes(&exchange["x224_request"]);
             let mut peer = Peer::new(&client);
-            confirm(&mut peer).unwrap();
-            assert_eq!(peer.1, *b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x08\x08\0\x02\0\0\0");
+            let protocol = confirm(&mut peer).unwrap();
             let server = recordings::bytes(&exchange["x224_confirm"]);
-            let chooses_hybrid = server.ends_with(&[8, 0, 2, 0, 0, 0]);
-            assert_eq!(request(&mut Peer::new(&server), false).is_ok(), chooses_hybrid);
+            // The recorded servers chose HYBRID_EX where it was requested.
+            let (expected, value) = match &client[client.len() - 4..] {
+                [0x0b, 0, 0, 0] => (Protocol::HybridEx, 8),
+                _ => (Protocol::Hybrid, 2),
+            };
+            assert_eq!(protocol, expected);
+            assert_eq!(peer.1[..15], *b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x08\x08\0");
+            assert_eq!(peer.1[15..], [value, 0, 0, 0]);
+            assert_eq!(request(&mut Peer::new(&server), false).unwrap(), protocol);
             count += 1;
         }
         assert!(count > 30);
@@ -158,9 +214,30 @@ mod tests {
     }
 
     #[test]
+    fn user_is_authorized_only_if_that_was_negotiated() {
+        for (protocol, sent) in [(Protocol::Hybrid, &[][..]), (Protocol::HybridEx, &[0; 4])] {
+            let mut peer = Peer::new(&[]);
+            protocol.authorize(&mut peer).unwrap();
+            assert_eq!(peer.1, sent);
+            // What follows is the session's.
+            let mut peer = Peer::new(&[sent, &[3]].concat());
+            protocol.expect_authorization(&mut peer).unwrap();
+            assert_eq!(peer.0.position(), sent.len() as u64);
+        }
+        for (wrong, error) in [
+            (&[5, 0, 0, 0][..], "the user may not begin a session on this server"),
+            (&[0, 0, 0, 1], "the server authorizes the user with the unknown result 0x1000000"),
+            (&[0, 0, 0], "the server does not authorize the user"),
+        ] {
+            let result = Protocol::HybridEx.expect_authorization(&mut Peer::new(wrong));
+            assert_eq!(result.unwrap_err().to_string(), error);
+        }
+    }
+
+    #[test]
     fn server_without_restricted_admin_is_rejected_if_it_is_needed() {
         let confirm = b"\x03\0\0\x13\x0e\xd0\0\0\0\0\0\x02\0\x08\0\x02\0\0\0";
         assert!(request(&mut Peer::new(confirm), true).is_err());
-        request(&mut Peer::new(confirm), false).unwrap();
+        let _ = request(&mut Peer::new(confirm), false).unwrap();
     }
 }

@@ -1,10 +1,12 @@
 """pyspnego's CredSSP behind the negotiation of RDP, in both roles.
 
-    rdp.py client PORT USER PASSWORD ntlm|negotiate VERSION
-    rdp.py server ntlm|negotiate VERSION
+    rdp.py client PORT USER PASSWORD ntlm|negotiate VERSION [REQUESTED]
+    rdp.py server ntlm|negotiate VERSION [AUTHORIZATION]
 
 pyspnego makes TLS itself, and takes and gives its records as tokens. Prints a line of JSON for each
-login. The accounts of the server are in the file that NTLM_USER_FILE names.
+login. The accounts of the server are in the file that NTLM_USER_FILE names. REQUESTED are the protocols
+that the client requests, 3 or 11; with an AUTHORIZATION, the server chooses HYBRID_EX and sends it after
+the login, in hexadecimal digits.
 """
 
 import json
@@ -17,8 +19,9 @@ import spnego
 import spnego._credssp
 import spnego.tls
 
-CONNECTION_CONFIRM = bytes.fromhex("0300 0013 0e d0 0000 1234 00 02 08 0800 02000000")
-CONNECTION_REQUEST = bytes.fromhex("0300 0013 0e e0 0000 0000 00 01 00 0800 03000000")
+CONNECTION_CONFIRM = bytes.fromhex("0300 0013 0e d0 0000 1234 00 02 08 0800")
+CONNECTION_REQUEST = bytes.fromhex("0300 0013 0e e0 0000 0000 00 01 00 0800")
+HYBRID, HYBRID_EX = bytes([2, 0, 0, 0]), bytes([8, 0, 0, 0])
 
 
 def read_exactly(connection, length):
@@ -74,13 +77,12 @@ def tls_context(usage):
     return context
 
 
-def converse(context, connection, token):
+def converse(context, flights, token):
     """Exchanges tokens until the login is over or has failed."""
-    flights = Flights(connection)
     try:
         while True:
             if token:
-                connection.sendall(token)
+                flights.connection.sendall(token)
             if context.complete:
                 return None
             token = context.step(flights.read())
@@ -99,7 +101,7 @@ def options(protocol, version):
     return spnego.NegotiateOptions.use_ntlm | negotiate
 
 
-def client(port, user, password, protocol, version):
+def client(port, user, password, protocol, version, requested="3"):
     inner = spnego.client(
         user, password, hostname="localhost", service="TERMSRV", protocol=protocol,
         options=options(protocol, version),
@@ -109,12 +111,16 @@ def client(port, user, password, protocol, version):
         credssp_negotiate_context=inner, credssp_tls_context=tls_context("initiate"),
     )
     with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as connection:
-        connection.sendall(CONNECTION_REQUEST)
-        read_packet(connection)
-        print(json.dumps({"error": converse(context, connection, context.step())}))
+        connection.sendall(CONNECTION_REQUEST + int(requested).to_bytes(4, "little"))
+        has_authorization = read_packet(connection).endswith(HYBRID_EX)
+        flights = Flights(connection)
+        event = {"error": converse(context, flights, context.step())}
+        if has_authorization:
+            event["authorization"] = context.unwrap(flights.read()).data.hex()
+        print(json.dumps(event))
 
 
-def server(protocol, version):
+def server(protocol, version, authorization=None):
     inner_options = options(protocol, version)
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"listening on {listener.getsockname()[1]}", flush=True)
@@ -131,11 +137,13 @@ def server(protocol, version):
                 read_packet(connection)
             except EOFError:
                 continue
-            connection.sendall(CONNECTION_CONFIRM)
-            error = converse(context, connection, None)
+            connection.sendall(CONNECTION_CONFIRM + (HYBRID if authorization is None else HYBRID_EX))
+            error = converse(context, Flights(connection), None)
             event = {"error": error, "user": context.client_principal}
             if error is None:
                 delegated = context._ts_credential.credentials
+                if authorization:
+                    connection.sendall(context.wrap(bytes.fromhex(authorization)).data)
                 event["delegated"] = [delegated.domain_name, delegated.username, delegated.password]
             print(json.dumps(event), flush=True)
 

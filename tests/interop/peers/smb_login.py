@@ -12,7 +12,12 @@ def impacket(port, user, domain, password):
     from impacket.smbconnection import SMBConnection
 
     # Without a version it begins with SMB 1.
-    for dialect in (smb3structs.SMB2_DIALECT_002, smb3structs.SMB2_DIALECT_21):
+    for dialect in (
+        smb3structs.SMB2_DIALECT_002,
+        smb3structs.SMB2_DIALECT_21,
+        smb3structs.SMB2_DIALECT_30,
+        smb3structs.SMB2_DIALECT_311,
+    ):
         connection = SMBConnection(
             "files", "127.0.0.1", sess_port=port, preferredDialect=dialect, timeout=30
         )
@@ -30,7 +35,13 @@ def smbprotocol(port, user, domain, password):
     from smbprotocol.tree import TreeConnect
 
     name = f"{domain}\\{user}" if domain else user
-    for dialect in (Dialects.SMB_2_0_2, Dialects.SMB_2_1_0, Dialects.SMB_3_1_1):
+    for dialect in (
+        Dialects.SMB_2_0_2,
+        Dialects.SMB_2_1_0,
+        Dialects.SMB_3_0_0,
+        Dialects.SMB_3_0_2,
+        Dialects.SMB_3_1_1,
+    ):
         # Its "ntlm" is without SPNEGO.
         connection = Connection(uuid.uuid4(), "127.0.0.1", port)
         connection.connect(dialect, timeout=30)
@@ -39,7 +50,7 @@ def smbprotocol(port, user, domain, password):
         )
         session.connect()
         tree = TreeConnect(session, r"\\127.0.0.1\IPC$")
-        tree.connect(require_secure_negotiate=False)
+        tree.connect(require_secure_negotiate=True)
         tree.disconnect()
         session.disconnect()
         connection.disconnect()

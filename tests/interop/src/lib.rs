@@ -45,6 +45,7 @@ pub mod sasl;
 pub mod scratch;
 pub mod service;
 pub mod smb;
+pub mod smb_server;
 pub mod smtp;
 pub mod spnego;
 pub mod squid;

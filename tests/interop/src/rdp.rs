@@ -152,8 +152,17 @@ pub struct Shadow {
 
 /// pyspnego's client: `error` of what it prints is null if it logged in.
 pub fn pyspnego_client(account: Account, port: &str, protocol: &str, version: &str) -> Value {
+    pyspnego_client_with(account, port, &[protocol, version])
+}
+
+/// The same if the client requests HYBRID_EX too: `authorization` is then what the server sent.
+pub fn pyspnego_client_hybrid_ex(account: Account, port: &str) -> Value {
+    pyspnego_client_with(account, port, &["ntlm", "6", "11"])
+}
+
+fn pyspnego_client_with(account: Account, port: &str, arguments: &[&str]) -> Value {
     let mut command = python("rdp.py");
-    command.args(["client", port, &account.name(), account.password, protocol, version]);
+    command.args(["client", port, &account.name(), account.password]).args(arguments);
     run(&mut command).expect_success().json().remove(0)
 }
 
@@ -167,10 +176,19 @@ pub struct PyspnegoServer {
 
 impl PyspnegoServer {
     pub fn start(protocol: &str, version: &str) -> Self {
+        Self::start_with(&[protocol, version])
+    }
+
+    /// Chooses HYBRID_EX, and sends this authorization in hexadecimal digits.
+    pub fn start_hybrid_ex(authorization: &str) -> Self {
+        Self::start_with(&["ntlm", "6", authorization])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let directory = Directory::new();
         let users = directory.write("users", &accounts::password_lines());
         let mut command = python("rdp.py");
-        command.args(["server", protocol, version]).env("NTLM_USER_FILE", users);
+        command.arg("server").args(arguments).env("NTLM_USER_FILE", users);
         let mut process = Process::start(&mut command);
         let port = process.wait_for("listening on ");
         Self { process, port, _directory: directory }

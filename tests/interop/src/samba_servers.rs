@@ -37,10 +37,7 @@ impl FileServer {
     pub fn start(settings: &[&str]) -> Self {
         let (port, directory) = (free_port(), Directory::new());
         let place = directory.path().display().to_string();
-        fs::create_dir_all(directory.path().join("share/folder")).expect("its own directory");
-        directory.write("share/notes.txt", NOTES);
-        directory.write("share/folder/grüße 😀.txt", "from afar");
-        directory.write("share/long.bin", &"0123456789".repeat(LONG / 10));
+        write_share(&directory);
         // It serves as the user who logged in.
         let readable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(directory.path(), readable).expect("its own directory");
@@ -70,6 +67,14 @@ impl FileServer {
         process.wait_for_port(port);
         Self { port, _process: process, _directory: directory }
     }
+}
+
+/// Writes what [`FileServer`] shares into the directory `share` of this one.
+pub fn write_share(directory: &Directory) {
+    fs::create_dir_all(directory.path().join("share/folder")).expect("its own directory");
+    directory.write("share/notes.txt", NOTES);
+    directory.write("share/folder/grüße 😀.txt", "from afar");
+    directory.write("share/long.bin", &"0123456789".repeat(LONG / 10));
 }
 
 /// The controller of the domain `EXAMPLE`, on the ports that such a one has, of the loopback

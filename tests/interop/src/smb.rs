@@ -1,4 +1,4 @@
-//! The example `smb_client`, and somebody who stands between it and a server.
+//! The example `smb_client`, and a man in the middle between a client and a server.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -22,10 +22,10 @@ pub enum Direction {
     ToClient,
 }
 
-/// Somebody who passes SMB's messages on, but changes them, for one client.
+/// A man in the middle who passes SMB's messages on, but changes them, for one client.
 ///
-/// Returns the port where the client finds him.
-pub fn in_between(server: u16, change: fn(Direction, &mut Vec<u8>)) -> u16 {
+/// Returns the port that the client must connect to.
+pub fn in_between(server: u16, change: fn(Direction, &mut [u8])) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     thread::spawn(move || -> io::Result<()> {
@@ -41,11 +41,7 @@ pub fn in_between(server: u16, change: fn(Direction, &mut Vec<u8>)) -> u16 {
 }
 
 /// Until one of them ends, or is silent for too long.
-fn pass_on(
-    mut from: &TcpStream,
-    mut to: &TcpStream,
-    change: impl Fn(&mut Vec<u8>),
-) -> io::Result<()> {
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream, change: impl Fn(&mut [u8])) -> io::Result<()> {
     from.set_read_timeout(Some(Duration::from_secs(30)))?;
     loop {
         let mut prefix = [0; 4];

@@ -1,132 +1,48 @@
-//! Which version of the protocol both speak, and how to know that nobody weakened it.
+//! What both sides say of themselves in the negotiation, and once more when it is validated.
 
-use anyhow::{Context, ensure};
 use ntlm::{Environment, Os};
 
-use super::{Command, Connection, Dialect};
 use crate::bytes::Reader;
 
-/// What was said on both sides before anything was signed.
-pub(super) struct Negotiated {
-    pub(super) dialect: Dialect,
-    offered: Vec<Dialect>,
-    client_guid: [u8; 16],
-    server: ServerSide,
+/// What the client says of itself.
+pub(super) struct ClientSide {
+    pub(super) capabilities: u32,
+    pub(super) guid: [u8; 16],
+    pub(super) security_mode: u16,
+    pub(super) dialects: Vec<u16>,
 }
 
-/// What the server said of itself.
-#[derive(PartialEq, Eq)]
-struct ServerSide {
-    dialect: u16,
-    security_mode: u16,
-    guid: [u8; 16],
-    capabilities: u32,
+/// What the server says of itself.
+pub(super) struct ServerSide {
+    pub(super) capabilities: u32,
+    pub(super) guid: [u8; 16],
+    pub(super) security_mode: u16,
+    pub(super) dialect: u16,
 }
 
-impl Connection {
-    /// Agrees on the newest version up to `newest` (3.2.4.2.2.2, 3.2.5.2).
-    ///
-    /// The server's token, a list of mechanisms that nobody signed, is not looked at: our own
-    /// offer is signed in the end.
-    pub fn negotiate(&mut self, newest: Dialect) -> anyhow::Result<()> {
-        let offered = Vec::from_iter(Dialect::ALL.into_iter().filter(|d| *d <= newest));
-        let client_guid = random()?;
-        let body = request(&offered, client_guid)?;
-        let response = self.call(Command::Negotiate, &body)?;
-        response.status.expect_success()?;
-
-        let mut fields = response.body();
-        fields.take(2)?; // StructureSize
-        let security_mode = fields.u16()?;
-        let dialect = fields.u16()?;
-        let context_count = fields.u16()?;
-        let guid = fields.array()?;
-        let capabilities = fields.u32()?;
-        // The sizes of reads and writes, two times, and the token.
-        fields.take(3 * 4 + 2 * 8 + 2 * 2)?;
-        let contexts_at = fields.u32()?;
-
-        let server = ServerSide { dialect, security_mode, guid, capabilities };
-        let chosen = offered.iter().copied().find(|offered| *offered as u16 == dialect);
-        let dialect = chosen.with_context(|| format!("the server chose SMB {dialect:#06x}"))?;
-        if dialect == Dialect::Smb311 {
-            let contexts = Reader::at(&response.message, usize::try_from(contexts_at)?);
-            check_hash(contexts, context_count)?;
-        }
-        self.negotiated = Some(Negotiated { dialect, offered, client_guid, server });
-        Ok(())
-    }
-
-    /// Asks again, signed, what was negotiated without signatures (3.2.5.5): whoever took the
-    /// newer versions out of our offer is found out. SMB 3.1.1 knows by its keys.
-    pub fn validate_negotiation(&mut self) -> anyhow::Result<()> {
-        let Negotiated { dialect, offered, client_guid, .. } = self.negotiated()?;
-        if *dialect == Dialect::Smb311 || self.signer.is_none() {
-            return Ok(());
-        }
-        let mut input = Vec::new();
-        input.extend(CAPABILITIES.to_le_bytes());
-        input.extend(client_guid);
-        input.extend(SIGNING_REQUIRED.to_le_bytes());
-        input.extend(u16::try_from(offered.len())?.to_le_bytes());
-        input.extend(offered.iter().flat_map(|dialect| (*dialect as u16).to_le_bytes()));
-
-        let mut body = Vec::new();
-        body.extend(57u16.to_le_bytes()); // StructureSize
-        body.extend(0u16.to_le_bytes()); // Reserved
-        body.extend(FSCTL_VALIDATE_NEGOTIATE_INFO.to_le_bytes());
-        body.extend([0xff; 16]); // FileId
-        body.extend(u32::from(super::offset(56)).to_le_bytes()); // InputOffset
-        body.extend(u32::try_from(input.len())?.to_le_bytes());
-        body.extend([0; 4 + 4 + 4]); // MaxInputResponse, OutputOffset, OutputCount
-        body.extend(24u32.to_le_bytes()); // MaxOutputResponse
-        body.extend(1u32.to_le_bytes()); // Flags: SMB2_0_IOCTL_IS_FSCTL
-        body.extend(0u32.to_le_bytes()); // Reserved2
-        body.extend(input);
-        let response = self.call(Command::Ioctl, &body)?;
-        // Servers that know no SMB 3 do not know the question; that answer is signed too.
-        if IOCTL_UNKNOWN.contains(&response.status.0) {
-            return Ok(());
-        }
-        response.status.expect_success()?;
-
-        let mut fields = response.body();
-        fields.take(2 + 2 + 4 + 16 + 4 + 4)?; // up to OutputOffset
-        let (at, len) = (fields.u32()?, fields.u32()?);
-        let mut output = Reader::new(response.buffer(usize::try_from(at)?, usize::try_from(len)?)?);
-        let capabilities = output.u32()?;
-        let guid = output.array()?;
-        let (security_mode, dialect) = (output.u16()?, output.u16()?);
-        let server = ServerSide { dialect, security_mode, guid, capabilities };
-        ensure!(server == self.negotiated()?.server, "a man in the middle changed the negotiation");
-        Ok(())
+impl ClientSide {
+    /// `VALIDATE_NEGOTIATE_INFO Request` (2.2.31.4).
+    pub(super) fn to_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.extend(self.capabilities.to_le_bytes());
+        bytes.extend(self.guid);
+        bytes.extend(self.security_mode.to_le_bytes());
+        bytes.extend(u16::try_from(self.dialects.len())?.to_le_bytes());
+        bytes.extend(self.dialects.iter().flat_map(|dialect| dialect.to_le_bytes()));
+        Ok(bytes)
     }
 }
 
-/// The body of a NEGOTIATE (2.2.3).
-fn request(offered: &[Dialect], client_guid: [u8; 16]) -> anyhow::Result<Vec<u8>> {
-    let has_contexts = offered.contains(&Dialect::Smb311);
-    let mut body = Vec::new();
-    body.extend(36u16.to_le_bytes()); // StructureSize
-    body.extend(u16::try_from(offered.len())?.to_le_bytes());
-    body.extend(SIGNING_REQUIRED.to_le_bytes());
-    body.extend(0u16.to_le_bytes()); // Reserved
-    body.extend(CAPABILITIES.to_le_bytes());
-    body.extend(client_guid);
-    let contexts_at = (36 + 2 * offered.len()).next_multiple_of(8);
-    if has_contexts {
-        body.extend((super::HEADER_LEN as u32 + u32::try_from(contexts_at)?).to_le_bytes());
-        body.extend(1u16.to_le_bytes()); // NegotiateContextCount
-        body.extend(0u16.to_le_bytes()); // Reserved2
-    } else {
-        body.extend(0u64.to_le_bytes()); // ClientStartTime
+impl ServerSide {
+    /// `VALIDATE_NEGOTIATE_INFO Response` (2.2.32.6).
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(self.capabilities.to_le_bytes());
+        bytes.extend(self.guid);
+        bytes.extend(self.security_mode.to_le_bytes());
+        bytes.extend(self.dialect.to_le_bytes());
+        bytes
     }
-    body.extend(offered.iter().flat_map(|dialect| (*dialect as u16).to_le_bytes()));
-    if has_contexts {
-        body.resize(contexts_at, 0);
-        body.extend(preauth_integrity_capabilities()?);
-    }
-    Ok(body)
 }
 
 /// `SMB2_PREAUTH_INTEGRITY_CAPABILITIES` (2.2.3.1.1): there is one hash.
@@ -143,22 +59,22 @@ pub(super) fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
     Ok(context)
 }
 
-/// 3.2.5.2: a server that chose SMB 3.1.1 says which hash it uses.
-fn check_hash(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<()> {
+/// The hashes that a peer names in `SMB2_PREAUTH_INTEGRITY_CAPABILITIES`, one of its contexts.
+pub(super) fn preauth_hashes(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<Vec<u16>> {
     for _ in 0..count {
         let kind = contexts.u16()?;
         let len = contexts.u16()?;
         contexts.take(4)?; // Reserved
         let mut data = Reader::new(contexts.take(len.into())?);
         if kind == PREAUTH_INTEGRITY_CAPABILITIES {
-            let (hashes, _salt_len, hash) = (data.u16()?, data.u16()?, data.u16()?);
-            ensure!((hashes, hash) == (1, SHA_512), "the server chose hash {hash:#06x}");
-            return Ok(());
+            let count = data.u16()?;
+            data.take(2)?; // SaltLength
+            return (0..count).map(|_| data.u16()).collect();
         }
         // Offsets count from the header, which is a multiple of 8 long.
         contexts.align(8);
     }
-    anyhow::bail!("the server does not protect the negotiation")
+    anyhow::bail!("the peer does not protect the negotiation")
 }
 
 pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
@@ -168,10 +84,6 @@ pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 }
 
 pub(super) const SIGNING_REQUIRED: u16 = 0x2;
-/// None of the optional ones.
-const CAPABILITIES: u32 = 0;
 const PREAUTH_INTEGRITY_CAPABILITIES: u16 = 0x1;
-const SHA_512: u16 = 0x1;
-const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
-/// `STATUS_INVALID_DEVICE_REQUEST`, `STATUS_NOT_SUPPORTED`, `STATUS_FILE_CLOSED`
-const IOCTL_UNKNOWN: [u32; 3] = [0xc000_0010, 0xc000_00bb, 0xc000_0128];
+pub(super) const SHA_512: u16 = 0x1;
+pub(super) const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;

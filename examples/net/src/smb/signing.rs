@@ -28,6 +28,18 @@ impl Dialect {
         [Self::Smb202, Self::Smb210, Self::Smb300, Self::Smb302, Self::Smb311];
 }
 
+impl std::fmt::Display for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Smb202 => "2.0.2",
+            Self::Smb210 => "2.1",
+            Self::Smb300 => "3.0",
+            Self::Smb302 => "3.0.2",
+            Self::Smb311 => "3.1.1",
+        })
+    }
+}
+
 /// `PreauthIntegrityHashValue`: a hash of all messages before the first signature, which goes
 /// into the keys of SMB 3.1.1. Whoever changes one of them changes the keys.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Directories and files of a share.
 
-use super::{Command, Connection, Status, offset};
+use super::super::{Command, Status, offset};
+use super::Connection;
 use crate::bytes::{Reader, printable_utf16le, utf16le};
 
 /// A file or a directory that was opened.
