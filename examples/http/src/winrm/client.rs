@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper::{Request, Response, StatusCode};
@@ -151,8 +151,7 @@ impl<'a> Remote<'a> {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let is_encrypted = content_type.is_some_and(encrypted::is_encrypted);
         ensure!(is_encrypted, "the server answers {status}, and nothing that is sealed");
-        let body = Limited::new(response.into_body(), MAX_BODY_LEN).collect().await;
-        let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();
+        let body = connection::collect(response.into_body(), MAX_BODY_LEN).await?;
         let envelope = encrypted::unseal(&mut self.session, &body)?;
         soap::Response::parse(&envelope, &message_id)
     }
