@@ -32,6 +32,7 @@ use ntlm::http::{Authenticated, Outcome, Refusal, Reply, Scheme, ServerConnectio
 use ntlm::server::{Names, Policy};
 use ntlm::spnego::Mechanism;
 use ntlm::{ChannelBindings, Enforcement, LmCompatibility, NtHash, Os, Server};
+use ntlm_http_examples::connections::{MOST_CONNECTIONS, serve_each};
 use ntlm_http_examples::header_case::HeaderCase;
 use ntlm_http_examples::users::{self, Users};
 use ntlm_http_examples::{files, tls};
@@ -200,28 +201,17 @@ struct Entrance {
     tls: Option<TlsAcceptor>,
 }
 
-/// How long a client may take for the TLS handshake, and for the headers of a request, which is
-/// also how long a connection may stay idle.
+/// How long a client may take for the TLS handshake, for the headers of a request, which is also how long
+/// a connection may stay idle, and for a body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Entrance {
     async fn serve(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    tokio::spawn(self.clone().greet(stream, peer));
-                }
-                // Out of file descriptors, most likely: some will be given back.
-                Err(error) => {
-                    eprintln!("{error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
+        let greet = |stream, peer| self.clone().greet(stream, peer);
+        serve_each(listener, MOST_CONNECTIONS, greet).await;
     }
 
     async fn greet(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let _ = stream.set_nodelay(true);
         let Some(tls) = self.tls.clone() else { return self.converse(stream, peer).await };
         match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.converse(stream, peer).await,
@@ -381,8 +371,9 @@ fn yes_or_no(fact: bool) -> &'static str {
 const MAX_BODY_LEN: usize = 16 << 20;
 
 async fn collect(request: Request<Incoming>) -> io::Result<bytes::Bytes> {
-    let body = Limited::new(request.into_body(), MAX_BODY_LEN);
-    Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
+    let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect();
+    let body = tokio::time::timeout(PATIENCE, body).await?;
+    Ok(body.map_err(io::Error::other)?.to_bytes())
 }
 
 async fn drain(request: Request<Incoming>) -> io::Result<()> {

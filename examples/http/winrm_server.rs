@@ -21,11 +21,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::Server;
 use ntlm::server::{Names, Policy};
 use ntlm::wire::NegotiateFlags;
+use ntlm_http_examples::connections::{MOST_CONNECTIONS, serve_each};
 use ntlm_http_examples::users::Users;
 use ntlm_http_examples::winrm::server::{Peer, Service};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
 
 /// Lets users log in and run a command, as WinRM does.
 #[derive(Parser)]
@@ -44,10 +43,6 @@ struct Arguments {
     requests: Option<u32>,
 }
 
-/// How many clients there may be at once; others wait.
-const MOST_CONNECTIONS: usize = 1000;
-/// How long to wait after `accept` failed.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,23 +63,10 @@ async fn main() -> anyhow::Result<()> {
     let context = || format!("cannot listen on {}", arguments.listen);
     let listener = TcpListener::bind(arguments.listen).await.with_context(context)?;
     println!("listening on http://{}", listener.local_addr()?);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Most often, there are no file descriptors left until another connection ends.
-                eprintln!("cannot accept a connection: {error}");
-                sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let service = Arc::clone(&service);
-        tokio::spawn(async move {
-            serve(service, stream, peer).await;
-            drop(place);
-        });
-    }
+    serve_each(listener, MOST_CONNECTIONS, |stream, peer| {
+        serve(Arc::clone(&service), stream, peer)
+    })
+    .await;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod connection;
+pub mod connections;
 pub mod credentials;
 pub mod exchange;
 pub mod files;
