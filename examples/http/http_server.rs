@@ -171,7 +171,7 @@ struct Site {
 impl Site {
     fn new(arguments: &Arguments) -> anyhow::Result<Self> {
         let users = match &arguments.users {
-            Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
+            Some(file) => Users::read(file)?,
             None => Users::one("alice", "correct horse"),
         };
         let secrets = [&arguments.users, &arguments.key, &arguments.certificate].into_iter();
@@ -256,7 +256,7 @@ impl Site {
     ) -> io::Result<Response<files::Body>> {
         let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
             Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
-                Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
+                Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
             },
             Step::Outcome(outcome) => outcome,

@@ -60,7 +60,7 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let users = match &arguments.users {
-        Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
+        Some(file) => Users::read(file)?,
         None => Users::one("alice", "correct horse"),
     };
     let (server, tls) = server(&arguments)?;

@@ -1,9 +1,10 @@
 //! What the examples over HTTP share.
 
+pub use ntlm_common_examples::{credentials, users};
+
 pub mod agent;
 pub mod connection;
 pub mod connections;
-pub mod credentials;
 pub mod exchange;
 pub mod files;
 pub mod header_case;
@@ -13,5 +14,4 @@ pub mod reqwest_ntlm;
 pub mod tls;
 pub mod trace;
 pub mod trust;
-pub mod users;
 pub mod winrm;

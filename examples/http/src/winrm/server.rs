@@ -99,7 +99,7 @@ impl<'a> Peer<'a> {
         }
         let outcome = match self.login.on_request(head.version, &head.headers, &mut Os) {
             Step::LookUp(look_up) => match self.service.users.find(look_up.claimed_user()) {
-                Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
+                Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
             },
             Step::Outcome(outcome) => outcome,
