@@ -9,7 +9,7 @@ use hyper::{Request, Response};
 use ntlm::Os;
 use ntlm::http::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
 
-use crate::connection::{Connection, drain};
+use crate::connection::{Connection, collect};
 use crate::trace::Trace;
 
 /// Sends a request, and again on the same connection for as long as a login needs it.
@@ -34,7 +34,7 @@ pub async fn exchange(
         match next(logins, &response)? {
             Next::Send(next) => {
                 // The connection is free for the next request when the response was read.
-                drain(response.into_body()).await?;
+                collect(response.into_body(), MAX_DRAINED_LEN).await?;
                 // A response without a length ends with its connection, too.
                 let is_start = next.body == RequestBody::Omit;
                 if next.connection == NextConnection::New
@@ -49,7 +49,7 @@ pub async fn exchange(
             Next::Answered | Next::Authenticated
                 if is_without_body(header.as_ref()) && !request.body().is_end_stream() =>
             {
-                drain(response.into_body()).await?;
+                collect(response.into_body(), MAX_DRAINED_LEN).await?;
                 header = None;
             }
             verdict
@@ -99,6 +99,8 @@ fn is_without_body(header: Option<&RequestHeader>) -> bool {
 
 /// Logins to a proxy and a server take five requests, and some more if connections end.
 const MAX_LEGS: usize = 8;
+/// More than the page has that a server shows together with a 401.
+const MAX_DRAINED_LEN: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -30,7 +30,7 @@ use crate::users::Users;
 /// How long a client may take to begin TLS, to send the head of a request, before which the connection may
 /// be idle, and to send the body; each in all, not for each octet.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a connection may last: a client that reads no responses ends no sooner.
+/// How long a connection may last, also if the client reads no response.
 const LIFETIME: Duration = Duration::from_secs(3600);
 const MAX_BODY_LEN: usize = 1 << 20;
 
