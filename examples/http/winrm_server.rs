@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
 
-    /// Listen for HTTPS, with this certificate and its chain (PEM); requests are not sealed then
+    /// Listen for HTTPS, with this certificate and its chain (PEM); messages need not be sealed then
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
 
