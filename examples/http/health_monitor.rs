@@ -7,8 +7,8 @@
 //! cargo run --example health_monitor -- http://127.0.0.1:8080/
 //! ```
 //!
-//! What to copy is [`Probe::request`]: it sends a request on one connection, and again on the same
-//! one for as long as the login needs it.
+//! What to copy is [`check`], which asks for a page within a time, and
+//! [`exchange`], which sends a request on one connection as often as the login needs it.
 
 use std::env;
 use std::process::ExitCode;
@@ -21,10 +21,12 @@ use clap::{Parser, ValueEnum};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode, header};
-use ntlm::http::{ClientConnection, Next, NextConnection, RequestBody, RequestHeader};
-use ntlm::{ChannelBindings, Client, Credentials, Os};
+use ntlm::http::{ClientConnection, Next};
+use ntlm::{ChannelBindings, Client, Credentials};
 use ntlm_http_examples::connection::{self, Connection, drain};
+use ntlm_http_examples::exchange::exchange;
 use ntlm_http_examples::redirect;
+use ntlm_http_examples::trace::Trace;
 use ntlm_http_examples::trust::TrustOptions;
 use tokio::runtime;
 use tokio::time::timeout;
@@ -128,7 +130,7 @@ async fn check(options: &Options) -> anyhow::Result<Health> {
             let is_asked = status == StatusCode::UNAUTHORIZED && credentials.is_none();
             bail!("status {status}{}", if is_asked { ", and HEALTH_USER is not set" } else { "" });
         };
-        // Whoever redirects us elsewhere must not choose who gets the credentials.
+        // A redirect must not choose which server gets the credentials.
         let is_same = redirect::is_same_origin(&url, &target);
         ensure!(is_same, "status {status} leads to another server: {target}");
         url = target;
@@ -160,33 +162,18 @@ impl<'a> Probe<'a> {
 
     /// Sends a request, and again on the same connection for as long as the login needs it.
     async fn request(&mut self, method: Method, url: &Url) -> anyhow::Result<Response<Incoming>> {
-        let mut header = None;
-        for _ in 0..MAX_LEGS {
-            let response = self.connection.send(request(method, url, header.as_ref())?).await?;
-            let Some(login) = &mut self.login else { return Ok(response) };
-            let (status, headers) = (response.status().as_u16(), response.headers());
-            match login.on_response(status, response.version(), headers, &mut Os)? {
-                Next::Send(next) => {
-                    // The connection is free for the next request when the response was read.
-                    drain(response.into_body()).await?;
-                    // A response without a length ends with its connection, too.
-                    let is_start = next.body == RequestBody::Omit;
-                    if next.connection == NextConnection::New
-                        || (is_start && !self.connection.is_open().await)
-                    {
-                        self.connection = Connection::open(url, self.tls).await?;
-                    }
-                    header = Some(next);
-                }
-                Next::Rejected => bail!("the credentials were not accepted"),
-                Next::NotOffered => bail!("the server does not offer NTLM"),
-                next @ (Next::Authenticated | Next::Answered) => {
-                    self.is_authenticated = next == Next::Authenticated;
-                    return Ok(response);
-                }
-            }
+        let Self { connection, login, is_authenticated, tls } = self;
+        let request = request(method, url)?;
+        let reconnect = async || Connection::open(url, tls).await;
+        let trace = Trace::default();
+        let (response, next) =
+            exchange(connection, login.as_mut_slice(), &request, reconnect, trace).await?;
+        match next {
+            Next::Rejected => bail!("the credentials were not accepted"),
+            Next::NotOffered => bail!("the server does not offer NTLM"),
+            next => *is_authenticated = next == Next::Authenticated,
         }
-        bail!("the login does not come to an end");
+        Ok(response)
     }
 }
 
@@ -205,23 +192,16 @@ fn login(
     Ok(ClientConnection::new(client.checked()?))
 }
 
-fn request(
-    method: Method,
-    url: &Url,
-    header: Option<&RequestHeader>,
-) -> anyhow::Result<Request<Full<Bytes>>> {
+fn request(method: Method, url: &Url) -> anyhow::Result<Request<Full<Bytes>>> {
     let method = match method {
         Method::Head => hyper::Method::HEAD,
         Method::Get => hyper::Method::GET,
     };
-    let mut request = Request::builder()
+    let request = Request::builder()
         .method(method)
         .uri(connection::origin_form(url))
         .header(header::HOST, connection::host(url))
         .header(header::USER_AGENT, "ntlm-health-monitor");
-    if let (Some(header), Some(headers)) = (header, request.headers_mut()) {
-        header.insert_into(headers);
-    }
     Ok(request.body(Full::default())?)
 }
 
@@ -252,9 +232,6 @@ fn parse_seconds(seconds: &str) -> anyhow::Result<Duration> {
     ensure!(!duration.is_zero(), "nothing takes no time");
     Ok(duration)
 }
-
-/// A login takes three requests, and one more if the connection ends before it.
-const MAX_LEGS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,6 @@
 //! cargo run --example http_server &
 //! cargo run --example reqwest_client -- -u 'EXAMPLE\alice:correct horse' --count 5 \
 //!     http://127.0.0.1:8080/
-//! cargo run --example reqwest_client -- -u 'EXAMPLE\alice:correct horse' --logins 200 \
-//!     http://127.0.0.1:8080/
 //! ```
 //!
 //! Copy [`NtlmClient`], which is in `src/reqwest_ntlm.rs` and says what it does about reqwest's pool.
@@ -21,8 +19,6 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -33,8 +29,6 @@ use ntlm_http_examples::reqwest_ntlm::{Answer, NtlmClient};
 use ntlm_http_examples::trace::Trace;
 use ntlm_http_examples::trust::TrustOptions;
 use reqwest::{ClientBuilder, Proxy, Url};
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 use tokio_rustls::rustls::ClientConfig;
 
 /// Fetches a URL with reqwest, logging in with NTLM where the server asks for it.
@@ -67,10 +61,6 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
 
-    /// Log in this often, each time with a new client and eight at once, and report how many failed
-    #[arg(long, value_name = "N", conflicts_with = "count")]
-    logins: Option<u32>,
-
     /// Where the server offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM messages
     #[arg(long)]
     spnego: bool,
@@ -98,10 +88,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
         options.proxy.is_none() || options.url.scheme() == "http",
         "reqwest cannot log in to a proxy for https: use http_client"
     );
-    if let Some(count) = options.logins {
-        return measure(Arc::new(options), count).await;
-    }
-    let mut client = client(&options, &*options.trust.tls_config()?)?;
+    let mut client = client(&options)?;
     let mut body = Bytes::new();
     for number in 1..=options.count {
         let answer = fetch(&mut client, &options).await?;
@@ -113,9 +100,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn client(options: &Options, tls: &ClientConfig) -> anyhow::Result<NtlmClient> {
+fn client(options: &Options) -> anyhow::Result<NtlmClient> {
+    let tls = ClientConfig::clone(&*options.trust.tls_config()?);
     let builder = ClientBuilder::new()
-        .tls_backend_preconfigured(tls.clone())
+        .tls_backend_preconfigured(tls)
         .connect_timeout(Duration::from_secs(30))
         .timeout(Duration::from_secs(300));
     let builder = match &options.proxy {
@@ -138,44 +126,3 @@ async fn fetch<'a>(client: &'a mut NtlmClient, options: &Options) -> anyhow::Res
         None => client.get(url).await,
     }
 }
-
-/// Logs in again and again, and counts what fails and what starts over. Each login runs outside of the
-/// threads that drive the connections, as in `main`: so it often is faster than reqwest's pool.
-async fn measure(options: Arc<Options>, count: u32) -> anyhow::Result<()> {
-    let tls = options.trust.tls_config()?;
-    let started = Arc::new(AtomicU32::new(0));
-    let mut threads = JoinSet::new();
-    for _ in 0..8 {
-        let (options, tls, started) =
-            (Arc::clone(&options), Arc::clone(&tls), Arc::clone(&started));
-        threads.spawn_blocking(move || {
-            let (mut failed, mut over) = (0, 0);
-            while started.fetch_add(1, Relaxed) < count {
-                match Handle::current().block_on(log_in(&options, &tls)) {
-                    Ok(requests) => over += u32::from(requests > REQUESTS),
-                    Err(error) => {
-                        failed += 1;
-                        eprintln!("{error:#}");
-                    }
-                }
-            }
-            (failed, over)
-        });
-    }
-    let counts = threads.join_all().await.into_iter();
-    let (failed, over) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-    println!("{count} logins, {failed} failed, {over} started over");
-    ensure!(failed == 0, "logins failed");
-    Ok(())
-}
-
-/// Logs in with a new client, and returns how many requests that took.
-async fn log_in(options: &Options, tls: &ClientConfig) -> anyhow::Result<usize> {
-    let mut client = client(options, tls)?;
-    let Answer { response, requests, .. } = fetch(&mut client, options).await?;
-    response.error_for_status()?.bytes().await?;
-    Ok(requests)
-}
-
-/// How many requests a login takes.
-const REQUESTS: usize = 3;

@@ -31,6 +31,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::http::AuthHeader;
 use ntlm::wire::Message;
+use ntlm_http_examples::connections::{MOST_CONNECTIONS, serve_each};
 use ntlm_http_examples::trace::ntlm_message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -60,14 +61,10 @@ async fn main() -> std::io::Result<()> {
     let idle = multiplex.then(Mutex::default);
     let next = AtomicUsize::new(0);
     let balancer = Arc::new(Balancer { upstream, next, idle, verbose });
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (stream, client) = accepted?;
-                tokio::spawn(balancer.clone().converse(stream, client));
-            }
-            stopped = tokio::signal::ctrl_c() => return stopped,
-        }
+    let serve = |stream, client| balancer.clone().converse(stream, client);
+    tokio::select! {
+        () = serve_each(listener, MOST_CONNECTIONS, serve) => Ok(()),
+        stopped = tokio::signal::ctrl_c() => stopped,
     }
 }
 

@@ -6,6 +6,8 @@
 //!     http://127.0.0.1:8080/
 //! ```
 //!
+//! Bodies are kept in memory, so that there is a limit to their length.
+//!
 //! ureq gives a connection back to its pool when the body of a response was read to its end, before the
 //! next request begins. So with one idle connection for each host, and one thread, all requests go on
 //! one connection, unless the server closes it.
@@ -47,6 +49,10 @@ struct Options {
     /// Fetch it this often: only the first time takes a login
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
+
+    /// The longest body to read; a longer one is an error
+    #[arg(long, value_name = "BYTES", default_value = "10000000")]
+    max_body: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -101,7 +107,7 @@ fn fetch(
         let status = response.status().as_u16();
         let next = login.on_response(status, response.version(), response.headers(), &mut Os)?;
         // To its end: otherwise the connection does not go back to the pool.
-        let body = response.body_mut().read_to_vec()?;
+        let body = response.body_mut().with_config().limit(options.max_body).read_to_vec()?;
         match next {
             Next::Send(next) => header = Some(next),
             // The body was kept back for a challenge that did not come.

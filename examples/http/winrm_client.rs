@@ -1,4 +1,5 @@
-//! Runs a command on a server of WinRM, in messages that are sealed with NTLM, and prints its output.
+//! Runs a command on a server of WinRM, in messages that are sealed with NTLM or over HTTPS, and prints its
+//! output.
 //!
 //! ```text
 //! NTLM_PASSWORD='correct horse' cargo run --example winrm_client -- \
@@ -13,7 +14,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use ntlm::Client;
-use ntlm::session::Protection;
 use ntlm_http_examples::credentials::LoginOptions;
 use ntlm_http_examples::trust::TrustOptions;
 use ntlm_http_examples::winrm::client::{Remote, Site};
@@ -59,7 +59,6 @@ async fn run(options: &Options) -> anyhow::Result<i32> {
     let credentials = options.login.credentials()?.context("there is no --user")?;
     let client = Client::new(credentials)
         .with_spn(format!("HTTP/{}", url.host_str().unwrap_or_default()))
-        .with_protection(Protection::Seal)
         .checked()?;
     let site = Site { url, client, tls: options.trust.tls_config()?, is_bare: options.bare };
     Remote::log_in(site).await?.run(&options.command.join(" ")).await

@@ -1,31 +1,30 @@
-//! A server of WinRM: users log in with NTLM or SPNEGO, and run a command in sealed messages.
+//! A server of WinRM: users log in with NTLM or SPNEGO, and run a command, in sealed messages over HTTP or
+//! in plain ones over HTTPS.
 //!
 //! ```text
 //! cargo run --example winrm_server
 //! cargo run --example winrm_client -- --user 'alice:correct horse' http://127.0.0.1:5985/wsman whoami
 //! ```
 //!
-//! What to copy is [`Peer`], the state of one connection. This server starts no programs: it has the
+//! What to copy is [`Peer`](server::Peer), the state of one connection. This server starts no programs: it has the
 //! commands `echo`, `hostname` and `whoami`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use ntlm::Server;
 use ntlm::server::{Names, Policy};
 use ntlm::wire::NegotiateFlags;
+use ntlm::{Enforcement, Server};
+use ntlm_http_examples::connections::{MOST_CONNECTIONS, serve_each};
+use ntlm_http_examples::tls;
 use ntlm_http_examples::users::Users;
-use ntlm_http_examples::winrm::server::{Peer, Service};
+use ntlm_http_examples::winrm::server::{self, PATIENCE, Service};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 /// Lets users log in and run a command, as WinRM does.
 #[derive(Parser)]
@@ -39,62 +38,73 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
 
+    /// Listen for HTTPS, with this certificate and its chain (PEM); messages need not be sealed then
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+
+    /// Reject clients over HTTPS that send no channel bindings. Those that send wrong ones are always
+    /// rejected
+    #[arg(long, requires = "certificate")]
+    require_channel_bindings: bool,
+
     /// Ask for another login after this many requests of a session
     #[arg(long, value_name = "N")]
     requests: Option<u32>,
 }
 
-/// How many clients there may be at once; others wait.
-const MOST_CONNECTIONS: usize = 1000;
-/// How long to wait after `accept` failed.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may be idle.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let users = match &arguments.users {
-        Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
+        Some(file) => Users::read(file)?,
         None => Users::one("alice", "correct horse"),
     };
-    // A client that cannot seal could not send any request.
-    let mut policy = Policy::default();
-    policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
-    let server = Server::new(Names::member("WIN", "EXAMPLE")).with_policy(policy).checked()?;
-    let (shells, requests) = (Mutex::default(), arguments.requests);
-    let service = Arc::new(Service { server, users, shells, requests });
+    let (server, tls) = server(&arguments)?;
+    let (shells, requests, is_secure) = (Mutex::default(), arguments.requests, tls.is_some());
+    let service = Arc::new(Service { server, users, shells, is_secure, requests });
 
     let context = || format!("cannot listen on {}", arguments.listen);
     let listener = TcpListener::bind(arguments.listen).await.with_context(context)?;
-    println!("listening on http://{}", listener.local_addr()?);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Most often, there are no file descriptors left until another connection ends.
-                eprintln!("cannot accept a connection: {error}");
-                sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let service = Arc::clone(&service);
-        tokio::spawn(async move {
-            serve(service, stream, peer).await;
-            drop(place);
-        });
-    }
+    let scheme = if is_secure { "https" } else { "http" };
+    println!("listening on {scheme}://{}", listener.local_addr()?);
+    serve_each(listener, MOST_CONNECTIONS, |stream, peer| {
+        serve(Arc::clone(&service), tls.clone(), stream, peer)
+    })
+    .await;
     Ok(())
 }
 
-async fn serve(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {
-    let peer = tokio::sync::Mutex::new(Peer::new(&service, peer));
-    let answer = service_fn(async |request| peer.lock().await.answer(request).await);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), answer);
-    // The client may leave at any time.
-    let _ = connection.await;
+/// What NTLM is to this server, and with a certificate what accepts connections of TLS.
+fn server(arguments: &Arguments) -> anyhow::Result<(Server, Option<TlsAcceptor>)> {
+    let server = Server::new(Names::member("WIN", "EXAMPLE"));
+    let mut policy = Policy::default();
+    let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) else {
+        // A client that cannot seal could not send any request.
+        policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
+        return Ok((server.with_policy(policy).checked()?, None));
+    };
+    let (acceptor, bindings) = tls::acceptor(certificate, key)?;
+    if arguments.require_channel_bindings {
+        policy.channel_bindings = Enforcement::Required;
+    }
+    let server = server.with_policy(policy).with_channel_bindings(bindings).checked()?;
+    Ok((server, Some(acceptor)))
+}
+
+async fn serve(
+    service: Arc<Service>,
+    tls: Option<TlsAcceptor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let Some(tls) = tls else { return server::serve(&service, stream, peer).await };
+    match timeout(PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => server::serve(&service, stream, peer).await,
+        Ok(Err(error)) => println!("no-tls from={peer} reason={:?}", error.to_string()),
+        Err(_) => println!("no-tls from={peer} reason=\"too slow\""),
+    }
 }

@@ -7,19 +7,18 @@
 //!
 //! What to copy is [`Login::run`](ntlm_rdp_examples::client::Login::run).
 
-use std::env;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
 use ntlm::session::Protection;
 use ntlm::{Client, Credentials, NtHash, UserName};
+use ntlm_common_examples::credentials::password;
 use ntlm_rdp_examples::client::Login;
 use ntlm_rdp_examples::credentials::Delegated;
 use ntlm_rdp_examples::tcp::Address;
 use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
-use zeroize::Zeroizing;
 
 /// Logs in to an RDP server with CredSSP, and reports whether the server accepted the login.
 ///
@@ -69,7 +68,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let (credentials, delegated) = match &options.nt_hash {
         Some(hash) => (Credentials::nt_hash(user, hash.clone()), Delegated::nothing()),
         None => {
-            let password = password(&options.user)?;
+            let password = password(&options.user, "NTLM_PASSWORD")?;
             let delegated = match options.restricted_admin {
                 true => Delegated::nothing(),
                 false => Delegated::new(user.clone(), &password),
@@ -99,16 +98,4 @@ fn run(options: &Options) -> anyhow::Result<()> {
     // The server may close first.
     let _ = stream.conn.complete_io(&mut stream.sock);
     Ok(())
-}
-
-fn password(user: &str) -> anyhow::Result<Zeroizing<String>> {
-    let password = match env::var("NTLM_PASSWORD") {
-        Ok(password) => password,
-        Err(env::VarError::NotUnicode(_)) => bail!("NTLM_PASSWORD is not UTF-8"),
-        Err(env::VarError::NotPresent) => {
-            rpassword::prompt_password(format!("Password of {user}: "))
-                .context("cannot ask for a password, and NTLM_PASSWORD is not set")?
-        }
-    };
-    Ok(Zeroizing::new(password))
 }

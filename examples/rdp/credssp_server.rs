@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let (config, public_key) = tls::server_config(&options.certificate, &options.key)?;
     let users = match &options.users {
-        Some(file) => Users::read(file).map_err(anyhow::Error::msg)?,
+        Some(file) => Users::read(file)?,
         None => Users::one("alice", "correct horse"),
     };
     let server = Server::new(Names::member("RDP", "EXAMPLE")).with_policy(policy()).checked()?;

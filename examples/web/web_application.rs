@@ -93,7 +93,7 @@ struct Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let accounts = match &options.users {
-        Some(file) => Accounts::File(FileOfUsers::read(file).map_err(anyhow::Error::msg)?),
+        Some(file) => Accounts::File(FileOfUsers::read(file)?),
         None if options.winbind => {
             let winbind = Winbind { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() };
             Accounts::Domain(Domain::new(winbind, Duration::from_secs(options.patience)))

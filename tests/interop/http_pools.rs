@@ -1,4 +1,5 @@
-//! Our clients over libraries with a pool of connections, reqwest and ureq, log in to our servers.
+//! Our clients over reqwest and ureq, which have a pool of connections, and over hyper, which has none,
+//! log in to our servers.
 
 use ntlm_interop::accounts::{ALICE, Account, JURGEN};
 use ntlm_interop::certificates::Certificate;
@@ -11,18 +12,9 @@ use ntlm_interop::squid::Squid;
 const WRONG: Account = Account { password: "wrong", ..ALICE };
 
 #[test]
-fn no_login_of_200_fails_with_reqwest_on_several_threads() {
-    let mut server = HttpServer::start(&[]);
-    let page = format!("{}/page.txt", server.url);
-    let got = client("reqwest_client", ALICE, &["--logins", "200", &page]).expect_success();
-    assert!(got.stdout.starts_with("200 logins, 0 failed, "), "{got:#?}");
-    assert!(server.logins(200).iter().all(|login| login.field("user") == r"EXAMPLE\alice"));
-}
-
-#[test]
-fn pooling_clients_get_pages_and_post_bodies_on_one_login() {
-    // reqwest's pool may take another connection, which logs in again; ureq's has only one.
-    for (name, least) in [("reqwest_client", 1), ("ureq_client", 3)] {
+fn clients_get_pages_and_post_bodies_on_one_login() {
+    // reqwest's pool may take another connection, which logs in again; the others have only one.
+    for (name, least) in [("reqwest_client", 1), ("ureq_client", 4), ("hyper_client", 4)] {
         let mut server = HttpServer::start(&[]);
         let page = format!("{}/page.txt", server.url);
         let got = client(name, JURGEN, &["--count", "5", &page]).expect_success();
@@ -36,14 +28,36 @@ fn pooling_clients_get_pages_and_post_bodies_on_one_login() {
 }
 
 #[test]
-fn pooling_clients_are_rejected_with_a_wrong_password() {
-    for name in ["reqwest_client", "ureq_client"] {
+fn clients_are_rejected_with_a_wrong_password() {
+    for name in ["reqwest_client", "ureq_client", "hyper_client"] {
         let mut server = HttpServer::start(&[]);
         let got = client(name, WRONG, &[&server.url]);
         assert_eq!(got.status.code(), Some(1), "{got:#?}");
         assert!(got.stderr.contains("the credentials were not accepted"), "{got:#?}");
         assert!(server.refusal().field("detail").contains("Denied(WrongPassword)"));
     }
+}
+
+#[test]
+fn ureq_reads_no_body_that_is_too_long() {
+    let server = HttpServer::start(&[]);
+    let page = format!("{}/page.txt", server.url);
+    // The page of a 401 is longer than that, too.
+    let got = client("ureq_client", ALICE, &["--max-body", "20", &page]);
+    assert!(!got.status.success() && got.stderr.contains("larger than request limit"), "{got:#?}");
+    assert!(client("ureq_client", ALICE, &["--max-body", "100", &page]).status.success());
+}
+
+#[test]
+fn hyper_is_bound_to_the_channel() {
+    let certificate = Certificate::new();
+    let authority = certificate.file().display().to_string();
+    let require = ["--channel-bindings", "require"];
+    let mut server = HttpServer::start_with_tls(&certificate, &require);
+    let page = format!("{}/page.txt", server.tls_url());
+    let got = client("hyper_client", ALICE, &["--cacert", &authority, &page]).expect_success();
+    assert_eq!(got.stdout, PAGE);
+    assert_eq!(server.logins(1)[0].field("bindings"), "yes");
 }
 
 #[test]

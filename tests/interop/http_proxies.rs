@@ -211,6 +211,17 @@ fn our_reverse_proxy_lets_clients_log_in() {
 }
 
 #[test]
+fn our_reverse_proxy_continues_when_it_had_too_many_open_files() {
+    let servers = Servers::start();
+    let mut balancer = Balancer::ours_with_files(&servers.addresses(), 32);
+    let connections: Vec<_> = (0..40).map(|_| Connection::open(&balancer.url)).collect();
+    balancer.wait_for("cannot accept a connection: ");
+    drop(connections);
+    let mut connection = Connection::open(&balancer.url);
+    assert_eq!(connection.log_in(alice(), "/page.txt").user(), Some(r"EXAMPLE\alice"));
+}
+
+#[test]
 fn our_reverse_proxy_breaks_ntlm_if_it_multiplexes_and_says_so() {
     let servers = Servers::start();
     let mut balancer = Balancer::ours(&servers.addresses(), &["--multiplex", "--verbose"]);

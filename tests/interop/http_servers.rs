@@ -197,6 +197,32 @@ fn reqwest_logs_in_once_for_its_connection() {
 }
 
 #[test]
+fn hyper_logs_in_once_and_is_rejected_with_a_wrong_password() {
+    for implementation in Implementation::ALL {
+        let hyper = |account: Account, arguments: &[&str]| {
+            let client = &mut example("hyper_client");
+            run(client.args(["--user", &account.with_password()]).args(arguments))
+        };
+        let mut server = Acceptor::start(implementation, &[]);
+        let got = hyper(ALICE, &["--count", "3", &server.url]).expect_success();
+        assert_eq!(got.stdout, r"GET / with 0 bytes from EXAMPLE\alice", "{implementation:?}");
+        assert_one_login(&mut server, r"EXAMPLE\alice");
+
+        let server = Acceptor::start(implementation, &[]);
+        let got = hyper(JURGEN, &["--data", "twelve bytes", &server.url]).expect_success();
+        assert_eq!(got.stdout, r"POST / with 12 bytes from EXAMPLE\jürgen", "{implementation:?}");
+
+        let mut server = Acceptor::start(implementation, &[]);
+        let got = hyper(WRONG, &[&server.url]);
+        assert_eq!(got.status.code(), Some(1), "{implementation:?}: {got:#?}");
+        assert!(got.stderr.contains("the credentials were not accepted"), "{got:#?}");
+        // It does not try again, which could lock the account.
+        assert_eq!(server.events("refused", 1).len(), 1, "{implementation:?}");
+        assert_eq!(server.count("accepted"), 0, "{implementation:?}");
+    }
+}
+
+#[test]
 fn the_health_monitor_finds_servers_healthy_that_let_it_in() {
     for implementation in Implementation::ALL {
         let server = Acceptor::start(implementation, &[]);

@@ -1,4 +1,4 @@
-//! WinRM: other clients run commands on our server, and our client does, in sealed messages.
+//! WinRM: other clients run commands on our server, and our client does, in sealed messages or over TLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,10 +9,12 @@ use base64::prelude::BASE64_STANDARD;
 use ntlm::session::Protection;
 use ntlm::{Client, Credentials, Os};
 use ntlm_interop::accounts::{ALICE, Account, JURGEN};
+use ntlm_interop::certificates::Certificate;
 use ntlm_interop::winrm::{Library, WinrmServer, winrm_client};
 use serde_json::json;
 
 const WRONG: Account = Account { password: "wrong", ..ALICE };
+const BOUND: &[&str] = &["--require-channel-bindings"];
 const FRAMINGS: [&[&str]; 2] = [&[], &["--bare"]];
 
 #[test]
@@ -54,7 +56,7 @@ fn libraries_are_rejected_with_a_wrong_password_and_without_encryption() {
         assert_eq!(server.count("login"), 0, "{library:?}");
 
         let mut server = WinrmServer::start(&[]);
-        let got = library.run_unencrypted(ALICE, &server.url, ["echo", "x"]);
+        let got = library.run_with(ALICE, &server.url, ["never", "any"], ["echo", "x"]);
         assert!(got["error"].is_string(), "{got}");
         assert_eq!(server.first("refused").field("reason"), "unencrypted");
         assert_eq!(server.count("command"), 0, "{library:?}");
@@ -118,6 +120,102 @@ fn our_client_seals_its_request_anew_after_a_401_in_the_middle() {
         assert_eq!((server.count("login"), server.count("command")), (3, 1));
         assert_eq!(server.count("refused"), 0);
     }
+}
+
+#[test]
+fn libraries_run_a_command_over_tls() {
+    let certificate = Certificate::new();
+    let authority = certificate.file().display().to_string();
+    for library in Library::ALL {
+        // `always` seals the bodies all the same.
+        for how in [["auto", &authority], ["auto", "any"], ["always", "any"]] {
+            let mut server = WinrmServer::start_with_tls(&certificate, BOUND);
+            let got = library.run_with(JURGEN, &server.url, how, ["echo", "héllo <wörld>"]);
+            let expected = json!({ "stdout": "héllo <wörld>\r\n", "stderr": "", "code": 0 });
+            assert_eq!(got, expected, "{library:?} {how:?}");
+            let login = server.first("login");
+            assert_eq!(login.field("user"), JURGEN.name(), "{library:?} {how:?}");
+            assert_eq!(login.field("bindings"), "yes", "{library:?} {how:?}");
+            assert_eq!(server.count("login"), 1, "{library:?} {how:?}");
+        }
+    }
+}
+
+#[test]
+fn libraries_are_rejected_over_tls_with_a_wrong_password_and_without_bindings() {
+    let certificate = Certificate::new();
+    for library in Library::ALL {
+        for (account, trust, reason) in
+            [(WRONG, "any", "wrong password"), (ALICE, "unbound", "channel bindings")]
+        {
+            let mut server = WinrmServer::start_with_tls(&certificate, BOUND);
+            let got = library.run_with(account, &server.url, ["auto", trust], ["echo", "x"]);
+            assert!(got["error"].is_string(), "{library:?} {trust}: {got}");
+            let refusal = server.first("refused");
+            assert!(refusal.field("reason").contains(reason), "{library:?}: {}", refusal.text());
+            assert_eq!(server.count("login") + server.count("command"), 0, "{library:?} {trust}");
+        }
+    }
+}
+
+/// Over TLS nothing is sealed, so that the body of the session before is as good as another.
+#[test]
+fn libraries_log_in_again_in_the_middle_over_tls() {
+    let certificate = Certificate::new();
+    for library in Library::ALL {
+        let mut server = WinrmServer::start_with_tls(&certificate, &["--requests", "2"]);
+        let got = library.run(ALICE, &server.url, ["echo", "x"]);
+        assert_eq!(got["stdout"], "x\r\n", "{library:?}: {got}");
+        server.first("expired");
+        assert_eq!(server.count("refused"), 0, "{library:?}");
+    }
+}
+
+#[test]
+fn our_client_runs_a_command_over_tls() {
+    let certificate = Certificate::new();
+    let authority = certificate.file().display().to_string();
+    for framing in FRAMINGS {
+        for trust in [&["--cacert", &authority][..], &["--insecure"]] {
+            let mut server = WinrmServer::start_with_tls(&certificate, BOUND);
+            let arguments = [framing, trust].concat();
+            let line = ["echo", "héllo", "<wörld>"];
+            let got = winrm_client(JURGEN, &server.url, &arguments, &line).expect_success();
+            assert_eq!(got.stdout, "héllo <wörld>");
+            let login = server.first("login");
+            assert_eq!((login.field("bindings"), login.field("mic")), ("yes", "yes"));
+            assert_eq!(server.count("login"), 1);
+            let got = winrm_client(ALICE, &server.url, &arguments, &["nonsense"]);
+            assert_eq!(got.status.code(), Some(1));
+            assert!(got.stderr.contains("'nonsense' is not recognized"), "{got:#?}");
+        }
+    }
+}
+
+#[test]
+fn our_client_is_rejected_over_tls_with_a_wrong_password_and_rejects_an_unknown_certificate() {
+    let certificate = Certificate::new();
+    for framing in FRAMINGS {
+        let mut server = WinrmServer::start_with_tls(&certificate, &[]);
+        let insecure = [framing, &["--insecure"]].concat();
+        let got = winrm_client(WRONG, &server.url, &insecure, &["echo"]);
+        assert!(got.stderr.contains("the server rejects the login"), "{got:#?}");
+        assert!(server.first("refused").field("reason").contains("wrong password"));
+        assert_eq!(server.count("refused"), 1);
+        let got = winrm_client(ALICE, &server.url, framing, &["echo"]);
+        assert!(!got.status.success() && got.stderr.contains("cannot connect"), "{got:#?}");
+        assert_eq!(server.count("login"), 0);
+    }
+}
+
+#[test]
+fn our_client_sends_its_request_again_after_a_401_in_the_middle_over_tls() {
+    let mut server = WinrmServer::start_with_tls(&Certificate::new(), &["--requests", "2"]);
+    let got = winrm_client(ALICE, &server.url, &["--insecure"], &["whoami"]).expect_success();
+    assert_eq!(got.stdout, r"example\alice");
+    server.first("expired");
+    // Create and Command, Receive and Signal, Delete.
+    assert_eq!((server.count("login"), server.count("command")), (3, 1));
 }
 
 /// PowerShell may send its first sealed body together with the AUTHENTICATE.

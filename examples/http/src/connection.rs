@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
@@ -99,8 +99,16 @@ impl Connection {
     }
 }
 
-/// Reads a body that nobody wants to its end: only then can the next request go on the same
-/// connection.
+/// Reads a body of at most this length to its end.
+pub async fn collect(body: Incoming, limit: usize) -> anyhow::Result<Bytes> {
+    let collected = async {
+        let body = Limited::new(body, limit).collect().await;
+        Ok(body.map_err(anyhow::Error::from_boxed)?.to_bytes())
+    };
+    within(RESPONSE_TIMEOUT, collected).await.context("cannot read the response to its end")
+}
+
+/// Reads a body to its end, and discards it: only then can the next request go on the same connection.
 pub async fn drain(mut body: Incoming) -> anyhow::Result<()> {
     let drained = async {
         while let Some(frame) = body.frame().await {

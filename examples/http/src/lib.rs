@@ -1,13 +1,19 @@
 //! What the examples over HTTP share.
 
+pub use ntlm_common_examples::{credentials, users};
+
+pub mod agent;
 pub mod connection;
-pub mod credentials;
+pub mod connections;
+pub mod entrance;
+pub mod exchange;
 pub mod files;
 pub mod header_case;
+pub mod outgoing;
 pub mod redirect;
 pub mod reqwest_ntlm;
+pub mod site;
 pub mod tls;
 pub mod trace;
 pub mod trust;
-pub mod users;
 pub mod winrm;

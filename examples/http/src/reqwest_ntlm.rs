@@ -60,7 +60,7 @@ struct Sent {
 }
 
 impl NtlmClient {
-    /// The builder may set certificates, timeouts, and a proxy for `http:` URLs. It must not be given a
+    /// The builder should set a timeout. It may set certificates, and a proxy for `http:` URLs. It must not be given a
     /// proxy for `https:` URLs that wants NTLM, because reqwest does not show responses to `CONNECT`.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl NtlmClient {
                 redirect::is_same_origin(&url, &target),
                 "redirect to another server: {target}"
             );
-            response.bytes().await?;
+            drain(response).await?;
             let next_method = redirect::method(status, &method);
             has_body &= next_method == method;
             (method, url) = (next_method, target);
@@ -171,7 +171,7 @@ impl NtlmClient {
                 link = Some(Link { address: connection, server, logins });
                 if header.is_some() && matches!(status.as_u16(), 401 | 407) {
                     // The token belongs to the connection before: the response says nothing.
-                    response.bytes().await?;
+                    drain(response).await?;
                     header = None;
                     continue;
                 }
@@ -182,14 +182,13 @@ impl NtlmClient {
             match next {
                 Next::Rejected => bail!("the credentials were not accepted"),
                 Next::NotOffered => bail!("NTLM is not offered"),
-                // Read to its end: otherwise the connection does not go back to the pool.
                 Next::Send(next) => {
-                    response.bytes().await?;
+                    drain(response).await?;
                     header = Some(next);
                 }
                 // The body was kept back for a challenge that did not come.
                 Next::Answered if omits_body => {
-                    response.bytes().await?;
+                    drain(response).await?;
                     header = None;
                 }
                 Next::Answered | Next::Authenticated => {
@@ -247,6 +246,17 @@ fn with_header(mut request: Request, header: Option<&RequestHeader>) -> Request 
     request
 }
 
+/// Reads a response to its end: otherwise the connection does not go back to the pool. The builder's
+/// timeout says how long that may take.
+async fn drain(mut response: Response) -> anyhow::Result<()> {
+    let mut len = 0;
+    while let Some(chunk) = response.chunk().await? {
+        len += chunk.len();
+        ensure!(len <= MAX_DRAINED_LEN, "a response that is not the last is too long");
+    }
+    Ok(())
+}
+
 /// Our own address of the connection on which a response came. reqwest has a method for the
 /// server's address only; hyper, below it, leaves both in the response.
 fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
@@ -258,6 +268,8 @@ fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
 /// connections that change meanwhile.
 const MAX_REQUESTS: usize = 30;
 const MAX_REDIRECTS: usize = 10;
+/// More than the page has that a server shows together with a 401 or a redirect.
+const MAX_DRAINED_LEN: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,9 @@
 //! `NtlmClient` and a small server in one process. The runtime has one thread, so that the number of
-//! requests does not depend on luck; with several, the live tests log in.
+//! requests does not depend on luck; in one test it has several.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use ntlm::{Credentials, NtHash, Os, Server};
 use ntlm_http_examples::reqwest_ntlm::NtlmClient;
 use ntlm_http_examples::trace::Trace;
 use reqwest::{ClientBuilder, Url};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_connection_logs_in_once() {
@@ -47,6 +50,45 @@ async fn a_wrong_password_is_tried_once() {
     let error = client("wrong", ClientBuilder::new()).get(site.url("/")).await.err().unwrap();
     assert_eq!(error.to_string(), "the credentials were not accepted");
     assert_eq!(site.requests().len(), 3);
+}
+
+/// Each login runs outside of the threads that drive the connections: so it often is faster than reqwest's
+/// pool, and has to start over.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_of_200_fails_on_several_threads() {
+    let (url, started) = (Site::start().url("/"), Arc::new(AtomicU32::new(0)));
+    let mut threads = JoinSet::new();
+    for _ in 0..8 {
+        let (url, started) = (url.clone(), Arc::clone(&started));
+        threads.spawn_blocking(move || {
+            while started.fetch_add(1, Relaxed) < 200 {
+                let mut client = client("secret", ClientBuilder::new());
+                let text = Handle::current().block_on(async {
+                    client.get(url.clone()).await.unwrap().response.text().await
+                });
+                assert_eq!(text.unwrap(), "alice");
+            }
+        });
+    }
+    threads.join_all().await;
+    assert!(started.load(Relaxed) >= 200);
+}
+
+#[tokio::test]
+async fn body_without_an_end_ends_the_login() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        receive(&mut stream).unwrap();
+        let head = "HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        // Until the client closes the connection.
+        while stream.get_mut().write_all(chunk.as_bytes()).is_ok() {}
+    });
+    let error = client("secret", ClientBuilder::new()).get(url).await.err().unwrap();
+    assert_eq!(error.to_string(), "a response that is not the last is too long");
 }
 
 /// Each request gets another connection. Only the first message of a handshake is ever sent: it is not

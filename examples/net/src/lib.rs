@@ -1,10 +1,9 @@
 //! What the examples share.
 
+pub use ntlm_common_examples::{connections, credentials, tcp, users};
+
 pub mod bytes;
-pub mod connections;
-/// As over HTTP.
-#[path = "../../http/src/credentials.rs"]
-pub mod credentials;
+pub mod claimed;
 pub mod datagrams;
 pub mod der;
 pub mod encoding;
@@ -20,7 +19,5 @@ pub mod recording;
 pub mod replay;
 pub mod rpc;
 pub mod smb;
-pub mod tcp;
 pub mod tokens;
-pub mod users;
 pub mod winbind;

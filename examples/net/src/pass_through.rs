@@ -8,8 +8,8 @@ use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim};
 use ntlm::{Error, Os, Server, UserName};
 
+use crate::claimed::claimed;
 use crate::frames::{Frames, seal, unseal};
-use crate::users::claimed;
 use crate::winbind::{Domain, Unvouched};
 
 /// What all connections share, none of which changes.

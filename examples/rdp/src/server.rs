@@ -102,7 +102,7 @@ impl Gate {
                 Accepting::LookUp(client) => {
                     *claimed = Some(client.claimed_user().clone());
                     match self.users.find(client.claimed_user()) {
-                        Some(hash) => client.verify(|claim| claim.verify_nt_hash(hash)),
+                        Some(user) => client.verify(|claim| claim.verify_nt_hash(&user.hash)),
                         None => client.reject(Rejection::UnknownUser),
                     }
                 }

@@ -25,7 +25,7 @@ impl Accounts {
     /// The name of the account that a client claims. Winbind returns none, so there it is the claimed name.
     pub fn name(&self, claimed: &UserName) -> UserName {
         let found = match self {
-            Self::File(users) => users.find_account(claimed).map(|(name, _)| name),
+            Self::File(users) => users.find(claimed).map(|user| &user.name),
             Self::Domain(_) => None,
         };
         found.unwrap_or(claimed).clone()
@@ -38,10 +38,10 @@ impl Accounts {
     pub async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
         match self {
             Self::File(users) => {
-                let found = users.find_account(claim.claimed_user());
-                let proof = found.map(|(account, hash)| Proof::NtHash {
-                    account: account.clone(),
-                    hash: hash.clone(),
+                let found = users.find(claim.claimed_user());
+                let proof = found.map(|user| Proof::NtHash {
+                    account: user.name.clone(),
+                    hash: user.hash.clone(),
                 });
                 proof.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
             }

@@ -14,11 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::Server;
 use ntlm::http::{Scheme, ServerConnection};
+use ntlm_http_examples::connections::{MOST_CONNECTIONS, serve_each};
 use ntlm_http_examples::header_case::HeaderCase;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -43,25 +43,18 @@ where
     /// Accepts connections for ever.
     pub async fn serve(self, listener: TcpListener) {
         let site = Arc::new(self);
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let Ok((stream, peer)) = listener.accept().await else {
-                // Out of file descriptors, most likely: some will be given back.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
+        serve_each(listener, MOST_CONNECTIONS, |stream, peer| {
             let site = Arc::clone(&site);
-            tokio::spawn(async move {
+            async move {
                 if let Err(error) = site.accept(stream, peer).await {
                     println!("closed from={peer} reason={:?}", error.to_string());
                 }
-                drop(place);
-            });
-        }
+            }
+        })
+        .await;
     }
 
     async fn accept(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        stream.set_nodelay(true)?;
         let state = ServerConnection::new(self.server.clone()).with_schemes(self.schemes.clone());
         let Some(certificates) = &self.certificates else {
             return self.converse(stream, Connection::new(state, peer)).await;
@@ -95,8 +88,6 @@ where
     }
 }
 
-/// How many clients there may be at once; others wait.
-const MOST_CONNECTIONS: usize = 1000;
 const TLS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may be idle. A login ends with its connection, so this is longer than a
 /// visit to a page takes.

@@ -77,7 +77,20 @@ impl Balancer {
     /// The example `reverse_proxy`.
     pub fn ours(servers: &[&str], arguments: &[&str]) -> Self {
         let mut command = example("reverse_proxy");
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(arguments);
+        Self::start_ours(command, servers)
+    }
+
+    /// The same, which may have this many open files.
+    pub fn ours_with_files(servers: &[&str], files: u32) -> Self {
+        let mut command = installed("sh");
+        let script = format!("ulimit -n {files}; exec \"$0\" \"$@\" 2>&1");
+        command.args(["-c", &script]).arg(example("reverse_proxy").get_program());
+        Self::start_ours(command, servers)
+    }
+
+    fn start_ours(mut command: Command, servers: &[&str]) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]);
         for server in servers {
             command.args(["--upstream", server]);
         }

@@ -1,8 +1,11 @@
 //! WinRM: our server and client, pywinrm and pypsrp.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::accounts::{self, Account};
+use crate::certificates::Certificate;
 use crate::log::Line;
 use crate::process::{Finished, Process, run};
 use crate::programs::{example, python};
@@ -12,20 +15,33 @@ use crate::scratch::Directory;
 #[derive(Debug)]
 pub struct WinrmServer {
     process: Process,
-    /// `http://127.0.0.1:PORT/wsman`
+    /// `http://127.0.0.1:PORT/wsman`, or `https`
     pub url: String,
     _directory: Directory,
 }
 
 impl WinrmServer {
+    /// Over HTTP.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_command(example("winrm_server"), "http", arguments)
+    }
+
+    /// Over HTTPS.
+    pub fn start_with_tls(certificate: &Certificate, arguments: &[&str]) -> Self {
+        let mut command = example("winrm_server");
+        command.arg("--certificate").arg(certificate.file());
+        command.arg("--key").arg(certificate.key_file());
+        Self::start_command(command, "https", arguments)
+    }
+
+    fn start_command(mut command: Command, scheme: &str, arguments: &[&str]) -> Self {
         let directory = Directory::new();
         let users = accounts::ALL.map(|account| account.nt_hash_line()).concat();
-        let mut command = example("winrm_server");
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         command.arg("--users").arg(directory.write("users", &users));
         let mut process = Process::start(&mut command);
-        let url = format!("http://{}/wsman", process.wait_for("listening on http://"));
+        let address = process.wait_for(&format!("listening on {scheme}://"));
+        let url = format!("{scheme}://{address}/wsman");
         Self { process, url, _directory: directory }
     }
 
@@ -62,22 +78,18 @@ impl Library {
 
     /// Runs `COMMAND ARGUMENTS`: `stdout`, `stderr` and `code`, or `error`.
     pub fn run(self, account: Account, url: &str, line: [&str; 2]) -> Value {
-        self.run_with(account, url, "auto", line)
+        self.run_with(account, url, ["auto", "any"], line)
     }
 
-    /// The same, without sealing.
-    pub fn run_unencrypted(self, account: Account, url: &str, line: [&str; 2]) -> Value {
-        self.run_with(account, url, "never", line)
-    }
-
-    fn run_with(self, account: Account, url: &str, encryption: &str, line: [&str; 2]) -> Value {
+    /// The same, with an encryption and a trust of `peers/winrm_command.py`.
+    pub fn run_with(self, account: Account, url: &str, how: [&str; 2], line: [&str; 2]) -> Value {
         let library = match self {
             Self::Pywinrm => "pywinrm",
             Self::PypsrpNtlm => "pypsrp-ntlm",
             Self::PypsrpNegotiate => "pypsrp-negotiate",
         };
         let mut command = python("winrm_command.py");
-        command.args([library, url, &account.name(), account.password, encryption]).args(line);
+        command.args([library, url, &account.name(), account.password]).args(how).args(line);
         run(&mut command).expect_success().json().remove(0)
     }
 }

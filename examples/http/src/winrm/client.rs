@@ -1,11 +1,11 @@
-//! The client's side of a session: the login, and requests that are sealed.
+//! The client's side of a session: the login, and requests that are sealed, or go over TLS.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper::{Request, Response, StatusCode};
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
 use super::soap::Action;
-use super::{encrypted, soap};
+use super::{body, soap};
 use crate::connection::{self, Connection, drain};
 
 /// More than an envelope of WinRM has (`MaxEnvelopeSize`).
@@ -25,7 +25,6 @@ const MAX_BODY_LEN: usize = 1 << 20;
 /// Where to log in, and how.
 pub struct Site<'a> {
     pub url: &'a Url,
-    /// Its messages are sealed.
     pub client: Client,
     pub tls: Arc<ClientConfig>,
     /// Sends NTLM messages under `Negotiate` without SPNEGO around them.
@@ -34,10 +33,14 @@ pub struct Site<'a> {
 
 impl Site<'_> {
     /// Logs in on a new connection, with empty requests. What the session seals belongs to this
-    /// connection.
-    async fn log_in(&self) -> anyhow::Result<(Connection, Session)> {
+    /// connection; over TLS, nothing is sealed.
+    async fn log_in(&self) -> anyhow::Result<(Connection, Option<Session>)> {
         let mut connection = Connection::open(self.url, &self.tls).await?;
-        let mut login = ClientConnection::new(self.client.clone());
+        let client = match connection.certificate() {
+            Some(_) => self.client.clone(),
+            None => self.client.clone().with_protection(Protection::Seal),
+        };
+        let mut login = ClientConnection::new(client);
         if !self.is_bare {
             login = login.with_spnego();
         }
@@ -46,7 +49,7 @@ impl Site<'_> {
         }
         let mut header = login.start(Scheme::Negotiate)?;
         for _ in 0..MAX_LEGS {
-            let mut request = self.post("application/soap+xml;charset=UTF-8", Bytes::new())?;
+            let mut request = self.post(body::PLAIN, Bytes::new())?;
             header.insert_into(request.headers_mut());
             let response = connection.send(request).await?;
             let (status, version) = (response.status().as_u16(), response.version());
@@ -55,10 +58,11 @@ impl Site<'_> {
             match next {
                 Next::Send(next) => header = next,
                 Next::Authenticated => {
-                    let keys = login.take_keys().context("there are no keys")?;
-                    let has_seal = keys.protection() == Protection::Seal;
-                    ensure!(has_seal, "the server does not seal");
-                    return Ok((connection, keys.into_session()?));
+                    let session = match connection.certificate() {
+                        Some(_) => None,
+                        None => Some(sealing_session(&mut login)?),
+                    };
+                    return Ok((connection, session));
                 }
                 Next::Rejected => bail!("the server rejects the login"),
                 Next::NotOffered => bail!("the server does not offer NTLM under Negotiate"),
@@ -77,11 +81,18 @@ impl Site<'_> {
     }
 }
 
+fn sealing_session(login: &mut ClientConnection) -> anyhow::Result<Session> {
+    let keys = login.take_keys().context("there are no keys")?;
+    ensure!(keys.protection() == Protection::Seal, "the server does not seal");
+    Ok(keys.into_session()?)
+}
+
 /// A server on which the user is logged in.
 pub struct Remote<'a> {
     site: Site<'a>,
     connection: Connection,
-    session: Session,
+    /// `None` over TLS.
+    session: Option<Session>,
 }
 
 impl<'a> Remote<'a> {
@@ -122,7 +133,7 @@ impl<'a> Remote<'a> {
     /// If the server wants another login instead of an answer, the request is sent once more on a new
     /// connection. It must be sealed anew: the old body belongs to the session that has ended.
     ///
-    /// Nothing protects the status of a response over plain HTTP. A man in the middle who replaces a
+    /// Nothing protects the status of a response over plain HTTP. There, a man in the middle who replaces a
     /// response with a 401 makes the client send its request twice, so that a command may run twice.
     pub async fn call(
         &mut self,
@@ -149,17 +160,16 @@ impl<'a> Remote<'a> {
         }
         let status = response.status();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-        let is_encrypted = content_type.is_some_and(encrypted::is_encrypted);
-        ensure!(is_encrypted, "the server answers {status}, and nothing that is sealed");
-        let body = Limited::new(response.into_body(), MAX_BODY_LEN).collect().await;
-        let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();
-        let envelope = encrypted::unseal(&mut self.session, &body)?;
-        soap::Response::parse(&envelope, &message_id)
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let body = connection::collect(response.into_body(), MAX_BODY_LEN).await?;
+        let envelope = body::read(self.session.as_mut(), &content_type, &body);
+        let envelope = envelope.with_context(|| format!("the server answers {status}"))?;
+        soap::Response::parse(&envelope, action, &message_id)
     }
 
     async fn send(&mut self, envelope: &str) -> anyhow::Result<Response<Incoming>> {
-        let body = encrypted::seal(&mut self.session, envelope)?;
-        self.connection.send(self.site.post(encrypted::CONTENT_TYPE, body.into())?).await
+        let (content_type, body) = body::write(self.session.as_mut(), envelope)?;
+        self.connection.send(self.site.post(content_type, body.into())?).await
     }
 }
 

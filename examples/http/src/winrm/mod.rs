@@ -1,5 +1,6 @@
 //! WinRM: what it puts into the bodies of HTTP, and both sides of a connection ([MS-WSMV]).
 
+pub mod body;
 pub mod client;
 pub mod encrypted;
 pub mod server;

@@ -1,27 +1,37 @@
 //! The server's side of a connection: the login, and the session that unseals requests and seals responses.
+//! Over TLS, neither needs to be sealed.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use ntlm::error::Rejection;
 use ntlm::http::{HttpVersion, Outcome, Reply, Scheme, ServerConnection, Step};
 use ntlm::server::Accepted;
+use ntlm::session::Protection;
 use ntlm::{Os, Server, Session, UserName};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use super::shell::Shells;
-use super::{encrypted, soap};
+use super::{body, encrypted, soap};
 use crate::users::Users;
 
-/// How long a client may take to send a body.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a client may take to begin TLS, to send the head of a request, before which the connection may
+/// be idle, and to send the body; each in all, not for each octet.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection may last, also if the client reads no response.
+const LIFETIME: Duration = Duration::from_secs(3600);
 const MAX_BODY_LEN: usize = 1 << 20;
 
 /// What all connections share.
@@ -29,8 +39,26 @@ pub struct Service {
     pub server: Server,
     pub users: Users,
     pub shells: Mutex<Shells>,
+    /// All connections are of TLS: bodies need not be sealed.
+    pub is_secure: bool,
     /// Another login is asked for after this many requests of a session.
     pub requests: Option<u32>,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(
+    service: &Service,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: SocketAddr,
+) {
+    let peer = tokio::sync::Mutex::new(Peer::new(service, address));
+    let answer = service_fn(async |request| peer.lock().await.answer(request).await);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), answer);
+    // The client may leave at any time.
+    let _ = timeout(LIFETIME, connection).await;
 }
 
 /// One connection: its login, and what follows from it.
@@ -38,15 +66,22 @@ pub struct Peer<'a> {
     service: &'a Service,
     address: SocketAddr,
     login: ServerConnection,
-    session: Option<(UserName, Session)>,
-    /// How many messages were unsealed.
+    user: Option<User>,
+    /// How many requests were served since the login.
     requests: u32,
+}
+
+/// Who is logged in.
+struct User {
+    name: UserName,
+    /// `None` if sealing was not negotiated, which only clients over TLS can do without.
+    session: Option<Session>,
 }
 
 impl<'a> Peer<'a> {
     pub fn new(service: &'a Service, address: SocketAddr) -> Self {
         let login = login(&service.server);
-        Self { service, address, login, session: None, requests: 0 }
+        Self { service, address, login, user: None, requests: 0 }
     }
 
     /// Answers a request.
@@ -56,8 +91,7 @@ impl<'a> Peer<'a> {
     ) -> io::Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         // To its end: otherwise a 401 would close the connection, and end the login.
-        let body =
-            tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BODY_LEN).collect()).await?;
+        let body = timeout(PATIENCE, Limited::new(body, MAX_BODY_LEN).collect()).await?;
         let body = body.map_err(io::Error::other)?.to_bytes();
 
         if self.service.requests.is_some_and(|limit| self.requests >= limit) {
@@ -65,7 +99,7 @@ impl<'a> Peer<'a> {
         }
         let outcome = match self.login.on_request(head.version, &head.headers, &mut Os) {
             Step::LookUp(look_up) => match self.service.users.find(look_up.claimed_user()) {
-                Some(hash) => look_up.verify(|claim| claim.verify_nt_hash(hash)),
+                Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
             },
             Step::Outcome(outcome) => outcome,
@@ -74,7 +108,7 @@ impl<'a> Peer<'a> {
             Outcome::Authenticated(client) => {
                 if client.is_new {
                     log_login(self.address, client.accepted, client.header.is_some());
-                    self.session = None;
+                    self.user = None;
                 }
                 (client.is_new, client.header)
             }
@@ -97,68 +131,49 @@ impl<'a> Peer<'a> {
     }
 
     fn begin_session(&mut self) -> anyhow::Result<()> {
-        let user = self.login.accepted().and_then(Accepted::user).context("there is no user")?;
-        let user = user.clone();
+        let name = self.login.accepted().and_then(Accepted::user).context("there is no user")?;
+        let name = name.clone();
         let keys = self.login.take_keys().context("the keys were taken")?;
-        self.session = Some((user, keys.into_session()?));
+        let session = match keys.protection() {
+            Protection::Seal => Some(keys.into_session()?),
+            _ => None,
+        };
+        ensure!(session.is_some() || self.service.is_secure, "sealing was not negotiated");
+        self.user = Some(User { name, session });
         Ok(())
     }
 
     /// Serves a request of the user who is logged in. It may have come together with the AUTHENTICATE.
     fn serve(&mut self, content_type: &str, body: &[u8]) -> Response<Full<Bytes>> {
-        let Some((user, session)) = &mut self.session else {
+        let Some(User { name, session }) = &mut self.user else {
             return close(StatusCode::BAD_REQUEST);
         };
         // Only a login.
         if body.is_empty() {
             return Response::default();
         }
-        if !encrypted::is_encrypted(content_type) {
-            println!(
-                "refused user={:?} from={} reason=\"unencrypted\"",
-                user.to_string(),
-                self.address
-            );
-            return close(StatusCode::INTERNAL_SERVER_ERROR);
-        }
-        let envelope = match encrypted::unseal(session, body) {
+        let is_sealed = encrypted::is_encrypted(content_type);
+        let mut session = session.as_mut().filter(|_| is_sealed || !self.service.is_secure);
+        let envelope = match body::read(session.as_deref_mut(), content_type, body) {
             Ok(envelope) => envelope,
             Err(error) => {
-                // The RC4 streams of the two sides are out of step from here on.
-                let reason = format!("{error:#}");
-                println!(
-                    "refused user={:?} from={} reason={reason:?}",
-                    user.to_string(),
-                    self.address
-                );
-                return close(StatusCode::BAD_REQUEST);
+                let (user, reason) = (name.to_string(), format!("{error:#}"));
+                println!("refused user={user:?} from={} reason={reason:?}", self.address);
+                // After a body that cannot be unsealed, the RC4 streams of the two sides are out of step.
+                return close(match is_sealed {
+                    true => StatusCode::BAD_REQUEST,
+                    false => StatusCode::INTERNAL_SERVER_ERROR,
+                });
             }
         };
         self.requests += 1;
-        let (status, answer) = match soap::Request::parse(&envelope) {
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, soap::fault("", &error.to_string())),
-            Ok(request) => {
-                if let Some(line) = &request.command_line {
-                    println!("command user={:?} line={line:?}", user.to_string());
-                }
-                // A poisoned lock is harmless: each change completes before anything can panic.
-                let mut shells = self.service.shells.lock().unwrap_or_else(PoisonError::into_inner);
-                match shells.answer(user, &request) {
-                    Ok(answer) => (StatusCode::OK, request.answer(&answer)),
-                    Err(error) => {
-                        let fault = soap::fault(&request.message_id, &error.to_string());
-                        (StatusCode::INTERNAL_SERVER_ERROR, fault)
-                    }
-                }
-            }
-        };
-        let Ok(sealed) = encrypted::seal(session, &answer) else {
+        let (status, answer) = perform(self.service, name, &envelope);
+        let Ok((content_type, body)) = body::write(session, &answer) else {
             return close(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let mut response = Response::new(Full::from(sealed));
+        let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
-        let content_type = HeaderValue::from_static(encrypted::CONTENT_TYPE);
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }
 
@@ -166,7 +181,7 @@ impl<'a> Peer<'a> {
     fn log_out(&mut self, version: impl Into<HttpVersion>) -> io::Result<Response<Full<Bytes>>> {
         println!("expired from={}", self.address);
         self.login = login(&self.service.server);
-        (self.session, self.requests) = (None, 0);
+        (self.user, self.requests) = (None, 0);
         let nothing: [(&str, &str); 0] = [];
         let Step::Outcome(Outcome::Continue(reply)) =
             self.login.on_request(version, nothing, &mut Os)
@@ -176,6 +191,26 @@ impl<'a> Peer<'a> {
         let mut response = respond(&reply)?;
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         Ok(response)
+    }
+}
+
+/// Does what an envelope asks for, and returns the status and the envelope of the response.
+fn perform(service: &Service, user: &UserName, envelope: &str) -> (StatusCode, String) {
+    let failed = |message_id: &str, error: anyhow::Error| {
+        (StatusCode::INTERNAL_SERVER_ERROR, soap::fault(message_id, &error.to_string()))
+    };
+    let request = match soap::Request::parse(envelope) {
+        Ok(request) => request,
+        Err(error) => return failed("", error),
+    };
+    if let Some(line) = &request.command_line {
+        println!("command user={:?} line={line:?}", user.to_string());
+    }
+    // A poisoned lock is harmless: each change completes before anything can panic.
+    let mut shells = service.shells.lock().unwrap_or_else(PoisonError::into_inner);
+    match shells.answer(user, &request) {
+        Ok(answer) => (StatusCode::OK, request.answer(&answer)),
+        Err(error) => failed(&request.message_id, error),
     }
 }
 
@@ -204,8 +239,60 @@ fn log_login(peer: SocketAddr, accepted: &Accepted, has_spnego: bool) {
     let target = accepted.spn().map_or("none".into(), ToString::to_string);
     let yes_or_no = |fact| if fact { "yes" } else { "no" };
     println!(
-        "login user={user:?} from={peer} spnego={} mic={} target={target:?}",
+        "login user={user:?} from={peer} spnego={} mic={} bindings={} target={target:?}",
         yes_or_no(has_spnego),
         yes_or_no(accepted.mic_checked),
+        yes_or_no(accepted.bindings_checked),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use ntlm::server::Names;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// How long a connection lasts on which a client does this. Time passes at once.
+    async fn lasts(stream: DuplexStream, client: impl Future<Output = ()>) -> Duration {
+        let service = Service {
+            server: Server::new(Names::standalone("WIN")),
+            users: Users::default(),
+            shells: Mutex::default(),
+            is_secure: false,
+            requests: None,
+        };
+        let start = Instant::now();
+        let served = async {
+            let served = serve(&service, stream, ([127, 0, 0, 1], 1).into());
+            timeout(2 * LIFETIME, served).await.unwrap();
+            start.elapsed()
+        };
+        tokio::join!(served, client).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_that_sends_an_octet_at_a_time_does_not_keep_its_connection() {
+        for beginning in ["", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"] {
+            let (mut client, stream) = duplex(1 << 12);
+            let lasted = lasts(stream, async move {
+                client.write_all(beginning.as_bytes()).await.unwrap();
+                while client.write_all(b"x").await.is_ok() {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            });
+            let seconds = lasted.await.as_secs();
+            assert!((60..=62).contains(&seconds), "{beginning:?}: {seconds}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_that_reads_no_response_does_not_keep_its_connection() {
+        let (mut client, stream) = duplex(16);
+        let lasted = lasts(stream, async {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        });
+        assert!(lasted.await <= LIFETIME);
+    }
 }

@@ -208,15 +208,17 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads the response to the request with this identifier.
+    /// Reads the response to the request with this action and this identifier.
     ///
     /// # Errors
-    /// Also if it is a fault.
-    pub fn parse(envelope: &str, message_id: &str) -> anyhow::Result<Self> {
+    /// Also if it is a fault. If a command has printed nothing yet, that is no error, but an output
+    /// without an exit code.
+    pub fn parse(envelope: &str, action: Action, message_id: &str) -> anyhow::Result<Self> {
         let document = Document::parse(envelope).context("the response is no XML")?;
         let relates_to = text(&document, "RelatesTo").unwrap_or_default();
         ensure!(relates_to.eq_ignore_ascii_case(message_id), "the response is to another request");
-        if all(&document, "WSManFault").any(|node| node.attribute("Code") == Some(NO_OUTPUT_YET)) {
+        let mut codes = all(&document, "WSManFault").map(|fault| fault.attribute("Code"));
+        if action == Action::Receive && codes.any(|code| code == Some(NO_OUTPUT_YET)) {
             return Ok(Self::default());
         }
         if all(&document, "Fault").next().is_some() {
@@ -300,7 +302,8 @@ mod tests {
     #[test]
     fn responses_are_read_as_they_were_written() {
         let read = |request: &Request, answer| {
-            Response::parse(&request.answer(&answer), &request.message_id).unwrap()
+            let answer = request.answer(&answer);
+            Response::parse(&answer, request.action, &request.message_id).unwrap()
         };
         let shell = read(&request(Action::Create), Answer::Shell("S".into()));
         assert_eq!(shell.shell_id.as_deref(), Some("S"));
@@ -314,18 +317,23 @@ mod tests {
 
     #[test]
     fn faults_and_answers_to_other_requests_are_errors() {
-        let error = Response::parse(&fault("uuid:1", "no <shell>"), "uuid:1").unwrap_err();
+        let fault = fault("uuid:1", "no <shell>");
+        let error = Response::parse(&fault, Action::Receive, "uuid:1").unwrap_err();
         assert_eq!(error.to_string(), "the server reports \"no <shell>\"");
         let answer = request(Action::Delete).answer(&Answer::Done);
-        assert!(Response::parse(&answer, "uuid:2").is_err());
+        assert!(Response::parse(&answer, Action::Delete, "uuid:2").is_err());
     }
 
     #[test]
-    fn command_that_prints_nothing_yet_is_no_fault() {
+    fn timeout_is_no_fault_where_the_output_of_a_command_is_asked_for() {
         let fault = fault("uuid:1", "timeout");
         let detail = format!("<f:WSManFault xmlns:f=\"f\" Code=\"{NO_OUTPUT_YET}\"/></s:Fault>");
         let fault = fault.replace("</s:Fault>", &detail);
-        assert_eq!(Response::parse(&fault, "uuid:1").unwrap().output, Output::default());
+        for action in Action::ALL {
+            let response = Response::parse(&fault, action, "uuid:1");
+            assert_eq!(response.is_ok(), action == Action::Receive, "{action:?}");
+            assert!(response.is_err() || response.unwrap().output == Output::default());
+        }
     }
 
     #[test]

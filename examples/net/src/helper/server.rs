@@ -11,8 +11,8 @@ use ntlm::{Error, Os, Server, SessionKeys, UserName};
 use super::admission::Admission;
 use super::line::Line;
 use super::{flags, refuse, session_key};
+use crate::claimed::claimed;
 use crate::encoding::base64;
-use crate::users::claimed;
 
 /// One login after the other.
 #[derive(Debug)]

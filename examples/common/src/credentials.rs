@@ -4,6 +4,7 @@ use std::env;
 
 use anyhow::{Context, bail, ensure};
 use ntlm::{Credentials, NtHash};
+use zeroize::Zeroizing;
 
 /// The options of a login. A password on the command line is seen by every user of the machine and
 /// kept by the shell: better leave it to the environment or the prompt.
@@ -34,17 +35,24 @@ impl LoginOptions {
 /// The credentials of `DOMAIN\user:password`. If the password is missing, it is taken from a
 /// variable of the environment, or else asked for at the terminal.
 pub fn with_password(user: &str, variable: &str) -> anyhow::Result<Credentials> {
-    let (user, password) = split_password(user);
-    let password = match (password, env::var(variable)) {
-        (Some(password), _) => password.into(),
-        (None, Ok(password)) => password,
-        (None, Err(env::VarError::NotUnicode(_))) => bail!("{variable} is not UTF-8"),
-        (None, Err(env::VarError::NotPresent)) => {
+    let (user, given) = split_password(user);
+    Ok(match given {
+        Some(password) => Credentials::password(user, password),
+        None => Credentials::password(user, &password(user, variable)?),
+    })
+}
+
+/// The password of a user, from a variable of the environment, or else asked for at the terminal.
+pub fn password(user: &str, variable: &str) -> anyhow::Result<Zeroizing<String>> {
+    let password = match env::var(variable) {
+        Ok(password) => password,
+        Err(env::VarError::NotUnicode(_)) => bail!("{variable} is not UTF-8"),
+        Err(env::VarError::NotPresent) => {
             rpassword::prompt_password(format!("Password of {user}: "))
                 .with_context(|| format!("cannot ask for a password, and {variable} is not set"))?
         }
     };
-    Ok(Credentials::password(user, &password))
+    Ok(Zeroizing::new(password))
 }
 
 /// Splits at the first colon, which no name can hold and a password can.

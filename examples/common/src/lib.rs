@@ -1,0 +1,8 @@
+//! What the examples of several packages share.
+
+pub mod connections;
+pub mod credentials;
+pub mod tcp;
+#[cfg(feature = "tls")]
+pub mod tls;
+pub mod users;

@@ -1,0 +1,170 @@
+//! A page or a directory behind NTLM.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use ntlm::Os;
+use ntlm::error::Rejection;
+use ntlm::http::{Authenticated, Outcome, Refusal, Reply, Scheme, ServerConnection, Step};
+use ntlm::spnego::Mechanism;
+use tokio::time::timeout;
+
+use crate::files;
+use crate::users::Users;
+
+/// How long a client may take for a body.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is served, and to whom.
+pub struct Site {
+    /// `None` for the built-in page.
+    pub directory: Option<PathBuf>,
+    /// Files that may lie in the directory, and must not be served.
+    pub withheld: Vec<PathBuf>,
+    pub users: Users,
+    pub schemes: Vec<Scheme>,
+    pub is_proxy: bool,
+    pub is_verbose: bool,
+}
+
+impl Site {
+    /// Answers a request on a connection, with whose first requests the client logs in.
+    pub async fn answer(
+        &self,
+        connection: &mut ServerConnection,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<files::Body>> {
+        let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
+            Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
+                Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
+                None => look_up.reject(Rejection::UnknownUser),
+            },
+            Step::Outcome(outcome) => outcome,
+        };
+        let client = match outcome {
+            Outcome::Authenticated(client) => client,
+            Outcome::Refused(refusal) => return refuse(peer, refusal, request).await,
+            // A normal step, unless the client tries another scheme, such as Basic.
+            Outcome::Continue(answer) => {
+                let tried = answer.tried.as_deref().unwrap_or("none");
+                if self.is_verbose {
+                    let (status, uri) = (answer.status, request.uri());
+                    println!("step from={peer} status={status} tried={tried} {uri}");
+                }
+                return reply(answer, request).await;
+            }
+        };
+        if client.is_new {
+            log_login(peer, &client);
+        }
+        let accepted = client.accepted;
+        let user = accepted.user().as_ref().map_or("anonymous".into(), ToString::to_string);
+        let mut response = self.serve(&user, request).await?;
+        if let Ok(user) = HeaderValue::from_str(&files::percent_encode(&user)) {
+            response.headers_mut().insert(HeaderName::from_static("x-user"), user);
+        }
+        // The last token of SPNEGO.
+        if let Some(header) = client.header {
+            header.append_to(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// The request of a user who is known.
+    async fn serve(
+        &self,
+        user: &str,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<files::Body>> {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, _) => {
+                let Ok(body) = collect(request).await else {
+                    let text = format!("at most {MAX_BODY_LEN} bytes\n");
+                    return Ok(files::text(StatusCode::PAYLOAD_TOO_LARGE, text));
+                };
+                Ok(files::text(StatusCode::OK, format!("{} bytes from {user}\n", body.len())))
+            }
+            (&Method::GET | &Method::HEAD, "/redirect") => Ok(files::redirect("/")),
+            (&Method::GET | &Method::HEAD, path) => {
+                let response = match &self.directory {
+                    Some(directory) => files::serve(directory, &self.withheld, path).await?,
+                    None => files::text(StatusCode::OK, format!("Hello, {user}.\n")),
+                };
+                drain(request).await?;
+                Ok(response)
+            }
+            _ => Ok(files::text(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD or POST\n".into())),
+        }
+    }
+}
+
+/// What NTLM wants to be replied, once the request was read to its end: otherwise the connection
+/// would close, and the exchange with it.
+async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<files::Body>> {
+    drain(request).await?;
+    let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
+    let mut response = files::text(status, "This wants NTLM, over one connection.\n".into());
+    reply.append_to(response.headers_mut());
+    Ok(response)
+}
+
+/// All rejected logins look alike to the client; the log knows more.
+async fn refuse(
+    peer: SocketAddr,
+    refusal: Refusal,
+    request: Request<Incoming>,
+) -> io::Result<Response<files::Body>> {
+    println!("refused {} from={peer} detail={:?}", refusal.log(), refusal.reason);
+    reply(refusal.reply, request).await
+}
+
+fn log_login(peer: SocketAddr, client: &Authenticated<'_>) {
+    let accepted = client.accepted;
+    // Names come from the client: `{:?}` escapes what would break a log.
+    let quoted = |text: Option<&dyn Display>| {
+        text.map_or("none".into(), |text| format!("{:?}", text.to_string()))
+    };
+    let user = accepted.user().map(|user| user as &dyn Display);
+    let target = accepted.spn().map(|target| target as &dyn Display);
+    println!(
+        "login user={} from={peer} spnego={} preferred={:?} response={} mic={} bindings={} target={} \
+         workstation={:?} flags={}",
+        quoted(user),
+        // Only SPNEGO has a last token.
+        yes_or_no(client.header.is_some()),
+        // Anything else than NTLM is a fallback of the client: worth a look where Kerberos should work.
+        client.client_preferred.unwrap_or(Mechanism::Ntlm).to_string(),
+        accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}")),
+        yes_or_no(accepted.mic_checked),
+        yes_or_no(accepted.bindings_checked),
+        quoted(target),
+        accepted.workstation.to_string(),
+        accepted.keys.flags(),
+    );
+}
+
+fn yes_or_no(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
+}
+
+/// The longest body that is read.
+const MAX_BODY_LEN: usize = 16 << 20;
+
+async fn collect(request: Request<Incoming>) -> io::Result<Bytes> {
+    let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect();
+    let body = timeout(PATIENCE, body).await?;
+    Ok(body.map_err(io::Error::other)?.to_bytes())
+}
+
+async fn drain(request: Request<Incoming>) -> io::Result<()> {
+    collect(request).await.map(drop)
+}
