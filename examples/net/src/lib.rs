@@ -20,6 +20,7 @@ pub mod recording;
 pub mod replay;
 pub mod rpc;
 pub mod smb;
+pub mod spans;
 pub mod tcp;
 pub mod tokens;
 pub mod users;
