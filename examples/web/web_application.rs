@@ -52,8 +52,8 @@ use tokio::net::TcpListener;
 
 /// A notebook whose users log in with NTLM.
 ///
-/// The log, on standard output, has a line for each login and each rejection, with the reason; `/metrics`
-/// has their numbers. Without options, the only user is `alice` with the password "correct horse".
+/// The log, on standard output, has a line for each login and each rejection, with the reason, and without
+/// the time, which the service manager adds. The page `/metrics` counts them. Without options, the only user is `alice` with the password "correct horse".
 #[derive(Parser)]
 struct Options {
     /// Where to listen; port 0 takes any
@@ -68,20 +68,20 @@ struct Options {
     /// Reject clients that do not send channel bindings (extended protection), such as curl
     #[arg(long, requires = "certificate")]
     require_bindings: bool,
-    /// The users: lines `DOMAIN\user:NT hash`
+    /// The users: lines `DOMAIN\user:NT hash`; `http_server --hash` prints hashes
     #[arg(long, value_name = "FILE", conflicts_with = "winbind")]
     users: Option<PathBuf>,
     /// Let a domain controller verify users, through Samba's winbind
     #[arg(long)]
     winbind: bool,
-    /// How long winbind may take for an answer
+    /// How long winbind may take for an answer; a login needs two or three
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = value_parser!(u64).range(1..=60))]
     patience: u64,
-    /// How many wrong passwords in a row an account has before it must wait: 1 second, 2, 4, up to 15
-    /// minutes
+    /// How many wrong passwords in a row are free for an account; after each more it must wait for 1
+    /// second, 2, 4 and so on, up to 15 minutes
     #[arg(long, value_name = "N", default_value = "10", value_parser = value_parser!(u32).range(1..))]
     guesses: u32,
-    /// When a client is rejected, whatever the reason is; longer than winbind usually takes
+    /// After which time a client is rejected, whatever the reason is; set it longer than winbind takes
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = value_parser!(u64).range(0..=20))]
     reject_after: u64,
     /// The NetBIOS name that is sent to clients: with `--winbind`, this machine's
@@ -110,7 +110,8 @@ async fn main() -> anyhow::Result<()> {
     let gate = Arc::new(Gate::new(accounts(&options)?, options.guesses, reject_after));
     let app = notebook::router()
         .layer(NtlmLayer::new(Arc::clone(&gate)))
-        // What comes after the layer needs no login.
+        // What comes after the layer needs no login. Serve it on an address of its own if clients must not
+        // see it.
         .route("/metrics", get(|| async move { gate.metrics() }));
     let server = server(&options, certificates.is_some())?;
     let site = Site { app, server, schemes, certificates };

@@ -23,11 +23,16 @@ pub enum Accounts {
     Domain(Domain),
 }
 
-/// What identifies an account under all of its names: its name in the file of users, or its SID. Under a
-/// user principal name that winbind has no SID for it is that name, which identifies the account too. The
-/// layer puts it into the extensions of requests.
+/// What identifies an account, for the application's own records. The layer puts it into the extensions
+/// of requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AccountId(pub String);
+pub enum AccountId {
+    /// The name in the file of users, in upper case. In a domain, a claimed name that winbind finds no SID
+    /// for: no other account has it, but the account may have others.
+    Name(UserName),
+    /// The SID, which is the same under all names of the account.
+    Sid(String),
+}
 
 /// What a client is verified with.
 pub enum Proof {
@@ -59,7 +64,7 @@ impl Accounts {
         match self {
             Self::File(users) => {
                 let (name, _) = users.find_account(claimed).ok_or_else(unknown)?;
-                Ok(one_name(name.to_uppercase().to_string()))
+                Ok(Account::new(AccountId::Name(name.to_uppercase())))
             }
             Self::Domain(domain) => domain.find(claimed).await,
         }
@@ -90,10 +95,6 @@ fn unknown() -> Unvouched {
     Unvouched { reason: Rejection::UnknownUser, status: String::new() }
 }
 
-fn one_name(name: String) -> Account {
-    Account { counted_as: name.clone(), name }
-}
-
 /// A domain that is asked through Samba's winbind, without a thread for each question.
 pub struct Domain {
     winbind: Winbind,
@@ -109,29 +110,28 @@ impl Domain {
     }
 
     /// The account of a name, by its SID, which winbind finds by the rules of the domain: `alice`,
-    /// `example\ALICE` and `example.com\alice` are one account, and on Windows also names with and
-    /// without accents.
+    /// `example\ALICE` and `example.com\alice` are one account. So are `alice` with spaces before and
+    /// after it in Samba, and names with and without accents in Windows.
     ///
     /// Winbind may find no SID for `alice@example.com`. Its wrong passwords count as those of `alice`,
     /// which it most likely is. Only if the account has a user principal name of another form, such as
     /// `a.smith@example.com` for `asmith`, an attacker has twice as many guesses.
     async fn find(&self, claimed: &UserName) -> Result<Account, Unvouched> {
         if let Some(sid) = self.sid(claimed).await? {
-            return Ok(one_name(sid));
+            return Ok(Account::new(sid));
         }
         let name = claimed.to_uppercase();
-        let user = name.user().as_str().unwrap_or_default();
-        let counted_as = match user.split_once('@') {
-            Some((user, _)) => {
-                self.sid(&UserName::from(user)).await?.unwrap_or_else(|| user.into())
-            }
-            None => user.into(),
-        };
-        Ok(Account { counted_as, name: name.to_string() })
+        let principal = name.user().as_str().and_then(|user| user.rsplit_once('@'));
+        let short = principal.map_or_else(|| name.user().clone(), |(user, _)| user.into());
+        let short = UserName::new(short);
+        let sid = if principal.is_some() { self.sid(&short).await? } else { None };
+        let counted_as = sid.unwrap_or(AccountId::Name(short));
+        Ok(Account { counted_as, id: AccountId::Name(name) })
     }
 
-    async fn sid(&self, name: &UserName) -> Result<Option<String>, Unvouched> {
-        self.winbind.sid(self.run(self.winbind.sid_question(name)?).await)
+    async fn sid(&self, name: &UserName) -> Result<Option<AccountId>, Unvouched> {
+        let output = self.run(self.winbind.sid_question(name)?).await;
+        Ok(self.winbind.sid(output)?.map(AccountId::Sid))
     }
 
     async fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {

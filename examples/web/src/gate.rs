@@ -11,7 +11,7 @@ use ntlm_net_examples::spans::until_next;
 use ntlm_net_examples::winbind::Unvouched;
 use tokio::time::{sleep, timeout};
 
-use crate::accounts::{AccountId, Accounts};
+use crate::accounts::Accounts;
 use crate::guesses::{Attempt, Guesses};
 use crate::layer::Users;
 
@@ -78,7 +78,7 @@ impl Gate {
         extensions: &mut Extensions,
     ) -> Result<Attempt<'_>, Unvouched> {
         let account = self.accounts.find(client.claimed_user()).await?;
-        extensions.insert(AccountId(account.name.clone()));
+        extensions.insert(account.id.clone());
         let begun = timeout(MOST_WAITING, self.guesses.begin(&account)).await;
         let begun = begun.map_err(|_| Unvouched {
             reason: Rejection::LookupFailed,

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ntlm::UserName;
 use tokio::sync::Notify;
 
+use crate::accounts::AccountId;
+
 /// Makes an account wait after wrong passwords: a few in a row are free, then each makes the account wait
-/// twice as long as the one before, up to [`LONGEST_WAIT`]. An account always opens again by itself,
-/// because otherwise an attacker could lock its user out for good.
+/// twice as long as the one before, up to [`LONGEST_WAIT`]. An account always opens again by itself.
+/// Nevertheless an attacker who continues makes its user wait too, but not those connections on which the
+/// user is logged in.
 ///
 /// Parallel attempts give no more guesses than sequential ones: as many attempts as guesses are left, and
 /// at least one, run at the same time, and others wait until one of those ends. So right passwords are never
@@ -23,7 +27,7 @@ use tokio::sync::Notify;
 pub struct Guesses {
     free: u32,
     most_notes: usize,
-    notes: Mutex<HashMap<String, Note>>,
+    notes: Mutex<HashMap<AccountId, Note>>,
     /// An attempt at any account has ended.
     ended: Notify,
 }
@@ -32,17 +36,24 @@ pub struct Guesses {
 #[derive(Clone, Debug)]
 pub struct Account {
     /// The same for all names that are or may be names of the account.
-    pub counted_as: String,
-    /// The name of the account in this attempt. A right password ends the count of those under the same
-    /// name: if a name may be that of another account, its user must not end the count of this one.
-    pub name: String,
+    pub counted_as: AccountId,
+    /// What identifies the account in this attempt. A right password ends the count of this alone: if a
+    /// name may be that of another account, its user must not end the count of `counted_as`.
+    pub id: AccountId,
+}
+
+impl Account {
+    /// An account that is counted as what it is.
+    pub fn new(id: AccountId) -> Self {
+        Self { counted_as: id.clone(), id }
+    }
 }
 
 /// What is remembered of an account.
 #[derive(Debug)]
 struct Note {
-    /// The wrong passwords under each [name](Account::name).
-    wrong: Vec<(String, u32)>,
+    /// The wrong passwords of each [id](Account::id).
+    wrong: Vec<(AccountId, u32)>,
     /// How many attempts run.
     running: u32,
     waits_until: Instant,
@@ -124,13 +135,13 @@ impl Guesses {
         }
     }
 
-    fn start(&self, account: &str, now: Instant) -> Start {
+    fn start(&self, account: &AccountId, now: Instant) -> Start {
         let mut notes = self.lock();
         if notes.len() >= self.most_notes && !notes.contains_key(account) {
             make_room(&mut notes, self.most_notes, now);
         }
         let new = Note { wrong: Vec::new(), running: 0, waits_until: now, time: now };
-        let note = notes.entry(account.to_owned()).or_insert(new);
+        let note = notes.entry(account.clone()).or_insert(new);
         if note.is_old(now) {
             note.wrong.clear();
         }
@@ -149,8 +160,8 @@ impl Guesses {
         if let Some(note) = notes.get_mut(&account.counted_as) {
             note.running = note.running.saturating_sub(1);
             match verdict {
-                Verdict::Right => note.forget(&account.name, now),
-                Verdict::Wrong => note.add_wrong(&account.name, self.free, now),
+                Verdict::Right => note.forget(&account.id, now),
+                Verdict::Wrong => note.add_wrong(&account.id, self.free, now),
                 Verdict::NoGuess => {}
             }
             if note.wrong.is_empty() && note.running == 0 {
@@ -161,7 +172,7 @@ impl Guesses {
         self.ended.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Note>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, Note>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -171,13 +182,13 @@ impl Note {
         self.wrong.iter().fold(0, |sum, (_, wrong)| sum.saturating_add(*wrong))
     }
 
-    fn add_wrong(&mut self, name: &str, free: u32, now: Instant) {
-        let is_full = self.wrong.len() >= MOST_NAMES && self.wrong.iter().all(|it| it.0 != name);
-        // No account is called so, and no right password ends this count.
-        let name = if is_full { "" } else { name };
-        match self.wrong.iter_mut().find(|it| it.0 == name) {
+    fn add_wrong(&mut self, id: &AccountId, free: u32, now: Instant) {
+        let is_full = self.wrong.len() >= MOST_NAMES && self.wrong.iter().all(|it| it.0 != *id);
+        // No account has an empty name, so no right password ends this count.
+        let id = if is_full { &AccountId::Name(UserName::default()) } else { id };
+        match self.wrong.iter_mut().find(|it| it.0 == *id) {
             Some((_, wrong)) => *wrong = wrong.saturating_add(1),
-            None => self.wrong.push((name.to_owned(), 1)),
+            None => self.wrong.push((id.clone(), 1)),
         }
         self.time = now;
         if let Some(more) = self.wrong().checked_sub(free).filter(|more| *more > 0) {
@@ -185,8 +196,8 @@ impl Note {
         }
     }
 
-    fn forget(&mut self, name: &str, now: Instant) {
-        self.wrong.retain(|it| it.0 != name);
+    fn forget(&mut self, id: &AccountId, now: Instant) {
+        self.wrong.retain(|it| it.0 != *id);
         if self.wrong.is_empty() {
             self.waits_until = now;
         }
@@ -199,7 +210,7 @@ impl Note {
 
 /// Forgets old notes, and if there are none, the one that is worth least. Those with attempts that run
 /// stay; there are no more of them than connections.
-fn make_room(notes: &mut HashMap<String, Note>, most: usize, now: Instant) {
+fn make_room(notes: &mut HashMap<AccountId, Note>, most: usize, now: Instant) {
     notes.retain(|_, note| note.running > 0 || !note.is_old(now));
     if notes.len() < most {
         return;
@@ -224,7 +235,7 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// At some 250 bytes each.
 const MOST_NOTES: usize = 100_000;
-/// How many names of an account are counted apart.
+/// How many names of an account are counted one by one, and the others together.
 const MOST_NAMES: usize = 8;
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn each_account_has_its_own_notes_and_no_more_than_fit() {
         let mut notebook = Notebook::default();
-        let [alice, bob] = ["S-1-5-21-1", "S-1-5-21-2"].map(|sid| AccountId(sid.into()));
+        let [alice, bob] = ["S-1-5-21-1", "S-1-5-21-2"].map(|sid| AccountId::Sid(sid.into()));
         for count in 1..=MOST_NOTES {
             assert_eq!(notebook.write(alice.clone(), "milk".into()), Some(count));
         }

@@ -95,7 +95,8 @@ where
     }
 }
 
-/// How many clients there may be at once; others wait.
+/// How many clients there may be at once; others wait. One client can take all places: limit the
+/// connections of an address in front of this, such as in the load balancer or the firewall.
 const MOST_CONNECTIONS: usize = 1000;
 const TLS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may be idle. A login ends with its connection, so this is longer than a

@@ -8,12 +8,16 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn id(name: &str) -> AccountId {
+    AccountId::Name(name.into())
+}
+
 fn account(name: &str) -> Account {
-    Account { counted_as: name.into(), name: name.into() }
+    Account::new(id(name))
 }
 
 fn guess(guesses: &Guesses, name: &str, now: Instant) -> Start {
-    let start = guesses.start(name, now);
+    let start = guesses.start(&id(name), now);
     if start == Start::Now {
         guesses.end(&account(name), Verdict::Wrong, now);
     }
@@ -61,15 +65,15 @@ async fn what_was_no_guess_does_not_count() {
     assert!(guesses.lock().is_empty());
     guesses.begin(&alice).await.unwrap().wrong();
     guesses.begin(&alice).await.unwrap().no_guess();
-    assert_eq!(guesses.lock()["alice"].wrong(), 1);
+    assert_eq!(guesses.lock()[&id("alice")].wrong(), 1);
 }
 
 #[test]
 fn a_right_password_under_one_name_does_not_end_the_count_of_others() {
     let (guesses, now) = (Guesses::new(2), Instant::now());
-    let under = |name: &str| Account { counted_as: "alice".into(), name: name.into() };
+    let under = |name: &str| Account { counted_as: id("alice"), id: id(name) };
     let attempt = |name: &str, verdict| {
-        assert_eq!(guesses.start("alice", now), Start::Now, "{name}");
+        assert_eq!(guesses.start(&id("alice"), now), Start::Now, "{name}");
         guesses.end(&under(name), verdict, now);
     };
     attempt("alice", Verdict::Wrong);
@@ -80,9 +84,9 @@ fn a_right_password_under_one_name_does_not_end_the_count_of_others() {
     attempt("alice", Verdict::Wrong);
     attempt("ALICE@PARTNER", Verdict::Right);
     attempt("alice", Verdict::Wrong);
-    assert_eq!(guesses.start("alice", now), Start::After(SECOND));
+    assert_eq!(guesses.start(&id("alice"), now), Start::After(SECOND));
     let now = now + SECOND;
-    assert_eq!(guesses.start("alice", now), Start::Now);
+    assert_eq!(guesses.start(&id("alice"), now), Start::Now);
     guesses.end(&under("alice"), Verdict::Right, now);
     assert!(guesses.lock().is_empty());
 }
@@ -90,13 +94,16 @@ fn a_right_password_under_one_name_does_not_end_the_count_of_others() {
 #[test]
 fn names_of_an_account_are_bounded_and_all_count() {
     let (guesses, now) = (Guesses::new(100), Instant::now());
-    let under = |name: String| Account { counted_as: "alice".into(), name };
+    let under = |name: &str| Account { counted_as: id("alice"), id: id(name) };
     for number in 0..100 {
-        assert_eq!(guesses.start("alice", now), Start::Now);
-        guesses.end(&under(format!("ALICE@{number}")), Verdict::Wrong, now);
+        assert_eq!(guesses.start(&id("alice"), now), Start::Now);
+        guesses.end(&under(&format!("ALICE@{number}")), Verdict::Wrong, now);
     }
     let notes = guesses.lock();
-    assert_eq!((notes["alice"].wrong.len(), notes["alice"].wrong()), (MOST_NAMES + 1, 100));
+    assert_eq!(
+        (notes[&id("alice")].wrong.len(), notes[&id("alice")].wrong()),
+        (MOST_NAMES + 1, 100)
+    );
 }
 
 #[tokio::test]
@@ -197,7 +204,7 @@ fn notes_are_bounded_and_those_with_most_wrong_passwords_stay() {
 #[test]
 fn old_notes_go_first_and_attempts_that_run_stay() {
     let (guesses, now) = (small(1), Instant::now());
-    assert_eq!(guesses.start("runs", now), Start::Now);
+    assert_eq!(guesses.start(&id("runs"), now), Start::Now);
     for number in 0..99 {
         assert_eq!(guess(&guesses, &format!("user{number}"), now), Start::Now);
     }
