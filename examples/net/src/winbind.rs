@@ -60,7 +60,7 @@ pub struct Question {
 /// The questions and what the answers mean, for callers that run the programs in their own way.
 impl Winbind {
     /// The question about a logon. It is on standard input, because all users of a machine see the
-    /// command lines of its processes, and could guess at the password of a response.
+    /// command lines of its processes, and could brute-force the password that a response is made of.
     ///
     /// The protocol `ntlm-server-1` has no field for the client's workstation: the domain controller
     /// is given the name of this machine. So accounts that may log on from some workstations only
@@ -125,7 +125,7 @@ impl Winbind {
     /// If winbind could not be asked.
     pub fn sid(&self, output: io::Result<Output>) -> Result<Option<String>, Unvouched> {
         let output = output.map_err(|error| failed(&self.wbinfo, &error))?;
-        if is_unknown(&output) {
+        if !output.is_success && is_unknown(&output) {
             return Ok(None);
         }
         match output.stdout.split_once(' ') {

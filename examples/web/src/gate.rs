@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use http::Extensions;
-use ntlm::error::Rejection;
-use ntlm::http::{LookUp, Outcome};
+use ::http::Extensions;
+use ntlm::error::{Denied, Error, Rejection};
+use ntlm::http::{self, LookUp, Outcome, Refusal};
 use ntlm_net_examples::spans::until_next;
 use ntlm_net_examples::winbind::Unvouched;
 use tokio::time::{sleep, timeout};
@@ -59,14 +59,12 @@ impl Gate {
             }
             Err(reason) => (None, Err(reason)),
         };
-        // Counted as a guess, because it may be one.
-        let is_unclear = proof.as_ref().is_err_and(|it| it.reason == Rejection::DomainController);
         let (outcome, detail) = match proof {
             Ok(proof) => (client.verify(|claim| proof.verify(claim)), String::new()),
             Err(Unvouched { reason, status }) => (client.reject(reason), status),
         };
         if let Some(attempt) = attempt {
-            settle(attempt, &outcome, is_unclear);
+            settle(attempt, &outcome);
         }
         (outcome, detail)
     }
@@ -104,7 +102,7 @@ impl Gate {
             Outcome::Authenticated(_) => {}
             Outcome::Refused(refusal) => {
                 self.rejections.fetch_add(1, Relaxed);
-                let guess = yes_or_no(refusal.is_wrong_password());
+                let guess = yes_or_no(is_guess(refusal));
                 println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
             }
             Outcome::Continue(_) => {
@@ -136,12 +134,20 @@ impl Users for Gate {
 }
 
 /// Ends an attempt. In SPNEGO, a client with the right password may have to continue.
-fn settle(attempt: Attempt<'_>, outcome: &Outcome<'_>, is_unclear: bool) {
+fn settle(attempt: Attempt<'_>, outcome: &Outcome<'_>) {
     match outcome {
         Outcome::Authenticated(_) | Outcome::Continue(_) => attempt.right(),
-        Outcome::Refused(refusal) if is_unclear || refusal.is_wrong_password() => attempt.wrong(),
+        Outcome::Refused(refusal) if is_guess(refusal) => attempt.wrong(),
         Outcome::Refused(_) => attempt.no_guess(),
     }
+}
+
+/// Whether a rejection counts as a guess at a password. One for a reason that winbind words in an unknown way
+/// does, because the password may be wrong.
+fn is_guess(refusal: &Refusal) -> bool {
+    let unclear = Denied::Rejected(Rejection::DomainController);
+    let is_unclear = matches!(&refusal.reason, http::Error::Exchange(Error::Denied(reason)) if *reason == unclear);
+    is_unclear || refusal.is_wrong_password()
 }
 
 fn yes_or_no(fact: bool) -> &'static str {

@@ -18,11 +18,14 @@ use crate::accounts::AccountId;
 /// at least one, run at the same time, and others wait until one of those ends. So right passwords are never
 /// rejected because of each other.
 ///
-/// Memory is bounded. Only accounts with a wrong password or an attempt that runs have a note, and a note
-/// is forgotten [a day](FORGOTTEN_AFTER) after the last wrong password. If there are too many nevertheless,
-/// the one with the fewest wrong passwords goes, the oldest of these first. So an attacker who has no
-/// guess left at an account must use up those of all other accounts with notes to continue sooner. What this
-/// cannot limit is one attacker who tries one password at more accounts than there are notes.
+/// Only accounts with a wrong password or an attempt that runs have a note, and a note is forgotten
+/// [a day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 100 000 accounts have notes,
+/// a new one replaces the one with the fewest wrong passwords, the oldest of these first. So an attacker can
+/// drive out the note of an account only with as many wrong passwords at 100 000 others. What this cannot
+/// limit is one password at each of more accounts than that, and guesses at accounts without a note after an
+/// attacker has filled all of them; the domain controller sees both.
+///
+/// The count is in memory: a restart forgets it.
 #[derive(Debug)]
 pub struct Guesses {
     free: u32,
@@ -230,8 +233,8 @@ fn wait(more: u32) -> Duration {
 
 /// The longest time that an account waits.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// Long enough that it does not pay to wait for it: an account at its longest wait takes 96 guesses in
-/// this time.
+/// So long that an attacker gains nothing by waiting for it, unless more than 96 guesses are free: an account
+/// at its longest wait takes so many in this time.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// At some 250 bytes each.
 const MOST_NOTES: usize = 100_000;

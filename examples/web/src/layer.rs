@@ -4,6 +4,59 @@
 //! accepts TCP connections makes one for each of them, and puts it into every request that arrives
 //! there: `serve` does so. The service behind the layer finds in the extensions of its requests an
 //! [`Identity`](ntlm::server::Identity), and what [`Users::verify`] added.
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use std::sync::Arc;
+//!
+//! use axum::routing::get;
+//! use axum::{Extension, Router};
+//! use http::Extensions;
+//! use ntlm::NtHash;
+//! use ntlm::error::Rejection;
+//! use ntlm::http::{LookUp, Outcome};
+//! use ntlm_web_examples::layer::{NtlmLayer, Users};
+//! # use ntlm::UserName;
+//!
+//! #[derive(Clone)]
+//! struct Number(u32);
+//!
+//! struct Database;
+//! # impl Database {
+//! #     async fn find(&self, _: &UserName) -> Option<(Number, NtHash)> {
+//! #         None
+//! #     }
+//! # }
+//!
+//! impl Users for Database {
+//!     async fn verify<'a>(
+//!         &self,
+//!         client: LookUp<'a>,
+//!         from: SocketAddr,
+//!         account: &mut Extensions,
+//!     ) -> Outcome<'a> {
+//!         let outcome = match self.find(client.claimed_user()).await {
+//!             Some((number, hash)) => {
+//!                 account.insert(number);
+//!                 client.verify(|claim| claim.verify_nt_hash(&hash))
+//!             }
+//!             None => client.reject(Rejection::UnknownUser),
+//!         };
+//!         self.observe(&outcome, from);
+//!         outcome
+//!     }
+//!
+//!     fn observe(&self, outcome: &Outcome<'_>, from: SocketAddr) {
+//!         if let Outcome::Refused(refusal) = outcome {
+//!             println!("refused {} from={from}", refusal.log());
+//!         }
+//!     }
+//! }
+//!
+//! let page = |Extension(Number(number)): Extension<Number>| async move { number.to_string() };
+//! let app: Router =
+//!     Router::new().route("/", get(page)).layer(NtlmLayer::new(Arc::new(Database)));
+//! ```
 
 use std::future::Future;
 use std::mem;
@@ -52,7 +105,7 @@ pub trait Users: Send + Sync + 'static {
     /// [`LookUp::verify`] or [`LookUp::reject`]. It is cancelled if the client closes the connection.
     ///
     /// What it adds to `account`, such as a number or roles, is in the extensions of all requests of the
-    /// client, if it is accepted.
+    /// client, if it is accepted. It logs the outcome itself: [`observe`](Self::observe) does not get it.
     fn verify<'a>(
         &self,
         client: LookUp<'a>,
