@@ -319,7 +319,13 @@ mod tests {
 
     #[test]
     fn output_without_a_verdict_is_a_failure_to_ask() {
-        for stdout in ["", ".\n", "Error: No password supplied!\n.\n", "Wrong Password\n"] {
+        for stdout in [
+            "",
+            ".\n",
+            "Error: No password supplied!\n.\n",
+            "Wrong Password\n",
+            "Authentication-Error: Wrong Password\n.\n",
+        ] {
             let got = unvouched(&output(true, stdout, "no winbind\n"));
             assert_eq!(got.reason, Rejection::LookupFailed, "{stdout}");
             assert!(got.status.ends_with("no winbind"), "{got:?}");
@@ -376,6 +382,9 @@ mod tests {
             Ok(Some("S-1-5-21-1-2-3-1102".into()))
         );
         assert_eq!(sid("S-1-5-21-1-2-3-513 SID_DOM_GROUP (2)\n", ""), Ok(None));
+        let stdout = "S-1-5-21-1-2-3-1102 SID_USER (1)\n";
+        let noisy = output(true, stdout, "cache: WBC_ERR_DOMAIN_NOT_FOUND\n");
+        assert_eq!(winbind.sid(Ok(noisy)).unwrap().as_deref(), Some("S-1-5-21-1-2-3-1102"));
         assert_eq!(sid("", "failed to call wbcLookupName: WBC_ERR_DOMAIN_NOT_FOUND\n"), Ok(None));
         for (stdout, stderr) in
             [("", ""), ("", "could not obtain winbind separator!\n"), ("?\n", "")]

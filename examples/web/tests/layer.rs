@@ -27,6 +27,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 const ALICE: &str = r"EXAMPLE\alice";
 const BOB: &str = r"EXAMPLE\bob";
+const CAROL: &str = r"EXAMPLE\carol";
 const PASSWORD: &str = "correct horse";
 
 #[tokio::test]
@@ -62,6 +63,9 @@ async fn the_service_sees_what_was_found_about_the_client_of_the_connection() {
     // Another user logs in on the first connection.
     let answer = site.log_in_again(&connections[0], &mut client_of(BOB, PASSWORD)).await;
     assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (BOB, Some(Number(2))));
+    // Of carol, there is nothing to know.
+    let answer = site.log_in_again(&connections[0], &mut client_of(CAROL, PASSWORD)).await;
+    assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (CAROL, None));
     // A login that fails leaves nothing of the one before.
     let answer = site.log_in_again(&connections[0], &mut client("guess")).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -358,7 +362,7 @@ impl Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Number(u32);
 
-/// Knows alice and bob, and remembers what it heard.
+/// Has alice, bob and carol, and remembers what it heard.
 #[derive(Debug, Default)]
 struct Recorder {
     hangs: AtomicBool,
@@ -375,11 +379,14 @@ impl Users for Recorder {
         if self.hangs.load(Relaxed) {
             std::future::pending::<()>().await;
         }
-        let names = [ALICE, BOB].map(UserName::from).into_iter().zip([1, 2]);
+        let numbers = [Some(Number(1)), Some(Number(2)), None];
+        let names = [ALICE, BOB, CAROL].map(UserName::from).into_iter().zip(numbers);
         let found = { names }.find(|(name, _)| client.claimed_user().eq_ignore_case(name));
         let outcome = match found {
             Some((name, number)) => {
-                account.insert(Number(number));
+                if let Some(number) = number {
+                    account.insert(number);
+                }
                 let hash = NtHash::from_password(PASSWORD);
                 client.verify(|claim| claim.with_account(name).verify_nt_hash(&hash))
             }

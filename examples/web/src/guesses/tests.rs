@@ -191,14 +191,50 @@ fn notes_are_bounded_and_those_with_most_wrong_passwords_stay() {
     for _ in 0..3 {
         assert_eq!(guess(&guesses, "alice", now), Start::Now);
     }
-    for number in 0..1000 {
-        assert_eq!(guess(&guesses, &format!("user{number}"), now + SECOND / 2), Start::Now);
+    for number in 0..500 {
+        let later = now + Duration::from_millis(number);
+        assert_eq!(guess(&guesses, &format!("user{number}"), later), Start::Now);
         assert!(guesses.lock().len() <= 100);
     }
     assert_eq!(guess(&guesses, "alice", now + SECOND / 2), Start::After(SECOND / 2));
     // An attempt at an account with a note drives out none.
-    assert_eq!(guess(&guesses, "user999", now + SECOND / 2), Start::Now);
+    assert_eq!(guess(&guesses, "user499", now + SECOND / 2), Start::Now);
     assert_eq!(guesses.lock().len(), 100);
+}
+
+#[test]
+fn a_note_of_an_attempt_that_runs_stays_among_those_with_wrong_passwords() {
+    let (guesses, now) = (small(1), Instant::now());
+    assert_eq!(guesses.start(&id("runs"), now), Start::Now);
+    for number in 0..1000 {
+        assert_eq!(guess(&guesses, &format!("user{number}"), now), Start::Now);
+    }
+    assert_eq!(guesses.start(&id("runs"), now), Start::WhenOneEnds);
+}
+
+#[test]
+fn the_end_of_one_attempt_lets_one_more_begin() {
+    let (guesses, now) = (Guesses::new(2), Instant::now());
+    for start in [Start::Now, Start::Now, Start::WhenOneEnds] {
+        assert_eq!(guesses.start(&id("alice"), now), start);
+    }
+    guesses.end(&account("alice"), Verdict::Right, now);
+    for start in [Start::Now, Start::WhenOneEnds] {
+        assert_eq!(guesses.start(&id("alice"), now), start);
+    }
+}
+
+#[test]
+fn a_right_password_under_another_name_does_not_end_the_wait() {
+    let (guesses, now) = (Guesses::new(2), Instant::now());
+    let other = Account { counted_as: id("alice"), id: id("ALICE@PARTNER") };
+    assert_eq!(guess(&guesses, "alice", now), Start::Now);
+    assert_eq!(guess(&guesses, "alice", now), Start::Now);
+    assert_eq!(guesses.start(&id("alice"), now), Start::Now);
+    guesses.end(&account("alice"), Verdict::Wrong, now);
+    // It began before.
+    guesses.end(&other, Verdict::Right, now);
+    assert_eq!(guesses.start(&id("alice"), now), Start::After(SECOND));
 }
 
 #[test]
