@@ -71,7 +71,7 @@ struct Options {
     /// The users: lines `DOMAIN\user:NT hash`; `http_server --hash` prints hashes
     #[arg(long, value_name = "FILE", conflicts_with = "winbind")]
     users: Option<PathBuf>,
-    /// Let a domain controller verify users, through Samba's winbind
+    /// Let a domain controller verify users, through Samba's winbind; every user of the domain may log in
     #[arg(long)]
     winbind: bool,
     /// How long winbind may take for an answer; a login needs two or three

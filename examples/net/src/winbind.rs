@@ -93,7 +93,9 @@ impl Winbind {
         Ok(Question { command, input: lines.join("\n") })
     }
 
-    /// What the output of [`question`](Self::question) means, or that there is none.
+    /// What the output of [`question`](Self::question) means, or that there is none. Keep the guest
+    /// account of the domain disabled: `ntlm_auth` does not report that the domain took a client for a
+    /// guest.
     ///
     /// # Errors
     /// If the domain does not vouch for the client, or could not be asked.
@@ -152,9 +154,10 @@ fn is_unknown(output: &Output) -> bool {
     text.contains("WBC_ERR_DOMAIN_NOT_FOUND") || text.contains("WBC_ERR_NOT_MAPPED")
 }
 
-/// A name as an argument. NUL would end it, and no account is called so.
+/// A name as an argument; `None` if no account is called so. NUL would end it. A domain may ignore spaces,
+/// so that a long name could be a short one.
 fn argument(name: &Text) -> Option<&str> {
-    name.as_str().filter(|name| !name.contains('\0'))
+    name.as_str().filter(|name| name.len() <= MAX_NAME_LEN && !name.contains('\0'))
 }
 
 /// What `ntlm-server-1` answers about a logon that is good: `Authenticated: Yes`, and session keys of
@@ -265,6 +268,9 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// In bytes. Windows creates users with names of at most 20 characters, and names of domains have at most 255
+/// (RFC 1035 section 2.3.4).
+const MAX_NAME_LEN: usize = 256;
 /// How long winbind may take, which asks other machines.
 const PATIENCE: Duration = Duration::from_secs(20);
 

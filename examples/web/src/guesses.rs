@@ -19,9 +19,9 @@ use crate::accounts::AccountId;
 /// rejected because of each other.
 ///
 /// Only accounts with a wrong password or an attempt that runs have a note, and a note is forgotten
-/// [a day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 100 000 accounts have notes,
+/// [a day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 50 000 accounts have notes,
 /// a new one replaces the one with the fewest wrong passwords, the oldest of these first. So an attacker can
-/// drive out the note of an account only with as many wrong passwords at 100 000 others. What this cannot
+/// drive out the note of an account only with as many wrong passwords at 50 000 others. What this cannot
 /// limit is one password at each of more accounts than that, and guesses at accounts without a note after an
 /// attacker has filled all of them; the domain controller sees both.
 ///
@@ -191,7 +191,11 @@ impl Note {
         let id = if is_full { &AccountId::Name(UserName::default()) } else { id };
         match self.wrong.iter_mut().find(|it| it.0 == *id) {
             Some((_, wrong)) => *wrong = wrong.saturating_add(1),
-            None => self.wrong.push((id.clone(), 1)),
+            None => {
+                // Most accounts have one name, and a `Vec` that grows by itself would make room for four.
+                self.wrong.reserve_exact(1);
+                self.wrong.push((id.clone(), 1));
+            }
         }
         self.time = now;
         if let Some(more) = self.wrong().checked_sub(free).filter(|more| *more > 0) {
@@ -236,10 +240,10 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// So long that an attacker gains nothing by waiting for it, unless more than 96 guesses are free: an account
 /// at its longest wait takes so many in this time.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// At some 250 bytes each.
-const MOST_NOTES: usize = 100_000;
+/// In 20 MB; in 100 MB if an attacker gives each account several long names.
+const MOST_NOTES: usize = 50_000;
 /// How many names of an account are counted one by one, and the others together.
-const MOST_NAMES: usize = 8;
+const MOST_NAMES: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,18 @@ async fn a_rejection_of_an_unknown_wording_counts_as_a_guess() {
     assert_eq!(fake.asked().lines().count(), 2);
 }
 
+/// Samba ignores the spaces, so these are names of alice.
+#[tokio::test]
+async fn a_domain_is_not_asked_about_long_names() {
+    let fake = Fake::new(WRONG_PASSWORD);
+    let gate = fake.gate(1, PATIENCE);
+    for length in [252, 253, 10_000] {
+        let name = format!("alice{}", " ".repeat(length - 1));
+        assert_eq!(log_in(&gate, &name, "wrong").await, None);
+    }
+    assert_eq!(fake.asked().lines().count(), 1);
+}
+
 #[tokio::test]
 async fn users_that_do_not_exist_are_not_counted() {
     let fake = Fake::new("The specified account does not exist.");
