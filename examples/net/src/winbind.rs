@@ -183,7 +183,6 @@ fn unvouched(output: &Output) -> Unvouched {
     };
     let reason = match STATUSES.iter().find(|(words, _)| status.contains(words)) {
         Some((_, code)) => Rejection::from_ntstatus(*code),
-        // Samba 4.17 reports the first if winbind does not run or denies access to its privileged pipe.
         None if CANNOT_ASK.iter().any(|words| status.contains(words)) => Rejection::LookupFailed,
         None => Rejection::DomainController,
     };
@@ -211,7 +210,19 @@ const STATUSES: [(&str, u32); 18] = [
     ("NTLM was blocked", 0xc000_0418),
     ("No logon servers", 0xc000_005e),
 ];
-const CANNOT_ASK: [&str; 2] = ["Reading winbind reply failed", "has requested access to an object"];
+/// Words of a status that is about winbind, its domain controller or the network between them. Samba 4.17
+/// reports the first if winbind does not run or denies access to its privileged pipe.
+const CANNOT_ASK: [&str; 9] = [
+    "Reading winbind reply failed",
+    "has requested access to an object",
+    "The requested operation was unsuccessful",
+    "domain controller",
+    "trust ",
+    "time-out",
+    "connection",
+    "not reachable",
+    "pipe",
+];
 
 /// How a program ended, and what it printed, which is little.
 pub struct Output {

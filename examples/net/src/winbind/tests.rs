@@ -39,6 +39,16 @@ fn reasons_are_told_apart_by_the_words_of_the_status() {
             Rejection::Unreachable,
         ),
         ("Reading winbind reply failed!", Rejection::LookupFailed),
+        (
+            "Configuration information could not be read from the domain controller, either because \
+             the machine is unavailable or access has been denied.",
+            Rejection::LookupFailed,
+        ),
+        (
+            "{Virtual Circuit Closed} An existing connection (virtual circuit) has been broken at \
+             the remote computer.",
+            Rejection::LookupFailed,
+        ),
         ("What is this?", Rejection::DomainController),
     ] {
         let text = format!("Authenticated: No\nAuthentication-Error: {status}\n.\n.\n");
