@@ -9,7 +9,12 @@
 //! The machine must be a member of the domain, or its controller: `wbinfo --ping-dc` says so. The
 //! server must be allowed to use winbind's privileged pipe: as root, or in the group
 //! `winbindd_priv`. If it is not, or winbind does not run, everybody is refused, and the log says
-//! `detail=Denied(Rejected(LookupFailed)) status="Reading winbind reply failed! (0xc0000001)"`.
+//! `detail=Denied(Rejected(LookupFailed)) status="Reading winbind reply failed!"`.
+//!
+//! The server writes the responses to the standard input of Samba's `ntlm_auth`, so that other users of
+//! the machine do not see them in its command line. `ntlm_auth` sends the name of this machine to the
+//! domain in place of the client's workstation. An account that may log on from some workstations only
+//! needs this machine among them.
 //!
 //! # One server becomes many
 //!
@@ -126,10 +131,6 @@ struct ServerOptions {
     /// Samba's program that asks the domain
     #[arg(long, value_name = "PROGRAM", default_value = "ntlm_auth")]
     ntlm_auth: String,
-
-    /// Samba's program that looks up names, for the log
-    #[arg(long, value_name = "PROGRAM", default_value = "wbinfo")]
-    wbinfo: String,
 }
 
 #[derive(Args)]
@@ -176,7 +177,7 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     let names = Names::member(options.name.as_str(), options.domain.as_str());
     let service = Service {
         server: Server::new(names).with_policy(policy).checked()?,
-        domain: Winbind { ntlm_auth: options.ntlm_auth.clone(), wbinfo: options.wbinfo.clone() },
+        domain: Winbind { ntlm_auth: options.ntlm_auth.clone(), ..Winbind::default() },
         refuse_after: options.refuse_after,
         pause: thread::sleep,
     };

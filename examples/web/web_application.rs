@@ -15,49 +15,51 @@
 //! Over HTTPS, `--require-bindings` turns on extended protection. The files of the certificate may be
 //! replaced while the server runs: new connections get the new certificate, and its channel bindings.
 //!
-//! Copy `src/layer.rs`, a tower layer, and `src/serve.rs`, which accepts the connections. `axum::serve`
-//! cannot be used in its place, because it may speak HTTP/2, where NTLM does not work. `src/gate.rs` has
-//! the log, the counters, and the limit of wrong passwords. `src/same_site.rs` notices requests that
-//! another site makes a browser send.
+//! # What to copy
+//!
+//! - `src/layer.rs`, a tower layer, for axum and all that is a tower `Service`.
+//! - `src/serve.rs`, which accepts the connections. `axum::serve` cannot be used in its place, because it
+//!   may speak HTTP/2, where NTLM does not work.
+//! - `src/gate.rs` for the log, the counters and the time of rejections, with `src/guesses.rs`, the limit
+//!   of wrong passwords, and `src/accounts.rs`.
+//! - `src/same_site.rs`, which notices requests that another site makes a browser send.
 //!
 //! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
-//! the documentation of `ntlm::http`. Nothing of a login is shared between them.
+//! the documentation of `ntlm::http`. Nothing of a login is shared between them, so each counts the wrong
+//! passwords that it sees: with `N` instances, `--guesses` is for each of them.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::map_response;
-use axum::response::Response;
 use axum::routing::get;
-use axum::{Extension, Router};
 use clap::Parser;
+use clap::value_parser;
 use ntlm::http::Scheme;
-use ntlm::server::{Identity, Names, Policy};
-use ntlm::{Enforcement, Server, UserName};
+use ntlm::server::{Names, Policy};
+use ntlm::{Enforcement, Server};
 use ntlm_http_examples::users::Users as FileOfUsers;
 use ntlm_net_examples::winbind::Winbind;
 use ntlm_web_examples::accounts::{Accounts, Domain};
 use ntlm_web_examples::certificates::Certificates;
 use ntlm_web_examples::gate::Gate;
 use ntlm_web_examples::layer::NtlmLayer;
-use ntlm_web_examples::same_site::is_from_another_site;
+use ntlm_web_examples::notebook;
 use ntlm_web_examples::serve::Site;
 use tokio::net::TcpListener;
 
 /// A notebook whose users log in with NTLM.
+///
+/// The log, on standard output, has a line for each login and each rejection, with the reason, and without
+/// the time, which the service manager adds. The page `/metrics` counts them. Without options, the only user is `alice` with the password "correct horse".
 #[derive(Parser)]
 struct Options {
     /// Where to listen; port 0 takes any
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Serve HTTPS with this certificate and its chain (PEM), which may be renewed
+    /// Serve HTTPS with this certificate and its chain (PEM); it is read again when the file changes
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
     /// The certificate's private key (PEM)
@@ -66,25 +68,29 @@ struct Options {
     /// Reject clients that do not send channel bindings (extended protection), such as curl
     #[arg(long, requires = "certificate")]
     require_bindings: bool,
-    /// Who may log in: lines `DOMAIN\user:NT hash`. Without it, `alice` with "correct horse"
+    /// The users: lines `DOMAIN\user:NT hash`; `http_server --hash` prints hashes
     #[arg(long, value_name = "FILE", conflicts_with = "winbind")]
     users: Option<PathBuf>,
-    /// Let a domain controller verify users, through Samba's winbind
+    /// Let a domain controller verify users, through Samba's winbind; every user of the domain may log in
     #[arg(long)]
     winbind: bool,
-    /// How long the domain controller may take
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=60))]
+    /// How long winbind may take for an answer; a login needs two or three
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = value_parser!(u64).range(1..=60))]
     patience: u64,
-    /// How many wrong passwords in a row an account has before it must wait
-    #[arg(long, value_name = "N", default_value = "10")]
+    /// How many wrong passwords in a row are free for an account; after each more it must wait for 1
+    /// second, 2, 4 and so on, up to 15 minutes
+    #[arg(long, value_name = "N", default_value = "10", value_parser = value_parser!(u32).range(1..))]
     guesses: u32,
+    /// After which time a client is rejected, whatever the reason is; set it longer than winbind takes
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = value_parser!(u64).range(0..=20))]
+    reject_after: u64,
     /// The NetBIOS name that is sent to clients: with `--winbind`, this machine's
     #[arg(long, value_name = "NAME", default_value = "WEB")]
     name: String,
     /// The domain's NetBIOS name
     #[arg(long, value_name = "NAME", default_value = "EXAMPLE")]
     domain: String,
-    /// Offer `Negotiate` too
+    /// Offer `Negotiate` besides `NTLM`
     #[arg(long)]
     negotiate: bool,
 }
@@ -92,41 +98,23 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let accounts = match &options.users {
-        Some(file) => Accounts::File(FileOfUsers::read(file)?),
-        None if options.winbind => {
-            let winbind = Winbind { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() };
-            Accounts::Domain(Domain::new(winbind, Duration::from_secs(options.patience)))
-        }
-        None => Accounts::File(FileOfUsers::one("alice", "correct horse")),
-    };
     let certificates = match (&options.certificate, &options.key) {
         (Some(certificate), Some(key)) => Some(Certificates::read(certificate, key)?),
         _ => None,
     };
     let scheme = if certificates.is_some() { "https" } else { "http" };
-
-    let gate = Arc::new(Gate::new(accounts, options.guesses));
-    let app = Router::new()
-        .route("/", get(greet))
-        .route("/notes", get(read_notes).post(write_note))
-        .with_state(Arc::default())
-        .layer(map_response(forbid_storing))
-        .layer(NtlmLayer::new(Arc::clone(&gate)))
-        // What comes after the layer needs no login.
-        .route("/metrics", get(|| async move { gate.metrics() }));
-
-    let mut policy = Policy::default();
-    if options.require_bindings {
-        policy.channel_bindings = Enforcement::Required;
-    }
-    let names = Names::member(options.name.as_str(), options.domain.as_str());
-    let server = Server::new(names).with_policy(policy);
-    let server =
-        if certificates.is_some() { server.with_channel_bindings_per_connection() } else { server };
     let mut schemes = vec![Scheme::Ntlm];
     schemes.extend(options.negotiate.then_some(Scheme::Negotiate));
-    let site = Site { app, server: server.checked()?, schemes, certificates };
+
+    let reject_after = Duration::from_secs(options.reject_after);
+    let gate = Arc::new(Gate::new(accounts(&options)?, options.guesses, reject_after));
+    let app = notebook::router()
+        .layer(NtlmLayer::new(Arc::clone(&gate)))
+        // What comes after the layer needs no login. Serve it on an address of its own if clients must not
+        // see it.
+        .route("/metrics", get(|| async move { gate.metrics() }));
+    let server = server(&options, certificates.is_some())?;
+    let site = Site { app, server, schemes, certificates };
 
     let context = || format!("cannot listen on {}", options.listen);
     let listener = TcpListener::bind(options.listen).await.with_context(context)?;
@@ -137,46 +125,23 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Otherwise a cache could give the page of one user to another.
-async fn forbid_storing(mut response: Response) -> Response {
-    let value = HeaderValue::from_static("private, no-store");
-    response.headers_mut().insert(CACHE_CONTROL, value);
-    response
+fn accounts(options: &Options) -> anyhow::Result<Accounts> {
+    Ok(match &options.users {
+        Some(file) => Accounts::File(FileOfUsers::read(file)?),
+        None if options.winbind => {
+            let patience = Duration::from_secs(options.patience);
+            Accounts::Domain(Domain::new(Winbind::default(), patience))
+        }
+        None => Accounts::File(FileOfUsers::one("alice", "correct horse")),
+    })
 }
 
-/// The notes of each user, by the name in upper case, because Windows ignores case. It is the account's
-/// name in the file of users. Winbind returns no name: there, the client's `alice`, `EXAMPLE\alice` and
-/// `alice@example.com` have separate notes.
-type Notebook = Arc<Mutex<HashMap<UserName, Vec<String>>>>;
-
-async fn greet(Extension(identity): Extension<Identity>) -> String {
-    format!("Hello, {}.\n", name(&identity))
-}
-
-async fn read_notes(
-    State(notebook): State<Notebook>,
-    Extension(identity): Extension<Identity>,
-) -> String {
-    let notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
-    notebook.get(&name(&identity).to_uppercase()).map(|notes| notes.concat()).unwrap_or_default()
-}
-
-async fn write_note(
-    State(notebook): State<Notebook>,
-    Extension(identity): Extension<Identity>,
-    headers: HeaderMap,
-    note: String,
-) -> (StatusCode, String) {
-    if is_from_another_site(&headers) {
-        return (StatusCode::FORBIDDEN, "Another site must not write notes.\n".into());
+fn server(options: &Options, has_certificates: bool) -> Result<Server, ntlm::Error> {
+    let mut policy = Policy::default();
+    if options.require_bindings {
+        policy.channel_bindings = Enforcement::Required;
     }
-    let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
-    let notes = notebook.entry(name(&identity).to_uppercase()).or_default();
-    notes.push(note + "\n");
-    (StatusCode::OK, format!("{} has {} notes.\n", name(&identity), notes.len()))
-}
-
-/// The policy accepts neither guests nor anonymous clients.
-fn name(identity: &Identity) -> UserName {
-    identity.user().cloned().unwrap_or_default()
+    let names = Names::member(options.name.as_str(), options.domain.as_str());
+    let server = Server::new(names).with_policy(policy);
+    if has_certificates { server.with_channel_bindings_per_connection() } else { server }.checked()
 }

@@ -59,10 +59,10 @@ fn refusals_are_told_apart_in_the_log_and_alike_to_the_client() {
     }
     let mut answers = Vec::new();
     for (user, password, detail, status) in [
-        ("alice", WRONG, "Denied(Rejected(WrongPassword))", "0xc000006d"),
-        ("nobody", WRONG, "Denied(Rejected(UnknownUser))", "0xc000006d"),
-        ("forgetful", ALICE.password, "Denied(Rejected(AccountLocked))", "0xc0000234"),
-        ("disabled", ALICE.password, "Denied(Rejected(AccountDisabled))", "0xc0000072"),
+        ("alice", WRONG, "Denied(Rejected(WrongPassword))", "current password is not correct"),
+        ("nobody", WRONG, "Denied(Rejected(UnknownUser))", "account does not exist"),
+        ("forgetful", ALICE.password, "Denied(Rejected(AccountLocked))", "automatically locked"),
+        ("disabled", ALICE.password, "Denied(Rejected(AccountDisabled))", "currently disabled"),
     ] {
         let account = Account { user, password };
         for level in ["3", "1", "0"] {
@@ -171,7 +171,7 @@ fn nobody_is_let_in_if_winbind_is_out_of_bounds() {
 /// `nobody` and `nogroup`.
 const NOBODY: u32 = 65_534;
 /// What Samba's `ntlm_auth` says if it cannot ask, whatever the reason is.
-const NO_WINBIND: &str = "Reading winbind reply failed! (0xc0000001)";
+const NO_WINBIND: &str = "Reading winbind reply failed!";
 
 #[test]
 fn a_client_without_a_user_does_not_begin() {

@@ -19,5 +19,6 @@ pub mod recording;
 pub mod replay;
 pub mod rpc;
 pub mod smb;
+pub mod spans;
 pub mod tokens;
 pub mod winbind;

@@ -10,6 +10,7 @@ use ntlm::{Error, Os, Server, UserName};
 
 use crate::claimed::claimed;
 use crate::frames::{Frames, seal, unseal};
+use crate::spans::until_next;
 use crate::winbind::{Domain, Unvouched};
 
 /// What all connections share, none of which changes.
@@ -36,7 +37,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
             Err(refusal) => {
                 println!("refused from={from} {refusal}");
                 // The same whatever it was, at the same time.
-                (self.pause)(until_told(self.refuse_after, frames.received().elapsed()));
+                (self.pause)(until_next(self.refuse_after, frames.received().elapsed()));
                 return frames.send(&[VERDICT_REFUSED]);
             }
         };
@@ -84,14 +85,6 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
             }
         }
     }
-}
-
-/// How long to wait, so that it comes to a whole number of spans: how much of one went by does not
-/// show.
-fn until_told(span: Duration, elapsed: Duration) -> Duration {
-    let gone = elapsed.as_nanos().checked_rem(span.as_nanos());
-    let gone = gone.and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
-    gone.map_or(Duration::ZERO, |gone| span.saturating_sub(Duration::from_nanos(gone)))
 }
 
 /// A client that is not let in, for the log.
@@ -254,17 +247,5 @@ mod tests {
         assert_told_in_time(&events(domain(), messages(unprotected)));
         let anonymous = Client::new(Credentials::anonymous());
         assert_told_in_time(&events(domain(), messages(anonymous)));
-    }
-
-    #[test]
-    fn how_much_of_a_span_went_by_does_not_show() {
-        let span = Duration::from_secs(2);
-        for milliseconds in [0, 1, 1999, 2000, 2001, 5000, 60_000] {
-            let elapsed = Duration::from_millis(milliseconds);
-            let told = elapsed + until_told(span, elapsed);
-            assert_eq!(told.as_millis() % 2000, 0, "{elapsed:?}");
-            assert!(told > elapsed && told <= elapsed + span, "{elapsed:?}");
-        }
-        assert_eq!(until_told(Duration::ZERO, span), Duration::ZERO);
     }
 }

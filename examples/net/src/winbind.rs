@@ -1,15 +1,15 @@
 //! A domain that vouches for clients: Samba's winbind.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::{self, Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ntlm::Text;
 use ntlm::error::Rejection;
 use ntlm::server::{NetworkLogon, Validation};
+use ntlm::{Text, UserName};
 
-use crate::encoding::{hex, unhex};
+use crate::encoding::{base64, hex, unhex};
 
 /// Who vouches for clients.
 pub trait Domain {
@@ -37,129 +37,192 @@ pub struct Winbind {
     pub wbinfo: String,
 }
 
-impl Domain for Winbind {
-    /// The responses are in the command line, where the users of this machine can see them for a
-    /// moment; if there are others than the server's, `--helper-protocol=ntlm-server-1` takes them
-    /// on standard input, but says less of refusals.
-    fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
-        let output = run(&mut self.question(logon)?, PATIENCE);
-        let mut unvouched = match self.answer(output) {
-            Ok(validation) => return Ok(validation),
-            Err(unvouched) => unvouched,
-        };
-        if let Some(mut question) = self.second_question(logon, &unvouched) {
-            if run(&mut question, PATIENCE).is_ok_and(|output| is_unknown(&output)) {
-                unvouched.reason = Rejection::UnknownUser;
-            }
-        }
-        Err(unvouched)
+impl Default for Winbind {
+    /// The programs of the search path.
+    fn default() -> Self {
+        Self { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() }
     }
 }
 
-/// The questions and what the answers mean, for callers that run the programs in their own way. The
-/// programs read nothing from standard input, and may hang as long as winbind does.
+impl Domain for Winbind {
+    fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
+        self.answer(run(self.question(logon)?, PATIENCE))
+    }
+}
+
+/// What to run, and what to write to its standard input. It may hang as long as winbind does.
+#[derive(Debug)]
+pub struct Question {
+    pub command: Command,
+    pub input: String,
+}
+
+/// The questions and what the answers mean, for callers that run the programs in their own way.
 impl Winbind {
-    /// The program to run about a logon.
+    /// The question about a logon. It is on standard input, because all users of a machine see the
+    /// command lines of its processes, and could brute-force the password that a response is made of.
+    ///
+    /// The protocol `ntlm-server-1` has no field for the client's workstation: the domain controller
+    /// is given the name of this machine. So accounts that may log on from some workstations only
+    /// (`userWorkstations`) need this machine among them.
     ///
     /// # Errors
     /// If no account can have such a name.
-    pub fn question(&self, logon: &NetworkLogon<'_>) -> Result<Command, Unvouched> {
+    pub fn question(&self, logon: &NetworkLogon<'_>) -> Result<Question, Unvouched> {
         let nobody = || Unvouched { reason: Rejection::UnknownUser, status: "no name".into() };
         let user = argument(logon.user.user()).ok_or_else(nobody)?;
         let domain = argument(logon.user.domain()).ok_or_else(nobody)?;
-        let mut command = Command::new(&self.ntlm_auth);
-        // With `=`, so that no name is taken for an option.
-        command.args(["--request-nt-key", "--request-lm-key"]);
-        command.arg(format!("--username={user}"));
+        // `::` announces base64, so that a line feed in a name ends no line.
+        let mut lines = vec![format!("Username:: {}", base64(user.as_bytes()))];
         if !domain.is_empty() {
-            command.arg(format!("--domain={domain}"));
+            lines.push(format!("NT-Domain:: {}", base64(domain.as_bytes())));
         }
-        if let Some(workstation) = argument(logon.workstation).filter(|name| !name.is_empty()) {
-            command.arg(format!("--workstation={workstation}"));
-        }
-        command.arg(format!("--challenge={}", hex(&logon.challenge)));
+        lines.push(format!("LANMAN-Challenge: {}", hex(&logon.challenge)));
         // Samba's program takes none of less than 24 bytes. Such a response proves nothing, and the
         // domain looks at the LM field alone without it too.
         if logon.nt_response.len() >= 24 {
-            command.arg(format!("--nt-response={}", hex(logon.nt_response)));
+            lines.push(format!("NT-Response: {}", hex(logon.nt_response)));
         }
         if !logon.lm_response.is_empty() {
-            command.arg(format!("--lm-response={}", hex(logon.lm_response)));
+            lines.push(format!("LANMAN-Response: {}", hex(logon.lm_response)));
         }
-        Ok(command)
+        lines.extend(["User", "LanMan"].map(|key| format!("Request-{key}-Session-Key: Yes")));
+        lines.push(".\n".into());
+        let mut command = Command::new(&self.ntlm_auth);
+        command.arg("--helper-protocol=ntlm-server-1");
+        Ok(Question { command, input: lines.join("\n") })
     }
 
-    /// What the output of [`question`](Self::question) means, or that there is none.
+    /// What the output of [`question`](Self::question) means, or that there is none. Keep the guest
+    /// account of the domain disabled: `ntlm_auth` does not report that the domain took a client for a
+    /// guest.
     ///
     /// # Errors
     /// If the domain does not vouch for the client, or could not be asked.
     pub fn answer(&self, output: io::Result<Output>) -> Result<Validation, Unvouched> {
-        let output = output.map_err(|error| Unvouched {
-            reason: Rejection::LookupFailed,
-            status: format!("{}: {error}", self.ntlm_auth),
-        })?;
-        validation(&output).ok_or_else(|| unvouched(&output.text()))
+        let output = output.map_err(|error| failed(&self.ntlm_auth, &error))?;
+        validation(&output).ok_or_else(|| unvouched(&output))
     }
 
-    /// The program to run about a client that is not vouched for, if the log would not tell a wrong
-    /// password from an unknown user otherwise: winbind may say the same of both. The user is unknown
-    /// if the output [says so](is_unknown).
-    pub fn second_question(
-        &self,
-        logon: &NetworkLogon<'_>,
-        unvouched: &Unvouched,
-    ) -> Option<Command> {
-        let (user, domain) = (argument(logon.user.user())?, argument(logon.user.domain())?);
-        // It looks up account names, and no user principal names.
-        if unvouched.reason != Rejection::WrongPassword || user.contains('@') {
-            return None;
-        }
+    /// The question for the SID of an account, which all its names have in common. `winbind separator`
+    /// must be a backslash, as it is by default.
+    ///
+    /// # Errors
+    /// If no account can have such a name.
+    pub fn sid_question(&self, name: &UserName) -> Result<Question, Unvouched> {
+        let nobody = || Unvouched { reason: Rejection::UnknownUser, status: "no name".into() };
+        let user = argument(name.user()).ok_or_else(nobody)?;
+        let domain = argument(name.domain()).ok_or_else(nobody)?;
         let name = if domain.is_empty() { user.to_owned() } else { format!("{domain}\\{user}") };
         let mut command = Command::new(&self.wbinfo);
+        // With `=`, so that no name is taken for an option.
         command.arg(format!("--name-to-sid={name}"));
-        Some(command)
+        Ok(Question { command, input: String::new() })
+    }
+
+    /// What the output of [`sid_question`](Self::sid_question) means; `None` if winbind finds no user
+    /// of that name. Winbind of Samba 4.17 finds no user principal names on a domain controller.
+    ///
+    /// # Errors
+    /// If winbind could not be asked.
+    pub fn sid(&self, output: io::Result<Output>) -> Result<Option<String>, Unvouched> {
+        let output = output.map_err(|error| failed(&self.wbinfo, &error))?;
+        if !output.is_success && is_unknown(&output) {
+            return Ok(None);
+        }
+        match output.stdout.split_once(' ') {
+            // Groups have SIDs too.
+            Some((sid, kind)) if output.is_success && sid.starts_with("S-1-") => {
+                Ok(kind.starts_with("SID_USER ").then(|| sid.to_owned()))
+            }
+            _ => {
+                let status = output.text().trim().replace('\n', "; ");
+                Err(Unvouched { reason: Rejection::LookupFailed, status })
+            }
+        }
     }
 }
 
+fn failed(program: &str, error: &io::Error) -> Unvouched {
+    Unvouched { reason: Rejection::LookupFailed, status: format!("{program}: {error}") }
+}
+
 /// Whether winbind reports that there is no such user.
-pub fn is_unknown(output: &Output) -> bool {
+fn is_unknown(output: &Output) -> bool {
     let text = output.text();
     // `WBC_ERR_DOMAIN_NOT_FOUND` of Samba 4.17 means the user too.
     text.contains("WBC_ERR_DOMAIN_NOT_FOUND") || text.contains("WBC_ERR_NOT_MAPPED")
 }
 
-/// A name as an argument. NUL would end it, and no account is called so.
+/// A name as an argument; `None` if no account is called so. NUL would end it. A domain may ignore spaces,
+/// so that a long name could be a short one.
 fn argument(name: &Text) -> Option<&str> {
-    name.as_str().filter(|name| !name.contains('\0'))
+    name.as_str().filter(|name| name.len() <= MAX_NAME_LEN && !name.contains('\0'))
 }
 
-/// `NT_KEY: ` and 32 digits: the user session key. `LM_KEY: ` and 16.
+/// What `ntlm-server-1` answers about a logon that is good: `Authenticated: Yes`, and session keys of
+/// 32 and 16 digits.
 fn validation(output: &Output) -> Option<Validation> {
-    if !output.is_success {
+    if !output.is_success || output.field("Authenticated") != Some("Yes") {
         return None;
     }
-    let key = |name| output.stdout.lines().find_map(|line| unhex(line.strip_prefix(name)?.trim()));
-    let validation = Validation::new(key("NT_KEY:")?.try_into().ok()?, 0);
-    Some(match key("LM_KEY:").and_then(|key| key.try_into().ok()) {
+    let key = |name| output.field(name).and_then(unhex);
+    let validation = Validation::new(key("User-Session-Key")?.try_into().ok()?, 0);
+    Some(match key("LANMAN-Session-Key").and_then(|key| key.try_into().ok()) {
         Some(key) => validation.with_lm_session_key(key),
         None => validation,
     })
 }
 
-/// What the status says, such as `NT_STATUS_WRONG_PASSWORD: ... (0xc000006a)` ([MS-ERREF] 2.3.1).
-fn unvouched(output: &str) -> Unvouched {
-    let status = output.lines().find(|line| line.contains("(0x")).unwrap_or(output).trim();
-    let code = status.rsplit_once("(0x").and_then(|(_, code)| code.strip_suffix(')'));
-    let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
-    let reason = match code {
-        // STATUS_UNSUCCESSFUL: Samba 4.17's `ntlm_auth` prints it if winbind does not run, and if
-        // winbind denies access to its privileged pipe. STATUS_ACCESS_DENIED, OBJECT_NAME_NOT_FOUND,
-        // and output without a status.
-        None | Some(0xc000_0001 | 0xc000_0022 | 0xc000_0034) => Rejection::LookupFailed,
-        Some(status) => Rejection::from_ntstatus(status),
+/// Why a logon is not good: `Authentication-Error: ` and the status in words.
+fn unvouched(output: &Output) -> Unvouched {
+    let no = output.field("Authenticated") == Some("No");
+    let Some(status) = output.field("Authentication-Error").filter(|_| no) else {
+        let status = output.text().trim().replace('\n', "; ");
+        return Unvouched { reason: Rejection::LookupFailed, status };
+    };
+    let reason = match STATUSES.iter().find(|(words, _)| status.contains(words)) {
+        Some((_, code)) => Rejection::from_ntstatus(*code),
+        None if CANNOT_ASK.iter().any(|words| status.contains(words)) => Rejection::LookupFailed,
+        None => Rejection::DomainController,
     };
     Unvouched { reason, status: status.into() }
 }
+
+/// How Samba words a status: 4.17 as \[MS-ERREF\] 2.3.1 does, older ones as in the second place.
+const STATUSES: [(&str, u32); 18] = [
+    ("The specified account does not exist", 0xc000_0064),
+    ("No such user", 0xc000_0064),
+    ("the current password is not correct", 0xc000_006a),
+    ("Wrong Password", 0xc000_006a),
+    ("The attempted logon is invalid", 0xc000_006d),
+    ("Logon failure", 0xc000_006d),
+    ("some user account restriction", 0xc000_006e),
+    ("has time restrictions", 0xc000_006f),
+    ("from the source workstation", 0xc000_0070),
+    ("account password has expired", 0xc000_0071),
+    ("currently disabled", 0xc000_0072),
+    ("has requested a type of logon", 0xc000_015b),
+    ("user account has expired", 0xc000_0193),
+    ("must be changed before", 0xc000_0224),
+    ("automatically locked", 0xc000_0234),
+    ("Account locked out", 0xc000_0234),
+    ("NTLM was blocked", 0xc000_0418),
+    ("No logon servers", 0xc000_005e),
+];
+/// Words of a status that is about winbind, its domain controller or the network between them. Samba 4.17
+/// reports the first if winbind does not run or denies access to its privileged pipe.
+const CANNOT_ASK: [&str; 9] = [
+    "Reading winbind reply failed",
+    "has requested access to an object",
+    "The requested operation was unsuccessful",
+    "domain controller",
+    "trust ",
+    "time-out",
+    "connection",
+    "not reachable",
+    "pipe",
+];
 
 /// How a program ended, and what it printed, which is little.
 pub struct Output {
@@ -179,14 +242,23 @@ impl From<process::Output> for Output {
 }
 
 impl Output {
+    /// The value of a line `name: value`.
+    fn field(&self, name: &str) -> Option<&str> {
+        self.stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
     fn text(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 }
 
-fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+fn run(question: Question, patience: Duration) -> io::Result<Output> {
+    let Question { mut command, input } = question;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
+    let stdin = child.stdin.take();
+    // In a thread of its own, because a program that hangs reads nothing. It ends with the program.
+    thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
     let ended = wait(&mut child, patience);
     if ended.is_err() {
         child.kill()?;
@@ -207,59 +279,11 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// In bytes. Windows creates users with names of at most 20 characters, and names of domains have at most 255
+/// (RFC 1035 section 2.3.4).
+const MAX_NAME_LEN: usize = 256;
 /// How long winbind may take, which asks other machines.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reason(output: &str) -> Rejection {
-        unvouched(output).reason
-    }
-
-    #[test]
-    fn reasons_are_told_apart_by_the_status() {
-        for (output, expected) in [
-            ("NT_STATUS_NO_SUCH_USER: ... (0xc0000064)\n", Rejection::UnknownUser),
-            ("NT_STATUS_WRONG_PASSWORD: ... (0xc000006a)", Rejection::WrongPassword),
-            ("NT_STATUS_LOGON_FAILURE: ... (0xc000006d)", Rejection::WrongPassword),
-            ("The user account ... locked (0xc0000234)", Rejection::AccountLocked),
-            ("NT_STATUS_ACCOUNT_DISABLED (0xc0000072)", Rejection::AccountDisabled),
-            ("NTLM blocked (0xc0000418)", Rejection::NtlmBlocked),
-            ("no logon servers (0xc000005e)", Rejection::Unreachable),
-            ("Reading winbind reply failed! (0xc0000001)", Rejection::LookupFailed),
-            ("Access denied (0xc0000022)", Rejection::LookupFailed),
-            ("what is this? (0xc0000002)", Rejection::DomainController),
-            ("could not obtain winbind interface details", Rejection::LookupFailed),
-            ("", Rejection::LookupFailed),
-        ] {
-            assert_eq!(reason(output), expected, "{output}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_needed_to_be_vouched_for() {
-        let printed = |is_success, stdout: &str, stderr: &str| {
-            let output = Output { is_success, stdout: stdout.into(), stderr: stderr.into() };
-            validation(&output).is_some()
-        };
-        let key = "NT_KEY: 000102030405060708090A0B0C0D0E0F\n";
-        assert!(printed(true, key, ""));
-        assert!(printed(true, &(key.to_owned() + "LM_KEY: 0001020304050607\n"), ""));
-        assert!(!printed(false, key, ""));
-        assert!(!printed(true, "", key));
-        for stdout in ["", "NT_KEY: \n", "NT_KEY: 00\n", "NT_STATUS_OK: (0x0)\n"] {
-            assert!(!printed(true, stdout, ""), "{stdout}");
-        }
-    }
-
-    #[test]
-    fn a_program_that_hangs_is_ended() {
-        let start = Instant::now();
-        let ended = run(Command::new("sleep").arg("60"), Duration::from_millis(50));
-        assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-        assert!(start.elapsed() < Duration::from_secs(10));
-        assert!(run(&mut Command::new("/does/not/exist"), PATIENCE).is_err());
-    }
-}
+mod tests;

@@ -1,18 +1,20 @@
 //! Where the accounts are: in a file, or in a domain that winbind asks.
 
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use ntlm::UserName;
-use ntlm::error::Rejection;
-use ntlm::server::{NetworkLogon, UserClaim, Validation};
+use ntlm::error::{Error, Rejection};
+use ntlm::server::{Accepted, NetworkLogon, UserClaim, Validation};
+use ntlm::{NtHash, UserName};
 use ntlm_http_examples::users;
-use ntlm_net_examples::winbind::{Output, Unvouched, Winbind, is_unknown};
+use ntlm_net_examples::winbind::{Output, Question, Unvouched, Winbind};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::layer::{NotFound, Proof};
+use crate::guesses::Account;
 
 /// Where the accounts are.
 pub enum Accounts {
@@ -21,41 +23,76 @@ pub enum Accounts {
     Domain(Domain),
 }
 
-impl Accounts {
-    /// The name of the account that a client claims. Winbind returns none, so there it is the claimed name.
-    pub fn name(&self, claimed: &UserName) -> UserName {
-        let found = match self {
-            Self::File(users) => users.find(claimed).map(|user| &user.name),
-            Self::Domain(_) => None,
-        };
-        found.unwrap_or(claimed).clone()
-    }
+/// What identifies an account, for the application's own records. The layer puts it into the extensions
+/// of requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AccountId {
+    /// The name in the file of users, in upper case. In a domain, a claimed name that winbind finds no SID
+    /// for: no other account has it, but the account may have others.
+    Name(UserName),
+    /// The SID, which is the same under all names of the account.
+    Sid(String),
+}
 
-    /// Looks up the user that a client claims to be.
+/// What a client is verified with.
+pub enum Proof {
+    /// The account's name in the file, and its hash.
+    NtHash(UserName, NtHash),
+    /// The answer of a domain controller, which does not contain the name.
+    Domain(Validation),
+}
+
+impl Proof {
+    /// Verifies a client.
     ///
     /// # Errors
-    /// If there is no such user, or the answer is not known.
-    pub async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
+    /// Those of [`UserClaim::verify_nt_hash`] and [`UserClaim::verify_by_domain`].
+    pub fn verify(self, claim: UserClaim) -> Result<Accepted, Error> {
+        match self {
+            Self::NtHash(name, hash) => claim.with_account(name).verify_nt_hash(&hash),
+            Self::Domain(answer) => claim.verify_by_domain(&answer),
+        }
+    }
+}
+
+impl Accounts {
+    /// The account whose name a client claims.
+    ///
+    /// # Errors
+    /// If there is none in the file, or winbind could not be asked.
+    pub async fn find(&self, claimed: &UserName) -> Result<Account, Unvouched> {
         match self {
             Self::File(users) => {
-                let found = users.find(claim.claimed_user());
-                let proof = found.map(|user| Proof::NtHash {
-                    account: user.name.clone(),
-                    hash: user.hash.clone(),
-                });
-                proof.ok_or(NotFound { reason: Rejection::UnknownUser, detail: String::new() })
+                let user = users.find(claimed).ok_or_else(unknown)?;
+                Ok(Account::new(AccountId::Name(user.name.to_uppercase())))
+            }
+            Self::Domain(domain) => domain.find(claimed).await,
+        }
+    }
+
+    /// What the client is verified with.
+    ///
+    /// # Errors
+    /// If there is no such user, the domain controller rejects the client, or it could not be asked.
+    pub async fn proof(&self, claim: &UserClaim) -> Result<Proof, Unvouched> {
+        match self {
+            Self::File(users) => {
+                let user = users.find(claim.claimed_user()).ok_or_else(unknown)?;
+                Ok(Proof::NtHash(user.name.clone(), user.hash.clone()))
             }
             Self::Domain(domain) => {
-                // The layer's policy has rejected what must not be passed on.
-                let logon = claim.network_logon().map_err(|error| NotFound {
-                    reason: Rejection::LookupFailed,
-                    detail: error.log().to_string(),
+                let logon = claim.network_logon().map_err(|error| {
+                    // The policy of the server has rejected what must not be passed on.
+                    Unvouched { reason: Rejection::LookupFailed, status: error.log().to_string() }
                 })?;
-                let answer = domain.ask(&logon).await.map(Proof::Domain);
-                answer.map_err(|Unvouched { reason, status }| NotFound { reason, detail: status })
+                domain.ask(&logon).await.map(Proof::Domain)
             }
         }
     }
+}
+
+fn unknown() -> Unvouched {
+    Unvouched { reason: Rejection::UnknownUser, status: String::new() }
 }
 
 /// A domain that is asked through Samba's winbind, without a thread for each question.
@@ -72,27 +109,47 @@ impl Domain {
         Self { winbind, patience, places: Semaphore::new(MOST_QUESTIONS) }
     }
 
-    async fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
-        let output = self.run(self.winbind.question(logon)?).await;
-        let mut unvouched = match self.winbind.answer(output) {
-            Ok(validation) => return Ok(validation),
-            Err(unvouched) => unvouched,
-        };
-        if let Some(question) = self.winbind.second_question(logon, &unvouched) {
-            if self.run(question).await.is_ok_and(|output| is_unknown(&output)) {
-                unvouched.reason = Rejection::UnknownUser;
-            }
+    /// The account of a name, by its SID, which winbind finds by the rules of the domain: `alice`,
+    /// `example\ALICE` and `example.com\alice` are one account. So are `alice` with spaces before and
+    /// after it in Samba, and names with and without accents in Windows.
+    ///
+    /// Winbind may find no SID for `alice@example.com`. Its wrong passwords count as those of `alice`,
+    /// which it most likely is. Only if the account has a user principal name of another form, such as
+    /// `a.smith@example.com` for `asmith`, an attacker has twice as many guesses.
+    async fn find(&self, claimed: &UserName) -> Result<Account, Unvouched> {
+        if let Some(sid) = self.sid(claimed).await? {
+            return Ok(Account::new(sid));
         }
-        Err(unvouched)
+        let name = claimed.to_uppercase();
+        let principal = name.user().as_str().and_then(|user| user.rsplit_once('@'));
+        let short = principal.map_or_else(|| name.user().clone(), |(user, _)| user.into());
+        let short = UserName::new(short);
+        let sid = if principal.is_some() { self.sid(&short).await? } else { None };
+        let counted_as = sid.unwrap_or(AccountId::Name(short));
+        Ok(Account { counted_as, id: AccountId::Name(name) })
+    }
+
+    async fn sid(&self, name: &UserName) -> Result<Option<AccountId>, Unvouched> {
+        let output = self.run(self.winbind.sid_question(name)?).await;
+        Ok(self.winbind.sid(output)?.map(AccountId::Sid))
+    }
+
+    async fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched> {
+        self.winbind.answer(self.run(self.winbind.question(logon)?).await)
     }
 
     /// Runs a program, and ends it if it takes too long or the client has gone.
-    async fn run(&self, mut command: Command) -> io::Result<Output> {
-        command.stdin(Stdio::null());
+    async fn run(&self, question: Question) -> io::Result<Output> {
         let run = async {
             let _place = self.places.acquire().await.map_err(io::Error::other)?;
-            let mut command = tokio::process::Command::from(command);
-            command.kill_on_drop(true).output().await.map(Into::into)
+            let mut command = Command::from(question.command);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.kill_on_drop(true).spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                // A program that has ended says why on its output.
+                let _ = stdin.write_all(question.input.as_bytes()).await;
+            }
+            child.wait_with_output().await.map(Into::into)
         };
         let too_slow = format!("no answer in {} s", self.patience.as_secs_f32());
         timeout(self.patience, run)
@@ -103,26 +160,3 @@ impl Domain {
 
 /// A machine can run so many processes besides others.
 const MOST_QUESTIONS: usize = 32;
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_program_that_hangs_is_ended() {
-        let domain = |patience| {
-            let winbind = Winbind { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() };
-            Domain::new(winbind, patience)
-        };
-        let start = Instant::now();
-        let mut command = Command::new("sleep");
-        command.arg("60");
-        let got = domain(Duration::from_millis(50)).run(command).await;
-        assert!(got.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-        assert!(start.elapsed() < Duration::from_secs(10));
-        let missing = domain(Duration::from_secs(10)).run(Command::new("/does/not/exist")).await;
-        assert!(missing.is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
-    }
-}

@@ -1,31 +1,39 @@
-//! The log, the counters, and the limit of wrong passwords, around the accounts.
+//! The log, the counters, the limit of wrong passwords and the time of rejections, around the accounts.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ntlm::error::Rejection;
-use ntlm::server::UserClaim;
+use ::http::Extensions;
+use ntlm::error::{Denied, Error, Rejection};
+use ntlm::http::{self, LookUp, Outcome, Refusal};
+use ntlm_net_examples::spans::until_next;
+use ntlm_net_examples::winbind::Unvouched;
+use tokio::time::{sleep, timeout};
 
 use crate::accounts::Accounts;
-use crate::guesses::Guesses;
-use crate::layer::{Event, NotFound, Proof, Users};
+use crate::guesses::{Attempt, Guesses};
+use crate::layer::Users;
 
 /// Verifies clients, and logs and counts what became of them.
 pub struct Gate {
     accounts: Accounts,
     guesses: Guesses,
+    reject_after: Duration,
     logins: AtomicU64,
-    refusals: AtomicU64,
+    rejections: AtomicU64,
     /// The 401s of handshakes, which are no failures.
     steps: AtomicU64,
 }
 
 impl Gate {
-    /// An account has this many wrong passwords in a row before it must wait.
-    pub fn new(accounts: Accounts, guesses: u32) -> Self {
-        let [logins, refusals, steps] = [const { AtomicU64::new(0) }; 3];
-        Self { accounts, guesses: Guesses::new(guesses), logins, refusals, steps }
+    /// An account has this many wrong passwords in a row before it must wait. A client that was looked up
+    /// is rejected after this span, or if that took longer, after the next multiple of it: the time does
+    /// not show whether the user is unknown, the password wrong, or the account waits.
+    pub fn new(accounts: Accounts, guesses: u32, reject_after: Duration) -> Self {
+        let [logins, rejections, steps] = [const { AtomicU64::new(0) }; 3];
+        let guesses = Guesses::new(guesses);
+        Self { accounts, guesses, reject_after, logins, rejections, steps }
     }
 
     /// What was counted, as Prometheus reads it.
@@ -33,56 +41,118 @@ impl Gate {
         format!(
             "ntlm_logins_total {}\nntlm_refusals_total {}\nntlm_handshake_401_total {}\n",
             self.logins.load(Relaxed),
-            self.refusals.load(Relaxed),
+            self.rejections.load(Relaxed),
             self.steps.load(Relaxed),
         )
     }
-}
 
-impl Users for Gate {
-    async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
-        let account = self.accounts.name(claim.claimed_user());
-        self.guesses.begin(&account, Instant::now()).map_err(|wait| NotFound {
-            reason: Rejection::AccountLocked,
-            detail: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
-        })?;
-        let found = self.accounts.look_up(claim).await;
-        if found.as_ref().is_err_and(|not_found| not_found.reason != Rejection::WrongPassword) {
-            self.guesses.no_guess(&account, Instant::now());
+    /// Verifies a client, and returns more about a rejection, for the log.
+    async fn decide<'a>(
+        &self,
+        client: LookUp<'a>,
+        extensions: &mut Extensions,
+    ) -> (Outcome<'a>, String) {
+        let (attempt, proof) = match self.look_up(&client, extensions).await {
+            Ok(attempt) => {
+                let proof = self.accounts.proof(client.claim()).await;
+                (Some(attempt), proof)
+            }
+            Err(reason) => (None, Err(reason)),
+        };
+        let (outcome, detail) = match proof {
+            Ok(proof) => (client.verify(|claim| proof.verify(claim)), String::new()),
+            Err(Unvouched { reason, status }) => (client.reject(reason), status),
+        };
+        if let Some(attempt) = attempt {
+            settle(attempt, &outcome);
         }
-        found
+        (outcome, detail)
     }
 
-    fn observe(&self, from: SocketAddr, event: Event<'_>) {
-        match event {
-            Event::LoggedIn { accepted, uses_spnego } => {
+    /// Begins an attempt at the account that the client claims.
+    async fn look_up(
+        &self,
+        client: &LookUp<'_>,
+        extensions: &mut Extensions,
+    ) -> Result<Attempt<'_>, Unvouched> {
+        let account = self.accounts.find(client.claimed_user()).await?;
+        extensions.insert(account.id.clone());
+        let begun = timeout(MOST_WAITING, self.guesses.begin(&account)).await;
+        let begun = begun.map_err(|_| Unvouched {
+            reason: Rejection::LookupFailed,
+            status: "other logins of the account take too long".into(),
+        })?;
+        begun.map_err(|wait| Unvouched {
+            reason: Rejection::AccountLocked,
+            status: format!("too many wrong passwords: wait {} s", wait.as_secs_f32().ceil()),
+        })
+    }
+
+    fn log(&self, outcome: &Outcome<'_>, from: SocketAddr, detail: &str) {
+        match outcome {
+            Outcome::Authenticated(client) if client.is_new => {
                 self.logins.fetch_add(1, Relaxed);
-                if let Some(user) = accepted.user() {
-                    self.guesses.right(user, Instant::now());
-                }
+                let accepted = client.accepted;
                 let user = accepted.user().map(ToString::to_string).unwrap_or_default();
                 let bindings = yes_or_no(accepted.bindings_checked);
-                let spnego = yes_or_no(uses_spnego);
+                // Only SPNEGO has a last token.
+                let spnego = yes_or_no(client.header.is_some());
                 println!("login user={user:?} from={from} bindings={bindings} spnego={spnego}");
             }
-            Event::Refused { refusal, was_found, detail } => {
-                self.refusals.fetch_add(1, Relaxed);
-                let is_guess = refusal.is_wrong_password();
-                let claimed = refusal.claimed.as_ref().and_then(|claimed| claimed.user.as_ref());
-                if let Some(user) = claimed.filter(|_| was_found && !is_guess) {
-                    // The password was right, and something else was wrong.
-                    self.guesses.no_guess(&self.accounts.name(user), Instant::now());
-                }
-                let guess = yes_or_no(is_guess);
+            Outcome::Authenticated(_) => {}
+            Outcome::Refused(refusal) => {
+                self.rejections.fetch_add(1, Relaxed);
+                let guess = yes_or_no(is_guess(refusal));
                 println!("refused {} from={from} guess={guess} detail={detail:?}", refusal.log());
             }
-            Event::Step(_) => {
+            Outcome::Continue(_) => {
                 self.steps.fetch_add(1, Relaxed);
             }
         }
     }
 }
 
+impl Users for Gate {
+    async fn verify<'a>(
+        &self,
+        client: LookUp<'a>,
+        from: SocketAddr,
+        account: &mut Extensions,
+    ) -> Outcome<'a> {
+        let start = Instant::now();
+        let (outcome, detail) = self.decide(client, account).await;
+        self.log(&outcome, from, &detail);
+        if matches!(outcome, Outcome::Refused(_)) {
+            sleep(until_next(self.reject_after, start.elapsed())).await;
+        }
+        outcome
+    }
+
+    fn observe(&self, outcome: &Outcome<'_>, from: SocketAddr) {
+        self.log(outcome, from, "");
+    }
+}
+
+/// Ends an attempt. In SPNEGO, a client with the right password may have to continue.
+fn settle(attempt: Attempt<'_>, outcome: &Outcome<'_>) {
+    match outcome {
+        Outcome::Authenticated(_) | Outcome::Continue(_) => attempt.right(),
+        Outcome::Refused(refusal) if is_guess(refusal) => attempt.wrong(),
+        Outcome::Refused(_) => attempt.no_guess(),
+    }
+}
+
+/// Whether a rejection counts as a guess at a password. One for a reason that winbind words in an unknown way
+/// does, because the password may be wrong.
+fn is_guess(refusal: &Refusal) -> bool {
+    let unclear = Denied::Rejected(Rejection::DomainController);
+    let is_unclear = matches!(&refusal.reason, http::Error::Exchange(Error::Denied(reason)) if *reason == unclear);
+    is_unclear || refusal.is_wrong_password()
+}
+
 fn yes_or_no(fact: bool) -> &'static str {
     if fact { "yes" } else { "no" }
 }
+
+/// How long a client waits for parallel logins of its account.
+const MOST_WAITING: Duration = Duration::from_secs(60);

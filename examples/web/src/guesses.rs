@@ -4,104 +4,228 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ntlm::{Text, UserName};
+use ntlm::UserName;
+use tokio::sync::Notify;
 
-/// Makes an account wait after wrong passwords: a few are free, then each makes the account wait twice
-/// as long as the one before, up to [`LONGEST_WAIT`].
+use crate::accounts::AccountId;
+
+/// Makes an account wait after wrong passwords: a few in a row are free, then each makes the account wait
+/// twice as long as the one before, up to [`LONGEST_WAIT`]. An account always opens again by itself.
+/// Nevertheless an attacker who continues makes its user wait too, but not those connections on which the
+/// user is logged in.
 ///
-/// An attempt counts as wrong until it succeeds, so parallel attempts give no more guesses than
-/// sequential ones. An account always opens again by itself,
-/// because otherwise an attacker could lock its user out for good.
+/// Parallel attempts give no more guesses than sequential ones: as many attempts as guesses are left, and
+/// at least one, run at the same time, and others wait until one of those ends. So right passwords are never
+/// rejected because of each other.
+///
+/// Only accounts with a wrong password or an attempt that runs have a note, and a note is forgotten
+/// [a day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 50 000 accounts have notes,
+/// a new one replaces the one with the fewest wrong passwords, the oldest of these first. So an attacker can
+/// drive out the note of an account only with as many wrong passwords at 50 000 others. What this cannot
+/// limit is one password at each of more accounts than that, and guesses at accounts without a note after an
+/// attacker has filled all of them; the domain controller sees both.
+///
+/// The count is in memory: a restart forgets it.
 #[derive(Debug)]
 pub struct Guesses {
     free: u32,
-    accounts: Mutex<HashMap<Text, Account>>,
+    most_notes: usize,
+    notes: Mutex<HashMap<AccountId, Note>>,
+    /// An attempt at any account has ended.
+    ended: Notify,
 }
 
-/// The users that have a name, of all domains: they wait together.
-#[derive(Debug)]
-struct Account {
-    /// The wrong passwords of each user, by the full name in upper case.
-    wrong: HashMap<UserName, u32>,
-    waits_until: Instant,
+/// Whose wrong passwords are counted together.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The same for all names that are or may be names of the account.
+    pub counted_as: AccountId,
+    /// What identifies the account in this attempt. A right password ends the count of this alone: if a
+    /// name may be that of another account, its user must not end the count of `counted_as`.
+    pub id: AccountId,
 }
 
 impl Account {
-    fn wrong(&self) -> u32 {
-        self.wrong.values().fold(0, |sum, wrong| sum.saturating_add(*wrong))
+    /// An account that is counted as what it is.
+    pub fn new(id: AccountId) -> Self {
+        Self { counted_as: id.clone(), id }
+    }
+}
+
+/// What is remembered of an account.
+#[derive(Debug)]
+struct Note {
+    /// The wrong passwords of each [id](Account::id).
+    wrong: Vec<(AccountId, u32)>,
+    /// How many attempts run.
+    running: u32,
+    waits_until: Instant,
+    /// Of the last wrong password, or of the first attempt.
+    time: Instant,
+}
+
+/// Whether an attempt may begin.
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    Now,
+    /// The account must wait.
+    After(Duration),
+    /// Too many others run.
+    WhenOneEnds,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Right,
+    Wrong,
+    NoGuess,
+}
+
+/// An attempt that runs. Dropped without a verdict, it counts as a wrong password: the client may have
+/// closed its connection when a domain controller was already asked.
+#[derive(Debug)]
+#[must_use]
+pub struct Attempt<'a> {
+    guesses: &'a Guesses,
+    account: Account,
+    verdict: Verdict,
+}
+
+impl Attempt<'_> {
+    /// The password was right: the wrong ones before are forgotten.
+    pub fn right(mut self) {
+        self.verdict = Verdict::Right;
+    }
+
+    /// The password was wrong.
+    pub fn wrong(self) {}
+
+    /// It was no guess at a password, or was not answered: it changes nothing.
+    pub fn no_guess(mut self) {
+        self.verdict = Verdict::NoGuess;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.guesses.end(&self.account, self.verdict, Instant::now());
     }
 }
 
 impl Guesses {
     /// So many wrong passwords in a row are free.
     pub fn new(free: u32) -> Self {
-        Self { free, accounts: Mutex::default() }
+        Self { free, most_notes: MOST_NOTES, notes: Mutex::default(), ended: Notify::new() }
     }
 
-    /// Begins an attempt.
+    /// Begins an attempt at an account.
     ///
     /// # Errors
     /// How much longer the account must wait. This attempt does not count.
-    pub fn begin(&self, user: &UserName, now: Instant) -> Result<(), Duration> {
-        let mut accounts = self.lock();
-        let key = key(user);
-        if accounts.len() >= MOST_ACCOUNTS && !accounts.contains_key(&key) {
-            // An attacker can fill the map with one guess each for names that do not exist.
-            let next = accounts.iter().min_by_key(|(_, it)| (it.wrong() > 1, it.waits_until));
-            if let Some(name) = next.map(|(name, _)| name.clone()) {
-                accounts.remove(&name);
+    pub async fn begin(&self, account: &Account) -> Result<Attempt<'_>, Duration> {
+        loop {
+            // Before the question, so that no end of an attempt is missed.
+            let ended = self.ended.notified();
+            match self.start(&account.counted_as, Instant::now()) {
+                Start::Now => {
+                    let (account, verdict) = (account.clone(), Verdict::Wrong);
+                    return Ok(Attempt { guesses: self, account, verdict });
+                }
+                Start::After(wait) => return Err(wait),
+                Start::WhenOneEnds => ended.await,
             }
         }
-        let new = || Account { wrong: HashMap::new(), waits_until: now };
-        let account = accounts.entry(key).or_insert_with(new);
-        if now < account.waits_until {
-            return Err(account.waits_until - now);
+    }
+
+    fn start(&self, account: &AccountId, now: Instant) -> Start {
+        let mut notes = self.lock();
+        if notes.len() >= self.most_notes && !notes.contains_key(account) {
+            make_room(&mut notes, self.most_notes, now);
         }
-        let wrong = account.wrong.entry(user.to_uppercase()).or_default();
-        *wrong = wrong.saturating_add(1);
-        if let Some(more) = account.wrong().checked_sub(self.free).filter(|more| *more > 0) {
-            account.waits_until = now + wait(more);
+        let new = Note { wrong: Vec::new(), running: 0, waits_until: now, time: now };
+        let note = notes.entry(account.clone()).or_insert(new);
+        if note.is_old(now) {
+            note.wrong.clear();
         }
-        Ok(())
-    }
-
-    /// The password was right. Only the wrong passwords of this user, in this domain, are forgotten:
-    /// otherwise a login as `OTHER\alice` would give free guesses at `EXAMPLE\alice`.
-    pub fn right(&self, user: &UserName, now: Instant) {
-        self.lower(user, now, |_| 0);
-    }
-
-    /// The attempt that was begun was no guess at a password: there is no such account, or it was not
-    /// compared with anything.
-    pub fn no_guess(&self, user: &UserName, now: Instant) {
-        self.lower(user, now, |wrong| wrong.saturating_sub(1));
-    }
-
-    fn lower(&self, user: &UserName, now: Instant, change: impl Fn(u32) -> u32) {
-        let (mut accounts, key, name) = (self.lock(), key(user), user.to_uppercase());
-        let Some(account) = accounts.get_mut(&key) else { return };
-        let Some(wrong) = account.wrong.get_mut(&name) else { return };
-        *wrong = change(*wrong);
-        // The account did not wait when the attempt began.
-        account.waits_until = now;
-        account.wrong.retain(|_, wrong| *wrong > 0);
-        if account.wrong.is_empty() {
-            accounts.remove(&key);
+        if now < note.waits_until {
+            return Start::After(note.waits_until - now);
         }
+        if note.running >= self.free.saturating_sub(note.wrong()).max(1) {
+            return Start::WhenOneEnds;
+        }
+        note.running += 1;
+        Start::Now
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Text, Account>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn end(&self, account: &Account, verdict: Verdict, now: Instant) {
+        let mut notes = self.lock();
+        if let Some(note) = notes.get_mut(&account.counted_as) {
+            note.running = note.running.saturating_sub(1);
+            match verdict {
+                Verdict::Right => note.forget(&account.id, now),
+                Verdict::Wrong => note.add_wrong(&account.id, self.free, now),
+                Verdict::NoGuess => {}
+            }
+            if note.wrong.is_empty() && note.running == 0 {
+                notes.remove(&account.counted_as);
+            }
+        }
+        drop(notes);
+        self.ended.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, Note>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The user's name without the domain, in upper case: a client can write one account with many domains,
-/// as `EXAMPLE\alice` and `alice@example.com`.
-fn key(user: &UserName) -> Text {
-    let name = user.user().to_uppercase();
-    match name.as_str().and_then(|name| name.split_once('@')) {
-        Some((name, _)) => name.into(),
-        None => name,
+impl Note {
+    fn wrong(&self) -> u32 {
+        self.wrong.iter().fold(0, |sum, (_, wrong)| sum.saturating_add(*wrong))
+    }
+
+    fn add_wrong(&mut self, id: &AccountId, free: u32, now: Instant) {
+        let is_full = self.wrong.len() >= MOST_NAMES && self.wrong.iter().all(|it| it.0 != *id);
+        // No account has an empty name, so no right password ends this count.
+        let id = if is_full { &AccountId::Name(UserName::default()) } else { id };
+        match self.wrong.iter_mut().find(|it| it.0 == *id) {
+            Some((_, wrong)) => *wrong = wrong.saturating_add(1),
+            None => {
+                // Most accounts have one name, and a `Vec` that grows by itself would make room for four.
+                self.wrong.reserve_exact(1);
+                self.wrong.push((id.clone(), 1));
+            }
+        }
+        self.time = now;
+        if let Some(more) = self.wrong().checked_sub(free).filter(|more| *more > 0) {
+            self.waits_until = now + wait(more);
+        }
+    }
+
+    fn forget(&mut self, id: &AccountId, now: Instant) {
+        self.wrong.retain(|it| it.0 != *id);
+        if self.wrong.is_empty() {
+            self.waits_until = now;
+        }
+    }
+
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.time) >= FORGOTTEN_AFTER
+    }
+}
+
+/// Forgets old notes, and if there are none, the one that is worth least. Those with attempts that run
+/// stay; there are no more of them than connections.
+fn make_room(notes: &mut HashMap<AccountId, Note>, most: usize, now: Instant) {
+    notes.retain(|_, note| note.running > 0 || !note.is_old(now));
+    if notes.len() < most {
+        return;
+    }
+    let idle = notes.iter().filter(|(_, note)| note.running == 0);
+    let least = idle.min_by_key(|(_, note)| (note.wrong(), note.time));
+    if let Some(account) = least.map(|(account, _)| account.clone()) {
+        notes.remove(&account);
     }
 }
 
@@ -113,115 +237,13 @@ fn wait(more: u32) -> Duration {
 
 /// The longest time that an account waits.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// How many accounts are remembered. When the map is full, the account whose wait ends first is forgotten,
-/// of those with one wrong password if there are any.
-const MOST_ACCOUNTS: usize = 10_000;
+/// So long that an attacker gains nothing by waiting for it, unless more than 96 guesses are free: an account
+/// at its longest wait takes so many in this time.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// In 20 MB; in 100 MB if an attacker gives each account several long names.
+const MOST_NOTES: usize = 50_000;
+/// How many names of an account are counted one by one, and the others together.
+const MOST_NAMES: usize = 4;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn an_account_waits_twice_as_long_after_each_wrong_password() {
-        let (guesses, alice) = (Guesses::new(2), UserName::from(r"EXAMPLE\alice"));
-        let mut now = Instant::now();
-        for _ in 0..2 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-        }
-        for wait in [1, 2, 4, 8] {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-            assert_eq!(guesses.begin(&alice, now), Err(SECOND * wait));
-            now += SECOND * wait;
-        }
-        for _ in 0..100 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-            now += LONGEST_WAIT;
-        }
-    }
-
-    #[test]
-    fn a_right_password_is_the_end_of_the_count() {
-        let (guesses, alice, now) = (Guesses::new(1), UserName::from("alice"), Instant::now());
-        for _ in 0..5 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-            guesses.right(&alice, now);
-        }
-    }
-
-    #[test]
-    fn a_login_of_a_user_of_another_domain_does_not_end_the_count() {
-        let (guesses, mut now) = (Guesses::new(2), Instant::now());
-        let [alice, other] = [r"EXAMPLE\alice", r"OTHER\alice"].map(UserName::from);
-        let mut wait = Ok(());
-        for _ in 0..5 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-            wait = guesses.begin(&other, now);
-            now += wait.err().unwrap_or_default();
-            if wait.is_err() {
-                assert_eq!(guesses.begin(&other, now), Ok(()));
-            }
-            guesses.right(&other, now);
-        }
-        assert_eq!(wait, Err(SECOND * 4));
-        // The user's own login does, in any case.
-        assert_eq!(guesses.begin(&alice, now), Ok(()));
-        guesses.right(&UserName::from(r"example\ALICE"), now);
-        assert!(guesses.lock().is_empty());
-    }
-
-    #[test]
-    fn what_was_no_guess_does_not_count() {
-        let (guesses, alice, now) = (Guesses::new(1), UserName::from("alice"), Instant::now());
-        for _ in 0..5 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-            guesses.no_guess(&alice, now);
-        }
-        assert!(guesses.lock().is_empty());
-    }
-
-    #[test]
-    fn all_spellings_of_a_name_are_one_account() {
-        let (guesses, now) = (Guesses::new(0), Instant::now());
-        assert_eq!(guesses.begin(&UserName::from(r"EXAMPLE\alice"), now), Ok(()));
-        for name in [r"example\ALICE", "alice", r"OTHER\alice", "alice@example.com"] {
-            assert!(guesses.begin(&UserName::from(name), now).is_err(), "{name}");
-        }
-        assert_eq!(guesses.begin(&UserName::from("bob"), now), Ok(()));
-    }
-
-    #[test]
-    fn the_count_takes_little_memory_whatever_names_clients_send() {
-        let (guesses, now) = (Guesses::new(0), Instant::now());
-        for number in 0..MOST_ACCOUNTS + 100 {
-            let _ = guesses.begin(&UserName::from(format!("user{number}").as_str()), now);
-        }
-        assert_eq!(guesses.lock().len(), MOST_ACCOUNTS);
-    }
-
-    #[test]
-    fn many_names_with_one_guess_do_not_end_the_count_of_an_account() {
-        let (guesses, alice, now) = (Guesses::new(2), UserName::from("alice"), Instant::now());
-        for _ in 0..2 {
-            assert_eq!(guesses.begin(&alice, now), Ok(()));
-        }
-        for number in 0..MOST_ACCOUNTS + 100 {
-            let name = UserName::from(format!("user{number}").as_str());
-            assert_eq!(guesses.begin(&name, now + SECOND), Ok(()));
-        }
-        assert_eq!(guesses.begin(&alice, now + SECOND), Ok(()));
-        assert!(guesses.begin(&alice, now + SECOND).is_err());
-    }
-
-    #[test]
-    fn an_attempt_at_an_account_that_is_counted_ends_no_other_count() {
-        let (guesses, now) = (Guesses::new(2), Instant::now());
-        for number in 0..MOST_ACCOUNTS {
-            let name = UserName::from(format!("user{number}").as_str());
-            assert_eq!(guesses.begin(&name, now), Ok(()));
-        }
-        assert_eq!(guesses.begin(&UserName::from("user7"), now), Ok(()));
-        assert_eq!(guesses.lock().len(), MOST_ACCOUNTS);
-    }
-}
+mod tests;

@@ -1,9 +1,62 @@
-//! A tower layer that lets clients log in with NTLM: `Router::layer(NtlmLayer::new(users))`.
+//! A tower layer that authenticates clients with NTLM: `Router::layer(NtlmLayer::new(users))`.
 //!
 //! The layer finds the state of NTLM in the extensions of each request, as a [`Connection`]. The code that
 //! accepts TCP connections makes one for each of them, and puts it into every request that arrives
-//! there: `serve` does so. The service behind the layer finds an
-//! [`Identity`](ntlm::server::Identity) in the extensions of its requests.
+//! there: `serve` does so. The service behind the layer finds in the extensions of its requests an
+//! [`Identity`](ntlm::server::Identity), and what [`Users::verify`] added.
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use std::sync::Arc;
+//!
+//! use axum::routing::get;
+//! use axum::{Extension, Router};
+//! use http::Extensions;
+//! use ntlm::NtHash;
+//! use ntlm::error::Rejection;
+//! use ntlm::http::{LookUp, Outcome};
+//! use ntlm_web_examples::layer::{NtlmLayer, Users};
+//! # use ntlm::UserName;
+//!
+//! #[derive(Clone)]
+//! struct Number(u32);
+//!
+//! struct Database;
+//! # impl Database {
+//! #     async fn find(&self, _: &UserName) -> Option<(Number, NtHash)> {
+//! #         None
+//! #     }
+//! # }
+//!
+//! impl Users for Database {
+//!     async fn verify<'a>(
+//!         &self,
+//!         client: LookUp<'a>,
+//!         from: SocketAddr,
+//!         account: &mut Extensions,
+//!     ) -> Outcome<'a> {
+//!         let outcome = match self.find(client.claimed_user()).await {
+//!             Some((number, hash)) => {
+//!                 account.insert(number);
+//!                 client.verify(|claim| claim.verify_nt_hash(&hash))
+//!             }
+//!             None => client.reject(Rejection::UnknownUser),
+//!         };
+//!         self.observe(&outcome, from);
+//!         outcome
+//!     }
+//!
+//!     fn observe(&self, outcome: &Outcome<'_>, from: SocketAddr) {
+//!         if let Outcome::Refused(refusal) = outcome {
+//!             println!("refused {} from={from}", refusal.log());
+//!         }
+//!     }
+//! }
+//!
+//! let page = |Extension(Number(number)): Extension<Number>| async move { number.to_string() };
+//! let app: Router =
+//!     Router::new().route("/", get(page)).layer(NtlmLayer::new(Arc::new(Database)));
+//! ```
 
 use std::future::Future;
 use std::mem;
@@ -15,13 +68,11 @@ use std::time::Duration;
 
 use bytes::Buf;
 use http::header::AUTHORIZATION;
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use ntlm::error::Rejection;
-use ntlm::http::{Outcome, Refusal, Reply, ServerConnection, Step};
-use ntlm::server::{Accepted, UserClaim, Validation};
-use ntlm::{NtHash, Os, UserName};
+use ntlm::Os;
+use ntlm::http::{LookUp, Outcome, Reply, ServerConnection, Step};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tower_layer::Layer;
@@ -30,68 +81,42 @@ use tower_service::Service;
 /// One TCP connection: the state of NTLM on it, and the address of the client.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    state: Arc<Mutex<ServerConnection>>,
+    state: Arc<Mutex<State>>,
     peer: SocketAddr,
 }
 
+#[derive(Debug)]
+struct State {
+    ntlm: ServerConnection,
+    /// What [`Users::verify`] added about the client that was verified last.
+    account: Extensions,
+}
+
 impl Connection {
-    pub fn new(state: ServerConnection, peer: SocketAddr) -> Self {
+    pub fn new(ntlm: ServerConnection, peer: SocketAddr) -> Self {
+        let state = State { ntlm, account: Extensions::new() };
         Self { state: Arc::new(Mutex::new(state)), peer }
     }
 }
 
-/// Where users are looked up, and what receives login events.
+/// Where users are looked up and verified, and what receives the other events.
 pub trait Users: Send + Sync + 'static {
-    /// Looks up the user that a client claims to be.
+    /// Looks up the user that a client claims to be, for as long as it takes, and ends the handshake with
+    /// [`LookUp::verify`] or [`LookUp::reject`]. It is cancelled if the client closes the connection.
     ///
-    /// # Errors
-    /// If there is no such user, or the answer is not known.
-    fn look_up(&self, claim: &UserClaim) -> impl Future<Output = Result<Proof, NotFound>> + Send;
+    /// What it adds to `account`, such as a number or roles, is in the extensions of all requests of the
+    /// client, if it is accepted. It logs the outcome itself: [`observe`](Self::observe) does not get it.
+    fn verify<'a>(
+        &self,
+        client: LookUp<'a>,
+        from: SocketAddr,
+        account: &mut Extensions,
+    ) -> impl Future<Output = Outcome<'a>> + Send;
 
-    /// Hears of a login, a refusal, or a step on the way to one. A request of a client that logged in
-    /// before is no event.
-    fn observe(&self, from: SocketAddr, event: Event<'_>);
-}
-
-/// What a client is verified with.
-#[derive(Debug)]
-pub enum Proof {
-    NtHash {
-        /// The account's name as the store has it, which the [`Identity`](ntlm::server::Identity) gets:
-        /// the client may have written it differently.
-        account: UserName,
-        hash: NtHash,
-    },
-    /// The answer of a domain controller, with the account's name if it returns one.
-    Domain(Validation),
-}
-
-/// There is nothing that a client could be verified with.
-#[derive(Debug)]
-pub struct NotFound {
-    pub reason: Rejection,
-    /// More about the reason, for the log.
-    pub detail: String,
-}
-
-/// What became of a request.
-#[derive(Debug)]
-pub enum Event<'a> {
-    LoggedIn {
-        accepted: &'a Accepted,
-        /// Whether the client sent SPNEGO instead of bare NTLM messages.
-        uses_spnego: bool,
-    },
-    /// The login failed.
-    Refused {
-        refusal: &'a Refusal,
-        /// Whether the user was looked up and found.
-        was_found: bool,
-        /// That of [`NotFound`], or empty.
-        detail: &'a str,
-    },
-    /// A 401 that is no failure: see [`Outcome::Continue`].
-    Step(&'a Reply),
+    /// Receives each outcome that needed no look-up, for the log and for counters: the steps of handshakes,
+    /// messages that are rejected unread, and the requests of authenticated clients, of which SPNEGO can
+    /// make the first one [new](ntlm::http::Authenticated::is_new).
+    fn observe(&self, outcome: &Outcome<'_>, from: SocketAddr);
 }
 
 /// Puts [`NtlmService`] around a service.
@@ -178,33 +203,21 @@ where
     // HTTP/1.1 has one request at a time, so this does not wait. It is held until the response, so that
     // the login cannot change while a request is answered.
     let mut state = state.lock().await;
-    let (mut was_found, mut detail) = (false, String::new());
-    let outcome = match state.on_request(head.version, &head.headers, &mut Os) {
-        Step::LookUp(client) => match users.look_up(client.claim()).await {
-            Ok(proof) => {
-                was_found = true;
-                client.verify(|claim| match proof {
-                    Proof::NtHash { account, hash } => {
-                        claim.with_account(account).verify_nt_hash(&hash)
-                    }
-                    Proof::Domain(answer) => claim.verify_by_domain(&answer),
-                })
-            }
-            Err(not_found) => {
-                detail = not_found.detail;
-                client.reject(not_found.reason)
-            }
-        },
-        Step::Outcome(outcome) => outcome,
+    let State { ntlm, account } = &mut *state;
+    let outcome = match ntlm.on_request(head.version, &head.headers, &mut Os) {
+        Step::LookUp(client) => {
+            account.clear();
+            users.verify(client, peer, account).await
+        }
+        Step::Outcome(outcome) => {
+            users.observe(&outcome, peer);
+            outcome
+        }
     };
     let reply = match outcome {
         Outcome::Authenticated(client) => {
-            if client.is_new {
-                // Only SPNEGO has a last token.
-                let uses_spnego = client.header.is_some();
-                users.observe(peer, Event::LoggedIn { accepted: client.accepted, uses_spnego });
-            }
             head.headers.remove(AUTHORIZATION);
+            head.extensions.extend(account.clone());
             head.extensions.insert(client.accepted.identity.clone());
             let last_token = client.header;
             let mut response = inner.call(Request::from_parts(head, body)).await?;
@@ -213,22 +226,20 @@ where
             }
             return Ok(response);
         }
-        Outcome::Continue(reply) => {
-            users.observe(peer, Event::Step(&reply));
-            reply
-        }
-        Outcome::Refused(refusal) => {
-            let event = Event::Refused { refusal: &refusal, was_found, detail: &detail };
-            users.observe(peer, event);
-            refusal.reply
-        }
+        Outcome::Continue(reply) => reply,
+        Outcome::Refused(refusal) => refusal.reply,
     };
+    Ok(ask(&reply, body).await)
+}
+
+/// Asks the client to log in, or to continue.
+async fn ask<R: From<&'static str>>(reply: &Reply, body: impl Body) -> Response<R> {
     // hyper closes the connection if a body was not read, and the handshake would end with it.
-    Ok(match timeout(PATIENCE, drain(body)).await {
-        Ok(Some(())) => Response::from(&reply).map(|()| R::from("Log in with NTLM.\n")),
+    match timeout(PATIENCE, drain(body)).await {
+        Ok(Some(())) => Response::from(reply).map(|()| R::from("Log in with NTLM.\n")),
         Ok(None) => text(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long to log in with.\n"),
         Err(_) => text(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.\n"),
-    })
+    }
 }
 
 /// Reads a body to its end; `None` if it is too long or breaks off.

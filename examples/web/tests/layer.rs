@@ -11,19 +11,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use ntlm::error::Rejection;
-use ntlm::http::{ClientConnection, Next, RequestHeader, Scheme, ServerConnection};
-use ntlm::server::{Identity, Names, UserClaim};
+use ntlm::http::{
+    ClientConnection, LookUp, Next, Outcome, RequestHeader, Scheme, ServerConnection,
+};
+use ntlm::server::{Identity, Names};
 use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
-use ntlm_web_examples::layer::{Connection, Event, NotFound, NtlmLayer, Proof, Users};
+use ntlm_web_examples::layer::{Connection, NtlmLayer, Users};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const ALICE: &str = r"EXAMPLE\alice";
+const BOB: &str = r"EXAMPLE\bob";
+const CAROL: &str = r"EXAMPLE\carol";
 const PASSWORD: &str = "correct horse";
 
 #[tokio::test]
@@ -44,6 +48,30 @@ async fn the_service_sees_the_name_of_the_store_and_not_that_of_the_client() {
     let mut client = ClientConnection::new(Client::new(credentials));
     assert_eq!(site.log_in(&site.connection(), &mut client).await.body, ALICE);
     assert_eq!(site.events().last().unwrap(), r"login EXAMPLE\alice");
+}
+
+#[tokio::test]
+async fn the_service_sees_what_was_found_about_the_client_of_the_connection() {
+    let site = Site::new();
+    let connections = [site.connection(), site.connection()];
+    let _ = site.log_in(&connections[0], &mut client(PASSWORD)).await;
+    let _ = site.log_in(&connections[1], &mut client_of(BOB, PASSWORD)).await;
+    for (connection, number) in connections.iter().zip([1, 2]) {
+        let _ = site.get(connection, None).await;
+        assert_eq!(*site.number.lock().unwrap(), Some(Number(number)));
+    }
+    // Another user logs in on the first connection.
+    let answer = site.log_in_again(&connections[0], &mut client_of(BOB, PASSWORD)).await;
+    assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (BOB, Some(Number(2))));
+    // Of carol, there is nothing to know.
+    let answer = site.log_in_again(&connections[0], &mut client_of(CAROL, PASSWORD)).await;
+    assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (CAROL, None));
+    // A login that fails leaves nothing of the one before.
+    let answer = site.log_in_again(&connections[0], &mut client("guess")).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let calls = site.calls.load(Relaxed);
+    assert_eq!(site.get(&connections[0], None).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(site.calls.load(Relaxed), calls);
 }
 
 #[tokio::test]
@@ -89,7 +117,7 @@ async fn a_layer_in_another_layer_rejects_clients_instead_of_waiting_for_ever() 
 }
 
 #[tokio::test]
-async fn all_refusals_look_alike_and_the_events_tell_them_apart() {
+async fn all_rejections_look_alike_and_the_reasons_differ() {
     let site = Site::new();
     let mallory = Client::new(Credentials::password(r"EXAMPLE\mallory", "guess"));
     let mut seen = Vec::new();
@@ -100,9 +128,9 @@ async fn all_refusals_look_alike_and_the_events_tell_them_apart() {
     }
     assert_eq!(seen[0], seen[1]);
     let events = site.events();
-    let refused: Vec<_> = events.iter().filter(|event| event.starts_with("refused")).collect();
-    assert!(refused[0].contains(r#"wrong password" found=true detail="#), "{refused:#?}");
-    assert!(refused[1].contains(r#"unknown user" found=false detail=nobody"#), "{refused:#?}");
+    let rejected: Vec<_> = events.iter().filter(|event| event.starts_with("rejected")).collect();
+    assert!(rejected[0].ends_with(r#"wrong password""#), "{rejected:#?}");
+    assert!(rejected[1].ends_with(r#"unknown user""#), "{rejected:#?}");
     assert_eq!(site.calls.load(Relaxed), 0);
 }
 
@@ -187,6 +215,8 @@ struct Site {
     schemes: Vec<Scheme>,
     calls: Arc<AtomicUsize>,
     has_seen_tokens: Arc<AtomicBool>,
+    /// What it saw of the user with the last request.
+    number: Arc<Mutex<Option<Number>>>,
     /// Whether requests wait for `go`.
     waits: Arc<AtomicBool>,
     go: Arc<Notify>,
@@ -199,6 +229,7 @@ impl Site {
             schemes: vec![Scheme::Ntlm],
             calls: Arc::default(),
             has_seen_tokens: Arc::default(),
+            number: Arc::default(),
             waits: Arc::default(),
             go: Arc::default(),
         }
@@ -230,6 +261,7 @@ impl Site {
                 if site.waits.load(Relaxed) {
                     site.go.notified().await;
                 }
+                *site.number.lock().unwrap() = request.extensions().get().copied();
                 let identity = request.extensions().get::<Identity>();
                 let user = identity.and_then(Identity::user).map(ToString::to_string);
                 Ok(Response::new(Full::from(user.unwrap_or_default())))
@@ -259,7 +291,23 @@ impl Site {
     }
 
     async fn log_in(&self, connection: &Connection, client: &mut ClientConnection) -> Answer {
-        let mut answer = self.get(connection, None).await;
+        let answer = self.get(connection, None).await;
+        self.continue_from(answer, connection, client).await
+    }
+
+    /// On a connection that may be authenticated, where a plain request would be answered.
+    async fn log_in_again(&self, connection: &Connection, client: &mut ClientConnection) -> Answer {
+        let negotiate = client.start(Scheme::Ntlm).unwrap();
+        let answer = self.get(connection, Some(&negotiate)).await;
+        self.continue_from(answer, connection, client).await
+    }
+
+    async fn continue_from(
+        &self,
+        mut answer: Answer,
+        connection: &Connection,
+        client: &mut ClientConnection,
+    ) -> Answer {
         for _ in 0..4 {
             match answer.show(client) {
                 Next::Send(header) => answer = self.get(connection, Some(&header)).await,
@@ -275,7 +323,11 @@ impl Site {
 }
 
 fn client(password: &str) -> ClientConnection {
-    ClientConnection::new(Client::new(Credentials::password(ALICE, password)))
+    client_of(ALICE, password)
+}
+
+fn client_of(user: &str, password: &str) -> ClientConnection {
+    ClientConnection::new(Client::new(Credentials::password(user, password)))
 }
 
 async fn is_pending(mut future: Pin<&mut impl Future>) -> bool {
@@ -306,7 +358,11 @@ impl Answer {
     }
 }
 
-/// Knows alice, and remembers what it heard.
+/// What a store has about a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Number(u32);
+
+/// Has alice, bob and carol, and remembers what it heard.
 #[derive(Debug, Default)]
 struct Recorder {
     hangs: AtomicBool,
@@ -314,27 +370,41 @@ struct Recorder {
 }
 
 impl Users for Recorder {
-    async fn look_up(&self, claim: &UserClaim) -> Result<Proof, NotFound> {
+    async fn verify<'a>(
+        &self,
+        client: LookUp<'a>,
+        from: SocketAddr,
+        account: &mut Extensions,
+    ) -> Outcome<'a> {
         if self.hangs.load(Relaxed) {
             std::future::pending::<()>().await;
         }
-        if claim.claimed_user().eq_ignore_case(&UserName::from(ALICE)) {
-            let hash = NtHash::from_password(PASSWORD);
-            return Ok(Proof::NtHash { account: UserName::from(ALICE), hash });
-        }
-        Err(NotFound { reason: Rejection::UnknownUser, detail: "nobody".into() })
+        let numbers = [Some(Number(1)), Some(Number(2)), None];
+        let names = [ALICE, BOB, CAROL].map(UserName::from).into_iter().zip(numbers);
+        let found = { names }.find(|(name, _)| client.claimed_user().eq_ignore_case(name));
+        let outcome = match found {
+            Some((name, number)) => {
+                if let Some(number) = number {
+                    account.insert(number);
+                }
+                let hash = NtHash::from_password(PASSWORD);
+                client.verify(|claim| claim.with_account(name).verify_nt_hash(&hash))
+            }
+            None => client.reject(Rejection::UnknownUser),
+        };
+        self.observe(&outcome, from);
+        outcome
     }
 
-    fn observe(&self, _: SocketAddr, event: Event<'_>) {
-        self.events.lock().unwrap().push(match event {
-            Event::LoggedIn { accepted, uses_spnego } => {
-                let how = if uses_spnego { " in SPNEGO" } else { "" };
-                format!("login {}{how}", accepted.user().unwrap())
+    fn observe(&self, outcome: &Outcome<'_>, _: SocketAddr) {
+        self.events.lock().unwrap().push(match outcome {
+            Outcome::Authenticated(client) if client.is_new => {
+                let how = if client.header.is_some() { " in SPNEGO" } else { "" };
+                format!("login {}{how}", client.accepted.user().unwrap())
             }
-            Event::Refused { refusal, was_found, detail } => {
-                format!("refused {} found={was_found} detail={detail}", refusal.log())
-            }
-            Event::Step(_) => "step".into(),
+            Outcome::Authenticated(_) => return,
+            Outcome::Refused(refusal) => format!("rejected {}", refusal.log()),
+            Outcome::Continue(_) => "step".into(),
         });
     }
 }

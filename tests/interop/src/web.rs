@@ -42,7 +42,12 @@ impl WebApplication {
 
     fn start_in(directory: Directory, arguments: &[&str]) -> Self {
         let mut command = example("web_application");
-        let mut process = Process::start(command.args(["--listen", "127.0.0.1:0"]).args(arguments));
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        // Most tests need not wait.
+        if !arguments.contains(&"--reject-after") {
+            command.args(["--reject-after", "0"]);
+        }
+        let mut process = Process::start(&mut command);
         let url = process.wait_for("listening on ");
         Self { process, url, _directory: directory }
     }
