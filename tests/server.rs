@@ -330,15 +330,15 @@ fn a_login_is_logged_with_escaped_names_and_what_was_checked() {
     let client = Client::new(Credentials::password("EXAMPLE\\alice\nlogin user=root", "secret"));
     let accepted =
         log_in(&client.with_workstation("a \"PC\""), &server(), "secret").unwrap().accepted;
-    let expected = r#"user="EXAMPLE\\alice\nlogin user=root" workstation="a \"PC\"" response=Ntlmv2 mic=yes bindings=no"#;
+    let expected = r#"user="EXAMPLE\\alice\nlogin user=root" workstation="a \"PC\"" response=Ntlmv2 mic=yes bindings=no spn=none"#;
     assert_eq!(accepted.log().to_string(), expected);
 
     let bindings = ChannelBindings::application_data(b"tls-unique:channel");
     let server = server().with_channel_bindings(bindings.clone());
-    let client = Client::new(Credentials::password("alice", "secret"));
+    let client = Client::new(Credentials::password("alice", "secret")).with_spn("HTTP/web");
     let accepted =
         log_in(&client.with_channel_bindings(bindings), &server, "secret").unwrap().accepted;
-    assert!(accepted.log().to_string().ends_with("mic=yes bindings=yes"));
+    assert!(accepted.log().to_string().ends_with(r#"mic=yes bindings=yes spn="HTTP/web""#));
 }
 
 #[test]

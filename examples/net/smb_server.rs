@@ -192,14 +192,8 @@ impl Service {
 
 fn log_login(from: SocketAddr, version: Dialect, done: &Established) {
     let Established { accepted, client_preferred, .. } = done;
-    // Names come from the client: `{:?}` escapes what would break a log.
-    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
-    let mic = if accepted.mic_checked { "yes" } else { "no" };
     let preferred = client_preferred.map_or("NTLM".into(), |mechanism| mechanism.to_string());
-    println!(
-        "login user={user:?} from={from} version={version} response={response} mic={mic} preferred={preferred:?}"
-    );
+    println!("login {} from={from} version={version} preferred={preferred:?}", accepted.log());
 }
 
 fn log_rejection(from: SocketAddr, user: Option<UserName>, error: Error) {

@@ -116,20 +116,11 @@ fn converse(
 }
 
 fn log_login(login: &Login, peer: SocketAddr) {
-    let user = login.identity.user().map_or("anonymous".into(), UserName::to_string);
     let delegated = match login.delegated.is_nothing() {
         true => "nothing".into(),
         false => login.delegated.user.to_string(),
     };
-    println!(
-        "login user={user:?} from={peer} version={} spnego={} mic={} target={:?} delegated={delegated:?}",
-        login.version,
-        yes_or_no(login.has_spnego),
-        yes_or_no(login.has_mic),
-        login.spn.as_deref().unwrap_or("none"),
-    );
-}
-
-fn yes_or_no(fact: bool) -> &'static str {
-    if fact { "yes" } else { "no" }
+    let spnego = if login.has_spnego { "yes" } else { "no" };
+    let Login { log, version, .. } = login;
+    println!("login {log} from={peer} version={version} spnego={spnego} delegated={delegated:?}");
 }

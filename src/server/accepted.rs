@@ -107,9 +107,9 @@ impl Accepted {
     }
 
     /// Prints the login for the log, with escaped names:
-    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 mic=yes bindings=no`. The user of a guest
-    /// or an anonymous client is `guest` or `anonymous`, without quotation marks. The workstation is a
-    /// claim.
+    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 mic=yes bindings=no spn="HTTP/web"`. The user
+    /// of a guest or an anonymous client is `guest` or `anonymous`, and an SPN that was not sent is `none`,
+    /// without quotation marks. The workstation is a claim.
     #[must_use]
     pub fn log(&self) -> impl fmt::Display {
         Log(self)
@@ -133,7 +133,11 @@ impl fmt::Display for Log<'_> {
                 write!(f, "user=anonymous workstation={workstation:?} response=none")?;
             }
         }
-        write!(f, " mic={} bindings={}", yes_or_no(*mic_checked), yes_or_no(*bindings_checked))
+        write!(f, " mic={} bindings={}", yes_or_no(*mic_checked), yes_or_no(*bindings_checked))?;
+        match self.0.spn() {
+            Some(spn) => write!(f, " spn={:?}", spn.to_string()),
+            None => f.write_str(" spn=none"),
+        }
     }
 }
 

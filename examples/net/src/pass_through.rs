@@ -1,7 +1,7 @@
 //! A server that lets in whom a domain vouches for.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use ntlm::error::Rejection;
@@ -30,7 +30,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
         let mut frames = Frames::new(stream)?;
         let Accepted { identity, keys, .. } = match self.let_in(&mut frames)? {
             Ok(accepted) => {
-                log_login(from, &accepted);
+                println!("login {} from={from}", accepted.log());
                 frames.send(&[VERDICT_ACCEPTED])?;
                 accepted
             }
@@ -109,13 +109,6 @@ impl fmt::Display for Refusal {
         let reason = error.log().to_string();
         write!(f, "user={user:?} reason={reason:?} detail={error:?} status={status:?}")
     }
-}
-
-fn log_login(from: SocketAddr, accepted: &Accepted) {
-    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.identity.response().map_or("none".into(), |kind| format!("{kind:?}"));
-    let mic = if accepted.mic_checked { "yes" } else { "no" };
-    println!("login user={user:?} from={from} response={response} mic={mic}");
 }
 
 /// What the server says to the AUTHENTICATE. No token is one byte long.

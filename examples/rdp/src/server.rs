@@ -31,8 +31,8 @@ pub struct Gate {
 pub struct Login {
     /// Who it is. The user in `delegated` is only what the client claims.
     pub identity: ntlm::server::Identity,
-    pub spn: Option<String>,
-    pub has_mic: bool,
+    /// The line of [`Accepted::log`].
+    pub log: String,
     pub has_spnego: bool,
     pub version: Version,
     pub delegated: Delegated,
@@ -56,8 +56,8 @@ impl Gate {
         let channel = &mut Channel::new(stream, self.versions);
         let (established, mut request, mut version) = self.authenticate(channel, claimed)?;
         let Established { accepted, mut token, .. } = established;
-        let (has_spnego, spn) = (token.is_some(), accepted.spn().map(ToString::to_string));
-        let Accepted { identity, keys, mic_checked: has_mic, .. } = accepted;
+        let (has_spnego, log) = (token.is_some(), accepted.log().to_string());
+        let Accepted { identity, keys, .. } = accepted;
         let mut session = session(keys)?;
 
         // pyspnego sends `pubKeyAuth` together with its last token, sspi-rs in a message of its own.
@@ -85,7 +85,7 @@ impl Gate {
         let credentials = request.auth_info().context("the client's credentials are missing")?;
         let credentials = Zeroizing::new(session.unwrap(credentials)?);
         let delegated = Delegated::from_der(&credentials)?;
-        Ok(Login { identity, spn, has_mic, has_spnego, version, delegated })
+        Ok(Login { identity, log, has_spnego, version, delegated })
     }
 
     /// Exchanges tokens until the user is known, and returns the message with the last one.

@@ -92,12 +92,9 @@ impl Gate {
         match outcome {
             Outcome::Authenticated(client) if client.is_new => {
                 self.logins.fetch_add(1, Relaxed);
-                let accepted = client.accepted;
-                let user = accepted.user().map(ToString::to_string).unwrap_or_default();
-                let bindings = yes_or_no(accepted.bindings_checked);
                 // Only SPNEGO has a last token.
                 let spnego = yes_or_no(client.header.is_some());
-                println!("login user={user:?} from={from} bindings={bindings} spnego={spnego}");
+                println!("login {} from={from} spnego={spnego}", client.accepted.log());
             }
             Outcome::Authenticated(_) => {}
             Outcome::Refused(refusal) => {

@@ -1,4 +1,4 @@
-//! The endpoint mapper: which interfaces a server has, and where ([C706] appendix O).
+//! The endpoint mapper: which interfaces a server has, and where (C706 appendix O).
 
 use std::fmt;
 use std::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! As much of DCE/RPC over TCP ([C706] chapter 12, [MS-RPCE]) as it takes to call an operation.
+//! As much of DCE/RPC over TCP (C706 chapter 12, [MS-RPCE]) as it takes to call an operation.
 
 pub mod epm;
 pub mod pdu;
