@@ -1,10 +1,10 @@
-//! A client and a server log in to each other in one process, and show every byte.
+//! A client logs in to a server in one process, and each step is explained.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! Sockets are left out: where this prints a token, your application protocol sends it.
+//! There are no sockets: where this program prints a token, an application sends it.
 
 use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim, Names};
@@ -24,71 +24,97 @@ fn main() -> Result<(), Error> {
     )
     .checked()?;
 
-    title("Connection-oriented: three messages");
+    title("1. NEGOTIATE, from the client: what it can do, and what it wants");
     let (negotiate, await_challenge) = client.initiate()?;
-    show("client to server", &negotiate);
+    show(&negotiate);
+
+    title("2. CHALLENGE, from the server: 8 random bytes, and who the server is");
     let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
-    show("server to client", &challenge);
-    let response = await_challenge.answer(&challenge, &mut Os)?;
-    show("client to server", &response.token);
-    let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
-    report(&accepted);
+    show(&challenge);
 
-    title("Then messages are signed or sealed");
-    let mut client_side = response.keys.into_session()?;
+    title("3. AUTHENTICATE, from the client: a name, and a proof of the password");
+    let answer = await_challenge.answer(&challenge, &mut Os)?;
+    show(&answer.token);
+    say(
+        "NTProofStr is an HMAC with a key made of the password. It covers the server's random bytes and\n\
+         all that follows it in the NTLMv2 response: the time, the server's names, and the service that\n\
+         the client wants (MsvAvTargetName). The MIC covers all three messages.",
+    );
+
+    title("The server looks the user up, and verifies the proof");
+    let accepted = verify(await_authenticate.read(&answer.token, &mut Os)?)?;
+    println!("accepted: {}\n", accepted.log());
+    say(
+        "The password itself was never sent. But an attacker who recorded these messages can try\n\
+         passwords offline, billions in a second, until one gives the same NTProofStr: use long\n\
+         passwords, and TLS.",
+    );
+
+    title("What an attacker cannot do: change a message");
+    let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+    let (_, await_challenge) = client.initiate()?;
+    let mut changed = await_challenge.answer(&challenge, &mut Os)?.token;
+    // The first letter of LAPTOP, in UTF-16.
+    if let Some(place) = changed.windows(4).position(|bytes| bytes == *b"L\0A\0") {
+        changed.splice(place..=place, *b"X");
+    }
+    println!(
+        "LAPTOP became XAPTOP: {}",
+        outcome(verify(await_authenticate.read(&changed, &mut Os)?))
+    );
+
+    title("What an attacker cannot do: send a recorded proof again");
+    let (_, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+    let replayed = await_authenticate.read(&answer.token, &mut Os)?;
+    println!("proof for another challenge: {}", outcome(verify(replayed)));
+
+    title("What an attacker cannot do: guess without being noticed");
+    let guesser = Client::new(Credentials::password("EXAMPLE\\alice", "battery staple"));
+    let (negotiate, await_challenge) = guesser.initiate()?;
+    let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
+    let guess = await_challenge.answer(&challenge, &mut Os)?;
+    println!("{}", outcome(verify(await_authenticate.read(&guess.token, &mut Os)?)));
+    say("The log gives the reason. The client is told only that access is denied.");
+
+    title("Afterwards: messages that are signed, or sealed (encrypted and signed)");
+    let mut client_side = answer.keys.into_session()?;
     let mut server_side = accepted.keys.into_session()?;
-    let message = b"Anybody can read this.";
+    let message = b"Anyone can read this.";
     let signature = client_side.sign(message)?;
-    println!("signed       {:?}", text(message));
-    println!("signature    {}", hex(signature.as_bytes()));
+    println!("signed      {:?}", text(message));
+    println!("signature   {}", hex(signature.as_bytes()));
     server_side.verify(message, &signature)?;
-    println!("verified");
-    let mut message = *b"Nobody else can read this.";
-    println!("plaintext    {:?}", text(&message));
+    let mut message = *b"Only the server can read this.";
     let signature = client_side.seal(&mut message)?;
-    println!("ciphertext   {}", hex(&message));
-    println!("signature    {}", hex(signature.as_bytes()));
+    println!("sealed      {}", hex(&message));
+    println!("signature   {}", hex(signature.as_bytes()));
     server_side.unseal(&mut message, &signature)?;
-    println!("unsealed     {:?}", text(&message));
+    println!("unsealed    {:?}\n", text(&message));
+    say(
+        "Both sides derived the keys from the proof. Only a server that knows the password's hash can\n\
+         do that, so signed messages also prove the server to the client.",
+    );
 
-    title("Connectionless: the server speaks first, messages may come in any order");
+    title("Connectionless: two messages, and datagrams in any order");
     let (challenge, await_authenticate) = server.challenge_datagram(&mut Os)?;
-    show("server to client", &challenge);
-    let response = client.answer_datagram(&challenge, &mut Os)?;
-    show("client to server", &response.token);
-    let accepted = verify(await_authenticate.read(&response.token, &mut Os)?)?;
-    report(&accepted);
-    let client_side = response.keys.into_datagram_session()?;
+    let answer = client.answer_datagram(&challenge, &mut Os)?;
+    println!("CHALLENGE, {} bytes, and AUTHENTICATE, {}", challenge.len(), answer.token.len());
+    let accepted = verify(await_authenticate.read(&answer.token, &mut Os)?)?;
+    let client_side = answer.keys.into_datagram_session()?;
     let server_side = accepted.keys.into_datagram_session()?;
-    let message = b"Datagram 0 is readable.";
-    let signature = client_side.sign(0, message)?;
-    server_side.verify(0, message, &signature)?;
-    println!("signed       {:?}, verified", text(message));
-    let (mut first, mut second) = (*b"Datagram 1", *b"Datagram 2");
+    let (mut first, mut second) = (*b"datagram 1", *b"datagram 2");
     let first_signature = client_side.seal(1, &mut first)?;
     let second_signature = client_side.seal(2, &mut second)?;
-    println!("ciphertext   {}, {}", hex(&first), hex(&second));
     server_side.unseal(2, &mut second, &second_signature)?;
     server_side.unseal(1, &mut first, &first_signature)?;
-    println!("received     {:?}, then {:?}", text(&second), text(&first));
-
-    title("A wrong password is refused");
-    let mallory = Client::new(Credentials::password("EXAMPLE\\alice", "battery staple"));
-    let (negotiate, await_challenge) = mallory.initiate()?;
-    let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
-    let response = await_challenge.answer(&challenge, &mut Os)?;
-    match verify(await_authenticate.read(&response.token, &mut Os)?) {
-        Ok(_) => unreachable!("the server believes anybody"),
-        // The peer learns no more than that; why, only the log does.
-        Err(error) => println!("to the peer  access denied\nto the log   {}", error.log()),
-    }
+    println!("received {:?}, then {:?}", text(&second), text(&first));
     Ok(())
 }
 
-/// What a server does with a claim: look the user up, and let the proof be verified.
+/// What a server does with a claim: it looks the user up and has the proof verified.
 fn verify(claim: Claim) -> Result<Accepted, Error> {
     match claim {
-        Claim::User(claim) => match lookup(claim.claimed_user()) {
+        Claim::User(claim) => match look_up(claim.claimed_user()) {
             Some(hash) => claim.verify_nt_hash(&hash),
             None => claim.reject(Rejection::UnknownUser),
         },
@@ -97,27 +123,28 @@ fn verify(claim: Claim) -> Result<Accepted, Error> {
 }
 
 /// The user database. A real one stores hashes, not passwords.
-fn lookup(user: &UserName) -> Option<NtHash> {
+fn look_up(user: &UserName) -> Option<NtHash> {
     let alice = UserName::new("alice").with_domain("EXAMPLE");
     user.eq_ignore_case(&alice).then(|| NtHash::from_password("correct horse"))
 }
 
-fn report(accepted: &Accepted) {
-    // Names come from the peer: where that could break a log, print them with `{:?}`.
-    let user = accepted.user().as_ref().map_or("nobody".into(), ToString::to_string);
-    let response =
-        accepted.identity.response().map_or("nothing".into(), |kind| format!("{kind:?}"));
-    let mic = if accepted.mic_checked { "checked" } else { "none" };
-    let workstation = accepted.workstation.to_string();
-    println!("accepted     {user} from {workstation}, proven by {response}, MIC {mic}");
+fn outcome(verdict: Result<Accepted, Error>) -> String {
+    match verdict {
+        Ok(accepted) => format!("accepted: {}", accepted.log()),
+        Err(error) => format!("rejected: {}", error.log()),
+    }
 }
 
 fn title(text: &str) {
     println!("\n== {text} ==\n");
 }
 
-fn show(direction: &str, token: &[u8]) {
-    println!("{direction}: {}", inspect::annotate(token));
+fn say(text: &str) {
+    println!("{text}");
+}
+
+fn show(token: &[u8]) {
+    println!("{}", inspect::annotate(token));
 }
 
 fn text(bytes: &[u8]) -> String {
