@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod common;
-
-use common::{Fields, Fixed};
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::server::{AwaitAuthenticate, Claim, Names};
 use ntlm::session::Part;
 use ntlm::wire::{Authenticate, AvPairs, Challenge, Message, NegotiateFlags, NtResponse};
 use ntlm::{Client, Credentials, DatagramSession, NtHash, Server, Session};
+use ntlm_testkit::{Fields, Fixed, alice, cases, transcripts};
 
 /// Fails unless nothing was allocated on the way.
 fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -31,7 +29,7 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
 /// AUTHENTICATE; and the names in it, the user's, the domain's, the workstation's and the target's.
 #[test]
 fn an_exchange_allocates_what_it_hands_out_and_keeps() {
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+    let client = alice()
         .with_protection(ntlm::session::Protection::Seal)
         .with_spn("ldap/files.example.com")
         .with_workstation("LAPTOP");
@@ -58,7 +56,7 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
 #[test]
 fn an_answer_is_put_together_in_one_place() {
     let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]).unwrap();
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+    let client = alice()
         .with_spn("HTTP/files.example.com")
         .with_channel_bindings(bindings)
         .with_workstation("LAPTOP");
@@ -101,8 +99,7 @@ fn what_a_connection_holds_is_small() {
 
 #[test]
 fn messages_are_read_in_place() {
-    for file in std::fs::read_dir(common::data("transcripts")).unwrap() {
-        let transcript = common::read_json(&file.unwrap().path());
+    for transcript in transcripts() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let bytes = transcript.bytes(name).unwrap();
             without_allocation(name, || {
@@ -120,9 +117,7 @@ fn messages_are_read_in_place() {
 
 #[test]
 fn hostile_lengths_allocate_nothing_either() {
-    let hostile = common::read_json(&common::data("hostile.json"));
-    let messages = hostile.as_array().unwrap().iter().filter_map(|case| case.bytes("message"));
-    for bytes in messages {
+    for bytes in cases("hostile.json").iter().filter_map(|case| case.bytes("message")) {
         without_allocation("a hostile message", || Message::parse(&bytes).is_ok());
     }
     let many: Vec<u8> = (0..16_000).flat_map(|_| [11, 0, 0, 0]).chain([0; 4]).collect();

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::Fixed;
 use ntlm::error::{Denied, Error, Misuse};
 use ntlm::server::{Accepted, Claim, Claimed, Names, Policy};
 use ntlm::wire::{Authenticate, NegotiateFlags};
 use ntlm::{ChannelBindings, Client, Credentials, Enforcement, NtHash, ResponseKind, Server};
+use ntlm_testkit::{Emit, Fixed, accept};
 
 const PASSWORD: &str = "correct horse";
 
@@ -103,7 +101,7 @@ fn bindings_of_the_connection_are_exported() {
         let exported = handshake.with_channel_bindings(bindings(1)).export();
         let authenticate = await_challenge.answer(&challenge, environment).unwrap().token;
         let claim = server.import(exported.as_bytes()).unwrap().read(&authenticate, environment);
-        let accepted = common::accept(claim.unwrap(), PASSWORD);
+        let accepted = accept(claim.unwrap(), PASSWORD);
         assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
     }
 }
@@ -141,7 +139,7 @@ fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
         let Step::Done(claim) = handshake.step(&answer.token, environment).unwrap() else {
             panic!()
         };
-        let accepted = common::accept(claim, PASSWORD);
+        let accepted = accept(claim, PASSWORD);
         assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
     }
 }
@@ -175,8 +173,7 @@ fn a_long_name_does_not_fill_the_log() {
         flags: Some(NegotiateFlags::NEGOTIATE_OEM),
         ..Authenticate::default()
     };
-    let mut authenticate = Vec::new();
-    message.emit(&mut authenticate).unwrap();
+    let authenticate = message.to_bytes();
     let line = Claimed::parse(&authenticate).unwrap().to_string();
     assert!(line.contains("aaaa") && line.len() < 3 * 600, "{} bytes", line.len());
 }

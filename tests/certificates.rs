@@ -4,15 +4,13 @@
 #![cfg(feature = "certificate")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Fields, data, hex, read_json};
 use ntlm::{CertificateError, ChannelBindings};
+use ntlm_testkit::{Fields, data, hex, read_json};
 
 #[test]
 fn each_signature_has_its_hash() {
     let mut hashes = std::collections::BTreeSet::new();
-    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+    for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let file = expected.text("file").unwrap();
         let der = std::fs::read(data("certificates").join(file)).unwrap();
         let bindings = ChannelBindings::from_certificate(&der).map(|bindings| hex(bindings.md5()));
@@ -25,7 +23,7 @@ fn each_signature_has_its_hash() {
 
 #[test]
 fn two_others_compute_the_same() {
-    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+    for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let (file, ours) = (expected.text("file").unwrap(), expected.text("channel_bindings"));
         let same = |other| expected.text(other) == ours;
         // With a hash that we do not know, nothing is better than something of our own making.

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Broken, Fixed, NOW, hex};
 use ntlm::client::{Answer, Policy};
 use ntlm::crypto::primitives::md4;
 use ntlm::crypto::{NtHash, ResponseKey};
@@ -18,14 +15,11 @@ use ntlm::{
     ChannelBindings, Client, Credentials, EnvironmentError, Error, FileTime, LmCompatibility, Text,
     TextError, UserName,
 };
+use ntlm_testkit::{Emit, Fixed, NOW, alice, alice_with, hex};
 
 /// What a modern server answers to a client that asks to seal.
 const SERVER: Flags = Flags::from_bits_retain(0xe289_8235);
 const SERVER_CHALLENGE: [u8; 8] = *b"\x01\x23\x45\x67\x89\xab\xcd\xef";
-
-fn alice() -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
-}
 
 fn server_info() -> AvPairsBuf {
     let mut pairs = AvPairsBuf::default();
@@ -43,9 +37,8 @@ fn challenge(flags: Flags, target_info: Option<&AvPairsBuf>) -> Vec<u8> {
         version: Some(Version::default()),
         ..Challenge::default()
     };
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
-    bytes
+
+    message.to_bytes()
 }
 
 fn respond(client: &Client, challenge: &[u8]) -> Result<Answer, Error> {
@@ -136,9 +129,7 @@ fn extended_session_security_is_offered_from_level_1_on() {
 
 #[test]
 fn no_version_means_zeros_and_no_flag() {
-    let mut policy = Policy::default();
-    policy.shared.version = None;
-    let client = alice().with_policy(policy);
+    let client = alice_with(|policy| policy.shared.version = None);
     let (token, _) = client.initiate().unwrap();
     let message = Negotiate::parse(&token).unwrap();
     assert!(!message.flags.contains(Flags::NEGOTIATE_VERSION));
@@ -397,10 +388,11 @@ fn what_was_asked_for_must_be_granted() {
 
 #[test]
 fn what_is_required_twice_is_required() {
-    let mut policy = Policy::default();
-    policy.shared.require = Flags::NEGOTIATE_SIGN;
-    policy.shared.require_when_protected = Flags::empty();
-    let client = alice().with_policy(policy).with_protection(Protection::Sign);
+    let client = alice_with(|policy| {
+        policy.shared.require = Flags::NEGOTIATE_SIGN;
+        policy.shared.require_when_protected = Flags::empty();
+    })
+    .with_protection(Protection::Sign);
     let dropped = challenge(SERVER - Flags::NEGOTIATE_SIGN, Some(&server_info()));
     let error = respond(&client, &dropped).unwrap_err();
     assert_eq!(error, Refused::MissingFlags(Flags::NEGOTIATE_SIGN).into());
@@ -663,10 +655,10 @@ fn extended_session_security_wins_over_lm_key() {
 
 #[test]
 fn a_blocked_client_says_nothing_at_all() {
-    let mut policy = Policy::default();
-    policy.shared.blocked = true;
-    policy.block_exceptions = vec!["files.example.com".into()];
-    let blocked = alice().with_policy(policy);
+    let blocked = alice_with(|policy| {
+        policy.shared.blocked = true;
+        policy.block_exceptions = vec!["files.example.com".into()];
+    });
     assert_eq!(blocked.initiate().unwrap_err(), Refused::Blocked.into());
     let other = blocked.clone().with_spn("cifs/other.example.com");
     assert_eq!(other.initiate().unwrap_err(), Refused::Blocked.into());
@@ -691,9 +683,8 @@ fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
     let mut pairs = server_info();
     pairs.push(AvId(0x7fff), &[0; 65_450]).unwrap();
     let bytes = challenge(SERVER, Some(&pairs));
-    let mut policy = Policy::default();
-    policy.shared.max_message_len = bytes.len();
-    let client = alice().with_policy(policy).with_spn("HTTP/files");
+    let client =
+        alice_with(|policy| policy.shared.max_message_len = bytes.len()).with_spn("HTTP/files");
     assert!(matches!(respond(&client, &bytes), Err(Error::Wire(_))));
     let fits = "x".repeat(30_000);
     let client = Client::new(Credentials::password(&*fits, "secret"));
@@ -716,7 +707,7 @@ fn without_time_or_randomness_there_is_no_message() {
     let bytes = challenge(SERVER, Some(&AvPairsBuf::default()));
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let (_, handshake) = alice().initiate().unwrap();
-        let result = handshake.answer(&bytes, &mut Broken(error));
+        let result = handshake.answer(&bytes, &mut Fixed::lacking(error));
         assert_eq!(result.unwrap_err(), Error::Environment(error));
     }
 }

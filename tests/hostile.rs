@@ -5,71 +5,42 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use std::path::Path;
-
-use common::{Fields, Fixed, NOW, array};
 use ntlm::error::{Denied, Refused, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy};
+use ntlm::server::{Accepted, Names, Policy};
 use ntlm::wire::{Authenticate, AvId, Challenge, ErrorKind, Message, NegotiateFlags};
 use ntlm::{
-    Ascii, ChannelBindings, Client, Credentials, Enforcement, Error, FileTime, NtHash, Server,
-    Text, inspect,
+    Ascii, ChannelBindings, Client, Credentials, Enforcement, Error, Server, Text, inspect,
 };
+use ntlm_testkit::replay::{Outcome, flags, text};
+use ntlm_testkit::{Fields, Recorded, Replay, answer, array, user_of};
 use serde_json::Value;
-
-/// Cases in which we are lenient on purpose: the id, and the reason.
-const LENIENT: [(&str, &str); 0] = [];
 
 #[test]
 fn every_hostile_case_ends_as_it_must() {
-    let ours = common::read_json(&common::data("hostile.json")).as_array().unwrap().clone();
-    let mut cases = ours.clone();
-    if let Some(file) = std::env::var_os("NTLM_HOSTILE") {
-        cases.extend(more_cases(Path::new(&file)));
-    }
-    let mut failed = 0;
-    for case in &cases {
-        let outcome = std::panic::catch_unwind(|| run(case));
-        if !ends_as_it_must(case, &outcome) {
-            println!("{}: {outcome:?}, but: {}", case["id"], case["why"]);
-            failed += 1;
+    let mut all = Replay::new(&["cases"]);
+    all.files("hostile.json", "NTLM_HOSTILE", |all, file| {
+        for case in file.as_array().ok_or("no list of cases")? {
+            all.check(&case["id"], || ends_as_it_must(case));
+            all.count("cases", 1);
         }
-    }
-    common::report(&format!("{} cases, {failed} failed", cases.len()));
-    assert_eq!(failed, 0);
-    for case in &ours {
-        assert_refused_for_its_reason(case);
+        Ok(())
+    });
+    all.finish();
+}
+
+fn ends_as_it_must(case: &Value) -> Outcome<()> {
+    let outcome = run(case);
+    match (text(case, "expect")?, outcome) {
+        ("ok", Ok(())) => Ok(()),
+        ("error" | "fail", Err(error)) if is_its_own_reason(case, error) => Ok(()),
+        (_, outcome) => Err(format!("{outcome:?}, but: {}", case["why"])),
     }
 }
 
-/// The cases of a file, or one that fails if it holds none.
-fn more_cases(file: &Path) -> Vec<Value> {
-    let broken = |what: String| vec![serde_json::json!({ "why": what })];
-    match common::try_read_json(file) {
-        Ok(Value::Array(cases)) if !cases.is_empty() => cases,
-        Ok(_) => broken(format!("{}: no list of cases", file.display())),
-        Err(what) => broken(what),
-    }
-}
-
-fn ends_as_it_must(case: &Value, outcome: &std::thread::Result<Result<(), Error>>) -> bool {
-    let id = case.text("id");
-    let is_lenient = LENIENT.iter().any(|(lenient, _)| Some(*lenient) == id);
-    match (case.text("expect"), outcome) {
-        (Some("ok"), Ok(Ok(()))) => true,
-        (Some("error" | "fail"), Ok(Err(_))) => true,
-        (Some("error" | "fail"), Ok(Ok(()))) => is_lenient,
-        _ => false,
-    }
-}
-
-/// A case that is refused for another reason than its own would show nothing.
-fn assert_refused_for_its_reason(case: &Value) {
-    let Some(reason) = case.text("strict_reason") else { return };
-    let error = run(case).expect_err(reason);
-    let is_its_own = match reason {
+/// A case that is rejected for another reason than its own would show nothing.
+fn is_its_own_reason(case: &Value, error: Error) -> bool {
+    let Some(reason) = case.text("strict_reason") else { return true };
+    match reason {
         "second header" => error == Unexpected::SecondHeader.into(),
         "MIC" => error == Denied::Mic.into(),
         "MIC required" | "MIC announced, no room" => error == Denied::MicMissing.into(),
@@ -87,8 +58,7 @@ fn assert_refused_for_its_reason(case: &Value) {
         "ERSK length" => error == Unexpected::EncryptedSessionKey.into(),
         "AV pair of the challenge not echoed" => error == Denied::TargetInfo.into(),
         reason => panic!("unknown reason {reason}"),
-    };
-    assert!(is_its_own, "{}: {reason}: {error:?}", case["id"]);
+    }
 }
 
 fn run(case: &Value) -> Result<(), Error> {
@@ -106,20 +76,20 @@ fn parse(bytes: &[u8]) -> Result<(), Error> {
     match Message::parse(bytes)? {
         Message::Negotiate(_) => {}
         Message::Challenge(message) => {
-            text(message.target_name, message.flags)?;
+            decode(message.target_name, message.flags)?;
             respond(bytes);
         }
         Message::Authenticate(message) => {
             let flags = message.flags.unwrap_or(NegotiateFlags::NEGOTIATE_UNICODE);
             for name in [message.domain, message.user, message.workstation] {
-                text(name, flags)?;
+                decode(name, flags)?;
             }
         }
     }
     Ok(())
 }
 
-fn text(bytes: &[u8], flags: NegotiateFlags) -> Result<Text, Error> {
+fn decode(bytes: &[u8], flags: NegotiateFlags) -> Result<Text, Error> {
     let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
     Ok(Text::decode(bytes, character_set, &Ascii).map_err(Unexpected::Text)?)
 }
@@ -127,8 +97,7 @@ fn text(bytes: &[u8], flags: NegotiateFlags) -> Result<Text, Error> {
 /// A client that gets this CHALLENGE answers with a message that parses, or not at all.
 fn respond(challenge: &[u8]) {
     let client = Client::new(Credentials::password("Domain\\User", "Password"));
-    let (_, handshake) = client.initiate().unwrap();
-    match handshake.answer(challenge, &mut Fixed::default()) {
+    match answer(&client, challenge) {
         Ok(response) => assert!(Authenticate::parse(&response.token).is_ok()),
         Err(error) => assert!(!matches!(error, Error::Misuse(_) | Error::Environment(_))),
     }
@@ -138,36 +107,19 @@ fn respond(challenge: &[u8]) {
 fn authenticate(case: &Value) -> Result<Accepted, Error> {
     let mut policy = Policy::default();
     policy.shared.require_mic = case["require_mic"] == true;
-    if let Some(flags) = case.text("required_flags") {
-        let bits = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap();
-        policy.shared.require = NegotiateFlags::from_bits_retain(bits);
+    if case.text("required_flags").is_some() {
+        policy.shared.require = flags(case, "required_flags").unwrap();
     }
     let bindings = case.get("channel_bindings_md5").map(|_| array(case, "channel_bindings_md5"));
-    policy.channel_bindings =
-        if bindings.is_some() { Enforcement::Required } else { Enforcement::IfPresent };
+    if bindings.is_some() {
+        policy.channel_bindings = Enforcement::Required;
+    }
     let mut server = Server::new(Names::standalone("SERVER")).with_policy(policy);
     if let Some(md5) = bindings {
         server = server.with_channel_bindings(ChannelBindings::from_md5(md5));
     }
-    let challenge = case.bytes("challenge").unwrap();
-    let message = Challenge::parse(&challenge).unwrap();
-    assert_eq!(message.server_challenge, array(case, "server_challenge"));
-    let now = message.target_info.and_then(|pairs| pairs.timestamp()).unwrap_or(NOW);
-    attempt(&server, case, challenge.clone(), now)
-}
-
-fn attempt(
-    server: &Server,
-    case: &Value,
-    challenge: Vec<u8>,
-    now: FileTime,
-) -> Result<Accepted, Error> {
-    let handshake = server.resume(&case.bytes("negotiate").unwrap(), &challenge)?;
-    let claim = handshake.read(&case.bytes("authenticate").unwrap(), &mut Fixed::at(now))?;
-    match claim {
-        Claim::User(claim) => {
-            claim.verify_nt_hash(&NtHash::from_password(case.text("password").unwrap()))
-        }
-        claim => panic!("{claim:?} under the strictest policy"),
-    }
+    let recorded = Recorded::of(case);
+    let challenge = Challenge::parse(&recorded.challenge).unwrap();
+    assert_eq!(challenge.server_challenge, array(case, "server_challenge"));
+    user_of(recorded.claim(&server)?).verify_password(case.text("password").unwrap())
 }

@@ -3,9 +3,6 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::Fixed;
 use ntlm::error::{Denied, Refused, Rejection, Unexpected};
 use ntlm::http::{
     AuthHeader, Authenticated, ClientConnection, Error, HttpVersion, LookUp, Next, NextConnection,
@@ -18,6 +15,7 @@ use ntlm::{
     ChannelBindings, Client, Credentials, Enforcement, FileTime, LmCompatibility, NtHash, Server,
     client,
 };
+use ntlm_testkit::{Fixed, NOW};
 
 const PASSWORD: &str = "correct horse";
 
@@ -350,7 +348,7 @@ fn a_proof_on_a_connection_without_its_challenge_is_named() {
 #[test]
 fn an_answer_to_another_challenge_is_no_wrong_password() {
     let (mut one, mut other, mut server) = (client(PASSWORD), client(PASSWORD), server());
-    let later = FileTime::from_ticks(common::NOW.ticks() + 1);
+    let later = FileTime::from_ticks(NOW.ticks() + 1);
     let challenge = send(&mut server, &one.start(Scheme::Ntlm).unwrap()).unwrap();
     let negotiate = other.start(Scheme::Ntlm).unwrap();
     let headers = [(negotiate.name, &negotiate.value)];

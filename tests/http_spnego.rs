@@ -3,9 +3,6 @@
 #![cfg(all(feature = "http", feature = "spnego"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::Fixed;
 use ntlm::error::Denied;
 use ntlm::http::{
     AuthHeader, Authenticated, ClientConnection, Error, HttpVersion, Next, Outcome, Refusal,
@@ -15,6 +12,7 @@ use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::spnego::{self, Mechanism, MicError, NegState, Token, TokenKind};
 use ntlm::{Client, Credentials, LmCompatibility, NtHash, Server, Session};
+use ntlm_testkit::{Fixed, accept};
 
 const PASSWORD: &str = "correct horse";
 
@@ -305,7 +303,7 @@ fn client_signs_the_list_when_it_is_asked() {
     let Ok(Token::Response(parsed)) = Token::parse(&authenticate) else { panic!("no response") };
     assert!(parsed.mech_list_mic.is_none());
     let claim = handshake.read(parsed.response_token.unwrap(), &mut Fixed::default()).unwrap();
-    let keys = common::accept(claim, PASSWORD).unwrap().keys;
+    let keys = accept(claim, PASSWORD).unwrap().keys;
     let mut session =
         Session::new(keys.flags(), keys.exported_session_key(), ntlm::crypto::Side::Server);
     let list = init.mech_types.as_bytes();

@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Fixed, exchange};
 use ntlm::error::{Denied, Error, Misuse, Refused};
 use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Server, TextError};
+use ntlm_testkit::{Fixed, accept, exchange, log_in};
 
 fn server() -> Server {
     Server::new(Names::standalone("FILES"))
@@ -41,7 +39,7 @@ fn bindings_of_zeros_are_none() {
 
 #[test]
 fn protection_cannot_be_asked_for_after_the_exchange() {
-    let outcome = common::log_in(&alice(), &server(), "secret").unwrap();
+    let outcome = log_in(&alice(), &server(), "secret").unwrap();
     let mut session = outcome.client.into_session().unwrap();
     let mut message = *b"message";
     assert_eq!(session.seal(&mut message), Err(Misuse::NotNegotiated.into()));
@@ -62,7 +60,7 @@ fn answers_do_not_fit_other_challenges() {
     let (first, _) = exchange(&alice(), &server(), environment).unwrap();
     let (_, second) = exchange(&alice(), &server(), environment).unwrap();
     let claim = second.read(&first.authenticate, environment).unwrap();
-    assert_eq!(common::accept(claim, "secret").unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::WrongPassword.into());
 }
 
 /// Setting something twice keeps the last; clients and servers can be shared and changed apart.
@@ -71,7 +69,7 @@ fn setters_change_one_clone_and_not_the_other() {
     let first = alice().with_spn("HTTP/first");
     let second = first.clone().with_spn("HTTP/second");
     let target = |client: &Client| {
-        let outcome = common::log_in(client, &server(), "secret").unwrap();
+        let outcome = log_in(client, &server(), "secret").unwrap();
         outcome.accepted.spn().unwrap().to_string()
     };
     assert_eq!(target(&first), "HTTP/first");
@@ -86,7 +84,7 @@ fn many_exchanges_at_a_time() {
         (0..20).map(|_| exchange(&client, &server, &mut Fixed::default()).unwrap()).collect();
     for (exchange, handshake) in exchanges.into_iter().rev() {
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
-        let accepted = common::accept(claim, "secret").unwrap();
+        let accepted = accept(claim, "secret").unwrap();
         let keys = (exchange.client_keys, accepted.keys);
         assert_eq!(keys.0.exported_session_key().expose(), keys.1.exported_session_key().expose());
     }
@@ -210,7 +208,7 @@ fn a_handshake_in_one_value_ends_once() {
     let Step::Send(challenge) = second.step(&negotiate, environment).unwrap() else { panic!() };
     let client::Step::Done(answer) = first.step(&challenge, environment).unwrap() else { panic!() };
     let Step::Done(claim) = second.step(&answer.token, environment).unwrap() else { panic!() };
-    let accepted = common::accept(claim, "secret").unwrap();
+    let accepted = accept(claim, "secret").unwrap();
     assert_eq!(accepted.keys.exported_session_key(), answer.keys.exported_session_key());
     assert_eq!(first.step(&challenge, environment).unwrap_err(), over);
     assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
@@ -239,6 +237,6 @@ fn a_connectionless_handshake_in_one_value() {
         panic!()
     };
     let Step::Done(claim) = server.step(&answer.token, environment).unwrap() else { panic!() };
-    common::accept(claim, "secret").unwrap().keys.into_datagram_session().unwrap();
+    accept(claim, "secret").unwrap().keys.into_datagram_session().unwrap();
     answer.keys.into_datagram_session().unwrap();
 }

@@ -3,18 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Fixed, exchange};
 use ntlm::crypto::{LmHash, NtHash, ResponseKey};
 use ntlm::error::{Denied, Misuse, Refused, Rejection};
-use ntlm::server::{Accepted, Claim, Identity, Names, NetworkLogon, Policy, UserClaim, Validation};
+use ntlm::server::{Accepted, Claim, Identity, NetworkLogon, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, SessionKeys};
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
     Ascii, ChannelBindings, Client, Credentials, Error, LmCompatibility, ResponseKind, Server,
     client,
 };
+use ntlm_testkit::{Emit, Fixed, exchange, server, user_of};
 
 const PASSWORD: &str = "Passw0rd";
 
@@ -66,7 +64,7 @@ fn client_of(level: u8, offer: Flags) -> Client {
 }
 
 fn server_of(policy: Policy) -> Server {
-    Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+    server().with_policy(policy)
 }
 
 fn permissive(offer: Flags) -> Policy {
@@ -146,12 +144,8 @@ fn claim_with_lm_field_alone(client: &Client, server: &Server) -> UserClaim {
     let mut message = Authenticate::parse(&exchange.authenticate).unwrap();
     message.nt_response = NtResponse::Empty;
     message.lm_response = LmResponse::new(&[7; 24]);
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
-    match handshake.read(&bytes, &mut Fixed::default()).unwrap() {
-        Claim::User(claim) => claim,
-        claim => panic!("{claim:?}"),
-    }
+    let bytes = message.to_bytes();
+    user_of(handshake.read(&bytes, &mut Fixed::default()).unwrap())
 }
 
 /// A domain controller does not tell whether an LM field alone was LM or LMv2, so that it is asked

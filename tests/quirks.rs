@@ -2,32 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Fields, Fixed, NOW, array, data, hex, ntlmv2_without_mic, read_json, unhex, vector};
 use ntlm::crypto::{
     ExportedSessionKey, KeyExchangeKey, LmHash, NtHash, ResponseKey, SealingKey, Side, primitives,
 };
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
+use ntlm::server::{Accepted, Claim, Policy, UserClaim};
 use ntlm::session::{Part, Protection};
 use ntlm::wire::{
-    Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, NegotiateFlags, NtResponse, Signature,
-    Version,
+    Authenticate, AvId, AvPairs, Challenge, NegotiateFlags, NtResponse, Signature, Version,
 };
 use ntlm::{
-    Ascii, Client, Credentials, Enforcement, Error, LmCompatibility, ResponseKind, Server, Session,
-    Text, TextError, UserName, client,
+    Ascii, Client, Enforcement, Error, LmCompatibility, ResponseKind, Session, Text, TextError,
+    UserName, client,
+};
+use ntlm_testkit::{
+    Emit, Fields, Fixed, Proof, accept, alice, array, changed, hex, list, pairs_of, permissive,
+    read_json, server, server_with, unhex, vector,
 };
 use serde_json::Value;
-
-fn alice() -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
-}
-
-fn server() -> Server {
-    Server::new(Names::member("FILES", "EXAMPLE"))
-}
 
 fn respond(client: &Client, challenge: &[u8]) -> Vec<u8> {
     let (_, handshake) = client.initiate().unwrap();
@@ -37,9 +29,7 @@ fn respond(client: &Client, challenge: &[u8]) -> Vec<u8> {
 /// Windows 9x sends flags alone, curl and browsers no version, others names that are not theirs.
 #[test]
 fn short_and_odd_first_messages_get_a_challenge() {
-    let mut policy = Policy::default();
-    policy.shared.require_when_protected = Default::default();
-    let server = server().with_policy(policy);
+    let server = server_with(|policy| policy.shared.require_when_protected = Default::default());
     for id in [
         "davenport-type1-min",
         "davenport-type1",
@@ -117,9 +107,8 @@ fn a_challenges_payload_may_be_anywhere() {
 /// The oldest messages end before their flags; then all holds that the CHALLENGE says.
 #[test]
 fn an_authenticate_without_flags_has_those_of_the_challenge() {
-    let mut policy = Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    let server = server().with_policy(policy);
+    let server =
+        server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm);
     let environment = &mut Fixed::default();
     let negotiate = vector("davenport-type1-min");
     let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
@@ -130,10 +119,9 @@ fn an_authenticate_without_flags_has_those_of_the_challenge() {
         nt_response: NtResponse::V1(&response),
         ..Authenticate::default()
     };
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
+    let bytes = message.to_bytes();
     let claim = handshake.read(&bytes, environment).unwrap();
-    let accepted = common::accept(claim, "secret").unwrap();
+    let accepted = accept(claim, "secret").unwrap();
     assert_eq!(accepted.keys.flags(), sent.flags);
 }
 
@@ -146,14 +134,11 @@ fn single_host_data_of_any_length_means_nothing() {
         let environment = &mut Fixed::default();
         let (negotiate, _) = alice().initiate().unwrap();
         let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-        let mut pairs = AvPairsBuf::default();
-        for (id, value) in Challenge::parse(&challenge).unwrap().target_info.unwrap().iter() {
-            pairs.push(id, value).unwrap();
-        }
-        pairs.push(AvId::SINGLE_HOST, &[0xaa; 81][..length]).unwrap();
-        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
+        let mut pairs = pairs_of(&challenge);
+        pairs.push((AvId::SINGLE_HOST, vec![0xaa; length]));
+        let bytes = Proof::new(list(&pairs)).authenticate(&challenge);
         let claim = handshake.read(&bytes, environment).unwrap();
-        assert!(common::accept(claim, "secret").is_ok(), "{length}");
+        assert!(accept(claim, "secret").is_ok(), "{length}");
     }
 }
 
@@ -164,45 +149,21 @@ fn a_mic_that_nobody_announced_is_not_looked_at() {
     for mic in [[0; 16], [7; 16]] {
         let environment = &mut Fixed::default();
         let (negotiate, _) = alice().initiate().unwrap();
-        let server = server();
-        let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-        let info = Challenge::parse(&challenge).unwrap().target_info.unwrap();
-        let mut pairs = AvPairsBuf::default();
-        for (id, value) in info.iter() {
-            pairs.push(id, value).unwrap();
-        }
-        let bytes = ntlmv2_without_mic(&challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
-        let mut message = Authenticate::parse(&bytes).unwrap();
-        message.version = Some(Default::default());
-        message.mic = Some(mic);
-        let mut with_room = Vec::new();
-        message.emit(&mut with_room).unwrap();
+        let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
+        let bytes = Proof::repeating(&challenge).authenticate(&challenge);
+        let with_room = changed(&bytes, |message| {
+            (message.version, message.mic) = (Some(Default::default()), Some(mic));
+        });
         let claim = handshake.read(&with_room, environment).unwrap();
-        assert!(!common::accept(claim, "secret").unwrap().mic_checked);
+        assert!(!accept(claim, "secret").unwrap().mic_checked);
     }
 }
 
 /// An AUTHENTICATE with a right response and, at 64 (without a version) or 72, a right MIC.
 fn with_own_mic(negotiate: &[u8], challenge: &[u8], version: Option<Version>) -> Vec<u8> {
-    let sent = Challenge::parse(challenge).unwrap();
-    let mut pairs = AvPairsBuf::default();
-    for (id, value) in sent.target_info.unwrap().iter() {
-        pairs.push(id, value).unwrap();
-    }
-    pairs.push(AvId::FLAGS, &2_u32.to_le_bytes()).unwrap();
-    let bytes = ntlmv2_without_mic(challenge, "alice", "EXAMPLE", "secret", &pairs, NOW);
-    let mut message = Authenticate::parse(&bytes).unwrap();
-    (message.version, message.mic) = (version, Some([0; 16]));
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
-    let NtResponse::V2(response) = message.nt_response else { panic!("not NTLMv2") };
-    let nt_hash = NtHash::from_password("secret");
-    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-    let key = key.session_base_key(response.proof()).ntlmv2_key_exchange_key();
-    let mic = ntlm::crypto::mic(&key.as_exported_session_key(), &[negotiate, challenge, &bytes]);
-    let at = message.mic_offset().unwrap();
-    bytes[at..at + 16].copy_from_slice(&mic);
-    bytes
+    let mut pairs = pairs_of(challenge);
+    pairs.push((AvId::FLAGS, vec![2, 0, 0, 0]));
+    Proof::new(list(&pairs)).with_mic(negotiate, challenge, version)
 }
 
 /// pyspnego without a version: the MIC stands where the version would be.
@@ -215,7 +176,7 @@ fn a_mic_right_after_the_flags_counts() {
         let mut bytes = with_own_mic(&negotiate, &challenge, None);
         bytes[64] ^= damage;
         let claim = handshake.read(&bytes, environment).unwrap();
-        common::accept(claim, "secret").map(|accepted| accepted.mic_checked)
+        accept(claim, "secret").map(|accepted| accepted.mic_checked)
     };
     assert_eq!(attempt(0), Ok(true));
     assert_eq!(attempt(1), Err(Denied::Mic.into()));
@@ -230,7 +191,7 @@ fn a_longer_negotiate_is_kept_whole_for_the_mic() {
     let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
     let bytes = with_own_mic(&negotiate, &challenge, Some(Version::default()));
     let claim = handshake.read(&bytes, environment).unwrap();
-    assert!(common::accept(claim, "secret").unwrap().mic_checked);
+    assert!(accept(claim, "secret").unwrap().mic_checked);
 }
 
 /// WinPR answers with both character sets; the strings are UTF-16. A reserved field with somebody's
@@ -248,11 +209,11 @@ fn reserved_bytes_and_padding_change_nothing_but_the_mic() {
     let response = await_challenge.answer(&challenge, environment).unwrap();
     // A server that sent these bytes verifies them; the one that did not sees the difference.
     let claim = handshake.read(&response.token, environment).unwrap();
-    assert!(common::accept(claim, "secret").is_err());
+    assert!(accept(claim, "secret").is_err());
     negotiate.truncate(40);
     let handshake = server().resume(&negotiate, &challenge).unwrap();
     let claim = handshake.read(&response.token, environment).unwrap();
-    assert!(common::accept(claim, "secret").unwrap().mic_checked);
+    assert!(accept(claim, "secret").unwrap().mic_checked);
 }
 
 /// The local-call flag means "skip the password" to Windows, and nothing here.
@@ -293,7 +254,7 @@ fn a_list_of_many_pairs_is_read_once() {
 
 /// What was recorded when real peers met us.
 fn all_recorded() -> Vec<Value> {
-    read_json(&data("quirks.json")).as_array().unwrap().clone()
+    read_json("quirks.json").as_array().unwrap().clone()
 }
 
 fn recorded(id: &str) -> Value {
@@ -304,15 +265,6 @@ fn recorded(id: &str) -> Value {
 /// The message of a client that was recorded.
 fn sent(quirk: &Value) -> Vec<u8> {
     quirk.bytes("authenticate").unwrap()
-}
-
-/// A policy that lets in who knows the password, whatever the response.
-fn permissive() -> Policy {
-    let mut policy = Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.shared.require_when_protected = Default::default();
-    policy.shared.allow_constant_key_exchange_key = true;
-    policy
 }
 
 /// A real client comes again as it did, with or without a NEGOTIATE.

@@ -3,14 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use ntlm::crypto::primitives::crc32;
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use ntlm::error::{Integrity, Misuse};
 use ntlm::session::{Part, Protection, Receiver, Sender};
 use ntlm::wire::{NegotiateFlags as Flags, Signature};
 use ntlm::{DatagramSession, Error, Session};
+use ntlm_testkit::unhex;
 
 const SIGN: Flags = Flags::NEGOTIATE_SIGN;
 const SEAL: Flags = Flags::PROTECTION;
@@ -607,7 +606,7 @@ fn windows_signs_clear_parts_without_extended_session_security() {
             "0100000000000000b14e46b7caf77fb3",
         ),
     ] {
-        let (ciphertext, signature) = (common::unhex(ciphertext), common::unhex(signature));
+        let (ciphertext, signature) = (unhex(ciphertext), unhex(signature));
         let signature = Signature::try_from(&signature[..]).unwrap();
         let mut message = if from == Side::Client { text.to_vec() } else { ciphertext.clone() };
         let header = if has_header { Part::Clear(HEADER) } else { Part::Unsigned(b"") };

@@ -7,15 +7,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use core::fmt::Debug;
 use std::sync::LazyLock;
 
-use common::{Broken, Fields, Fixed, NOW, array, exchange, hex};
 use ntlm::crypto::{LmHash, ResponseKey, primitives};
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
-use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy, UserClaim, Validation};
+use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy, UserClaim, Validation};
 use ntlm::session::{Protection, Signature};
 use ntlm::wire::{
     Authenticate, AvFlags, AvId, AvPairs, Challenge, ErrorKind, LmResponse, Message,
@@ -25,20 +22,14 @@ use ntlm::{
     Ascii, ChannelBindings, Client, Credentials, Enforcement, EnvironmentError, Error,
     LmCompatibility, NtHash, ResponseKind, Server, Text, TextError, UserName, client, inspect,
 };
+use ntlm_testkit::{
+    Emit, Fields, Fixed, NOW, PASSWORD, accept, alice, alice_with, array, exchange, hex, read_json,
+    server, user_of,
+};
 use serde_json::Value;
-
-const PASSWORD: &str = "secret";
-
-fn alice() -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
-}
 
 fn named(user: &str, domain: &str) -> Client {
     Client::new(Credentials::password(UserName::new(user).with_domain(domain), PASSWORD))
-}
-
-fn server() -> Server {
-    Server::new(Names::member("FILES", "EXAMPLE"))
 }
 
 fn with_policy(set: impl FnOnce(&mut Policy)) -> Server {
@@ -57,7 +48,7 @@ fn case(id: &str) -> &'static Value {
 }
 
 static HOSTILE: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    let cases = common::read_json(&common::data("hostile.json"));
+    let cases = read_json("hostile.json");
     cases.as_array().expect("a list").clone()
 });
 
@@ -203,7 +194,7 @@ fn challenged(server: &Server) -> (Vec<u8>, AwaitAuthenticate) {
 
 /// What a server that knows the password says of an AUTHENTICATE.
 fn verdict(handshake: AwaitAuthenticate, authenticate: &[u8]) -> Result<Accepted, Error> {
-    common::accept(handshake.read(authenticate, &mut Fixed::default())?, PASSWORD)
+    accept(handshake.read(authenticate, &mut Fixed::default())?, PASSWORD)
 }
 
 /// The same of one with alice's right proof of these AV pairs, which has no MIC.
@@ -236,9 +227,7 @@ fn proven(challenge: &[u8], list: &[u8], user: &Text) -> Vec<u8> {
 }
 
 fn emit(message: &Authenticate<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    message.emit(&mut bytes).unwrap();
-    bytes
+    message.to_bytes()
 }
 
 /// A whole exchange whose AUTHENTICATE is changed on its way.
@@ -263,13 +252,6 @@ fn claim(client: &Client) -> UserClaim {
     user_of(handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap())
 }
 
-fn user_of(claim: Claim) -> UserClaim {
-    match claim {
-        Claim::User(claim) => claim,
-        claim => panic!("{claim:?}"),
-    }
-}
-
 fn ntlmv2<'a>(message: &Authenticate<'a>) -> Ntlmv2Response<'a> {
     match message.nt_response {
         NtResponse::V2(response) => response,
@@ -291,7 +273,7 @@ fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
     let handshake = server.resume(&case.bytes("negotiate").unwrap(), &challenge)?;
     let environment = &mut Fixed::at(told.unwrap_or(NOW));
     let claim = handshake.read(&case.bytes("authenticate").unwrap(), environment)?;
-    common::accept(claim, case.text("password").unwrap())
+    accept(claim, case.text("password").unwrap())
 }
 
 fn default(_: &mut Policy) {}
@@ -1453,9 +1435,9 @@ fn cve_2016_2110_flags_that_were_cleared() {
         missing(extended)
     );
 
-    let mut policy = client::Policy::default();
-    policy.shared.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH;
-    let client = alice().with_policy(policy).with_protection(Protection::Seal);
+    let client =
+        alice_with(|policy| policy.shared.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH)
+            .with_protection(Protection::Seal);
     let (negotiate, _) = client.initiate().unwrap();
     let (challenge, _) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
     assert!(respond(&client, &challenge).is_ok());
@@ -1707,7 +1689,7 @@ fn cve_2010_0231_challenges_do_not_repeat() {
         let drawn: [u8; 8] = core::array::from_fn(|i| next + u8::try_from(i).unwrap());
         assert_eq!(challenge[24..32], drawn, "it is what the environment drew");
     }
-    let broken = &mut Broken(EnvironmentError::Randomness);
+    let broken = &mut Fixed::lacking(EnvironmentError::Randomness);
     let error = server().challenge_datagram(broken).unwrap_err();
     assert_eq!(error, EnvironmentError::Randomness.into());
 }
@@ -1805,7 +1787,7 @@ fn cve_2023_21746_cve_2025_58726_local_calls() {
     assert!(!message.flags.unwrap().contains(local));
     let proof = *ntlmv2(&message).proof();
     let (_, again) = alice().initiate().unwrap();
-    let as_after_the_challenge = &mut Fixed { now: NOW, next: 9 };
+    let as_after_the_challenge = &mut Fixed::starting_with(9);
     let response = again.answer(&plain, as_after_the_challenge).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(*ntlmv2(&message).proof(), proof, "the whole response, as to any server");
@@ -1849,7 +1831,7 @@ fn cve_2016_9594_nonces_are_random() {
     let drawn: [u8; 24] = core::array::from_fn(|i| 1 + u8::try_from(i).unwrap());
     assert_eq!(ntlmv2(&message).client_challenge(), drawn[..8]);
     assert_eq!(response.keys.exported_session_key().expose()[..], drawn[8..]);
-    let broken = &mut Broken(EnvironmentError::Randomness);
+    let broken = &mut Fixed::lacking(EnvironmentError::Randomness);
     let (_, handshake) = client.initiate().unwrap();
     let error = handshake.answer(&token("H-200"), broken).unwrap_err();
     assert_eq!(error, EnvironmentError::Randomness.into());
@@ -1874,10 +1856,10 @@ fn cve_2016_9594_nonces_are_random() {
 /// client's, and a policy can block all targets but some.
 #[test]
 fn cve_2022_27774_redirects_to_other_servers() {
-    let mut policy = client::Policy::default();
-    policy.shared.blocked = true;
-    policy.block_exceptions = vec!["www.example.com".into()];
-    let client = alice().with_policy(policy);
+    let client = alice_with(|policy| {
+        policy.shared.blocked = true;
+        policy.block_exceptions = vec!["www.example.com".into()];
+    });
     assert!(client.clone().with_spn("HTTP/www.example.com").initiate().is_ok());
     for target in
         ["HTTP/www.evil.com", "HTTP/www.example.com.evil.com", "HTTP/evil/www.example.com"]
@@ -2013,5 +1995,5 @@ fn no_row_is_lost() {
         tested += expected;
     }
     assert_eq!(tests.len(), tested + 1, "each test is a row's, but for the last");
-    common::report(&format!("{tested} rows tested"));
+    ntlm_testkit::replay::report(&format!("{tested} rows tested"));
 }

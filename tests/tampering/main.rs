@@ -15,8 +15,6 @@
 
 mod attack;
 mod border;
-#[path = "../common/mod.rs"]
-mod common;
 mod exchange;
 mod flags;
 mod flips;
@@ -42,11 +40,11 @@ use std::path::Path;
 
 use ntlm::error::Misuse;
 use ntlm::session::Protection;
-use ntlm::{Client, Credentials, Server, client, server};
+use ntlm::{Server, client, server};
 
 use attack::{Attack, How};
-use common::Fixed;
 use exchange::{Channel, Given, Level, Mode};
+use ntlm_testkit::{Fixed, alice};
 use splices::SPLICES;
 use table::{COLUMNS, SESSIONS, column};
 
@@ -204,8 +202,7 @@ fn each_bit_belongs_to_one_row() {
 /// What it cannot demand of the peer without it, a strict policy demands of the application.
 #[test]
 fn strict_policies_that_were_given_nothing_do_not_begin() {
-    let alice = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
-        .with_policy(client::Policy::strict());
+    let alice = alice().with_policy(client::Policy::strict());
     let target = alice.clone().with_spn(Given::TARGET);
     let bound = alice.clone().with_channel_bindings(Channel::OfTheServer.bindings());
     for (client, misuse) in [
