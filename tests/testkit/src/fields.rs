@@ -64,7 +64,7 @@ pub fn of(message: &[u8]) -> &'static [(usize, &'static str)] {
 }
 
 /// Where the descriptors of a message are.
-pub fn descriptors(message: &[u8]) -> impl Iterator<Item = usize> {
+pub fn descriptors(message: &[u8]) -> impl Iterator<Item = usize> + use<> {
     of(message).iter().filter(|(_, name)| name.ends_with("Fields")).map(|(at, _)| *at)
 }
 

@@ -167,3 +167,8 @@ pub fn change_response(token: &mut Vec<u8>, change: impl FnOnce(&mut Resp)) {
         *token = resp.der();
     }
 }
+
+/// An element with the shortest length.
+pub fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    Encoder::default().element(tag, &[contents])
+}
