@@ -6,8 +6,8 @@
 use ntlm::error::Refused;
 use ntlm::session::Protection;
 use ntlm::wire::{Challenge, NegotiateFlags};
-use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client, server};
-use ntlm_testkit::{Emit, accept, hex, log_in, server};
+use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client};
+use ntlm_testkit::{Emit, PASSWORD, accept, alice_at, hex, log_in, server_with, weaken};
 
 const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 
@@ -30,7 +30,7 @@ fn every_level_meets_every_other() {
                 let allowed = server_level < 5 || kind == ResponseKind::Ntlmv2;
                 let what = format!("client {client_level}, server {server_level}, {extended}");
                 let client = client_of(client_level);
-                match log_in(&client, &server_of(server_level, extended), "Passw0rd") {
+                match log_in(&client, &server_of(server_level, extended), PASSWORD) {
                     Ok(outcome) => {
                         assert!(allowed, "{what}");
                         assert_eq!(outcome.accepted.identity.response(), Some(kind), "{what}");
@@ -87,22 +87,14 @@ fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
 }
 
 fn client_of(level: u8) -> Client {
-    let mut policy = client::Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.shared.require_when_protected = NegotiateFlags::empty();
-    policy.shared.allow_constant_key_exchange_key = true;
-    Client::new(Credentials::password("EXAMPLE\\alice", "Passw0rd"))
-        .with_policy(policy)
-        .with_protection(Protection::Seal)
+    alice_at(LmCompatibility::try_from(level).unwrap()).with_protection(Protection::Seal)
 }
 
 fn server_of(level: u8, extended: bool) -> Server {
-    let mut policy = server::Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.shared.require_when_protected = NegotiateFlags::empty();
-    policy.shared.allow_constant_key_exchange_key = true;
-    policy.shared.offer.set(EXTENDED, extended);
-    server().with_policy(policy)
+    server_with(|policy| {
+        weaken(&mut policy.shared, LmCompatibility::try_from(level).unwrap());
+        policy.shared.offer.set(EXTENDED, extended);
+    })
 }
 
 fn talk(outcome: ntlm_testkit::handshake::Outcome) {

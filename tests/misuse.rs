@@ -8,31 +8,19 @@ use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Server, TextError};
-use ntlm_testkit::{Fixed, accept, exchange, log_in};
-
-fn server() -> Server {
-    Server::new(Names::standalone("FILES"))
-}
-
-fn alice() -> Client {
-    Client::new(Credentials::password("alice", "secret"))
-}
+use ntlm_testkit::{Fixed, accept, alice, alice_with, exchange, log_in, server, verdict};
 
 /// Zeros on the wire mean that there are no bindings, so that to give them is to give none.
 #[test]
 fn bindings_of_zeros_are_none() {
     let zeros = ntlm::ChannelBindings::from_md5([0; 16]);
-    let mut policy = ntlm::client::Policy::default();
-    policy.require_channel_bindings = true;
-    let client = Client::new(Credentials::password("alice", "secret"))
-        .with_policy(policy)
+    let client = alice_with(|policy| policy.require_channel_bindings = true)
         .with_channel_bindings(zeros.clone());
     assert_eq!(client.initiate().unwrap_err(), Misuse::NoChannelBindings.into());
 
     let mut policy = ntlm::server::Policy::strict();
     policy.spn = ntlm::Enforcement::IfPresent;
-    let server =
-        Server::new(Names::standalone("FILES")).with_policy(policy).with_channel_bindings(zeros);
+    let server = server().with_policy(policy).with_channel_bindings(zeros);
     let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
     assert_eq!(error, Misuse::NoChannelBindings.into());
 }
@@ -59,8 +47,7 @@ fn answers_do_not_fit_other_challenges() {
     let environment = &mut Fixed::default();
     let (first, _) = exchange(&alice(), &server(), environment).unwrap();
     let (_, second) = exchange(&alice(), &server(), environment).unwrap();
-    let claim = second.read(&first.authenticate, environment).unwrap();
-    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(verdict(second, &first.authenticate).unwrap_err(), Denied::WrongPassword.into());
 }
 
 /// Setting something twice keeps the last; clients and servers can be shared and changed apart.

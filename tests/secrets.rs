@@ -9,14 +9,14 @@ use ntlm::crypto::{
     ExportedSessionKey, LmHash, LmSessionKey, ResponseKey, SealingKey, Side, SigningKey,
 };
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
-use ntlm::server::{Claim, Names, Policy, UserClaim, Validation};
+use ntlm::server::{Claim, Names, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, Message, NegotiateFlags};
 use ntlm::{
     Ascii, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash, Server, Session,
     UserName, client,
 };
-use ntlm_testkit::{Exchange, Fixed, exchange, hex, server};
+use ntlm_testkit::{Exchange, Fixed, exchange, hex, permissive, server, weaken};
 
 const PASSWORD: &str = "secret words";
 
@@ -116,16 +116,10 @@ fn one_exchange(level: LmCompatibility) {
     let credentials = Credentials::password("EXAMPLE\\alice", PASSWORD);
     let with_hash = Credentials::nt_hash(UserName::from("alice"), nt_hash.clone());
     let mut policy = client::Policy::default();
-    policy.shared.lm_compatibility = level;
-    policy.shared.require_when_protected = Default::default();
-    policy.shared.allow_constant_key_exchange_key = true;
+    weaken(&mut policy.shared, level);
     let client =
         Client::new(credentials.clone()).with_policy(policy).with_protection(Protection::Seal);
-    let mut policy = Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-    policy.shared.require_when_protected = Default::default();
-    policy.shared.allow_constant_key_exchange_key = true;
-    let server = server().with_policy(policy);
+    let server = server().with_policy(permissive());
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = client.initiate().unwrap();
     let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
