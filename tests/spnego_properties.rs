@@ -724,8 +724,9 @@ impl Edit {
             Self::Mic(MicEdit::Reflected) => resp.mic = Some(others_mic.to_vec()),
             Self::Mic(MicEdit::Message) => resp.mic.clone_from(&resp.token),
             Self::Mic(MicEdit::Flipped(bit)) => {
-                if let Some(mic) = &mut resp.mic {
-                    mic[bit / 8 % 16] ^= 1 << (bit % 8);
+                let byte = resp.mic.as_mut().and_then(|mic| mic.get_mut(bit / 8 % 16));
+                if let Some(byte) = byte {
+                    *byte ^= 1 << (bit % 8);
                 }
             }
         }
