@@ -4,7 +4,9 @@
 
 use ntlm::inspect::annotate;
 use ntlm::wire::Signature;
-use ntlm_testkit::{Fields, transcript, transcripts, unhex, vector};
+use ntlm_testkit::{
+    Fields, Fixed, alice, exchange, fields, server, transcript, transcripts, unhex, vector,
+};
 
 /// The lines of a table, without the padding between columns.
 fn lines(token: &[u8]) -> Vec<String> {
@@ -138,6 +140,20 @@ fn odd_offsets_hide_no_part_of_the_header() {
     let table = lines(&token);
     assert!(table.contains(&"40..48 TargetInfoFields 4 bytes at 48, ignored".to_owned()));
     assert!(table.contains(&"48..56 Version 6.0.6000 revision 15".to_owned()), "{table:#?}");
+}
+
+/// What the tests of other files call a field, and where they look for it.
+#[test]
+fn each_field_of_a_header_is_shown_where_it_is() {
+    let (sent, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    for message in [sent.negotiate, sent.challenge, sent.authenticate] {
+        let table = lines(&message);
+        for (at, name) in fields::of(&message) {
+            let shown = format!("{at}..");
+            let is_shown = |line: &String| line.starts_with(&shown) && line.contains(name);
+            assert!(table.iter().any(is_shown), "{name} at {at}: {table:#?}");
+        }
+    }
 }
 
 /// Each byte of a message is in a row of its table.
