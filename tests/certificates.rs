@@ -18,11 +18,11 @@ fn each_signature_has_its_hash() {
         assert_eq!(bindings, right.ok_or(CertificateError::UnknownHash), "{file}");
         hashes.insert(expected.text("hash").map(ToOwned::to_owned));
     }
-    assert_eq!(hashes.len(), 5, "four hashes and none: {hashes:?}");
+    assert!(hashes.len() > 1 && hashes.contains(&None), "hashes and none: {hashes:?}");
 }
 
 #[test]
-fn two_others_compute_the_same() {
+fn bindings_equal_those_of_requests_ntlm_and_openjdk() {
     for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let (file, ours) = (expected.text("file").unwrap(), expected.text("channel_bindings"));
         let same = |other| expected.text(other) == ours;

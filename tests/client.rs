@@ -251,7 +251,7 @@ fn malformed_or_repeated_av_flags_are_refused() {
 
 /// IIS lets a client in that says nothing of bindings, and refuses one that says "none".
 #[test]
-fn no_bindings_are_not_sixteen_zeros() {
+fn channel_bindings_pair_is_absent_without_bindings() {
     let response = answer(&alice(), &modern()).unwrap();
     assert_eq!(ntlmv2(&response.token).target_info().get(AvId::CHANNEL_BINDINGS), None);
 }
@@ -327,7 +327,7 @@ fn a_password_of_any_length_and_any_units_is_hashed_whole() {
 }
 
 #[test]
-fn the_hash_is_as_good_as_the_password() {
+fn nt_hash_makes_the_same_message_as_the_password() {
     let bytes = modern();
     let user = "EXAMPLE\\alice";
     let lone_surrogate = NtHash::from(md4(&[0x00, 0xd8, 0x41, 0x00]));
@@ -343,7 +343,7 @@ fn the_hash_is_as_good_as_the_password() {
 }
 
 #[test]
-fn what_was_asked_for_must_be_granted() {
+fn challenge_without_a_needed_flag_is_rejected() {
     let client = alice().with_protection(Protection::Seal);
     let needed = [
         Flags::NEGOTIATE_SIGN,
@@ -372,7 +372,7 @@ fn what_was_asked_for_must_be_granted() {
 }
 
 #[test]
-fn what_is_required_twice_is_required() {
+fn flag_in_require_alone_is_enforced_when_messages_are_protected() {
     let client = alice_with(|policy| {
         policy.shared.require = Flags::NEGOTIATE_SIGN;
         policy.shared.require_when_protected = Flags::empty();
@@ -384,7 +384,7 @@ fn what_is_required_twice_is_required() {
 }
 
 #[test]
-fn what_was_not_offered_is_not_used() {
+fn flags_that_were_not_offered_are_not_used() {
     let all = Flags::all() - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let mut policy = Policy::default();
     weaken(&mut policy.shared, LmCompatibility::SendNtlm);
@@ -414,7 +414,7 @@ fn the_authenticate_claims_no_flag_that_the_server_did_not_grant() {
 }
 
 #[test]
-fn a_challenge_of_any_length_is_not_read() {
+fn challenge_longer_than_the_limit_is_rejected() {
     let mut long = modern();
     long.resize(65_536, 0);
     assert!(answer(&alice(), &long).is_ok());
@@ -425,7 +425,7 @@ fn a_challenge_of_any_length_is_not_read() {
 /// Whoever takes the server's time away takes the MIC away, and with its `TargetInfo` all that the
 /// response says of channel and target.
 #[test]
-fn a_client_can_insist_on_a_mic() {
+fn client_that_requires_a_mic_rejects_a_challenge_without_time() {
     let insists = |level| {
         alice_with(|policy| {
             weaken(&mut policy.shared, level);
@@ -642,7 +642,7 @@ fn extended_session_security_wins_over_lm_key() {
 }
 
 #[test]
-fn a_blocked_client_says_nothing_at_all() {
+fn blocked_client_sends_no_message() {
     let blocked = alice_with(|policy| {
         policy.shared.blocked = true;
         policy.block_exceptions = vec!["files.example.com".into()];
@@ -656,7 +656,7 @@ fn a_blocked_client_says_nothing_at_all() {
 }
 
 #[test]
-fn a_name_that_does_not_fit_is_our_fault_and_no_message() {
+fn client_name_that_does_not_fit_is_a_configuration_error() {
     let bytes = modern();
     let long = "x".repeat(40_000);
     for client in [

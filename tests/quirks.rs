@@ -806,7 +806,7 @@ fn lmv2_alone_is_accepted_where_it_is_allowed() {
 /// Firefox 153 has an LMv2 response beside a time (3.1.5.1.2 has none there), no MIC and, driven by
 /// WebDriver, no domain.
 #[test]
-fn a_browser_without_domain_and_mic_is_who_it_says() {
+fn login_of_firefox_without_domain_and_mic_is_accepted() {
     let quirk = recorded("firefox");
     let message = sent(quirk);
     let message = Authenticate::parse(&message).unwrap();
@@ -909,7 +909,7 @@ fn a_server_without_names_gets_no_protected_ntlmv2() {
 /// Exim 4.96 has one CHALLENGE for all: UNICODE, NTLMv1, nothing protected, and an empty name with
 /// an offset of its own. Whoever wants more must refuse it (3.1.5.1.2).
 #[test]
-fn a_challenge_that_does_not_listen_is_refused_where_it_matters() {
+fn challenge_without_needed_flags_is_rejected_only_if_messages_are_protected() {
     let quirk = recorded("exim-server");
     let v1 = |protection| client_of(LmCompatibility::SendNtlm, protection);
     assert!(answer(&v1(Protection::None), quirk).is_ok());

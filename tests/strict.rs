@@ -40,7 +40,7 @@ fn strict_policy_accepts_and_rejects_recorded_clients_as_listed() {
 }
 
 #[test]
-fn a_strict_server_refuses_what_else_was_seen() {
+fn strict_policy_rejects_other_recorded_clients() {
     for (id, expected) in OTHERS {
         assert_eq!(outcome(case("quirks.json", id), "correct horse"), expected, "{id}");
     }

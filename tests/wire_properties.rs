@@ -84,7 +84,7 @@ impl Edits {
 
 proptest! {
     #[test]
-    fn negotiate(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
+    fn negotiate_is_read_as_it_was_written(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
         let message = Negotiate {
             flags,
             domain: domain.as_deref(),
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn challenge(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
+    fn challenge_is_read_as_it_was_written(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
         let flags = flags | Flags::NEGOTIATE_OEM | Flags::REQUEST_TARGET;
         let name: Vec<u8> = name.into_iter().flat_map(u16::to_le_bytes).collect();
         let message = Challenge {
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn authenticate(
+    fn authenticate_is_read_as_it_was_written(
         lm in bytes(),
         nt in nt_response(),
         names in (bytes(), bytes(), bytes()),

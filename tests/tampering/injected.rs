@@ -43,7 +43,7 @@ fn relay_one_that_repeats(policy: Policy) -> Result<Accepted, Stopped> {
 }
 
 #[test]
-fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
+fn client_that_repeats_the_challenge_without_a_mic_proves_no_bindings_or_spn() {
     let mut policy = Policy::default();
     policy.channel_bindings = Enforcement::Required;
     policy.spn = Enforcement::Required;
@@ -55,7 +55,7 @@ fn who_repeats_the_challenge_without_a_mic_says_what_others_want() {
 
 /// Ours says what it means itself, and the MIC shows that the CHALLENGE was changed.
 #[test]
-fn our_client_does_not_repeat_them() {
+fn client_does_not_repeat_bindings_or_spn_of_the_challenge() {
     let mut strict = ClientPolicy::strict();
     (strict.require_spn, strict.require_channel_bindings) = (false, false);
     for policy in [ClientPolicy::default(), strict] {

@@ -99,16 +99,14 @@ fn difference(written: &str, computed: &str) -> String {
 }
 
 #[test]
-fn no_attack_lets_in_what_a_policy_refuses() {
-    let refused = COLUMNS.iter().filter(|column| !column.refusals.is_empty());
-    let mut count = 0;
+fn no_attack_makes_a_policy_accept_what_it_rejects() {
+    let refused: Vec<_> = COLUMNS.iter().filter(|column| !column.refusals.is_empty()).collect();
+    assert!(!refused.is_empty());
     for column in refused {
         for (attack, cell) in column.rows() {
             assert!(cell.is_refused(), "{:?}, {:?}: {}", column.mode, column.level, attack.name);
         }
-        count += 1;
     }
-    assert_eq!(count, 11, "five modes by default, six under the strict policy");
 }
 
 #[test]

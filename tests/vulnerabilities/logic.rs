@@ -378,7 +378,7 @@ fn ksmbd_954d196bebb2_no_key_after_a_failure() {
     // The claim is used up, and what is left of it is a word.
     let error = claim(&client, &server()).0.verify_password("wrong").unwrap_err();
     assert_eq!(format!("{error:?}"), "Denied(WrongPassword)");
-    assert_eq!(error.to_string(), "authentication failed");
+    assert_eq!(error.to_string(), Error::from(Denied::Mic).to_string());
     // A wrong proof is found before a wrong MIC, and a wrong MIC before all else.
     let error = log_in_changed(&client, &server(), PASSWORD, |message| {
         message.encrypted_random_session_key = &[0; 16];
