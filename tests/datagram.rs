@@ -15,7 +15,9 @@ use ntlm::wire::{Authenticate, AvId, AvPairsBuf, Challenge, NegotiateFlags as Fl
 use ntlm::{
     ChannelBindings, Client, DatagramSession, Error, LmCompatibility, NtHash, Server, client,
 };
-use ntlm_testkit::{Emit, Fixed, NOW, PASSWORD, Scattered, accept, alice_with, server};
+use ntlm_testkit::{
+    Emit, Fixed, NOW, PASSWORD, Scattered, accept, alice_with, server, server_with,
+};
 
 fn alice() -> Client {
     ntlm_testkit::alice().with_protection(Protection::Seal)
@@ -97,9 +99,8 @@ fn the_policy_holds_without_a_negotiate_too() {
 
 #[test]
 fn the_time_counts_without_a_negotiate_too() {
-    let mut policy = Policy::default();
-    policy.max_challenge_age = None;
-    let (_, response, handshake) = start(&alice(), &server().with_policy(policy)).unwrap();
+    let (_, response, handshake) =
+        start(&alice(), &server_with(|policy| policy.max_challenge_age = None)).unwrap();
     let days_later = ntlm::FileTime::from_ticks(NOW.ticks() + 2 * 864_000_000_000);
     let claim = handshake.read(&response.token, &mut Fixed::at(days_later)).unwrap();
     assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Time.into());
@@ -205,9 +206,11 @@ fn old_responses_work_where_they_are_allowed() {
         .with_protection(Protection::Seal);
     let refused = log_in(&client, &server()).err();
     assert_eq!(refused, Some(Refused::ResponseKind.into()));
-    let mut policy = Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
-    let (response, accepted) = log_in(&client, &server().with_policy(policy)).unwrap();
+    let (response, accepted) = log_in(
+        &client,
+        &server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::RefuseLm),
+    )
+    .unwrap();
     assert_eq!(
         response.keys.exported_session_key().expose(),
         accepted.keys.exported_session_key().expose()

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use ntlm::crypto::{LmHash, ResponseKey};
 use ntlm::error::{Denied, Misuse, Refused, Rejection, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy, Validation};
+use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy, Validation};
 use ntlm::session::Protection;
 use ntlm::wire::{
     Authenticate, AvId, Challenge, ErrorKind, LmResponse, Negotiate, NegotiateFlags as Flags,
@@ -29,11 +29,24 @@ fn names() -> Names {
         .with_dns_tree("forest.example")
 }
 
+/// What the server draws in the fixed environment.
+const SERVER_CHALLENGE: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
 fn negotiate(flags: Flags) -> Vec<u8> {
     let mut bytes = Vec::new();
     let message = Negotiate { flags, version: Some(Version::default()), ..Negotiate::default() };
     message.emit(&mut bytes).unwrap();
     bytes
+}
+
+/// A server after its CHALLENGE to a NEGOTIATE with these flags.
+fn asked(server: &Server, flags: Flags) -> (Vec<u8>, AwaitAuthenticate) {
+    server.challenge(&negotiate(flags), &mut Fixed::default()).unwrap()
+}
+
+/// What that server makes of this AUTHENTICATE.
+fn read_after(server: &Server, flags: Flags, message: &Authenticate<'_>) -> Result<Claim, Error> {
+    asked(server, flags).1.read(&message.to_bytes(), &mut Fixed::default())
 }
 
 /// The flags of the answer to a NEGOTIATE.
@@ -56,7 +69,7 @@ fn the_challenge_tells_the_servers_names_and_time() {
     assert_eq!(message.target_name, b"E\0X\0A\0M\0P\0L\0E\0");
     assert!(message.flags.contains(Flags::TARGET_TYPE_DOMAIN));
     assert!(!message.flags.contains(Flags::TARGET_TYPE_SERVER));
-    assert_eq!(message.server_challenge, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(message.server_challenge, SERVER_CHALLENGE);
     let pairs = message.target_info.unwrap();
     let ids: Vec<u16> = pairs.iter().map(|(id, _)| id.0).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5, 7]);
@@ -183,9 +196,8 @@ fn flags_that_are_required_cannot_be_dropped_in_the_last_message() {
 #[test]
 fn flags_that_were_not_granted_have_no_effect() {
     let server = server();
-    let environment = &mut Fixed::default();
     let plain = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_NTLM;
-    let (challenge, handshake) = server.challenge(&negotiate(plain), environment).unwrap();
+    let (challenge, handshake) = asked(&server, plain);
     let granted = Challenge::parse(&challenge).unwrap().flags;
     let mut session_base_key = None;
     let bytes = with_own_response(&challenge, |message| {
@@ -310,9 +322,7 @@ fn empty_or_zero_hash_of_an_account_is_rejected() {
 fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
     let attempt = |proven: &str, sent: &str| {
         let server = server_with(|policy| policy.require_target_info = false);
-        let environment = &mut Fixed::default();
-        let (challenge, handshake) =
-            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
         let domain = Text::from(sent).to_utf16le();
         let own = Proof { domain: proven.into(), ..Proof::default() };
         let bytes = changed(&own.authenticate(&challenge), |message| message.domain = &domain);
@@ -343,8 +353,7 @@ fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
     let server = server_with(|policy| policy.require_target_info = false);
     let without_mic = |user: &str, domain: &str, account: Option<UserName>| {
         let environment = &mut Fixed::default();
-        let (challenge, handshake) =
-            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
         let proof = Proof { user: "app".into(), domain: "LEGACY".into(), ..Proof::default() };
         let token = moved(&proof.authenticate(&challenge), user, domain);
         let mut claim = user_of(handshake.read(&token, environment).unwrap());
@@ -435,15 +444,12 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     // Also of one that only says that it signs: it has no key.
     let signs = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_SIGN;
     let server = server().with_policy(policy);
-    let environment = &mut Fixed::default();
-    let (_, handshake) = server.challenge(&negotiate(signs), environment).unwrap();
     let message = Authenticate {
         lm_response: LmResponse::new(&[0]),
         flags: Some(signs),
         ..Authenticate::default()
     };
-    let bytes = message.to_bytes();
-    let claim = handshake.read(&bytes, environment).unwrap();
+    let claim = read_after(&server, signs, &message).unwrap();
     assert_eq!(accept(claim, "").unwrap_err(), missing.into());
     for (set, denied) in [
         ((|policy| policy.shared.require_mic = true) as fn(&mut Policy), Denied::MicMissing),
@@ -466,21 +472,15 @@ fn anonymous_client_needs_no_strength_because_it_protects_nothing() {
     let server = server_with(|policy| policy.allow_anonymous = true);
     let flags = Flags::from_bits_retain(0x6200_8215);
     let authenticated_as = |lm: &[u8], nt_response: NtResponse<'_>, user: &[u8]| {
-        let environment = &mut Fixed::default();
-        let (_, handshake) = server.challenge(&negotiate(flags), environment).unwrap();
-        let lm_response = LmResponse::new(lm);
-        let encrypted_random_session_key = &[7; 16];
-        let flags = Some(flags);
         let message = Authenticate {
-            lm_response,
+            lm_response: LmResponse::new(lm),
             nt_response,
             user,
-            flags,
-            encrypted_random_session_key,
+            flags: Some(flags),
+            encrypted_random_session_key: &[7; 16],
             ..Authenticate::default()
         };
-        let bytes = message.to_bytes();
-        handshake.read(&bytes, environment)
+        read_after(&server, flags, &message)
     };
     match authenticated_as(&[0], NtResponse::Empty, b"").unwrap() {
         Claim::Anonymous(claim) => {
@@ -536,9 +536,7 @@ fn bound(data: &[u8]) -> ChannelBindings {
 #[test]
 fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
     let outcome = |binding, ours: Option<&[u8]>, theirs: Option<ChannelBindings>| {
-        let mut policy = Policy::default();
-        policy.channel_bindings = binding;
-        let mut server = server().with_policy(policy);
+        let mut server = server_with(|policy| policy.channel_bindings = binding);
         if let Some(ours) = ours {
             server = server.with_channel_bindings(bound(ours));
         }
@@ -630,9 +628,7 @@ fn target_names_are_checked_as_strictly_as_the_policy_says() {
 fn an_spn_that_is_not_valid_text_is_rejected() {
     let attempt = |enforcement, change: fn(&mut [u8])| {
         let server = server_with(|policy| policy.spn = enforcement).with_spns(["x"]);
-        let environment = &mut Fixed::default();
-        let (challenge, handshake) =
-            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+        let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
         let mut pairs = pairs_of(&challenge);
         // "x" and a lone surrogate.
         pairs.push((AvId::TARGET_NAME, vec![b'x', 0, 0x00, 0xd8]));
@@ -705,9 +701,7 @@ fn only_what_is_the_servers_to_say_must_be_repeated() {
 #[test]
 fn a_mic_can_be_required_of_all() {
     let server = server_with(|policy| policy.shared.require_mic = true);
-    let environment = &mut Fixed::default();
-    let (challenge, handshake) =
-        server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+    let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
     let bytes = with_own_response(&challenge, |_| {});
     let error = verdict(handshake, &bytes).unwrap_err();
     assert_eq!(error, Denied::MicMissing.into());
@@ -795,14 +789,13 @@ fn a_promised_mic_must_be_there_and_right() {
 
 /// Alice's right LM, LMv2 and NTLM responses to the challenge of a fixed environment.
 fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
-    let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
     let nt_hash = NtHash::from_password(PASSWORD);
     let lm_hash = LmHash::from_password(PASSWORD, &ntlm::Ascii).unwrap();
     let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
     [
-        lm_hash.lm_response(&challenge),
-        key.lmv2_response(&challenge, &[9; 8]),
-        nt_hash.ntlmv1_response(&challenge),
+        lm_hash.lm_response(&SERVER_CHALLENGE),
+        key.lmv2_response(&SERVER_CHALLENGE, &[9; 8]),
+        nt_hash.ntlmv1_response(&SERVER_CHALLENGE),
     ]
     .map(|response| &*Box::leak(Box::new(response)))
 }
@@ -922,18 +915,14 @@ fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
     let server = server().with_policy(permissive());
     let zero = LmHash::from([0; 16]);
     let attempt = |lm_hash: Option<&LmHash>| {
-        let environment = &mut Fixed::default();
-        let (challenge, handshake) =
-            server.challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
-        let response = zero.lm_response(&Challenge::parse(&challenge).unwrap().server_challenge);
+        let response = zero.lm_response(&SERVER_CHALLENGE);
         let message = Authenticate {
             user: b"a\0",
             lm_response: LmResponse::new(&response),
             flags: Some(Flags::NEGOTIATE_UNICODE),
             ..Authenticate::default()
         };
-        let bytes = message.to_bytes();
-        user_of(handshake.read(&bytes, environment).unwrap())
+        user_of(read_after(&server, Flags::NEGOTIATE_UNICODE, &message).unwrap())
             .verify_hashes(&NtHash::from_password(PASSWORD), lm_hash)
             .map(|accepted| accepted.identity.response())
     };
@@ -1072,10 +1061,7 @@ fn encrypted_key_of_16_bytes_counts_without_protection() {
     let negotiated = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_NTLM | Flags::NEGOTIATE_KEY_EXCH;
     let server = server().with_policy(permissive());
     let attempt = |key: &[u8]| {
-        let environment = &mut Fixed::default();
-        let (challenge, handshake) = server.challenge(&negotiate(negotiated), environment).unwrap();
-        let sent = Challenge::parse(&challenge).unwrap().server_challenge;
-        let response = NtHash::from_password(PASSWORD).ntlmv1_response(&sent);
+        let response = NtHash::from_password(PASSWORD).ntlmv1_response(&SERVER_CHALLENGE);
         let message = Authenticate {
             user: b"a\0",
             nt_response: NtResponse::V1(&response),
@@ -1084,8 +1070,7 @@ fn encrypted_key_of_16_bytes_counts_without_protection() {
             flags: Some(negotiated),
             ..Authenticate::default()
         };
-        let bytes = message.to_bytes();
-        let claim = handshake.read(&bytes, environment).unwrap();
+        let claim = read_after(&server, negotiated, &message).unwrap();
         *accept(claim, PASSWORD).unwrap().keys.exported_session_key().expose()
     };
     let base = NtHash::from_password(PASSWORD).session_base_key();
@@ -1235,9 +1220,7 @@ fn messages_longer_than_the_limit_are_rejected() {
 /// The proof covers the reserved bytes as they came, and the name with its lone surrogate.
 #[test]
 fn reserved_bytes_and_lone_surrogates_are_hashed_as_received() {
-    let environment = &mut Fixed::default();
-    let (challenge, handshake) =
-        server().challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
+    let (challenge, handshake) = asked(&server(), Flags::NEGOTIATE_UNICODE);
     let sent = Challenge::parse(&challenge).unwrap();
     let user = Text::from_utf16(&[0xd800, 0x61]);
     let mut blob = vec![1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa];
@@ -1282,16 +1265,13 @@ fn the_key_of_an_anonymous_client_is_known_to_everybody() {
     let nobody = Client::new(Credentials::anonymous());
     let server = server().with_policy(policy);
     let exchanged = |negotiated: Flags, key: &[u8]| {
-        let environment = &mut Fixed::default();
-        let (_, handshake) = server.challenge(&negotiate(negotiated), environment).unwrap();
         let message = Authenticate {
             lm_response: LmResponse::new(&[0]),
             encrypted_random_session_key: key,
             flags: Some(negotiated),
             ..Authenticate::default()
         };
-        let bytes = message.to_bytes();
-        let claim = handshake.read(&bytes, environment).unwrap();
+        let claim = read_after(&server, negotiated, &message).unwrap();
         accept(claim, "").unwrap().keys
     };
     let plain = Flags::NEGOTIATE_UNICODE;
