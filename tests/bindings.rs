@@ -2,41 +2,31 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::Fixed;
 use ntlm::error::{Denied, Error, Misuse};
-use ntlm::server::{Accepted, Claim, Claimed, Names, Policy};
+use ntlm::server::{Accepted, Claimed};
 use ntlm::wire::{Authenticate, NegotiateFlags};
-use ntlm::{ChannelBindings, Client, Credentials, Enforcement, NtHash, ResponseKind, Server};
-
-const PASSWORD: &str = "correct horse";
+use ntlm::{ChannelBindings, Enforcement, ResponseKind, Server};
+use ntlm_testkit::{Emit, Fixed, PASSWORD, accept, alice, exchange, server_with, user_of, verdict};
 
 fn bindings(byte: u8) -> ChannelBindings {
     ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap()
 }
 
 fn server(enforcement: Enforcement) -> Server {
-    let mut policy = Policy::default();
-    policy.channel_bindings = enforcement;
-    Server::new(Names::standalone("WEB")).with_policy(policy)
+    server_with(|policy| policy.channel_bindings = enforcement)
 }
 
 /// A login on a connection with these bindings; the client has those of certificate 1.
 fn log_in(server: &Server, ours: Option<ChannelBindings>) -> Result<Accepted, Error> {
     let environment = &mut Fixed::default();
-    let credentials = Credentials::password("alice", PASSWORD);
-    let client = Client::new(credentials).with_channel_bindings(bindings(1));
+    let client = alice().with_channel_bindings(bindings(1));
     let (negotiate, await_challenge) = client.initiate()?;
     let (challenge, mut handshake) = server.challenge(&negotiate, environment)?;
     if let Some(ours) = ours {
         handshake = handshake.with_channel_bindings(ours);
     }
     let authenticate = await_challenge.answer(&challenge, environment)?.token;
-    match handshake.read(&authenticate, environment)? {
-        Claim::User(claim) => claim.verify_nt_hash(&NtHash::from_password(PASSWORD)),
-        Claim::Anonymous(claim) => claim.accept(),
-    }
+    verdict(handshake, &authenticate)
 }
 
 #[test]
@@ -73,10 +63,10 @@ fn bindings_that_were_promised_and_forgotten_fail_closed() {
 /// Even if the policy accepts any bindings of clients, the promise holds.
 #[test]
 fn bindings_that_were_promised_are_needed_where_any_are_allowed() {
-    let mut policy = Policy::default();
-    policy.channel_bindings = Enforcement::Required;
-    policy.allow_any_channel_bindings = true;
-    let server = server(Enforcement::Off).with_policy(policy);
+    let server = server_with(|policy| {
+        policy.channel_bindings = Enforcement::Required;
+        policy.allow_any_channel_bindings = true;
+    });
     assert!(!log_in(&server, None).unwrap().bindings_checked);
     let promised = server.with_channel_bindings_per_connection();
     assert_eq!(log_in(&promised, None).unwrap_err(), Misuse::NoChannelBindings.into());
@@ -85,7 +75,7 @@ fn bindings_that_were_promised_are_needed_where_any_are_allowed() {
 #[test]
 fn bindings_that_were_not_promised_are_needed_before_the_challenge() {
     let server = server(Enforcement::Required);
-    let (negotiate, _) = Client::new(Credentials::password("alice", PASSWORD)).initiate().unwrap();
+    let (negotiate, _) = alice().initiate().unwrap();
     let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();
     assert_eq!(error, Misuse::NoChannelBindings.into());
 }
@@ -93,7 +83,7 @@ fn bindings_that_were_not_promised_are_needed_before_the_challenge() {
 /// Bindings of the connection go with the handshake, also where the policy needs none.
 #[test]
 fn bindings_of_the_connection_are_exported() {
-    let client = Client::new(Credentials::password("alice", PASSWORD));
+    let client = alice();
     for (theirs, expected) in [(1, Ok(true)), (2, Err(Denied::ChannelBindings.into()))] {
         let environment = &mut Fixed::default();
         let server = server(Enforcement::IfPresent);
@@ -103,7 +93,7 @@ fn bindings_of_the_connection_are_exported() {
         let exported = handshake.with_channel_bindings(bindings(1)).export();
         let authenticate = await_challenge.answer(&challenge, environment).unwrap().token;
         let claim = server.import(exported.as_bytes()).unwrap().read(&authenticate, environment);
-        let accepted = common::accept(claim.unwrap(), PASSWORD);
+        let accepted = accept(claim.unwrap(), PASSWORD);
         assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
     }
 }
@@ -120,7 +110,7 @@ fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
         (false, 2, Err(Denied::ChannelBindings.into())),
         (true, 2, Err(Denied::ChannelBindings.into())),
     ] {
-        let client = Client::new(Credentials::password("alice", PASSWORD));
+        let client = alice();
         let mut client = client.with_channel_bindings(bindings(1)).handshake();
         let client::Step::Send(negotiate) = client.step(&[], environment).unwrap() else {
             panic!()
@@ -141,7 +131,7 @@ fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
         let Step::Done(claim) = handshake.step(&answer.token, environment).unwrap() else {
             panic!()
         };
-        let accepted = common::accept(claim, PASSWORD);
+        let accepted = accept(claim, PASSWORD);
         assert_eq!(accepted.map(|accepted| accepted.bindings_checked), expected);
     }
 }
@@ -150,17 +140,11 @@ fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
 #[test]
 fn a_message_and_its_claim_say_the_same_for_the_log() {
     let environment = &mut Fixed::default();
-    let client =
-        Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD)).with_workstation("PC");
-    let (negotiate, await_challenge) = client.initiate().unwrap();
-    let (challenge, handshake) =
-        server(Enforcement::Off).challenge(&negotiate, environment).unwrap();
-    let authenticate = await_challenge.answer(&challenge, environment).unwrap().token;
-    let parsed = Claimed::parse(&authenticate).unwrap();
+    let client = alice().with_workstation("PC");
+    let (sent, handshake) = exchange(&client, &server(Enforcement::Off), environment).unwrap();
+    let parsed = Claimed::parse(&sent.authenticate).unwrap();
     assert_eq!(parsed.responses, [ResponseKind::Ntlmv2]);
-    let Claim::User(claim) = handshake.read(&authenticate, environment).unwrap() else {
-        panic!("no user")
-    };
+    let claim = user_of(handshake.read(&sent.authenticate, environment).unwrap());
     assert_eq!(claim.claimed(), parsed);
 }
 
@@ -175,8 +159,7 @@ fn a_long_name_does_not_fill_the_log() {
         flags: Some(NegotiateFlags::NEGOTIATE_OEM),
         ..Authenticate::default()
     };
-    let mut authenticate = Vec::new();
-    message.emit(&mut authenticate).unwrap();
+    let authenticate = message.to_bytes();
     let line = Claimed::parse(&authenticate).unwrap().to_string();
     assert!(line.contains("aaaa") && line.len() < 3 * 600, "{} bytes", line.len());
 }
@@ -190,7 +173,7 @@ fn bindings_of_the_connection_hold_in_spnego_too() {
 
     let server = server(Enforcement::Required).with_channel_bindings_per_connection();
     let acceptor = Acceptor::new(server);
-    let client = Client::new(Credentials::password("alice", PASSWORD));
+    let client = alice();
     let initiator = Initiator::new(client.with_channel_bindings(bindings(1)));
     let logs_in = |first: fn(AwaitClient) -> AwaitClient, then: fn(AwaitClient) -> AwaitClient| {
         let environment = &mut Fixed::default();

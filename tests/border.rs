@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod common;
-
-use common::{Exchange, Fields, Fixed, NOW, data, exchange, read_json, report};
 use ntlm::error::Unexpected;
-use ntlm::server::{Accepted, Claim, Names};
 use ntlm::wire::{AvId, Challenge, NegotiateFlags as Flags, SIGNATURE};
 use ntlm::{
-    ChannelBindings, Client, Credentials, Enforcement, Error, ImportError, LmCompatibility, NtHash,
-    Server, client, server,
+    ChannelBindings, Client, Enforcement, Error, ImportError, LmCompatibility, Server, client,
+    server,
+};
+use ntlm_testkit::{
+    Emit, Exchange, Fields, Fixed, PASSWORD, Recorded, accept, alice, case, exchange, read_json,
+    server, transcripts, try_unhex,
 };
 use serde_json::Value;
 
@@ -44,10 +44,7 @@ fn most_permissive() -> server::Policy {
 
 fn servers() -> [Server; 3] {
     [server::Policy::default(), server::Policy::strict(), most_permissive()].map(|policy| {
-        Server::new(Names::member("FILES", "EXAMPLE"))
-            .with_policy(policy)
-            .with_channel_bindings(bindings())
-            .with_spns([SPN])
+        server().with_policy(policy).with_channel_bindings(bindings()).with_spns([SPN])
     })
 }
 
@@ -59,16 +56,8 @@ fn clients() -> [Client; 3] {
     permissive.shared.allow_insecure_anonymous_keys = true;
     permissive.shared.allow_constant_key_exchange_key = true;
     permissive.shared.max_message_len = usize::MAX;
-    [client::Policy::default(), client::Policy::strict(), permissive].map(|policy| {
-        Client::new(Credentials::password("EXAMPLE\\alice", "secret"))
-            .with_policy(policy)
-            .with_channel_bindings(bindings())
-            .with_spn(SPN)
-    })
-}
-
-fn environment() -> Fixed {
-    Fixed::at(NOW)
+    [client::Policy::default(), client::Policy::strict(), permissive]
+        .map(|policy| alice().with_policy(policy).with_channel_bindings(bindings()).with_spn(SPN))
 }
 
 /// The message with another header in it: after it, within its payload, and after more bytes.
@@ -87,10 +76,10 @@ fn second_header_in_a_negotiate_is_rejected() {
     for server in servers() {
         let (negotiate, _) = clients()[0].initiate().unwrap();
         for message in with_second_header(&negotiate) {
-            let error = server.challenge(&message, &mut environment()).unwrap_err();
+            let error = server.challenge(&message, &mut Fixed::default()).unwrap_err();
             assert_eq!(error, SECOND_HEADER);
         }
-        assert!(server.challenge(&negotiate, &mut environment()).is_ok());
+        assert!(server.challenge(&negotiate, &mut Fixed::default()).is_ok());
     }
 }
 
@@ -98,22 +87,22 @@ fn second_header_in_a_negotiate_is_rejected() {
 #[test]
 fn second_header_is_found_at_every_offset() {
     let (negotiate, _) = clients()[0].initiate().unwrap();
-    let (challenge, _) = servers()[0].challenge(&negotiate, &mut environment()).unwrap();
+    let (challenge, _) = servers()[0].challenge(&negotiate, &mut Fixed::default()).unwrap();
     for padding in 0..32 {
         for filler in [0, b'N', b'S', 0xff] {
             let tail = [&vec![filler; padding][..], b"NTLMSSP\0\x03\0\0\0"].concat();
             let with_tail = |message: &[u8]| [message, &tail].concat();
-            let error = servers()[0].challenge(&with_tail(&negotiate), &mut environment());
+            let error = servers()[0].challenge(&with_tail(&negotiate), &mut Fixed::default());
             assert_eq!(error.unwrap_err(), SECOND_HEADER);
             let (_, await_challenge) = clients()[0].initiate().unwrap();
-            let error = await_challenge.answer(&with_tail(&challenge), &mut environment());
+            let error = await_challenge.answer(&with_tail(&challenge), &mut Fixed::default());
             assert_eq!(error.unwrap_err(), SECOND_HEADER);
         }
     }
     for offset in 1..negotiate.len() - 8 {
         let mut message = negotiate.clone();
         message[offset..offset + 8].copy_from_slice(&SIGNATURE);
-        let error = servers()[0].challenge(&message, &mut environment()).unwrap_err();
+        let error = servers()[0].challenge(&message, &mut Fixed::default()).unwrap_err();
         assert_eq!(error, SECOND_HEADER, "{offset}");
     }
 }
@@ -122,11 +111,11 @@ fn second_header_is_found_at_every_offset() {
 #[test]
 fn second_header_in_an_authenticate_is_rejected_before_any_proof() {
     for (server, client) in servers().iter().zip(clients()) {
-        let (honest, handshake) = exchange(&client, server, &mut environment()).unwrap();
-        assert!(handshake.read(&honest.authenticate, &mut environment()).is_ok());
+        let (honest, handshake) = exchange(&client, server, &mut Fixed::default()).unwrap();
+        assert!(handshake.read(&honest.authenticate, &mut Fixed::default()).is_ok());
         for message in with_second_header(&honest.authenticate) {
-            let (_, handshake) = exchange(&client, server, &mut environment()).unwrap();
-            let error = handshake.read(&message, &mut environment()).unwrap_err();
+            let (_, handshake) = exchange(&client, server, &mut Fixed::default()).unwrap();
+            let error = handshake.read(&message, &mut Fixed::default()).unwrap_err();
             assert_eq!(error, SECOND_HEADER);
         }
     }
@@ -136,9 +125,9 @@ fn second_header_in_an_authenticate_is_rejected_before_any_proof() {
 fn second_header_in_a_connectionless_authenticate_is_rejected() {
     for (server, client) in servers().iter().zip(clients()) {
         let read = |change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
-            let (challenge, handshake) = server.challenge_datagram(&mut environment()).unwrap();
-            let response = client.answer_datagram(&challenge, &mut environment()).unwrap();
-            handshake.read(&change(response.token), &mut environment()).map(drop)
+            let (challenge, handshake) = server.challenge_datagram(&mut Fixed::default()).unwrap();
+            let response = client.answer_datagram(&challenge, &mut Fixed::default()).unwrap();
+            handshake.read(&change(response.token), &mut Fixed::default()).map(drop)
         };
         assert_eq!(read(&|token| token), Ok(()));
         for kind in 0..4 {
@@ -152,7 +141,7 @@ fn second_header_in_a_connectionless_authenticate_is_rejected() {
 fn second_header_in_a_resumed_handshake_is_rejected() {
     for (server, client) in servers().iter().zip(clients()) {
         let (Exchange { negotiate, challenge, .. }, _) =
-            exchange(&client, server, &mut environment()).unwrap();
+            exchange(&client, server, &mut Fixed::default()).unwrap();
         let resume =
             |negotiate: &[u8], challenge: &[u8]| server.resume(negotiate, challenge).map(drop);
         assert_eq!(resume(&negotiate, &challenge), Ok(()));
@@ -170,7 +159,7 @@ fn second_header_in_a_resumed_handshake_is_rejected() {
 #[test]
 fn second_header_in_an_imported_handshake_is_rejected() {
     for (server, client) in servers().iter().zip(clients()) {
-        let (honest, handshake) = exchange(&client, server, &mut environment()).unwrap();
+        let (honest, handshake) = exchange(&client, server, &mut Fixed::default()).unwrap();
         let exported = handshake.export();
         let import = |negotiate: &[u8], challenge: &[u8]| {
             // The messages follow the mark of an export, each after its length.
@@ -202,12 +191,12 @@ fn header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client() {
         for padding in [0, 1, 7, 8, 100] {
             let attack = |challenge: &[u8]| [challenge, &vec![0; padding], header].concat();
             let (negotiate, await_challenge) = client.initiate().unwrap();
-            let (challenge, _) = server.challenge(&negotiate, &mut environment()).unwrap();
-            let result = await_challenge.answer(&attack(&challenge), &mut environment());
+            let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
+            let result = await_challenge.answer(&attack(&challenge), &mut Fixed::default());
             assert_eq!(result.unwrap_err(), SECOND_HEADER);
 
-            let (challenge, _) = server.challenge_datagram(&mut environment()).unwrap();
-            let result = client.answer_datagram(&attack(&challenge), &mut environment());
+            let (challenge, _) = server.challenge_datagram(&mut Fixed::default()).unwrap();
+            let result = client.answer_datagram(&attack(&challenge), &mut Fixed::default());
             assert_eq!(result.unwrap_err(), SECOND_HEADER);
         }
     }
@@ -218,16 +207,15 @@ fn header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client() {
 fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
     let (client, server) = (&clients()[0], &servers()[0]);
     let (negotiate, await_challenge) = client.initiate().unwrap();
-    let (challenge, _) = server.challenge(&negotiate, &mut environment()).unwrap();
+    let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
     let message = Challenge::parse(&challenge).unwrap();
     let mut pairs = ntlm::wire::AvPairsBuf::default();
     pairs.push(AvId(0x100), b"NTLMSSP\0\x03\0\0\0").unwrap();
     for (id, value) in message.target_info.unwrap().iter() {
         pairs.push(id, value).unwrap();
     }
-    let mut changed = Vec::new();
-    Challenge { target_info: Some(pairs.as_pairs()), ..message }.emit(&mut changed).unwrap();
-    let result = await_challenge.answer(&changed, &mut environment());
+    let changed = Challenge { target_info: Some(pairs.as_pairs()), ..message }.to_bytes();
+    let result = await_challenge.answer(&changed, &mut Fixed::default());
     assert_eq!(result.unwrap_err(), SECOND_HEADER);
 }
 
@@ -237,41 +225,34 @@ fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
 fn challenge_followed_by_a_piece_of_another_challenge_is_answered() {
     for (server, client) in servers().iter().zip(clients()) {
         let (negotiate, await_challenge) = client.initiate().unwrap();
-        let (challenge, handshake) = server.challenge(&negotiate, &mut environment()).unwrap();
+        let (challenge, handshake) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
         let followed = [&challenge[..], &challenge[..40]].concat();
-        let response = await_challenge.answer(&followed, &mut environment()).unwrap();
-        let claim = handshake.read(&response.token, &mut environment()).unwrap();
-        assert_eq!(verify(claim).unwrap_err(), ntlm::error::Denied::Mic.into());
+        let response = await_challenge.answer(&followed, &mut Fixed::default()).unwrap();
+        let claim = handshake.read(&response.token, &mut Fixed::default()).unwrap();
+        assert_eq!(accept(claim, PASSWORD).unwrap_err(), ntlm::error::Denied::Mic.into());
 
-        let (challenge, _) = server.challenge_datagram(&mut environment()).unwrap();
+        let (challenge, _) = server.challenge_datagram(&mut Fixed::default()).unwrap();
         let followed = [&challenge[..], &challenge[..40]].concat();
-        assert!(client.answer_datagram(&followed, &mut environment()).is_ok());
+        assert!(client.answer_datagram(&followed, &mut Fixed::default()).is_ok());
     }
-}
-
-fn verify(claim: Claim) -> Result<Accepted, Error> {
-    let Claim::User(claim) = claim else { panic!("{claim:?}") };
-    claim.verify_nt_hash(&NtHash::from_password("secret"))
 }
 
 /// The attack itself, as recorded bytes with a right MIC over the concatenation. Other checks would
 /// not notice it.
 #[test]
 fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
-    let cases = read_json(&data("hostile.json"));
-    let case = cases.as_array().unwrap().iter().find(|case| case["id"] == "H-460").unwrap();
-    let message = |name| case.bytes(name).unwrap();
+    let Recorded { negotiate, challenge, authenticate } =
+        Recorded::of(case("hostile.json", "H-460"));
     for server in servers() {
-        let handshake = server.resume(&message("negotiate"), &message("challenge")).unwrap();
-        let error = handshake.read(&message("authenticate"), &mut environment()).unwrap_err();
+        let handshake = server.resume(&negotiate, &challenge).unwrap();
+        let error = handshake.read(&authenticate, &mut Fixed::default()).unwrap_err();
         assert_eq!(error, SECOND_HEADER);
     }
-    let authenticate = message("authenticate");
     let border = 1 + authenticate[1..].windows(8).position(|bytes| bytes == SIGNATURE).unwrap();
-    let for_the_client = [&message("challenge")[..], &authenticate[..border]].concat();
+    let for_the_client = [&challenge[..], &authenticate[..border]].concat();
     for client in clients() {
         let (_, await_challenge) = client.initiate().unwrap();
-        let result = await_challenge.answer(&for_the_client, &mut environment());
+        let result = await_challenge.answer(&for_the_client, &mut Fixed::default());
         assert_eq!(result.unwrap_err(), SECOND_HEADER);
     }
 }
@@ -279,20 +260,16 @@ fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
 /// So that the check rejects no honest peer.
 #[test]
 fn recorded_messages_contain_one_header() {
-    let mut files =
-        vec![data("vectors.json"), data("quirks.json"), data("strict.json"), data("hostile.json")];
-    let transcripts = std::fs::read_dir(data("transcripts")).unwrap();
-    files.extend(transcripts.map(|entry| entry.unwrap().path()));
-    let mut count = 0;
-    for file in files {
-        for_each_message(&read_json(&file), "", &mut |id, message| {
+    let files = ["vectors.json", "quirks.json", "hostile.json"].map(read_json);
+    for file in files.into_iter().chain(transcripts()) {
+        let mut count = 0;
+        for_each_message(file, "", &mut |id, message| {
             count += 1;
             let has_second = message[1..].windows(8).any(|bytes| bytes == SIGNATURE);
-            assert_eq!(has_second, id == "H-460" && message[8] == 3, "{id}, {}", file.display());
+            assert_eq!(has_second, id == "H-460" && message[8] == 3, "{id}");
         });
+        assert!(count > 0, "a file without messages");
     }
-    report(&format!("{count} messages contain one header each"));
-    assert!(count > 1500, "{count}");
 }
 
 /// Visits each string of hexadecimal digits that contains a message, also one wrapped in SPNEGO,
@@ -305,7 +282,7 @@ fn for_each_message(value: &Value, id: &str, visit: &mut impl FnMut(&str, &[u8])
             fields.values().for_each(|value| for_each_message(value, id, visit));
         }
         Value::String(digits) => {
-            let Some(bytes) = common::try_unhex(digits) else { return };
+            let Some(bytes) = try_unhex(digits) else { return };
             let start = bytes.windows(8).position(|bytes| bytes == SIGNATURE);
             if let Some(start) = start {
                 visit(id, &bytes[start..]);
@@ -336,7 +313,7 @@ mod http {
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
         let value = header_value(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
-        match server.on_request(HttpVersion::Http11, headers, &mut environment()) {
+        match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
             Step::Outcome(Outcome::Continue(reply)) => Ok(token(&reply.values[0])),
             Step::Outcome(Outcome::Refused(refusal)) => Err(refusal.reason),
             step => panic!("{step:?}"),
@@ -345,7 +322,7 @@ mod http {
 
     fn next(client: &mut ClientConnection, challenge: &[u8]) -> Result<Next, HttpError> {
         let headers = [("WWW-Authenticate", header_value(Scheme::Ntlm, challenge))];
-        client.on_response(401, HttpVersion::Http11, headers, &mut environment())
+        client.on_response(401, HttpVersion::Http11, headers, &mut Fixed::default())
     }
 
     #[test]

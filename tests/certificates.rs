@@ -4,15 +4,13 @@
 #![cfg(feature = "certificate")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Fields, data, hex, read_json};
 use ntlm::{CertificateError, ChannelBindings};
+use ntlm_testkit::{Fields, data, hex, read_json};
 
 #[test]
 fn each_signature_has_its_hash() {
     let mut hashes = std::collections::BTreeSet::new();
-    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+    for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let file = expected.text("file").unwrap();
         let der = std::fs::read(data("certificates").join(file)).unwrap();
         let bindings = ChannelBindings::from_certificate(&der).map(|bindings| hex(bindings.md5()));
@@ -20,12 +18,12 @@ fn each_signature_has_its_hash() {
         assert_eq!(bindings, right.ok_or(CertificateError::UnknownHash), "{file}");
         hashes.insert(expected.text("hash").map(ToOwned::to_owned));
     }
-    assert_eq!(hashes.len(), 5, "four hashes and none: {hashes:?}");
+    assert!(hashes.len() > 1 && hashes.contains(&None), "hashes and none: {hashes:?}");
 }
 
 #[test]
-fn two_others_compute_the_same() {
-    for expected in read_json(&data("certificates/expected.json")).as_array().unwrap() {
+fn bindings_equal_those_of_requests_ntlm_and_openjdk() {
+    for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let (file, ours) = (expected.text("file").unwrap(), expected.text("channel_bindings"));
         let same = |other| expected.text(other) == ours;
         // With a hash that we do not know, nothing is better than something of our own making.

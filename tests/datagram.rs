@@ -3,29 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use std::collections::HashSet;
 
-use common::{Fixed, accept};
 use ntlm::client::Answer;
 use ntlm::crypto::ResponseKey;
 use ntlm::crypto::primitives::hmac_md5;
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
-use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy};
+use ntlm::server::{Accepted, AwaitAuthenticate, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{Authenticate, AvId, AvPairsBuf, Challenge, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
-    ChannelBindings, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash, Server,
-    client,
+    ChannelBindings, Client, DatagramSession, Error, LmCompatibility, NtHash, Server, client,
+};
+use ntlm_testkit::{
+    Emit, Fixed, NOW, PASSWORD, Scattered, accept, alice_with, server, server_with,
 };
 
 fn alice() -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", "secret")).with_protection(Protection::Seal)
-}
-
-fn server() -> Server {
-    Server::new(Names::member("FILES", "EXAMPLE"))
+    ntlm_testkit::alice().with_protection(Protection::Seal)
 }
 
 fn start(client: &Client, server: &Server) -> Result<(Vec<u8>, Answer, AwaitAuthenticate), Error> {
@@ -104,10 +99,9 @@ fn the_policy_holds_without_a_negotiate_too() {
 
 #[test]
 fn the_time_counts_without_a_negotiate_too() {
-    let mut policy = Policy::default();
-    policy.max_challenge_age = None;
-    let (_, response, handshake) = start(&alice(), &server().with_policy(policy)).unwrap();
-    let days_later = ntlm::FileTime::from_ticks(common::NOW.ticks() + 2 * 864_000_000_000);
+    let (_, response, handshake) =
+        start(&alice(), &server_with(|policy| policy.max_challenge_age = None)).unwrap();
+    let days_later = ntlm::FileTime::from_ticks(NOW.ticks() + 2 * 864_000_000_000);
     let claim = handshake.read(&response.token, &mut Fixed::at(days_later)).unwrap();
     assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Time.into());
 }
@@ -119,8 +113,7 @@ fn without_target_info_there_is_an_lmv2_response() {
         server_challenge: [7; 8],
         ..Challenge::default()
     };
-    let mut challenge = Vec::new();
-    message.emit(&mut challenge).unwrap();
+    let challenge = message.to_bytes();
     let client = alice().with_protection(Protection::None);
     let response = client.answer_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
@@ -189,18 +182,18 @@ fn the_session_key_must_be_there() {
     let (_, response, handshake) = start(&client, &server()).unwrap();
     let mut message = Authenticate::parse(&response.token).unwrap();
     message.encrypted_random_session_key = &[7; 15];
-    let mut changed = Vec::new();
-    message.emit(&mut changed).unwrap();
+    let changed = message.to_bytes();
     let error = handshake.read(&changed, &mut Fixed::default()).unwrap_err();
     assert_eq!(error, Unexpected::EncryptedSessionKey.into());
 }
 
 #[test]
 fn sealing_needs_extended_session_security() {
-    let mut policy = client::Policy::default();
-    policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    policy.shared.require_when_protected = Flags::empty();
-    let client = alice().with_policy(policy);
+    let client = alice_with(|policy| {
+        policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        policy.shared.require_when_protected = Flags::empty();
+    })
+    .with_protection(Protection::Seal);
     let error = start(&client, &server()).err();
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
     assert_eq!(error, Some(missing.into()));
@@ -209,14 +202,15 @@ fn sealing_needs_extended_session_security() {
 
 #[test]
 fn old_responses_work_where_they_are_allowed() {
-    let mut policy = client::Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
-    let client = alice().with_policy(policy);
+    let client = alice_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendNtlm)
+        .with_protection(Protection::Seal);
     let refused = log_in(&client, &server()).err();
     assert_eq!(refused, Some(Refused::ResponseKind.into()));
-    let mut policy = Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
-    let (response, accepted) = log_in(&client, &server().with_policy(policy)).unwrap();
+    let (response, accepted) = log_in(
+        &client,
+        &server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::RefuseLm),
+    )
+    .unwrap();
     assert_eq!(
         response.keys.exported_session_key().expose(),
         accepted.keys.exported_session_key().expose()
@@ -228,7 +222,7 @@ fn the_modes_do_not_mix() {
     let (response, accepted) = log_in(&alice(), &server()).unwrap();
     assert_eq!(response.keys.into_session().unwrap_err(), Misuse::WrongMode.into());
     assert!(accepted.keys.into_datagram_session().is_ok());
-    let outcome = common::log_in(&alice(), &server(), "secret").unwrap();
+    let outcome = ntlm_testkit::log_in(&alice(), &server(), PASSWORD).unwrap();
     assert_eq!(outcome.client.into_datagram_session().unwrap_err(), Misuse::WrongMode.into());
     assert!(outcome.accepted.keys.into_session().is_ok());
 }
@@ -243,8 +237,7 @@ fn a_stranger_servers_names_are_repeated() {
         target_info: Some(pairs.as_pairs()),
         ..Challenge::default()
     };
-    let mut challenge = Vec::new();
-    message.emit(&mut challenge).unwrap();
+    let challenge = message.to_bytes();
     let response = alice().answer_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.mic, None, "the server told no time");
@@ -260,7 +253,7 @@ fn datagrams_survive_loss_and_reordering() {
     let (response, accepted) = log_in(&alice(), &server()).unwrap();
     let client = response.keys.into_datagram_session().unwrap();
     let server = accepted.keys.into_datagram_session().unwrap();
-    let mut random = Random(1);
+    let mut random = Scattered(1);
     let mut wire = Vec::new();
     let mut whole = HashSet::new();
     for number in 0..1000 {
@@ -305,7 +298,7 @@ impl Datagram {
         Self { number, message, signature }
     }
 
-    fn damage(&mut self, random: &mut Random) {
+    fn damage(&mut self, random: &mut Scattered) {
         let bit = 1 << random.below(8);
         match random.below(3) {
             0 => self.number ^= bit,
@@ -318,18 +311,5 @@ impl Datagram {
         session.unseal(self.number, &mut self.message, &self.signature.into()).ok()?;
         assert_eq!(self.message, Self::text(self.number));
         Some(self.number)
-    }
-}
-
-/// A generator whose numbers are the same in every run (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % u64::try_from(limit).unwrap()).unwrap()
     }
 }

@@ -3,9 +3,6 @@
 #![cfg(all(feature = "http", feature = "spnego"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::Fixed;
 use ntlm::error::Denied;
 use ntlm::http::{
     AuthHeader, Authenticated, ClientConnection, Error, HttpVersion, Next, Outcome, Refusal,
@@ -15,11 +12,12 @@ use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::spnego::{self, Mechanism, MicError, NegState, Token, TokenKind};
 use ntlm::{Client, Credentials, LmCompatibility, NtHash, Server, Session};
-
-const PASSWORD: &str = "correct horse";
+use ntlm_testkit::peers::{PASSWORD, USER};
+use ntlm_testkit::spnego::{Init, KERBEROS, NTLM, Resp};
+use ntlm_testkit::{Fixed, accept};
 
 fn client_with(password: &str) -> ClientConnection {
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", password));
+    let client = Client::new(Credentials::password(USER, password));
     ClientConnection::new(client.with_protection(Protection::Seal)).with_spnego()
 }
 
@@ -90,19 +88,12 @@ fn kind(value: &str) -> TokenKind {
     Token::parse(&token(value)).unwrap().kind()
 }
 
-/// A `NegTokenResp` with these fields, in the places of negState, responseToken and mechListMIC.
+/// A `NegTokenResp` with these fields.
 fn response(state: u8, message: &[u8], mic: &[u8]) -> String {
-    let fields = [
-        element(0xa0, &element(0x0a, &[state])),
-        if message.is_empty() { Vec::new() } else { element(0xa2, &element(0x04, message)) },
-        if mic.is_empty() { Vec::new() } else { element(0xa3, &element(0x04, mic)) },
-    ];
-    header_value(Scheme::Negotiate, &element(0xa1, &element(0x30, &fields.concat())))
-}
-
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-    [&[tag, 0x82][..], &length, contents].concat()
+    let field = |bytes: &[u8]| Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty());
+    let (token, mic) = (field(message), field(mic));
+    let resp = Resp { neg_state: Some(state), token, mic, ..Resp::default() };
+    header_value(Scheme::Negotiate, &resp.der())
 }
 
 /// The value with the AUTHENTICATE, and both sides that wait for what follows.
@@ -291,7 +282,7 @@ fn nobody_is_authenticated_while_the_signature_is_due() {
 fn client_signs_the_list_when_it_is_asked() {
     let mut policy = ntlm::client::Policy::default();
     policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD)).with_policy(policy);
+    let client = Client::new(Credentials::password(USER, PASSWORD)).with_policy(policy);
     let mut client = ClientConnection::new(client).with_spnego();
     let negotiate = token(&client.start(Scheme::Negotiate).unwrap().value);
     let Ok(Token::Init(init)) = Token::parse(&negotiate) else { panic!("no NegTokenInit") };
@@ -305,7 +296,7 @@ fn client_signs_the_list_when_it_is_asked() {
     let Ok(Token::Response(parsed)) = Token::parse(&authenticate) else { panic!("no response") };
     assert!(parsed.mech_list_mic.is_none());
     let claim = handshake.read(parsed.response_token.unwrap(), &mut Fixed::default()).unwrap();
-    let keys = common::accept(claim, PASSWORD).unwrap().keys;
+    let keys = accept(claim, PASSWORD).unwrap().keys;
     let mut session =
         Session::new(keys.flags(), keys.exported_session_key(), ntlm::crypto::Side::Server);
     let list = init.mech_types.as_bytes();
@@ -423,18 +414,11 @@ fn connection_that_closes_cannot_carry_another_token() {
 /// A client with Kerberos at hand, such as curl with a ticket: its token is dropped, and the list signed.
 #[test]
 fn client_that_prefers_kerberos_is_asked_for_ntlm_and_told_apart() {
-    let oids: [&[u8]; 2] = [
-        b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02",
-        b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a",
-    ];
-    let list = element(0xa0, &element(0x30, &oids.concat()));
-    let ticket = element(0xa2, &element(0x04, b"AP-REQ"));
-    let init = element(0xa0, &element(0x30, &[list, ticket].concat()));
-    let first = element(0x60, &[&b"\x06\x06\x2b\x06\x01\x05\x05\x02"[..], &init].concat());
+    let first = Init::plain(&[KERBEROS, NTLM], Some(b"AP-REQ")).der();
     let mut server = server();
     let chosen = continued(&mut server, &header_value(Scheme::Negotiate, &first));
 
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD));
+    let client = Client::new(Credentials::password(USER, PASSWORD));
     let mut client = spnego::Initiator::new(client).continue_after(&first).unwrap();
     let mut reply = chosen;
     for _ in 0..2 {

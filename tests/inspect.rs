@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Fields, unhex, vector};
 use ntlm::inspect::annotate;
 use ntlm::wire::Signature;
+use ntlm_testkit::{
+    Fields, Fixed, alice, cases, exchange, fields, json, read_json, server, transcript,
+    transcripts, unhex, vector,
+};
+use serde_json::Value;
 
 /// The lines of a table, without the padding between columns.
 fn lines(token: &[u8]) -> Vec<String> {
@@ -14,79 +16,43 @@ fn lines(token: &[u8]) -> Vec<String> {
     table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
+/// `data/inspect.json` has tokens and what their tables must be: all rows, the first ones, the last one,
+/// rows that are among them, and words that no row has.
 #[test]
-fn a_windows_7_authenticate_is_explained_to_the_last_byte() {
-    let expected = r#"
-AUTHENTICATE_MESSAGE, 552 bytes
-0..8 Signature "NTLMSSP\0"
-8..12 MessageType 3
-12..20 LmChallengeResponseFields 24 bytes at 148
-20..28 NtChallengeResponseFields 380 bytes at 172
-28..36 DomainNameFields 16 bytes at 88
-36..44 UserNameFields 26 bytes at 104
-44..52 WorkstationFields 18 bytes at 130
-52..60 EncryptedRandomSessionKeyFields 0 bytes at 552
-60..64 NegotiateFlags 0xa2888205
-NTLMSSP_NEGOTIATE_UNICODE
-NTLMSSP_REQUEST_TARGET
-NTLMSSP_NEGOTIATE_NTLM
-NTLMSSP_NEGOTIATE_ALWAYS_SIGN
-NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
-NTLMSSP_NEGOTIATE_TARGET_INFO
-NTLMSSP_NEGOTIATE_VERSION
-NTLMSSP_NEGOTIATE_128
-NTLMSSP_NEGOTIATE_56
-64..72 Version 6.1.7600 revision 15
-72..88 MIC [16 bytes]
-88..104 DomainName "WS2008R2"
-104..130 UserName "Administrator"
-130..148 Workstation "WIN7-2-PC"
-148..172 LmChallengeResponse 000000000000000000000000000000000000000000000000
-172..552 NtChallengeResponse NTLMv2 response
-172..188 NTProofStr [16 bytes]
-188..190 RespType, HiRespType 0101
-190..196 Reserved 000000000000
-196..204 TimeStamp 2012-12-19 17:10:36.5364091
-204..212 ChallengeFromClient 27fc118082c2fbdd
-212..216 Reserved 00000000
-"#;
-    let lines = lines(&vector("epa-authenticate"));
-    let expected: Vec<&str> = expected.trim().lines().collect();
-    assert_eq!(lines[..expected.len()], expected);
-    let has = |line: &str| assert!(lines.iter().any(|l| l == line), "{line}: {lines:#?}");
-    has("216..236 MsvAvNbDomainName \"WS2008R2\"");
-    has("394..402 MsvAvFlags 0x2 MIC_PRESENT");
-    has("454..474 MsvAvChannelBindings 6586e99d81c2fc984e47172fd4dd0310");
-    has("540..544 MsvAvEOL end of the list");
-    has("382..394 MsvAvTimestamp 2012-12-19 17:10:36.5364091");
-    has("544..552 8 bytes after the list");
+fn recorded_tokens_are_explained_as_listed() {
+    let cases = cases("inspect.json").iter();
+    for case in cases.filter(|case| case["needs"].is_null() || cfg!(feature = "spnego")) {
+        let shown = lines(&token_of(case));
+        let listed = |name: &str| -> Vec<_> {
+            case[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        };
+        let (rows, first) = (listed("rows"), listed("first"));
+        assert!(rows.is_empty() || shown == rows, "{case}: {shown:#?}");
+        assert_eq!(shown[..first.len()], first, "{case}");
+        assert!(case["last"].is_null() || case["last"] == shown[shown.len() - 1], "{case}");
+        for row in listed("has") {
+            assert!(shown.iter().any(|shown| shown == row), "{row}: {shown:#?}");
+        }
+        for word in listed("lacks") {
+            assert!(!shown.iter().any(|shown| shown.contains(word)), "{word}: {shown:#?}");
+        }
+    }
 }
 
-#[test]
-fn each_form_of_header_is_shown_as_it_is() {
-    let has = |id: &str, line: &str| {
-        let lines = lines(&vector(id));
-        assert!(lines.iter().any(|l| l.contains(line)), "{id}: {line}: {lines:#?}");
-    };
-    let has_not = |id: &str, line: &str| {
-        let lines = lines(&vector(id));
-        assert!(!lines.iter().any(|l| l.contains(line)), "{id}: {line}: {lines:#?}");
-    };
-    has_not("davenport-type1-min", "DomainName");
-    has("davenport-type1", "51..57 DomainName \"DOMAIN\"");
-    has_not("chromium-negotiate", "Version");
-    has("curl-type2-oem", "48..50 TargetName \"CC\"");
-    has_not("curl-type2-oem", "48..56 Version");
-    has_not("davenport-type3", "MIC");
-    has("curl-type3-67", "112..120 UserName \"testuser\"");
-    has("chromium-v2-authenticate", "72..88 MIC [16 bytes]");
-    has("heimdal-type3", "310..413 103 bytes in no field");
-    // pyspnego without a version: the MIC, here empty, comes right after the flags.
-    let pyspnego = common::data("transcripts/smtp-pyspnego-exim-v1.json");
-    let token = common::read_json(&pyspnego).bytes("authenticate").unwrap();
-    let mic = format!("64..80 MIC {}", "00".repeat(16));
-    assert!(lines(&token).contains(&mic), "{:#?}", lines(&token));
-    assert!(!lines(&token).iter().any(|line| line.contains(" Version ")), "{:#?}", lines(&token));
+fn token_of(case: &Value) -> Vec<u8> {
+    let recorded = |name: &str| case[name].as_str();
+    if let Some(id) = recorded("vector") {
+        return vector(id);
+    }
+    if let Some(id) = recorded("transcript") {
+        return transcript(id).bytes("authenticate").unwrap();
+    }
+    if let Some(id) = recorded("negotiation") {
+        let handshakes = read_json("spnego.json")["handshakes"].as_array().unwrap();
+        let number = usize::try_from(case["number"].as_u64().unwrap()).unwrap();
+        return json::find(handshakes, id)["tokens"][number].bytes("token").unwrap();
+    }
+    case.bytes("token").unwrap()
 }
 
 /// A message that ends with its name: the flags that say so are found in so short a one.
@@ -143,12 +109,24 @@ fn odd_offsets_hide_no_part_of_the_header() {
     assert!(table.contains(&"48..56 Version 6.0.6000 revision 15".to_owned()), "{table:#?}");
 }
 
+/// What the tests of other files call a field, and where they look for it.
+#[test]
+fn each_field_of_a_header_is_shown_where_it_is() {
+    let (sent, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    for message in [sent.negotiate, sent.challenge, sent.authenticate] {
+        let table = lines(&message);
+        for (at, name) in fields::of(&message) {
+            let shown = format!("{at}..");
+            let is_shown = |line: &String| line.starts_with(&shown) && line.contains(name);
+            assert!(table.iter().any(is_shown), "{name} at {at}: {table:#?}");
+        }
+    }
+}
+
 /// Each byte of a message is in a row of its table.
 #[test]
 fn no_byte_is_left_out() {
-    for file in std::fs::read_dir(common::data("transcripts")).unwrap() {
-        let path = file.unwrap().path();
-        let transcript = common::read_json(&path);
+    for transcript in transcripts() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let token = transcript.bytes(name).unwrap();
             let mut shown = vec![false; token.len()];
@@ -157,7 +135,7 @@ fn no_byte_is_left_out() {
                 let Some((start, end)) = range else { continue };
                 shown[start.parse().unwrap()..end.parse().unwrap()].fill(true);
             }
-            assert!(shown.iter().all(|shown| *shown), "{} {name}", path.display());
+            assert!(shown.iter().all(|shown| *shown), "{} {name}", transcript["id"]);
         }
     }
 }
@@ -206,7 +184,7 @@ fn what_is_no_message_is_named_if_it_can_be() {
     starts(b"NTLM TlRMTVNTUAABAAAA", "no NTLM message, 21 bytes\nit is in base64");
     starts(&Signature::DUMMY.as_bytes()[..], "NTLMSSP_MESSAGE_SIGNATURE, 16 bytes");
     starts(b"NTLMSSP\0\x04\0\0\0abc", "NTLM message of unknown type, 15 bytes");
-    let transcript = common::read_json(&common::data("transcripts/spnego-gss-gss.json"));
+    let transcript = transcript("spnego-gss-gss");
     let token = transcript["spnego_tokens"][1].bytes("token").unwrap();
     let around =
         "SPNEGO around an NTLM message at byte 29:\nCHALLENGE_MESSAGE, 114 bytes\n     0..8 ";
@@ -226,70 +204,20 @@ fn what_is_no_message_is_named_if_it_can_be() {
 mod in_spnego {
     use super::*;
     use ntlm::spnego::{Acceptor, Token};
+    use ntlm_testkit::hex;
 
     #[test]
-    fn each_token_of_a_negotiation_is_explained_with_the_message_inside() {
-        let file = common::read_json(&common::data("spnego.json"));
-        let handshakes = file["handshakes"].as_array().unwrap();
-        let handshake = |id: &str| handshakes.iter().find(|h| h.text("id") == Some(id)).unwrap();
-        let tokens = &handshake("lib-gss-samba")["tokens"];
-        let shown = |at: usize| lines(&tokens[at].bytes("token").unwrap());
-        assert_eq!(
-            shown(0)[..9],
-            [
-                "NegTokenInit, 74 bytes",
-                "0..74 InitialContextToken GSS-API framing",
-                "4..10 thisMech SPNEGO",
-                "10..74 NegTokenInit SPNEGO",
-                "16..30 mechTypes in the order of preference",
-                "20..30 mechType NTLM",
-                "34..74 mechToken NTLM, see below",
-                "NEGOTIATE_MESSAGE, 40 bytes",
-                "34..42 Signature \"NTLMSSP\\0\"",
-            ]
-        );
-        assert_eq!(shown(0).last().unwrap(), "66..74 Version 6.2.0 revision 15");
-        assert_eq!(
-            shown(1)[..6],
-            [
-                "NegTokenResp, 189 bytes",
-                "0..189 NegTokenResp SPNEGO",
-                "10..11 negState accept-incomplete",
-                "15..25 supportedMech NTLM",
-                "31..189 responseToken NTLM, see below",
-                "CHALLENGE_MESSAGE, 158 bytes",
-            ]
-        );
-        let table = shown(2);
-        assert_eq!(
-            table[3..6],
-            [
-                "21..347 responseToken NTLM, see below",
-                "351..367 mechListMIC [16 bytes]",
-                "AUTHENTICATE_MESSAGE, 326 bytes",
-            ]
-        );
-        assert!(table.contains(&"93..109 MIC [16 bytes]".into()), "{table:#?}");
-        assert!(table.contains(&"311..321 UserName \"alice\"".into()), "{table:#?}");
-        assert_eq!(
-            shown(3),
-            [
-                "NegTokenResp, 29 bytes",
-                "0..29 NegTokenResp SPNEGO",
-                "8..9 negState accept-completed",
-                "13..29 mechListMIC [16 bytes]",
-            ]
-        );
-        let token = tokens[3].bytes("token").unwrap();
+    fn mech_list_mic_is_shown_with_secrets() {
+        let handshakes = read_json("spnego.json")["handshakes"].as_array().unwrap();
+        let token = json::find(handshakes, "lib-gss-samba")["tokens"][3].bytes("token").unwrap();
         let with_secrets = annotate(&token).with_secrets().to_string();
-        assert!(with_secrets.contains(&common::hex(&token[13..])), "{with_secrets}");
+        assert!(with_secrets.contains(&hex(&token[13..])), "{with_secrets}");
     }
 
     #[test]
-    fn hints_and_unknown_parts_are_shown() {
-        let table = lines(&Acceptor::hints());
+    fn hints_are_shown() {
         assert_eq!(
-            table[3..],
+            lines(&Acceptor::hints())[3..],
             [
                 "10..74 NegTokenInit2 SPNEGO",
                 "16..30 mechTypes in the order of preference",
@@ -298,35 +226,6 @@ mod in_spnego {
                 "38..74 hintName \"not_defined_in_RFC4178@please_ignore\"",
             ]
         );
-        // Without framing, with flags, an unknown mechanism, a message of it, a MIC and an unknown field.
-        let token = "a0353033a0073005060388377fa10403020700a20a0408746f6b656e212121\
-                     a30a04084d4943206d696321a90a0408756e6b6e6f776e21";
-        let table = lines(&unhex(token));
-        assert_eq!(
-            table,
-            [
-                "NegTokenInit, 55 bytes",
-                "0..55 NegTokenInit SPNEGO",
-                "6..13 mechTypes in the order of preference",
-                "10..13 mechType 88377f",
-                "17..19 reqFlags 0700",
-                "23..31 mechToken [8 bytes]",
-                "35..43 mechListMIC [8 bytes]",
-                "43..55 unknown field 9",
-            ]
-        );
-        let table = lines(&unhex("601406092a864886f71201020201006b65726265726f"));
-        assert_eq!(
-            table,
-            [
-                "GSS-API token, 22 bytes",
-                "0..22 InitialContextToken GSS-API framing",
-                "4..13 thisMech Kerberos",
-                "13..22 innerContextToken [9 bytes]",
-            ]
-        );
-        assert_eq!(lines(&unhex("a10a3008a2060404aabbccdd"))[2], "8..12 responseToken [4 bytes]");
-        assert_eq!(lines(&unhex("a1063004a2020400"))[2], "8..8 responseToken empty");
     }
 
     /// Malformed `negHints` end where they break: nothing else reads them.
@@ -341,7 +240,7 @@ mod in_spnego {
 
     #[test]
     fn every_recorded_token_is_explained_to_the_last_byte() {
-        let mut count = 0;
+        let mut count = 0_usize;
         each_recorded_token(|id, bytes| {
             let table = lines(bytes);
             let is_empty = bytes.is_empty();
@@ -364,7 +263,7 @@ mod in_spnego {
             }
             count += 1;
         });
-        assert!(count > 700, "{count}");
+        assert_ne!(count, 0);
     }
 
     #[test]
@@ -387,7 +286,7 @@ mod in_spnego {
     }
 
     fn each_recorded_token(mut look: impl FnMut(&str, &[u8])) {
-        let file = common::read_json(&common::data("spnego.json"));
+        let file = read_json("spnego.json");
         for group in ["handshakes", "public_tokens"] {
             for case in file[group].as_array().unwrap() {
                 for token in case["tokens"].as_array().unwrap() {

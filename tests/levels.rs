@@ -3,13 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use ntlm::error::Refused;
-use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::{Challenge, NegotiateFlags};
-use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client, server};
+use ntlm::{Client, Credentials, Error, LmCompatibility, ResponseKind, Server, client};
+use ntlm_testkit::{Emit, PASSWORD, accept, alice_at, hex, log_in, server_with, weaken};
 
 const EXTENDED: NegotiateFlags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 
@@ -32,7 +30,7 @@ fn every_level_meets_every_other() {
                 let allowed = server_level < 5 || kind == ResponseKind::Ntlmv2;
                 let what = format!("client {client_level}, server {server_level}, {extended}");
                 let client = client_of(client_level);
-                match common::log_in(&client, &server_of(server_level, extended), "Passw0rd") {
+                match log_in(&client, &server_of(server_level, extended), PASSWORD) {
                     Ok(outcome) => {
                         assert!(allowed, "{what}");
                         assert_eq!(outcome.accepted.identity.response(), Some(kind), "{what}");
@@ -77,38 +75,29 @@ fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
         server_challenge: 0x0123_4567_89ab_cdef_u64.to_be_bytes(),
         ..Challenge::default()
     };
-    let mut challenge = Vec::new();
-    message.emit(&mut challenge).unwrap();
-    let environment = &mut common::Fixed::default();
+    let challenge = message.to_bytes();
+    let environment = &mut ntlm_testkit::Fixed::default();
     let response = handshake.answer(&challenge, environment).unwrap();
-    assert_eq!(common::hex(response.keys.exported_session_key().expose()), KEY);
+    assert_eq!(hex(response.keys.exported_session_key().expose()), KEY);
 
     let handshake = server_of(0, false).resume(&negotiate, &challenge).unwrap();
     let claim = handshake.read(&response.token, environment).unwrap();
-    let accepted = common::accept(claim, "Password").unwrap();
-    assert_eq!(common::hex(accepted.keys.exported_session_key().expose()), KEY);
+    let accepted = accept(claim, "Password").unwrap();
+    assert_eq!(hex(accepted.keys.exported_session_key().expose()), KEY);
 }
 
 fn client_of(level: u8) -> Client {
-    let mut policy = client::Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.shared.require_when_protected = NegotiateFlags::empty();
-    policy.shared.allow_constant_key_exchange_key = true;
-    Client::new(Credentials::password("EXAMPLE\\alice", "Passw0rd"))
-        .with_policy(policy)
-        .with_protection(Protection::Seal)
+    alice_at(LmCompatibility::try_from(level).unwrap()).with_protection(Protection::Seal)
 }
 
 fn server_of(level: u8, extended: bool) -> Server {
-    let mut policy = server::Policy::default();
-    policy.shared.lm_compatibility = LmCompatibility::try_from(level).unwrap();
-    policy.shared.require_when_protected = NegotiateFlags::empty();
-    policy.shared.allow_constant_key_exchange_key = true;
-    policy.shared.offer.set(EXTENDED, extended);
-    Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+    server_with(|policy| {
+        weaken(&mut policy.shared, LmCompatibility::try_from(level).unwrap());
+        policy.shared.offer.set(EXTENDED, extended);
+    })
 }
 
-fn talk(outcome: common::Outcome) {
+fn talk(outcome: ntlm_testkit::handshake::Outcome) {
     assert_eq!(
         outcome.client.exported_session_key().expose(),
         outcome.accepted.keys.exported_session_key().expose()

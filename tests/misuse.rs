@@ -3,45 +3,31 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Fixed, exchange};
 use ntlm::error::{Denied, Error, Misuse, Refused};
 use ntlm::server::Names;
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Server, TextError};
-
-fn server() -> Server {
-    Server::new(Names::standalone("FILES"))
-}
-
-fn alice() -> Client {
-    Client::new(Credentials::password("alice", "secret"))
-}
+use ntlm_testkit::{Fixed, accept, alice, alice_with, exchange, log_in, server, verdict};
 
 /// Zeros on the wire mean that there are no bindings, so that to give them is to give none.
 #[test]
 fn bindings_of_zeros_are_none() {
     let zeros = ntlm::ChannelBindings::from_md5([0; 16]);
-    let mut policy = ntlm::client::Policy::default();
-    policy.require_channel_bindings = true;
-    let client = Client::new(Credentials::password("alice", "secret"))
-        .with_policy(policy)
+    let client = alice_with(|policy| policy.require_channel_bindings = true)
         .with_channel_bindings(zeros.clone());
     assert_eq!(client.initiate().unwrap_err(), Misuse::NoChannelBindings.into());
 
     let mut policy = ntlm::server::Policy::strict();
     policy.spn = ntlm::Enforcement::IfPresent;
-    let server =
-        Server::new(Names::standalone("FILES")).with_policy(policy).with_channel_bindings(zeros);
+    let server = server().with_policy(policy).with_channel_bindings(zeros);
     let error = server.challenge_datagram(&mut Fixed::default()).unwrap_err();
     assert_eq!(error, Misuse::NoChannelBindings.into());
 }
 
 #[test]
 fn protection_cannot_be_asked_for_after_the_exchange() {
-    let outcome = common::log_in(&alice(), &server(), "secret").unwrap();
+    let outcome = log_in(&alice(), &server(), "secret").unwrap();
     let mut session = outcome.client.into_session().unwrap();
     let mut message = *b"message";
     assert_eq!(session.seal(&mut message), Err(Misuse::NotNegotiated.into()));
@@ -61,8 +47,7 @@ fn answers_do_not_fit_other_challenges() {
     let environment = &mut Fixed::default();
     let (first, _) = exchange(&alice(), &server(), environment).unwrap();
     let (_, second) = exchange(&alice(), &server(), environment).unwrap();
-    let claim = second.read(&first.authenticate, environment).unwrap();
-    assert_eq!(common::accept(claim, "secret").unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(verdict(second, &first.authenticate).unwrap_err(), Denied::WrongPassword.into());
 }
 
 /// Setting something twice keeps the last; clients and servers can be shared and changed apart.
@@ -71,7 +56,7 @@ fn setters_change_one_clone_and_not_the_other() {
     let first = alice().with_spn("HTTP/first");
     let second = first.clone().with_spn("HTTP/second");
     let target = |client: &Client| {
-        let outcome = common::log_in(client, &server(), "secret").unwrap();
+        let outcome = log_in(client, &server(), "secret").unwrap();
         outcome.accepted.spn().unwrap().to_string()
     };
     assert_eq!(target(&first), "HTTP/first");
@@ -86,7 +71,7 @@ fn many_exchanges_at_a_time() {
         (0..20).map(|_| exchange(&client, &server, &mut Fixed::default()).unwrap()).collect();
     for (exchange, handshake) in exchanges.into_iter().rev() {
         let claim = handshake.read(&exchange.authenticate, &mut Fixed::default()).unwrap();
-        let accepted = common::accept(claim, "secret").unwrap();
+        let accepted = accept(claim, "secret").unwrap();
         let keys = (exchange.client_keys, accepted.keys);
         assert_eq!(keys.0.exported_session_key().expose(), keys.1.exported_session_key().expose());
     }
@@ -210,7 +195,7 @@ fn a_handshake_in_one_value_ends_once() {
     let Step::Send(challenge) = second.step(&negotiate, environment).unwrap() else { panic!() };
     let client::Step::Done(answer) = first.step(&challenge, environment).unwrap() else { panic!() };
     let Step::Done(claim) = second.step(&answer.token, environment).unwrap() else { panic!() };
-    let accepted = common::accept(claim, "secret").unwrap();
+    let accepted = accept(claim, "secret").unwrap();
     assert_eq!(accepted.keys.exported_session_key(), answer.keys.exported_session_key());
     assert_eq!(first.step(&challenge, environment).unwrap_err(), over);
     assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
@@ -239,6 +224,6 @@ fn a_connectionless_handshake_in_one_value() {
         panic!()
     };
     let Step::Done(claim) = server.step(&answer.token, environment).unwrap() else { panic!() };
-    common::accept(claim, "secret").unwrap().keys.into_datagram_session().unwrap();
+    accept(claim, "secret").unwrap().keys.into_datagram_session().unwrap();
     answer.keys.into_datagram_session().unwrap();
 }

@@ -11,96 +11,54 @@
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::path::Path;
 
-use common::{Fields, Fixed, try_unhex};
+use ntlm::Session;
 use ntlm::crypto::{ExportedSessionKey, Side};
-use ntlm::server::{AwaitAuthenticate, Identity, Names, Policy};
+use ntlm::server::{AwaitAuthenticate, Identity};
 use ntlm::session::{SessionKeys, Signature};
 use ntlm::spnego::hazmat::acceptor::{AwaitMic, First, Offer, Start, Verified};
 use ntlm::spnego::hazmat::initiator::{AwaitReply, AwaitVerdict, Reply, Verdict};
 use ntlm::spnego::{Error, Mechanism, NegState, Token};
-use ntlm::wire::{AvId, Challenge, ErrorKind, NegotiateFlags};
-use ntlm::{Server, Session};
+use ntlm::wire::{AvId, ErrorKind, NegotiateFlags};
+use ntlm_testkit::recorded::lenient_server;
+use ntlm_testkit::replay::{Outcome, bytes, display, flags, list};
+use ntlm_testkit::spnego::{Init, KERBEROS, MS_KERBEROS, NEGOEX, NTLM};
+use ntlm_testkit::{Fields, Fixed, Recorded, Replay, array, json, read_json, try_unhex};
 use serde_json::Value;
-
-type Outcome<T> = Result<T, String>;
 
 #[test]
 fn every_recorded_negotiation_replays_as_it_was() {
-    let mut total = replay_file(&common::data("spnego.json"));
-    if let Some(path) = std::env::var_os("NTLM_SPNEGO") {
-        total.add(replay_file(Path::new(&path)));
-    }
-    let Total { handshakes, tokens, hostile, failed } = total;
-    common::report(&format!(
-        "{handshakes} handshakes, {tokens} tokens, {hostile} hostile cases, {failed} failed"
-    ));
-    assert_eq!(failed, 0);
-}
-
-#[derive(Clone, Copy, Default)]
-struct Total {
-    handshakes: usize,
-    tokens: usize,
-    hostile: usize,
-    failed: usize,
-}
-
-impl Total {
-    fn add(&mut self, other: Self) {
-        self.handshakes += other.handshakes;
-        self.tokens += other.tokens;
-        self.hostile += other.hostile;
-        self.failed += other.failed;
-    }
-
-    /// Counts a case, and prints why it failed.
-    fn check(&mut self, case: &Value, replay: impl FnOnce() -> Outcome<()>) {
-        let outcome = catch_unwind(AssertUnwindSafe(replay)).unwrap_or(Err("panicked".into()));
-        if let Err(why) = outcome {
-            println!("{}: {why}", case["id"]);
-            self.failed += 1;
+    let mut all = Replay::new(&["handshakes", "tokens", "hostile cases"]);
+    all.files("spnego.json", "NTLM_SPNEGO", |all, file| {
+        let cases = |list: &Value| list.as_array().cloned().unwrap_or_default();
+        for handshake in cases(&file["handshakes"]) {
+            all.count("handshakes", 1);
+            all.count("tokens", cases(&handshake["tokens"]).len());
+            all.check(&handshake["id"], || replay(&handshake));
         }
-    }
-}
-
-fn replay_file(path: &Path) -> Total {
-    let mut total = Total::default();
-    let file = common::try_read_json(path).unwrap_or_else(|why| {
-        println!("{why}");
-        Value::Null
+        for public in cases(&file["public_tokens"]) {
+            all.count("tokens", cases(&public["tokens"]).len());
+            all.check(&public["id"], || read_public(&public));
+        }
+        for case in cases(&file["hostile"]["cases"]) {
+            all.count("hostile cases", 1);
+            all.check(&case["id"], || hostile(&file["hostile"], &case));
+        }
+        let names = ["handshakes", "public_tokens", "hostile"];
+        match names.iter().all(|name| file[name].is_null()) {
+            true => Err("nothing to replay".into()),
+            false => Ok(()),
+        }
     });
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    for handshake in list(&file["handshakes"]) {
-        total.handshakes += 1;
-        total.tokens += list(&handshake["tokens"]).len();
-        total.check(&handshake, || replay(&handshake));
-    }
-    for public in list(&file["public_tokens"]) {
-        total.tokens += list(&public["tokens"]).len();
-        total.check(&public, || read_public(&public));
-    }
-    for case in list(&file["hostile"]["cases"]) {
-        total.hostile += 1;
-        total.check(&case, || hostile(&file["hostile"], &case));
-    }
-    if total.handshakes + total.tokens + total.hostile == 0 {
-        total.check(&path.display().to_string().into(), || Err("nothing to replay".into()));
-    }
-    total
+    all.finish();
 }
 
 /// What a replay must not take for a success.
 #[test]
 fn a_negotiation_that_cannot_be_replayed_has_failed() {
-    let file = common::read_json(&common::data("spnego.json"));
-    let good = file["handshakes"].as_array().unwrap().iter();
-    let good = good.clone().find(|case| case.text("id") == Some("lib-gss-samba")).unwrap();
+    let handshakes = read_json("spnego.json")["handshakes"].as_array().unwrap();
+    let good = json::find(handshakes, "lib-gss-samba");
     replay(good).unwrap();
     let fails = |pointer: &str, value: Value| {
         let mut case = good.clone();
@@ -131,46 +89,6 @@ fn a_negotiation_that_cannot_be_replayed_has_failed() {
     }
 }
 
-fn bytes(value: &Value, name: &str) -> Outcome<Vec<u8>> {
-    let digits = value.text(name).ok_or(format!("no {name}"))?;
-    try_unhex(digits).ok_or(format!("{name} is not hexadecimal"))
-}
-
-/// The NTLM messages of a handshake.
-struct Messages {
-    negotiate: Vec<u8>,
-    challenge: Vec<u8>,
-    authenticate: Vec<u8>,
-}
-
-impl Messages {
-    /// What is not recorded is empty.
-    fn of(value: &Value) -> Outcome<Self> {
-        let message = |name| match &value[name] {
-            Value::Null => Ok(Vec::new()),
-            _ => bytes(value, name),
-        };
-        Ok(Self {
-            negotiate: message("negotiate")?,
-            challenge: message("challenge")?,
-            authenticate: message("authenticate")?,
-        })
-    }
-
-    /// A server that has sent the CHALLENGE.
-    fn resume(&self) -> Result<AwaitAuthenticate, ntlm::Error> {
-        let server = Server::new(Names::standalone("REPLAY"));
-        let server = server.with_policy(Policy::insecure_for_analysis());
-        server.resume(&self.negotiate, &self.challenge)
-    }
-
-    fn environment(&self) -> Fixed {
-        let challenge = Challenge::parse(&self.challenge).ok();
-        let time = challenge.and_then(|message| message.target_info?.timestamp());
-        time.map_or_else(Fixed::default, Fixed::at)
-    }
-}
-
 /// What one side made of the peer's tokens.
 #[derive(Default)]
 struct Run {
@@ -188,13 +106,13 @@ impl Run {
 }
 
 fn replay(case: &Value) -> Outcome<()> {
-    let tokens = case["tokens"].as_array().ok_or("no tokens")?;
+    let tokens = list(case, "tokens")?;
     if case["reference"].text("decode") == Some("reject") {
         let mut all = tokens.iter().map(|token| bytes(token, "token"));
         let one_is_malformed = all.any(|token| token.is_ok_and(|t| Token::parse(&t).is_err()));
         return if one_is_malformed { Ok(()) } else { Err("every token is well formed".into()) };
     }
-    let messages = Messages::of(case)?;
+    let messages = Recorded::read(case)?;
     let from = |side: &str| {
         let of_side = tokens.iter().filter(|token| token.text("from") == Some(side));
         of_side.map(|token| bytes(token, "token")).collect::<Outcome<Vec<_>>>()
@@ -232,7 +150,7 @@ fn check_run(case: &Value, role: &str, run: Run, side: Side) -> Outcome<()> {
         }
     }
     let Some(messages) = case["messages"].as_array() else { return Ok(()) };
-    let mut session = keys.into_session().map_err(|error| error.to_string())?;
+    let mut session = keys.into_session().map_err(display)?;
     for message in messages {
         let (plaintext, sealed) = (bytes(message, "plaintext")?, bytes(message, "sealed")?);
         let is_ours =
@@ -250,18 +168,18 @@ fn check_run(case: &Value, role: &str, run: Run, side: Side) -> Outcome<()> {
 
 /// Verifies each recorded `mechListMIC` on its own.
 fn check_mics(case: &Value) -> Outcome<()> {
-    let mics = case["mechListMICs"].as_array().ok_or("no mechListMICs")?;
-    let Ok(key) = bytes(case, "exported_session_key") else {
-        return if mics.is_empty() { Ok(()) } else { Err("mechListMICs without a key".into()) };
-    };
-    let key = ExportedSessionKey::from(<[u8; 16]>::try_from(key).map_err(|_| "no key")?);
-    let flags = flags(case)?;
-    let mech_types = if mics.is_empty() { Vec::new() } else { bytes(case, "mechTypes_der")? };
+    let mics = list(case, "mechListMICs")?;
+    if mics.is_empty() {
+        return Ok(());
+    }
+    let key = ExportedSessionKey::from(array(case, "exported_session_key"));
+    let flags = flags(case, "authenticate_flags")?;
+    let mech_types = bytes(case, "mechTypes_der")?;
     // Samba's without extended session security are the first two messages of a session.
     let extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
     let mut legacy = Session::new(flags, &key, Side::Server);
     for mic in mics {
-        let signature = Signature::try_from(&bytes(mic, "mic")?[..]).map_err(|e| e.to_string())?;
+        let signature = Signature::try_from(&bytes(mic, "mic")?[..]).map_err(display)?;
         let receiver = match mic.text("sender") {
             Some("client") => Side::Server,
             Some("server") => Side::Client,
@@ -279,12 +197,6 @@ fn check_mics(case: &Value) -> Outcome<()> {
     Ok(())
 }
 
-fn flags(case: &Value) -> Outcome<NegotiateFlags> {
-    let flags = case.text("authenticate_flags").ok_or("no flags")?;
-    let bits = u32::from_str_radix(flags.trim_start_matches("0x"), 16);
-    bits.map(NegotiateFlags::from_bits_retain).map_err(|error| error.to_string())
-}
-
 /// Where an acceptor's replay stands.
 enum State {
     Start(Start),
@@ -298,7 +210,7 @@ enum State {
 /// Puts this crate in the place of the server. Where the server spoke first, so does ours.
 fn accept(
     case: &Value,
-    messages: &Messages,
+    messages: &Recorded,
     clients: &[Vec<u8>],
     servers: &[Vec<u8>],
 ) -> Outcome<Run> {
@@ -316,7 +228,7 @@ fn accept(
                 }
                 claim => claim?,
             };
-            let accepted = common::accept(claim, password)?;
+            let accepted = ntlm_testkit::accept(claim, password)?;
             let proved_nothing = !matches!(accepted.identity, Identity::User { .. });
             Ok((accepted.keys, accepted.mic_checked, proved_nothing))
         })? {
@@ -334,8 +246,8 @@ const FLAGS_TWICE: ErrorKind = ErrorKind::AvPairTwice(AvId::FLAGS);
 
 fn recorded_proof(case: &Value) -> (SessionKeys, bool, bool) {
     assert_eq!(case["nt_response_ok"].as_bool(), Some(true));
-    let key = ExportedSessionKey::from(common::array(case, "exported_session_key"));
-    let keys = SessionKeys::with_key(flags(case).unwrap(), key, Side::Server);
+    let key = ExportedSessionKey::from(array(case, "exported_session_key"));
+    let keys = SessionKeys::with_key(flags(case, "authenticate_flags").unwrap(), key, Side::Server);
     (keys, case["ntlm_mic_present"].as_bool().unwrap(), false)
 }
 
@@ -346,14 +258,12 @@ fn accept_token(
     run: &mut Run,
     state: State,
     token: &[u8],
-    messages: &Messages,
+    messages: &Recorded,
     prove: impl FnOnce(AwaitAuthenticate) -> Proven,
 ) -> Outcome<State> {
     // A NEGOTIATE is read by a real server, and answered with the recorded CHALLENGE.
     let negotiate = |run: &mut Run, negotiate: &[u8], offer: Option<Offer>| {
-        let server = Server::new(Names::standalone("REPLAY"));
-        let server = server.with_policy(Policy::insecure_for_analysis());
-        let made = match server.challenge(negotiate, &mut Fixed::default()) {
+        let made = match lenient_server().challenge(negotiate, &mut Fixed::default()) {
             Ok((made, _)) => made,
             Err(error) => {
                 run.rejects(error);
@@ -403,7 +313,7 @@ fn accept_token(
         },
         State::Authenticate(Some(offer)) => {
             offer.read_authenticate(token).and_then(|(message, proof)| {
-                let handshake = messages.resume()?;
+                let handshake = messages.resume(&lenient_server())?;
                 if message != messages.authenticate {
                     // A real server reads it.
                     let _ = handshake.read(message, &mut messages.environment())?;
@@ -438,7 +348,7 @@ fn accept_token(
 
 /// What an acceptor's token says, in the words of the reference; the message inside must be this one.
 fn answer(token: &[u8], message: &[u8]) -> Outcome<String> {
-    let response = match Token::parse(token).map_err(|error| error.to_string())? {
+    let response = match Token::parse(token).map_err(display)? {
         Token::Init(init) if init.has_hints => return Ok("send NegTokenInit2".into()),
         Token::Response(response) => response,
         token => return Err(format!("we sent {token:?}")),
@@ -470,7 +380,7 @@ fn is_hints(servers: &[Vec<u8>]) -> bool {
 /// Puts this crate in the place of the client.
 fn initiate(
     case: &Value,
-    messages: &Messages,
+    messages: &Recorded,
     clients: &[Vec<u8>],
     servers: &[Vec<u8>],
 ) -> Outcome<Run> {
@@ -480,11 +390,7 @@ fn initiate(
     let Ok(Token::Init(init)) = Token::parse(first) else { return Err("no NegTokenInit".into()) };
     let (ours, offer) = AwaitReply::offer(&messages.negotiate);
     let ours_is_the_same = first[..] == ours[..];
-    let reply = if ours_is_the_same {
-        offer
-    } else {
-        AwaitReply::after(first).map_err(|error| error.to_string())?
-    };
+    let reply = if ours_is_the_same { offer } else { AwaitReply::after(first).map_err(display)? };
     let signs = clients.iter().any(|token| {
         matches!(Token::parse(token), Ok(Token::Response(response))
             if response.response_token == Some(&messages.authenticate)
@@ -506,26 +412,18 @@ fn initiate(
 }
 
 /// The keys that the client has, whatever the server made of its proof.
-fn client_keys(case: &Value, messages: &Messages) -> Outcome<Option<SessionKeys>> {
+fn client_keys(case: &Value, messages: &Recorded) -> Outcome<Option<SessionKeys>> {
     if messages.authenticate.is_empty() {
         return Ok(None);
     }
-    let flags = flags(case)?;
-    match bytes(case, "exported_session_key") {
-        Ok(key) => {
-            let key = ExportedSessionKey::from(<[u8; 16]>::try_from(key).map_err(|_| "no key")?);
-            Ok(Some(SessionKeys::with_key(flags, key, Side::Client)))
-        }
+    let flags = flags(case, "authenticate_flags")?;
+    let (key, flags) = match case["exported_session_key"].is_null() {
+        false => (array(case, "exported_session_key"), flags),
         // Anonymous: there is no secret.
-        Err(_) => {
-            let (key, flags) = (ExportedSessionKey::from([0; 16]), flags - PROTECTION);
-            Ok(Some(SessionKeys::with_key(flags, key, Side::Client)))
-        }
-    }
+        true => ([0; 16], flags - NegotiateFlags::PROTECTION),
+    };
+    Ok(Some(SessionKeys::with_key(flags, key.into(), Side::Client)))
 }
-
-const PROTECTION: NegotiateFlags =
-    NegotiateFlags::NEGOTIATE_SIGN.union(NegotiateFlags::NEGOTIATE_SEAL);
 
 enum Initiating {
     Reply(AwaitReply),
@@ -537,7 +435,7 @@ fn initiate_token(
     run: &mut Run,
     state: Initiating,
     token: &[u8],
-    messages: &Messages,
+    messages: &Recorded,
     signs: bool,
     keys: impl FnOnce() -> Outcome<Option<SessionKeys>>,
 ) -> Outcome<Initiating> {
@@ -598,9 +496,9 @@ fn check_sent(token: &[u8], message: Option<&[u8]>, signs: bool) -> Outcome<()> 
 }
 
 fn read_public(public: &Value) -> Outcome<()> {
-    for token in public["tokens"].as_array().ok_or("no tokens")? {
+    for token in list(public, "tokens")? {
         let bytes = bytes(token, "token")?;
-        let parsed = Token::parse(&bytes).map_err(|error| error.to_string())?;
+        let parsed = Token::parse(&bytes).map_err(display)?;
         let summary = token.text("summary").ok_or("no summary")?;
         if describe(&parsed) != summary {
             return Err(format!("{} instead of {summary}", describe(&parsed)));
@@ -676,7 +574,7 @@ fn hostile(base: &Value, case: &Value) -> Outcome<()> {
     if verdict != expected {
         return Err(format!("{verdict} instead of {expected}: {:?}", outcome.answers));
     }
-    let before = case[answers].as_array().ok_or("no answers")?;
+    let before = list(case, answers)?;
     let before: Vec<_> = before.iter().filter_map(Value::as_str).collect();
     let same = outcome.answers == before;
     if same { Ok(()) } else { Err(format!("{:?} instead of {before:?}", outcome.answers)) }
@@ -684,23 +582,21 @@ fn hostile(base: &Value, case: &Value) -> Outcome<()> {
 
 /// The tokens, of which all but the last must be taken.
 fn feed(case: &Value) -> Outcome<Vec<Vec<u8>>> {
-    case["feed"].as_array().ok_or("no tokens")?.iter().map(token_of).collect()
+    list(case, "feed")?.iter().map(token_of).collect()
 }
 
 /// The keys of the base handshake, which can sign or not.
 fn base_keys(base: &Value, case: &Value, side: Side) -> Outcome<SessionKeys> {
-    let bits = base.text("flags").map(|flags| u32::from_str_radix(&flags[2..], 16));
-    let flags = NegotiateFlags::from_bits_retain(bits.and_then(Result::ok).ok_or("no flags")?);
+    let flags = flags(base, "flags")?;
     let flags = match case["context_signs"].as_bool().ok_or("no context_signs")? {
         true => flags,
-        false => flags - PROTECTION,
+        false => flags - NegotiateFlags::PROTECTION,
     };
-    let key = <[u8; 16]>::try_from(bytes(base, "exported_session_key")?).map_err(|_| "no key")?;
-    Ok(SessionKeys::with_key(flags, ExportedSessionKey::from(key), side))
+    Ok(SessionKeys::with_key(flags, array(base, "exported_session_key").into(), side))
 }
 
 fn hostile_to_acceptor(base: &Value, case: &Value) -> Outcome<Run> {
-    let messages = Messages::of(base)?;
+    let messages = Recorded::read(base)?;
     let mut run = Run { verdict: "incomplete", ..Run::default() };
     let mut state = State::Start(Start { takes_ntlm: true, has_sent_hints: false });
     let tokens = feed(case)?;
@@ -720,12 +616,12 @@ fn hostile_to_acceptor(base: &Value, case: &Value) -> Outcome<Run> {
 }
 
 fn hostile_to_initiator(base: &Value, case: &Value) -> Outcome<Run> {
-    let messages = Messages::of(base)?;
+    let messages = Recorded::read(base)?;
     let mut run = Run { verdict: "incomplete", ..Run::default() };
-    let offered = case["offered"].as_array().ok_or("no offer")?;
+    let offered = list(case, "offered")?;
     let reply = match offered.len() {
         1 => AwaitReply::offer(&messages.negotiate).1,
-        _ => AwaitReply::after(&first_token(offered)?).map_err(|error| error.to_string())?,
+        _ => AwaitReply::after(&first_token(offered)?).map_err(display)?,
     };
     let signs = case["sends_mic_with_authenticate"].as_bool().ok_or("no mechListMIC")?;
     let mut state = Initiating::Reply(reply);
@@ -741,26 +637,15 @@ fn hostile_to_initiator(base: &Value, case: &Value) -> Outcome<Run> {
     Ok(run)
 }
 
-/// A `NegTokenInit` that offers these mechanisms, written here because this crate offers NTLM alone.
+/// A `NegTokenInit` that offers these mechanisms, because this crate offers NTLM alone.
 fn first_token(offered: &[Value]) -> Outcome<Vec<u8>> {
-    let element = |tag: u8, contents: &[u8]| {
-        [&[tag, u8::try_from(contents.len()).unwrap()][..], contents].concat()
+    let oid = |oid: &Value| match oid.as_str() {
+        Some("1.2.840.48018.1.2.2") => Ok(MS_KERBEROS),
+        Some("1.2.840.113554.1.2.2") => Ok(KERBEROS),
+        Some("1.3.6.1.4.1.311.2.2.30") => Ok(NEGOEX),
+        Some("1.3.6.1.4.1.311.2.2.10") => Ok(NTLM),
+        oid => Err(format!("unknown mechanism {oid:?}")),
     };
-    let mut list = Vec::new();
-    for oid in offered {
-        list.extend(element(
-            0x06,
-            match oid.as_str() {
-                Some("1.2.840.48018.1.2.2") => b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02",
-                Some("1.2.840.113554.1.2.2") => b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02",
-                Some("1.3.6.1.4.1.311.2.2.30") => b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e",
-                Some("1.3.6.1.4.1.311.2.2.10") => b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a",
-                oid => return Err(format!("unknown mechanism {oid:?}")),
-            },
-        ));
-    }
-    let fields = element(0xa0, &element(0x30, &list));
-    let init = element(0xa0, &element(0x30, &fields));
-    let spnego = element(0x06, b"\x2b\x06\x01\x05\x05\x02");
-    Ok(element(0x60, &[spnego, init].concat()))
+    let offered = offered.iter().map(oid).collect::<Outcome<Vec<_>>>()?;
+    Ok(Init::plain(&offered, None).der())
 }

@@ -3,10 +3,6 @@
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::Fixed;
-use common::spnego::{Init, KERBEROS_FIRST, Resp};
 use ntlm::server::{Accepted, Identity, Names};
 use ntlm::spnego::{
     Accepting, Acceptor, AwaitServer, Error, Initiated, Initiator, MicError, NegState, Outcome,
@@ -14,6 +10,8 @@ use ntlm::spnego::{
 };
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Server, client, error, server};
+use ntlm_testkit::Fixed;
+use ntlm_testkit::spnego::{Init, KERBEROS_FIRST, Resp};
 
 /// Without a MIC in its AUTHENTICATE, which would cover the flags.
 fn client_of_ntlmv1() -> Client {
@@ -30,7 +28,7 @@ fn sent(initiated: Result<Initiated, Error>) -> (Vec<u8>, AwaitServer) {
 }
 
 fn response(token: Option<Vec<u8>>) -> Vec<u8> {
-    Resp { neg_state: Some(NegState::AcceptIncomplete), token, ..Resp::default() }.der()
+    Resp { neg_state: Some(NegState::AcceptIncomplete as u8), token, ..Resp::default() }.der()
 }
 
 fn message(token: &[u8]) -> Vec<u8> {

@@ -5,14 +5,9 @@
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use std::sync::LazyLock;
 
-use common::Fixed;
-use common::spnego::{Encoder, Init, KERBEROS_FIRST, KNOWN, NTLM, Resp, mechanism};
 use ntlm::crypto::{ExportedSessionKey, Side};
-use ntlm::server::Names;
 use ntlm::session::SessionKeys;
 use ntlm::spnego::hazmat::acceptor::{First, Start};
 use ntlm::spnego::hazmat::initiator::{AwaitReply, Reply};
@@ -21,7 +16,12 @@ use ntlm::spnego::{
     MicError, NegState, Outcome, Token, TokenErrorKind,
 };
 use ntlm::wire::NegotiateFlags as Flags;
-use ntlm::{Client, Credentials, NtHash, Server, inspect};
+use ntlm::{Client, Credentials, NtHash, inspect};
+use ntlm_testkit::spnego::{
+    Encoder, Init, KERBEROS, KERBEROS_FIRST, KERBEROS_USER_TO_USER, KNOWN, MS_KERBEROS, NEGOEX,
+    NTLM, Resp, change_response,
+};
+use ntlm_testkit::{Fixed, PASSWORD, peers::USER, server};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
 
 /// A well-formed object identifier: each number ends with an octet below 0x80.
 fn oid() -> impl Strategy<Value = Vec<u8>> {
-    let known = KNOWN.map(|(oid, _)| oid.to_vec()).to_vec();
+    let known = KNOWN.map(<[u8]>::to_vec).to_vec();
     let number = (vec(0x81..=0xff_u8, 0..12), 0..0x80_u8)
         .prop_map(|(start, end)| [start, vec![end]].concat());
     let any = vec(number, 1..10).prop_map(|numbers| numbers.concat());
@@ -70,13 +70,19 @@ fn init() -> impl Strategy<Value = Init> {
     )
 }
 
-fn neg_state() -> impl Strategy<Value = NegState> {
-    proptest::sample::select(vec![
-        NegState::AcceptCompleted,
-        NegState::AcceptIncomplete,
-        NegState::Reject,
-        NegState::RequestMic,
-    ])
+fn neg_state() -> impl Strategy<Value = u8> {
+    0..=NegState::RequestMic as u8
+}
+
+fn mechanism(oid: &[u8]) -> Mechanism {
+    match oid {
+        NTLM => Mechanism::Ntlm,
+        KERBEROS => Mechanism::Kerberos,
+        MS_KERBEROS => Mechanism::MsKerberos,
+        KERBEROS_USER_TO_USER => Mechanism::KerberosUserToUser,
+        NEGOEX => Mechanism::Negoex,
+        _ => Mechanism::Other,
+    }
 }
 
 fn resp() -> impl Strategy<Value = Resp> {
@@ -144,7 +150,7 @@ proptest! {
         let Ok(Token::Response(parsed)) = Token::parse(&token) else {
             return Err(TestCaseError::fail(format!("{:?}", Token::parse(&token))));
         };
-        prop_assert_eq!(parsed.neg_state, resp.neg_state);
+        prop_assert_eq!(parsed.neg_state.map(|state| state as u8), resp.neg_state);
         prop_assert_eq!(parsed.supported_mech, resp.supported_mech.as_deref().map(mechanism));
         prop_assert_eq!(parsed.response_token, filled(resp.token.as_ref()));
         let mic = filled(resp.mic.as_ref()).filter(|_| resp.mic != resp.token);
@@ -196,7 +202,7 @@ proptest! {
         };
         prop_assert_eq!(negotiate, &message);
 
-        let incomplete = Some(NegState::AcceptIncomplete);
+        let incomplete = Some(NegState::AcceptIncomplete as u8);
         let token = offer.challenge(&message);
         let resp = Resp { neg_state: incomplete, token: Some(message.clone()), ..Resp::default() };
         let named = Resp { supported_mech: Some(NTLM.to_vec()), ..resp.clone() };
@@ -247,18 +253,12 @@ fn nearly_a_token() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => any_bytes, 3 => edited]
 }
 
-const PASSWORD: &str = "secret words";
-
 fn client(password: &str) -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", password))
+    Client::new(Credentials::password(USER, password))
 }
 
 fn acceptor() -> Acceptor {
-    Acceptor::new(Server::new(Names::member("FILES", "EXAMPLE")))
-}
-
-fn environment(next: u8) -> Fixed {
-    Fixed { next, ..Fixed::default() }
+    Acceptor::new(server())
 }
 
 /// What a client offers.
@@ -276,7 +276,7 @@ impl Offer {
         match self {
             Self::NtlmOnly => &[NTLM],
             Self::KerberosFirst => &KERBEROS_FIRST,
-            Self::NtlmFirst => &[NTLM, KNOWN[1].0],
+            Self::NtlmFirst => &[NTLM, KERBEROS],
         }
     }
 
@@ -309,7 +309,8 @@ struct Recorded {
 static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     let mut recorded = Recorded::default();
     for (number, offer) in (0..).zip(Offer::ALL) {
-        let (client, server) = (environment(40 + number), environment(140 + number));
+        let (client, server) =
+            (Fixed::starting_with(40 + number), Fixed::starting_with(140 + number));
         let mut world = World::new(offer, PASSWORD, client, server);
         let last = world.run(&mut |token, _| recorded.tokens.push(token.clone()));
         assert!(last.is_complete(), "{last:?}");
@@ -447,7 +448,7 @@ enum Piece {
         message: Message,
     },
     Resp {
-        neg_state: Option<NegState>,
+        neg_state: Option<u8>,
         named: Option<usize>,
         message: Message,
         mic: Mic,
@@ -540,7 +541,7 @@ impl Attacker {
             Piece::Recorded(number) => pick(&RECORDED.tokens, *number),
             Piece::Reflected => self.token.clone(),
             Piece::Init { mechanisms, message } => {
-                let mechanisms: Vec<_> = mechanisms.iter().map(|at| KNOWN[*at].0).collect();
+                let mechanisms: Vec<_> = mechanisms.iter().map(|at| KNOWN[*at]).collect();
                 Init::plain(&mechanisms, self.message(*message).as_deref()).der()
             }
             Piece::Resp { neg_state, named, message, mic } => {
@@ -551,7 +552,7 @@ impl Attacker {
                     Mic::Reflected => Some(self.mic.clone()),
                     Mic::Message => token.clone(),
                 };
-                let supported_mech = named.map(|at| KNOWN[at].0.to_vec());
+                let supported_mech = named.map(|at| KNOWN[at].to_vec());
                 Resp { neg_state: *neg_state, supported_mech, token, mic, unknown: Vec::new() }
                     .der()
             }
@@ -574,11 +575,10 @@ impl Attacker {
     fn answers(&self) -> Vec<u8> {
         let (negotiate, await_challenge) = client("another").initiate().unwrap();
         match self.message.get(8) {
-            Some(1) => {
-                let server = Server::new(Names::member("FILES", "EXAMPLE"));
-                server.challenge(&self.message, &mut environment(77)).unwrap().0
+            Some(1) => server().challenge(&self.message, &mut Fixed::starting_with(77)).unwrap().0,
+            Some(2) => {
+                await_challenge.answer(&self.message, &mut Fixed::starting_with(99)).unwrap().token
             }
-            Some(2) => await_challenge.answer(&self.message, &mut environment(99)).unwrap().token,
             _ => negotiate,
         }
     }
@@ -594,7 +594,7 @@ proptest! {
     fn an_acceptor_accepts_nobody_without_the_password(pieces in vec(piece(), 1..12), takes_bare: bool) {
         let begin = || if takes_bare { acceptor().with_bare_ntlm_allowed() } else { acceptor() };
         let (mut server, mut attacker) = (begin().start(), Attacker::NEW);
-        let environment = &mut environment(1);
+        let environment = &mut Fixed::starting_with(1);
         for piece in &pieces {
             let mut is_proven = false;
             let token = attacker.makes(piece);
@@ -623,7 +623,7 @@ proptest! {
         let mut attacker = Attacker::NEW;
         let (token, mut state) = offer.begin(client(PASSWORD));
         attacker.sees(&token);
-        let environment = &mut environment(1);
+        let environment = &mut Fixed::starting_with(1);
         for piece in &pieces {
             let token = attacker.makes(piece);
             let is_early = attacker.message.get(8) != Some(&3) && accepts(&token);
@@ -663,7 +663,7 @@ fn accepts(token: &[u8]) -> bool {
 /// What a man in the middle does to a token between an honest client and an honest server.
 #[derive(Clone, Debug)]
 enum Edit {
-    NegState(Option<NegState>),
+    NegState(Option<u8>),
     Named(Option<usize>),
     List(Vec<usize>),
     Mic(MicEdit),
@@ -702,32 +702,33 @@ impl Edit {
         match Token::parse(token).unwrap() {
             Token::Init(init) => {
                 let Self::List(list) = self else { return };
-                let mechanisms: Vec<_> = list.iter().map(|at| KNOWN[*at].0).collect();
+                let mechanisms: Vec<_> = list.iter().map(|at| KNOWN[*at]).collect();
                 let message = init.mech_token.map(<[u8]>::to_vec);
                 *token = Init::plain(&mechanisms, message.as_deref()).der();
             }
-            Token::Response(resp) => {
-                let mut resp = Resp::from(resp);
-                match self {
-                    Self::NegState(state) => resp.neg_state = *state,
-                    Self::Named(at) => resp.supported_mech = at.map(|at| KNOWN[at].0.to_vec()),
-                    Self::NoMessage => resp.token = None,
-                    Self::List(_) => {}
-                    Self::Mic(MicEdit::None) => resp.mic = None,
-                    Self::Mic(MicEdit::Recorded(number)) => {
-                        resp.mic = Some(pick(&RECORDED.mics, *number));
-                    }
-                    Self::Mic(MicEdit::Reflected) => resp.mic = Some(others_mic.to_vec()),
-                    Self::Mic(MicEdit::Message) => resp.mic.clone_from(&resp.token),
-                    Self::Mic(MicEdit::Flipped(bit)) => {
-                        if let Some(mic) = &mut resp.mic {
-                            mic[bit / 8 % 16] ^= 1 << (bit % 8);
-                        }
-                    }
-                }
-                *token = resp.der();
+            Token::Response(_) => {
+                change_response(token, |resp| self.change(resp, others_mic));
             }
             token => panic!("{token:?}"),
+        }
+    }
+
+    fn change(&self, resp: &mut Resp, others_mic: &[u8]) {
+        match self {
+            Self::NegState(state) => resp.neg_state = *state,
+            Self::Named(at) => resp.supported_mech = at.map(|at| KNOWN[at].to_vec()),
+            Self::NoMessage => resp.token = None,
+            Self::List(_) => {}
+            Self::Mic(MicEdit::None) => resp.mic = None,
+            Self::Mic(MicEdit::Recorded(number)) => resp.mic = Some(pick(&RECORDED.mics, *number)),
+            Self::Mic(MicEdit::Reflected) => resp.mic = Some(others_mic.to_vec()),
+            Self::Mic(MicEdit::Message) => resp.mic.clone_from(&resp.token),
+            Self::Mic(MicEdit::Flipped(bit)) => {
+                let byte = resp.mic.as_mut().and_then(|mic| mic.get_mut(bit / 8 % 16));
+                if let Some(byte) = byte {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
         }
     }
 }
@@ -750,7 +751,7 @@ proptest! {
         let (mut lists, mut mics) = (Vec::new(), [Vec::new(), Vec::new()]);
         let mut number = 0;
         let mut is_untouched = true;
-        let mut world = World::new(offer, PASSWORD, environment(1), environment(101));
+        let mut world = World::new(offer, PASSWORD, Fixed::starting_with(1), Fixed::starting_with(101));
         let end = world.run(&mut |token, is_clients| {
             if number == 0 {
                 lists.push(list(token));
@@ -799,7 +800,7 @@ proptest! {
         edits in btree_map(0..7_usize, vec(edit(), 1..3), 0..3),
     ) {
         let mut number = 0;
-        let mut world = World::new(offer, "another", environment(1), environment(101));
+        let mut world = World::new(offer, "another", Fixed::starting_with(1), Fixed::starting_with(101));
         let end = world.run(&mut |token, _| {
             for edit in edits.get(&number).into_iter().flatten() {
                 edit.apply(token, &[]);

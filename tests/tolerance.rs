@@ -3,72 +3,34 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
 use core::time::Duration;
 
-use common::{Fields, Fixed, exchange, read_json, unhex};
-use ntlm::crypto::{ExportedSessionKey, ResponseKey, mic};
+use ntlm::crypto::{ExportedSessionKey, mic};
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
-use ntlm::server::{Accepted, Claim, Names, Policy};
+use ntlm::server::{Accepted, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{
-    Authenticate, AvPairsBuf, Challenge, Error as WireError, ErrorKind, Message, Negotiate,
+    Authenticate, Challenge, Error as WireError, ErrorKind, Message, Negotiate,
     NegotiateFlags as Flags, NtResponse,
 };
 use ntlm::{
     Client, Credentials, Error, FileTime, LmCompatibility, NtHash, ResponseKind, Server, client,
 };
+use ntlm_testkit::fields::authenticate::{
+    DOMAIN, FLAGS, LM, MIC, NT, SESSION_KEY, USER, WORKSTATION,
+};
+use ntlm_testkit::fields::challenge::{self, TARGET_INFO, TARGET_NAME};
+use ntlm_testkit::{
+    Emit, Fields, Fixed, PASSWORD, Proof, Recorded, accept, alice, alice_with, answer, array,
+    changed, exchange, fields, log_in, ntlmv2, server, server_with, transcript, unhex, user_of,
+    vector,
+};
 use serde_json::Value;
 
 const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
-fn alice() -> Client {
-    Client::new(Credentials::password("EXAMPLE\\alice", "correct horse"))
-}
-
-fn client_with(set: impl FnOnce(&mut client::Policy)) -> Client {
-    let mut policy = client::Policy::default();
-    set(&mut policy);
-    alice().with_policy(policy)
-}
-
-fn respond(client: &Client, challenge: &[u8]) -> Result<client::Answer, Error> {
-    let (_, handshake) = client.initiate()?;
-    handshake.answer(challenge, &mut Fixed::default())
-}
-
-fn server_with(set: impl FnOnce(&mut Policy)) -> Server {
-    let mut policy = Policy::default();
-    set(&mut policy);
-    Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
-}
-
-fn transcript(id: &str) -> Value {
-    read_json(&common::data(&format!("transcripts/{id}.json")))
-}
-
-/// The time of the CHALLENGE of a recorded handshake.
-fn time_of(recorded: &Value) -> FileTime {
-    let challenge = recorded.bytes("challenge").unwrap();
-    let info = Challenge::parse(&challenge).unwrap().target_info;
-    info.and_then(|info| info.timestamp()).unwrap_or(common::NOW)
-}
-
-/// What a server says of a recorded AUTHENTICATE, at the time of the recording.
-fn claim(server: &Server, recorded: &Value) -> Result<Claim, Error> {
-    claim_at(server, recorded, time_of(recorded))
-}
-
-fn claim_at(server: &Server, recorded: &Value, now: FileTime) -> Result<Claim, Error> {
-    let [negotiate, challenge, authenticate] =
-        ["negotiate", "challenge", "authenticate"].map(|name| recorded.bytes(name).unwrap());
-    let handshake = server.resume(&negotiate, &challenge)?;
-    handshake.read(&authenticate, &mut Fixed::at(now))
-}
-
 fn verdict(server: &Server, recorded: &Value) -> Result<Accepted, Error> {
-    common::accept(claim(server, recorded)?, recorded.text("password").unwrap())
+    Recorded::of(recorded).verify(server, recorded.text("password").unwrap())
 }
 
 /// Corporate proxies announce a `TargetInfo` and send an empty one. curl, gss-ntlmssp, ntlm-auth and
@@ -80,15 +42,14 @@ const EMPTY_TARGET_INFO: &str = "4e544c4d53535000020000000000000000000000058289a
 fn client_treats_an_empty_target_info_as_absent() {
     let challenge = unhex(EMPTY_TARGET_INFO);
     assert!(Challenge::parse(&challenge).unwrap().target_info.is_none());
-    let token = respond(&alice(), &challenge).unwrap().token;
+    let token = answer(&alice(), &challenge).unwrap().token;
     let message = Authenticate::parse(&token).unwrap();
-    let NtResponse::V2(response) = message.nt_response else { panic!("{message:?}") };
-    assert_eq!(response.target_info().iter().count(), 0);
+    assert_eq!(ntlmv2(&token).target_info().iter().count(), 0);
     assert!(!message.flags.unwrap().contains(Flags::NEGOTIATE_TARGET_INFO));
     // As if the flag were clear, byte for byte.
     let mut without = challenge.clone();
     without[22] &= !0x80;
-    assert_eq!(respond(&alice(), &without).unwrap().token, token);
+    assert_eq!(answer(&alice(), &without).unwrap().token, token);
 }
 
 /// What a policy requires must reach the server, and there is no room for it.
@@ -104,17 +65,17 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
     without_flag[22] &= !0x80;
     for challenge in [with_flag, without_flag] {
         for (client, refused) in [
-            (client_with(|policy| policy.require_channel_bindings = true), Refused::NoTargetInfo),
-            (client_with(|policy| policy.require_spn = true), Refused::NoTargetInfo),
-            (client_with(|policy| policy.shared.require_mic = true), Refused::NoMic),
+            (alice_with(|policy| policy.require_channel_bindings = true), Refused::NoTargetInfo),
+            (alice_with(|policy| policy.require_spn = true), Refused::NoTargetInfo),
+            (alice_with(|policy| policy.shared.require_mic = true), Refused::NoMic),
         ] {
-            assert_eq!(respond(&bound(client), &challenge).unwrap_err(), refused.into());
+            assert_eq!(answer(&bound(client), &challenge).unwrap_err(), refused.into());
         }
     }
     // Nor does NTLMv1 carry it, whatever the CHALLENGE has, nor an anonymous client.
     let server = server_with(|policy| policy.allow_anonymous = true);
     let requires = |policy: &mut client::Policy| policy.require_channel_bindings = true;
-    let ntlmv1 = client_with(|policy| {
+    let ntlmv1 = alice_with(|policy| {
         requires(policy);
         policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     });
@@ -134,31 +95,11 @@ fn server_accepts_an_ntlmv2_response_without_a_list() {
     let environment = &mut Fixed::default();
     let (negotiate, _) = alice().initiate().unwrap();
     let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-    let challenge = Challenge::parse(&challenge).unwrap();
-    let mut blob = vec![1, 1, 0, 0, 0, 0, 0, 0];
-    blob.extend(common::NOW.ticks().to_le_bytes());
-    blob.extend([0xcc; 12]);
-    let nt_hash = NtHash::from_password("correct horse");
-    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
-    let proof = key.ntlmv2_proof(&challenge.server_challenge, &blob);
-    // Written by hand, since no response without a list parses as one.
-    let fields: [&[u8]; 5] =
-        [&[], &[&proof[..], &blob].concat(), b"E\0X\0A\0M\0P\0L\0E\0", b"a\0l\0i\0c\0e\0", &[]];
-    let mut message = b"NTLMSSP\0\x03\0\0\0".to_vec();
-    let mut offset = 64_u32;
-    for field in fields {
-        let length = u16::try_from(field.len()).unwrap();
-        message.extend([length.to_le_bytes(), length.to_le_bytes()].concat());
-        message.extend(offset.to_le_bytes());
-        offset += u32::from(length);
-    }
-    message.extend([0; 8]);
-    message.extend(challenge.flags.bits().to_le_bytes());
-    fields.iter().for_each(|field| message.extend_from_slice(field));
+    let message = Proof::new(Vec::new()).authenticate(&challenge);
     let strict = Authenticate::parse(&message).map_err(WireError::kind);
     assert_eq!(strict, Err(ErrorKind::AvPairsUnended));
     let claim = handshake.read(&message, environment).unwrap();
-    let accepted = common::accept(claim, "correct horse").unwrap();
+    let accepted = accept(claim, PASSWORD).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 }
 
@@ -167,14 +108,13 @@ fn server_accepts_an_ntlmv2_response_without_a_list() {
 #[test]
 fn strength_is_granted_to_clients_that_protect_nothing() {
     let ldap3 = unhex("4e544c4d5353500001000000078208a00000000028000000000000000000000f");
-    let (challenge, _) = server_with(|_| {}).challenge(&ldap3, &mut Fixed::default()).unwrap();
+    let (challenge, _) = server().challenge(&ldap3, &mut Fixed::default()).unwrap();
     assert!(Challenge::parse(&challenge).unwrap().flags.contains(STRENGTH));
     // Windows: [MS-NLMP]'s example of extended protection, 0xa2088207 answered with 0xa2898205.
-    let windows = common::vector("epa-challenge");
+    let windows = vector("epa-challenge");
     let asked = Flags::from_bits_retain(0xa208_8207);
-    let mut negotiate = Vec::new();
-    Negotiate { flags: asked, ..Negotiate::default() }.emit(&mut negotiate).unwrap();
-    let (challenge, _) = server_with(|_| {}).challenge(&negotiate, &mut Fixed::default()).unwrap();
+    let negotiate = Negotiate { flags: asked, ..Negotiate::default() }.to_bytes();
+    let (challenge, _) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
     let [theirs, ours] = [&windows, &challenge].map(|bytes| Challenge::parse(bytes).unwrap().flags);
     assert_eq!((theirs & (asked | STRENGTH)) - Flags::NEGOTIATE_OEM, ours & (asked | STRENGTH));
 }
@@ -183,7 +123,7 @@ fn strength_is_granted_to_clients_that_protect_nothing() {
 #[test]
 fn strength_is_asked_for_and_dropped_from_the_keys_where_nothing_is_protected() {
     let environment = &mut Fixed::default();
-    let (sent, handshake) = exchange(&alice(), &server_with(|_| {}), environment).unwrap();
+    let (sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
     for flags in [
         Negotiate::parse(&sent.negotiate).unwrap().flags,
         Challenge::parse(&sent.challenge).unwrap().flags,
@@ -192,7 +132,7 @@ fn strength_is_asked_for_and_dropped_from_the_keys_where_nothing_is_protected() 
         assert!(flags.contains(STRENGTH), "{flags}");
     }
     let claim = handshake.read(&sent.authenticate, environment).unwrap();
-    let accepted = common::accept(claim, "correct horse").unwrap();
+    let accepted = accept(claim, PASSWORD).unwrap();
     for keys in [&sent.client_keys, &accepted.keys] {
         assert!(!keys.flags().intersects(STRENGTH), "{}", keys.flags());
     }
@@ -206,7 +146,7 @@ fn flags_of_zero_in_an_authenticate_stand_for_those_of_the_challenge() {
         let authenticate = recorded.bytes("authenticate").unwrap();
         let message = Authenticate::parse(&authenticate).unwrap();
         assert_eq!(message.flags, Some(Flags::empty()), "{id}");
-        let accepted = verdict(&server_with(|_| {}), &recorded).unwrap();
+        let accepted = verdict(&server(), recorded).unwrap();
         let challenge = recorded.bytes("challenge").unwrap();
         let granted = Challenge::parse(&challenge).unwrap().flags;
         assert!(granted.contains(accepted.keys.flags()), "{id}");
@@ -223,14 +163,11 @@ fn session_key_beside_flags_of_zero_is_the_clients() {
         | Flags::NEGOTIATE_128;
     for asked in [plain, plain | Flags::NEGOTIATE_SIGN, plain | Flags::PROTECTION] {
         let environment = &mut Fixed::default();
-        let mut negotiate = Vec::new();
-        Negotiate { flags: asked, ..Negotiate::default() }.emit(&mut negotiate).unwrap();
-        let (challenge, handshake) =
-            server_with(|_| {}).challenge(&negotiate, environment).unwrap();
+        let negotiate = Negotiate { flags: asked, ..Negotiate::default() }.to_bytes();
+        let (challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
         let key = ExportedSessionKey::from([0x55; 16]);
         let authenticate = with_flags_of_zero(&challenge, &key);
-        let accepted =
-            common::accept(handshake.read(&authenticate, environment).unwrap(), "correct horse");
+        let accepted = accept(handshake.read(&authenticate, environment).unwrap(), PASSWORD);
         let keys = accepted.unwrap().keys;
         assert_eq!(keys.exported_session_key().expose(), key.expose(), "{asked}");
         assert_eq!(keys.protection(), Protection::from_flags(asked), "{asked}");
@@ -239,24 +176,14 @@ fn session_key_beside_flags_of_zero_is_the_clients() {
 
 /// A right answer to a CHALLENGE, with this session key, and with flags of zero.
 fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
-    let mut pairs = AvPairsBuf::default();
-    for (id, value) in Challenge::parse(challenge).unwrap().target_info.unwrap().iter() {
-        pairs.push(id, value).unwrap();
-    }
-    let password = "correct horse";
-    let bytes =
-        common::ntlmv2_without_mic(challenge, "alice", "EXAMPLE", password, &pairs, common::NOW);
-    let mut message = Authenticate::parse(&bytes).unwrap();
-    let NtResponse::V2(response) = message.nt_response else { panic!("{message:?}") };
-    let nt_hash = NtHash::from_password(password);
-    let base = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into())
-        .session_base_key(response.proof());
+    let proof = Proof::repeating(challenge);
+    let bytes = proof.authenticate(challenge);
+    let base = proof.key().session_base_key(ntlmv2(&bytes).proof());
     let encrypted = base.ntlmv2_key_exchange_key().encrypt(key);
-    message.encrypted_random_session_key = &encrypted;
-    message.flags = Some(Flags::empty());
-    let mut authenticate = Vec::new();
-    message.emit(&mut authenticate).unwrap();
-    authenticate
+    changed(&bytes, |message| {
+        message.encrypted_random_session_key = &encrypted;
+        message.flags = Some(Flags::empty());
+    })
 }
 
 /// Bits that are never negotiated carry as little information as zero. Others must name a character
@@ -265,11 +192,9 @@ fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
 fn flags_without_information_are_those_that_are_never_negotiated() {
     let recorded = transcript("met-javamail-imap-l5");
     let with_flags = |flags: u32| {
-        let mut authenticate = recorded.bytes("authenticate").unwrap();
-        authenticate[60..64].copy_from_slice(&flags.to_le_bytes());
-        let mut changed = recorded.clone();
-        changed["authenticate"] = common::hex(&authenticate).into();
-        verdict(&server_with(|_| {}), &changed).map(drop)
+        let mut changed = Recorded::of(recorded);
+        changed.authenticate[FLAGS..][..4].copy_from_slice(&flags.to_le_bytes());
+        changed.verify(&server(), recorded.text("password").unwrap()).map(drop)
     };
     for nothing in [0, 0x0000_0800, 0x0200_0000, 0x0080_0000, 0x1d24_4508] {
         assert_eq!(with_flags(nothing), Ok(()), "{nothing:#010x}");
@@ -289,7 +214,7 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
         policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
     });
     let attempt = |flags: u32, user: &[u8]| {
-        let response = NtHash::from_password("correct horse").ntlmv1_response(
+        let response = NtHash::from_password(PASSWORD).ntlmv1_response(
             &ntlm::crypto::ntlm2_session_challenge(
                 &0x0123_4567_89ab_cdef_u64.to_be_bytes(),
                 &[7; 8],
@@ -303,11 +228,9 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
             flags: Some(Flags::from_bits_retain(flags)),
             ..Authenticate::default()
         };
-        let mut bytes = Vec::new();
-        message.emit(&mut bytes).unwrap();
         let handshake = server.resume(&[], &challenge).unwrap();
-        let claim = handshake.read(&bytes, &mut Fixed::default())?;
-        let accepted = common::accept(claim, "correct horse")?;
+        let claim = handshake.read(&message.to_bytes(), &mut Fixed::default())?;
+        let accepted = accept(claim, PASSWORD)?;
         Ok::<_, Error>(accepted.user().unwrap().to_string())
     };
     assert_eq!(attempt(0x0008_8206, b"alice").as_deref(), Ok("alice"));
@@ -327,12 +250,12 @@ fn lmv2_beside_a_short_nt_response_is_accepted_where_lmv2_alone_is() {
             matches!(message.nt_response, NtResponse::Short(short) if short.len() == 16),
             "{id}"
         );
-        let refused = verdict(&server_with(|_| {}), &recorded).unwrap_err();
+        let refused = verdict(&server(), recorded).unwrap_err();
         assert_eq!(refused, Refused::ResponseKind.into(), "{id}");
         let allowing = server_with(|policy| policy.allow_lmv2_alone = true);
-        let accepted = verdict(&allowing, &recorded).unwrap();
+        let accepted = verdict(&allowing, recorded).unwrap();
         assert_eq!(accepted.identity.response(), Some(ResponseKind::Lmv2), "{id}");
-        let key = common::array(&recorded, "exported_session_key");
+        let key = array(recorded, "exported_session_key");
         assert_eq!(*accepted.keys.exported_session_key().expose(), key, "{id}");
     }
 }
@@ -347,7 +270,7 @@ fn short_nt_response_is_passed_on_to_a_domain_controller() {
             policy.shared.lm_compatibility = level;
             policy.allow_lmv2_alone = lmv2_alone;
         });
-        let Claim::User(claim) = claim(&server, &recorded)? else { panic!("it has a name") };
+        let claim = user_of(Recorded::of(recorded).claim(&server)?);
         let logon = claim.network_logon()?;
         Ok::<_, Error>((logon.nt_response.to_vec(), logon.lm_response.to_vec()))
     };
@@ -368,20 +291,19 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
         policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.shared.offer -= Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     });
-    let lm_hash = ntlm::crypto::LmHash::from_password("correct horse", &ntlm::Ascii).unwrap();
+    let lm_hash = ntlm::crypto::LmHash::from_password(PASSWORD, &ntlm::Ascii).unwrap();
     let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
     let attempt = |user: &[u8], nt: &[u8], lm: &[u8]| {
         let environment = &mut Fixed::default();
         let (sent, handshake) = exchange(&alice(), &server, environment).unwrap();
-        let mut message = Authenticate::parse(&sent.authenticate).unwrap();
-        message.user = user;
-        message.nt_response = NtResponse::parse(nt).unwrap();
-        message.lm_response = ntlm::wire::LmResponse::new(lm);
-        message.mic = None;
-        let mut bytes = Vec::new();
-        message.emit(&mut bytes).unwrap();
+        let bytes = changed(&sent.authenticate, |message| {
+            message.user = user;
+            message.nt_response = NtResponse::parse(nt).unwrap();
+            message.lm_response = ntlm::wire::LmResponse::new(lm);
+            message.mic = None;
+        });
         let claim = handshake.read(&bytes, environment)?;
-        common::accept(claim, "correct horse").map(|accepted| accepted.identity.response())
+        accept(claim, PASSWORD).map(|accepted| accepted.identity.response())
     };
     let lm = lm_hash.lm_response(&challenge);
     assert_eq!(attempt(b"a\0", &[], &lm), Ok(Some(ResponseKind::Lm)), "LM alone");
@@ -398,22 +320,21 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
 #[test]
 fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
     let recorded = transcript("met-lwp-v2-nodom-2");
-    let sent = recorded.bytes("authenticate").unwrap();
-    let NtResponse::V2(response) = Authenticate::parse(&sent).unwrap().nt_response else {
-        panic!("not NTLMv2")
-    };
+    let messages = Recorded::of(recorded);
+    let response = ntlmv2(&messages.authenticate);
     assert!(response.time().ticks() < 10_000_000_000, "a quarter of an hour after 1601");
-    let told = time_of(&recorded);
+    let told = messages.time().unwrap();
     assert_eq!(response.target_info().timestamp(), Some(told));
-    let accepted = verdict(&server_with(|_| {}), &recorded).unwrap();
+    let accepted = verdict(&server(), recorded).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 
     // The limit still holds, or a challenge that was kept could be answered forever.
     let server = server_with(|policy| policy.max_challenge_age = None);
     let late = |hours: u64| {
         let now = FileTime::from_ticks(told.ticks() + hours * 36_000_000_000);
-        let claim = claim_at(&server, &recorded, now)?;
-        common::accept(claim, "correct horse").map(drop)
+        let handshake = messages.resume(&server).unwrap();
+        let claim = handshake.read(&messages.authenticate, &mut Fixed::at(now))?;
+        accept(claim, recorded.text("password").unwrap()).map(drop)
     };
     assert_eq!(late(35), Ok(()));
     assert_eq!(late(37), Err(Denied::Time.into()));
@@ -422,16 +343,15 @@ fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
 /// A time that is repeated from elsewhere does not count, also where the list is not compared.
 #[test]
 fn repeated_time_of_another_server_does_not_stand_for_the_clients() {
-    let mut recorded = transcript("met-lwp-v2-nodom-2");
+    let transcript = transcript("met-lwp-v2-nodom-2");
+    let (mut recorded, password) = (Recorded::of(transcript), transcript.text("password").unwrap());
     let server = server_with(|policy| policy.require_target_info = false);
-    let told = time_of(&recorded);
-    assert!(verdict(&server, &recorded).is_ok());
-    let mut challenge = recorded.bytes("challenge").unwrap();
+    let told = recorded.time().unwrap();
+    assert!(recorded.verify(&server, password).is_ok());
     let timestamp = told.ticks().to_le_bytes();
-    let at = challenge.windows(8).position(|bytes| bytes == timestamp).unwrap();
-    challenge[at] ^= 1;
-    recorded["challenge"] = common::hex(&challenge).into();
-    assert_eq!(verdict(&server, &recorded).unwrap_err(), Denied::Time.into());
+    let at = recorded.challenge.windows(8).position(|bytes| bytes == timestamp).unwrap();
+    recorded.challenge[at] ^= 1;
+    assert_eq!(recorded.verify(&server, password).unwrap_err(), Denied::Time.into());
 }
 
 /// jTDS 1.3.1 counts characters where it writes bytes, so that the names of a domain outside ASCII lie
@@ -443,10 +363,10 @@ fn server_ignores_the_names_of_a_negotiate() {
     let jtds = unhex(JTDS);
     let strict = Negotiate::parse(&jtds).map_err(WireError::kind);
     assert_eq!(strict, Err(ErrorKind::FieldOutside));
-    assert!(server_with(|_| {}).challenge(&jtds, &mut Fixed::default()).is_ok());
+    assert!(server().challenge(&jtds, &mut Fixed::default()).is_ok());
     // The same of one that ends with its flags, and announces names.
-    assert!(server_with(|_| {}).challenge(&jtds[..16], &mut Fixed::default()).is_ok());
-    let cut = server_with(|_| {}).challenge(&jtds[..15], &mut Fixed::default());
+    assert!(server().challenge(&jtds[..16], &mut Fixed::default()).is_ok());
+    let cut = server().challenge(&jtds[..15], &mut Fixed::default());
     assert!(matches!(cut, Err(Error::Wire(error)) if error.kind() == ErrorKind::TooShort));
 }
 
@@ -455,7 +375,7 @@ fn server_ignores_the_names_of_a_negotiate() {
 fn http_server_ignores_the_names_of_a_negotiate() {
     use ntlm::http::{HttpVersion, Outcome, Scheme, ServerConnection, Step, header_value};
     let header = header_value(Scheme::Ntlm, &unhex(JTDS));
-    let mut connection = ServerConnection::new(server_with(|_| {}));
+    let mut connection = ServerConnection::new(server());
     let headers = [("Authorization", header.as_str())];
     let step = connection.on_request(HttpVersion::Http11, headers, &mut Fixed::default());
     let Step::Outcome(Outcome::Continue(reply)) = step else { panic!("{step:?}") };
@@ -465,18 +385,15 @@ fn http_server_ignores_the_names_of_a_negotiate() {
 #[test]
 fn client_ignores_a_target_name_outside_the_challenge() {
     let (negotiate, _) = alice().initiate().unwrap();
-    let server = server_with(|_| {});
+    let server = server();
     let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default()).unwrap();
-    for (length, offset) in [(14_u16, 0xffff_0000_u32), (14, 4000), (3, 56), (0xffff, 56)] {
-        let mut changed = challenge.clone();
-        changed[12..14].copy_from_slice(&length.to_le_bytes());
-        changed[16..20].copy_from_slice(&offset.to_le_bytes());
+    for (length, offset) in [(14, 0xffff_0000), (14, 4000), (3, 56), (0xffff, 56)] {
+        let changed = fields::described(&challenge, TARGET_NAME, length, offset);
         assert!(Message::parse(&changed).is_err(), "{length} at {offset}");
-        assert!(respond(&alice(), &changed).is_ok(), "{length} at {offset}");
+        assert!(answer(&alice(), &changed).is_ok(), "{length} at {offset}");
         // A list outside is not ignored: the response depends on it.
-        let mut broken = challenge.clone();
-        broken[40..42].copy_from_slice(&0xffff_u16.to_le_bytes());
-        assert!(matches!(respond(&alice(), &broken), Err(Error::Wire(_))));
+        let broken = fields::described(&challenge, TARGET_INFO, 0xffff, 56);
+        assert!(matches!(answer(&alice(), &broken), Err(Error::Wire(_))));
     }
 }
 
@@ -484,88 +401,69 @@ fn client_ignores_a_target_name_outside_the_challenge() {
 #[test]
 fn server_ignores_a_workstation_and_an_lm_response_that_mean_nothing() {
     let client = alice().with_workstation("LAPTOP");
-    let server = server_with(|_| {});
-    let attempt = |descriptor: usize, field: [u8; 8]| {
+    let server = server();
+    let attempt = |descriptor: usize, (length, offset): (usize, usize)| {
         let environment = &mut Fixed::default();
-        let (negotiate, await_challenge) = client.initiate().unwrap();
-        let (challenge, handshake) = server.challenge(&negotiate, environment).unwrap();
-        let response = await_challenge.answer(&challenge, environment).unwrap();
-        let mut message = response.token;
-        message[descriptor..descriptor + 8].copy_from_slice(&field);
+        let (sent, handshake) = exchange(&client, &server, environment).unwrap();
+        let mut message = fields::described(&sent.authenticate, descriptor, length, offset);
         // The client did it, so its MIC covers it.
-        message[72..88].fill(0);
-        let key = response.keys.exported_session_key().clone();
-        let right = mic(&key, &[&negotiate, &challenge, &message]);
-        message[72..88].copy_from_slice(&right);
-        let claim = handshake.read(&message, environment)?;
-        common::accept(claim, "correct horse")
+        message[MIC..][..16].fill(0);
+        let key = sent.client_keys.exported_session_key();
+        let right = mic(key, &[&sent.negotiate, &sent.challenge, &message]);
+        message[MIC..][..16].copy_from_slice(&right);
+        accept(handshake.read(&message, environment)?, PASSWORD)
     };
-    let outside = [9, 0, 9, 0, 0, 0xff, 0, 0];
-    let odd = [3, 0, 3, 0, 88, 0, 0, 0];
-    for (descriptor, field) in [(44, outside), (44, odd), (12, outside)] {
+    let (outside, odd) = ((9, 0xff00), (3, 88));
+    for (descriptor, field) in [(WORKSTATION, outside), (WORKSTATION, odd), (LM, outside)] {
         let accepted = attempt(descriptor, field).unwrap();
         assert!(accepted.mic_checked);
-        assert_eq!(accepted.workstation.is_empty(), descriptor == 44);
+        assert_eq!(accepted.workstation.is_empty(), descriptor == WORKSTATION);
     }
-    for descriptor in [20, 28, 36] {
+    for descriptor in [NT, DOMAIN, USER] {
         let error = attempt(descriptor, outside).unwrap_err();
         assert!(matches!(error, Error::Wire(error) if error.offset() == descriptor));
     }
-    for descriptor in [28, 36] {
+    for descriptor in [DOMAIN, USER] {
         assert!(matches!(attempt(descriptor, odd), Err(Error::Unexpected(Unexpected::Text(_)))));
     }
 }
 
 /// Windows 10's event forwarder logs in anonymously, with a MIC, and then seals. Its key is exchanged
 /// under a key exchange key of zeros, so everyone can compute it.
-struct EventForwarder {
-    negotiate: Vec<u8>,
-    challenge: Vec<u8>,
-    authenticate: Vec<u8>,
-}
-
-impl EventForwarder {
-    fn recorded() -> Self {
-        Self {
-            negotiate: unhex(
-                "4e544c4d5353500001000000b78208e2000000000000000000000000000000000a00ba470000000f",
-            ),
-            challenge: unhex(
-                "4e544c4d53535000020000001e001e003800000035828ae261439b986c049b610000000000000000\
+fn event_forwarder() -> Recorded {
+    Recorded {
+        negotiate: unhex(
+            "4e544c4d5353500001000000b78208e2000000000000000000000000000000000a00ba470000000f",
+        ),
+        challenge: unhex(
+            "4e544c4d53535000020000001e001e003800000035828ae261439b986c049b610000000000000000\
                  98009800560000000a00ba470000000f570049004e002d004700300046003900420044004c004600\
                  47004c00470002001e00570049004e002d004700300046003900420044004c00460047004c004700\
                  01001e00570049004e002d004700300046003900420044004c00460047004c00470004001e004400\
                  450053004b0054004f0050002d0036004500460045004d004200420003001e004400450053004b00\
                  54004f0050002d0036004500460045004d0042004200070008006f3e6af82204d60100000000",
-            ),
-            authenticate: unhex(
-                "4e544c4d535350000300000001000100760000000000000077000000000000005800000000000000\
+        ),
+        authenticate: unhex(
+            "4e544c4d535350000300000001000100760000000000000077000000000000005800000000000000\
                  580000001e001e00580000001000100077000000358a88e20a00ba470000000f983d324304ca5a71\
                  69d54cb88cb8a6e2570049004e002d005400320031004c0055004e00360044004a004b0036000004\
                  8d8961a5bef705839e8866a6913f2c",
-            ),
-        }
-    }
-
-    fn verdict(&self, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
-        let server = server_with(|policy| {
-            policy.allow_anonymous = true;
-            set(policy);
-        });
-        let told = Challenge::parse(&self.challenge).unwrap().target_info.unwrap().timestamp();
-        let handshake = server.resume(&self.negotiate, &self.challenge)?;
-        match handshake.read(&self.authenticate, &mut Fixed::at(told.unwrap()))? {
-            Claim::Anonymous(claim) => claim.accept(),
-            claim => panic!("{claim:?}"),
-        }
+        ),
     }
 }
 
 #[test]
 fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_so() {
-    let recorded = EventForwarder::recorded();
+    let recorded = event_forwarder();
+    let verdict = |recorded: &Recorded, set: &dyn Fn(&mut Policy)| {
+        let server = server_with(|policy| {
+            policy.allow_anonymous = true;
+            set(policy);
+        });
+        recorded.verify(&server, "")
+    };
     let allow = |policy: &mut Policy| policy.shared.allow_insecure_anonymous_keys = true;
-    let accepted = recorded.verdict(allow).unwrap();
+    let accepted = verdict(&recorded, &allow).unwrap();
     let key = 0xda95_0020_0689_aa3f_0998_9601_f1ff_ad41_u128.to_be_bytes();
     assert_eq!(*accepted.keys.exported_session_key().expose(), key);
     assert!(accepted.keys.is_known_to_everyone());
@@ -573,14 +471,14 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
     // Its MIC is right, so the key is; but it shows nothing.
     let message = Authenticate::parse(&recorded.authenticate).unwrap();
     let mut zeroed = recorded.authenticate.clone();
-    zeroed[72..88].fill(0);
+    zeroed[MIC..][..16].fill(0);
     let messages: [&[u8]; 3] = [&recorded.negotiate, &recorded.challenge, &zeroed];
     assert_eq!(message.mic, Some(mic(&ExportedSessionKey::from(key), &messages)));
     assert!(!accepted.mic_checked && !accepted.bindings_checked && accepted.spn().is_none());
     assert!(accepted.user().is_none());
     accepted.keys.into_session().unwrap();
 
-    let by_default = recorded.verdict(|_| {}).unwrap();
+    let by_default = verdict(&recorded, &|_| {}).unwrap();
     assert_eq!(by_default.keys.protection(), Protection::None);
     let refused = by_default.keys.into_session().unwrap_err();
     assert_eq!(refused, Misuse::NoSessionSecurity.into());
@@ -591,16 +489,16 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
         ),
         (|policy| policy.shared.require_mic = true, Denied::MicMissing.into()),
     ] {
-        let result = recorded.verdict(|policy| {
+        let result = verdict(&recorded, &|policy| {
             allow(policy);
             demand(policy);
         });
         assert_eq!(result.unwrap_err(), error);
     }
     // A key that was to be exchanged must be there.
-    let mut without_key = EventForwarder::recorded();
-    without_key.authenticate[52..54].fill(0);
-    let error = without_key.verdict(allow).unwrap_err();
+    let mut without_key = event_forwarder();
+    without_key.authenticate[SESSION_KEY..][..2].fill(0);
+    let error = verdict(&without_key, &allow).unwrap_err();
     assert_eq!(error, Unexpected::EncryptedSessionKey.into());
 }
 
@@ -620,7 +518,7 @@ fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     let client = anonymous().with_policy(policy.clone());
     let (sent, handshake) = exchange(&client, &server, environment).unwrap();
     let claim = handshake.read(&sent.authenticate, environment).unwrap();
-    let accepted = common::accept(claim, "").unwrap();
+    let accepted = accept(claim, "").unwrap();
     assert!(sent.client_keys.is_known_to_everyone() && accepted.keys.is_known_to_everyone());
     // They say so in another process too.
     let exported = accepted.keys.export();
@@ -645,10 +543,10 @@ fn client_protects_messages_to_a_server_without_names_where_the_policy_says_so()
     let challenge =
         unhex("4e544c4d53535000020000000000000000000000358208600123456789abcdef0000000000000000");
     let sealing = |client: Client| client.with_protection(Protection::Seal);
-    let error = respond(&sealing(alice()), &challenge).unwrap_err();
+    let error = answer(&sealing(alice()), &challenge).unwrap_err();
     assert_eq!(error, Unexpected::NetbiosNames.into());
-    let client = client_with(|policy| policy.allow_missing_netbios_names = true);
-    let response = respond(&sealing(client), &challenge).unwrap();
+    let client = alice_with(|policy| policy.allow_missing_netbios_names = true);
+    let response = answer(&sealing(client), &challenge).unwrap();
     assert_eq!(response.keys.protection(), Protection::Seal);
 }
 
@@ -662,16 +560,12 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
         policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.shared.require_when_protected = Flags::empty();
     });
-    assert_eq!(verdict(&server, &recorded).unwrap_err(), Denied::WrongPassword.into());
+    assert_eq!(verdict(&server, recorded).unwrap_err(), Denied::WrongPassword.into());
     // With the flag it would be right.
-    let mut authenticate = recorded.bytes("authenticate").unwrap();
-    authenticate[62] |= 0x08;
-    let mut challenge = recorded.bytes("challenge").unwrap();
-    challenge[22] |= 0x08;
-    let mut changed = recorded.clone();
-    changed["authenticate"] = common::hex(&authenticate).into();
-    changed["challenge"] = common::hex(&challenge).into();
-    let accepted = verdict(&server, &changed).unwrap();
+    let mut changed = Recorded::of(recorded);
+    changed.authenticate[FLAGS + 2] |= 0x08;
+    changed.challenge[challenge::FLAGS + 2] |= 0x08;
+    let accepted = changed.verify(&server, recorded.text("password").unwrap()).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
 }
 
@@ -679,7 +573,7 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
 #[test]
 fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
     let v1 = |allowed| {
-        client_with(|policy| {
+        alice_with(|policy| {
             policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
             policy.shared.require_when_protected = Flags::empty();
             policy.shared.allow_constant_key_exchange_key = allowed;
@@ -702,14 +596,14 @@ fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
     // The server rejects it with the first look, right or wrong password.
     let (sent, handshake) = exchange(&v1(true), &server(false, false), environment).unwrap();
     assert_eq!(handshake.read(&sent.authenticate, environment).unwrap_err(), constant);
-    let outcome = common::log_in(&v1(true), &server(true, false), "correct horse");
+    let outcome = log_in(&v1(true), &server(true, false), PASSWORD);
     assert!(outcome.is_ok());
     // Without protection there is no session key to speak of.
     let unprotected = v1(false).with_protection(Protection::None);
-    assert!(common::log_in(&unprotected, &server(false, false), "correct horse").is_ok());
+    assert!(log_in(&unprotected, &server(false, false), PASSWORD).is_ok());
     // With LM_KEY the key depends on the response, so on the challenge.
     let lm_key = Flags::NEGOTIATE_LM_KEY;
-    let with_lm_key = client_with(|policy| {
+    let with_lm_key = alice_with(|policy| {
         policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.shared.require_when_protected = Flags::empty();
         policy.shared.offer |= lm_key;
@@ -720,6 +614,6 @@ fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
         policy.shared.offer |= lm_key;
     });
     let client = with_lm_key.with_protection(Protection::Sign);
-    let outcome = common::log_in(&client, &server, "correct horse").unwrap();
+    let outcome = log_in(&client, &server, PASSWORD).unwrap();
     assert!(outcome.accepted.keys.flags().contains(lm_key));
 }

@@ -3,11 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use std::collections::BTreeMap;
-
-use common::{Fields, array, hex, unhex};
 use ntlm::crypto::primitives::{crc32, des, des_key, desl, hmac_md5, md4, md5, rc4k};
 use ntlm::crypto::{
     ExportedSessionKey, LmHash, LmSessionKey, NtHash, ResponseKey, SealingKey, SessionBaseKey,
@@ -19,46 +14,43 @@ use ntlm::wire::{
     NtResponse, Version,
 };
 use ntlm::{Ascii, ChannelBindings, CharacterSet, FileTime, Text};
-use serde_json::{Map, Value, json};
+use ntlm_testkit::fields::authenticate::{DOMAIN, LM, NT, SESSION_KEY, USER, WORKSTATION};
+use ntlm_testkit::replay::{check, text};
+use ntlm_testkit::{Emit, Fields, Replay, array, cases, fields, hex, unhex, vector};
+use serde_json::{Value, json};
 
 #[test]
 fn every_vector_of_every_kind_has_its_published_values() {
-    let vectors = common::read_json(&common::data("vectors.json"));
-    let vectors = vectors.as_array().unwrap();
-    let (mut published, mut derived) = (0, 0);
-    let mut kinds = BTreeMap::new();
-    for vector in vectors {
-        let id = vector.text("id").unwrap();
-        let kind = vector.text("kind").unwrap();
-        let computed = compute(kind, &vector["inputs"]);
-        let computed = computed.unwrap_or_else(|| panic!("{id}: no runner for the kind {kind}"));
-        for (values, count) in [("outputs", &mut published), ("derived", &mut derived)] {
-            let none = Map::new();
-            for (name, expected) in vector.get(values).map_or(&none, |map| map.as_object().unwrap())
-            {
-                let value = computed.get(name);
-                let value = value.unwrap_or_else(|| panic!("{id}: {name} is not computed"));
-                assert_equal(value, expected, vector, &format!("{id}: {name}"));
-                *count += 1;
+    let mut all = Replay::new(&["vectors", "published values", "derived"]);
+    for vector in cases("vectors.json") {
+        all.check(&vector["id"], || {
+            let kind = text(vector, "kind")?;
+            let computed =
+                compute(kind, &vector["inputs"]).ok_or(format!("no runner for {kind}"))?;
+            for (name, expected) in values(vector, "outputs").chain(values(vector, "derived")) {
+                let value = computed.get(name).ok_or(format!("{name} is not computed"))?;
+                check(name, significant(name, value, vector), significant(name, expected, vector))?;
             }
-        }
-        *kinds.entry(kind).or_insert(0) += 1;
+            Ok(())
+        });
+        all.count("vectors", 1);
+        all.count("published values", values(vector, "outputs").count());
+        all.count("derived", values(vector, "derived").count());
     }
-    println!("{kinds:?}");
-    let count = vectors.len();
-    common::report(&format!("{count} vectors, {published} published values, {derived} derived"));
-    assert_eq!((vectors.len(), published, derived), (173, 401, 53));
+    all.finish();
+}
+
+fn values<'a>(vector: &'a Value, name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    vector[name].as_object().into_iter().flatten()
 }
 
 /// Of some signatures, the algorithm defines only the bytes from `compare_from` on.
-fn assert_equal(value: &Value, expected: &Value, vector: &Value, what: &str) {
-    match vector.get("compare_from").and_then(Value::as_u64) {
-        Some(start) if what.ends_with(": signature") => {
-            let digits = 2 * usize::try_from(start).unwrap();
-            let from = |value: &Value| value.as_str().unwrap()[digits..].to_owned();
-            assert_eq!(from(value), from(expected), "{what}");
+fn significant(name: &str, value: &Value, vector: &Value) -> Value {
+    match (vector.get("compare_from").and_then(Value::as_u64), value.as_str()) {
+        (Some(start), Some(digits)) if name == "signature" => {
+            digits[2 * usize::try_from(start).unwrap()..].into()
         }
-        _ => assert_eq!(value, expected, "{what}"),
+        _ => value.clone(),
     }
 }
 
@@ -354,17 +346,13 @@ fn authenticate(message: Authenticate<'_>) -> Value {
     })
 }
 
-/// The lowest offset of an item of an AUTHENTICATE, told by what is at its start.
+/// The lowest offset of an item of an AUTHENTICATE.
 fn payload_start(bytes: &[u8]) -> usize {
-    let field = |at: usize| {
-        let length = u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap());
-        let offset = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap());
-        (length > 0).then_some(offset as usize)
-    };
     if bytes[8] != 3 {
         return 0;
     }
-    [12, 20, 28, 36, 44, 52].into_iter().filter_map(field).min().unwrap()
+    let filled = fields::descriptors(bytes).filter(|at| fields::length(bytes, *at) > 0);
+    filled.map(|at| fields::offset(bytes, at)).min().unwrap()
 }
 
 fn build_challenge(inputs: &Value) -> Vec<u8> {
@@ -377,9 +365,8 @@ fn build_challenge(inputs: &Value) -> Vec<u8> {
         target_info: target_info.as_ref().map(|bytes| AvPairs::parse(bytes).unwrap()),
         version: Some(Version::from_bytes(array(inputs, "version"))),
     };
-    let mut out = Vec::new();
-    message.emit(&mut out).unwrap();
-    out
+
+    message.to_bytes()
 }
 
 fn build_authenticate(inputs: &Value) -> Vec<u8> {
@@ -397,33 +384,28 @@ fn build_authenticate(inputs: &Value) -> Vec<u8> {
         version: inputs.bytes("version").map(|v| Version::from_bytes(v.try_into().unwrap())),
         mic: inputs.bytes("mic").map(|mic| mic.try_into().unwrap()),
     };
-    let mut out = Vec::new();
-    message.emit(&mut out).unwrap();
+    let out = message.to_bytes();
     assert_eq!(out.len(), message.encoded_len());
     in_order_of(&out, inputs)
 }
 
 /// Our message with its payload in the order of the vector: Chromium has another.
 fn in_order_of(ours: &[u8], inputs: &Value) -> Vec<u8> {
-    let descriptors = BTreeMap::from([
-        ("lm", 12),
-        ("nt", 20),
-        ("domain", 28),
-        ("user", 36),
-        ("workstation", 44),
-        ("key", 52),
-    ]);
     let mut out = ours[..payload_start(ours)].to_vec();
     for name in inputs["order"].as_array().unwrap() {
-        let at = descriptors[name.as_str().unwrap()];
-        let length = usize::from(u16::from_le_bytes(ours[at..at + 2].try_into().unwrap()));
-        let offset = u32::from_le_bytes(ours[at + 4..at + 8].try_into().unwrap()) as usize;
-        let start = u32::try_from(out.len()).unwrap();
-        out[at + 4..at + 8].copy_from_slice(&start.to_le_bytes());
-        out.extend_from_slice(&ours[offset..offset + length]);
+        let at = match name.as_str().unwrap() {
+            "lm" => LM,
+            "nt" => NT,
+            "domain" => DOMAIN,
+            "user" => USER,
+            "workstation" => WORKSTATION,
+            "key" => SESSION_KEY,
+            name => panic!("{name}"),
+        };
+        out = fields::with_payload(&out, at, fields::payload(ours, at));
     }
     if let Some(offset) = inputs.get("empty_key_offset").and_then(Value::as_u64) {
-        out[56..60].copy_from_slice(&u32::try_from(offset).unwrap().to_le_bytes());
+        out[SESSION_KEY + 4..][..4].copy_from_slice(&u32::try_from(offset).unwrap().to_le_bytes());
     }
     out
 }
@@ -563,10 +545,9 @@ fn negotiates_are_written_as_others_write_them() {
         "go-negotiate-wks",
         "go-negotiate-domain-wks",
     ] {
-        let bytes = common::vector(id);
+        let bytes = vector(id);
         let Ok(Message::Negotiate(message)) = Message::parse(&bytes) else { panic!("{id}") };
-        let mut out = Vec::new();
-        message.emit(&mut out).unwrap();
+        let out = message.to_bytes();
         assert_eq!(hex(&out), hex(&bytes), "{id}");
     }
 }
@@ -574,16 +555,10 @@ fn negotiates_are_written_as_others_write_them() {
 /// 2.2.1: `MaxLen` is ignored on receipt, whatever it is.
 #[test]
 fn max_len_changes_nothing() {
-    let vectors = common::read_json(&common::data("vectors.json"));
-    let vectors = vectors.as_array().unwrap().iter();
+    let vectors = cases("vectors.json").iter();
     for vector in vectors.filter(|vector| vector.text("kind") == Some("message")) {
         let bytes = vector["inputs"].bytes("message").unwrap();
-        let descriptors: &[usize] = match bytes[8] {
-            1 => &[16, 24],
-            2 => &[12, 40],
-            _ => &[12, 20, 28, 36, 44, 52],
-        };
-        for at in descriptors.iter().filter(|at| **at + 8 <= bytes.len()) {
+        for at in fields::descriptors(&bytes).filter(|at| at + 8 <= bytes.len()) {
             for max_len in [[0, 0], [0xff, 0xff]] {
                 let mut changed = bytes.clone();
                 changed[at + 2..at + 4].copy_from_slice(&max_len);

@@ -15,7 +15,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
 mod memory;
 
 use core::hint::black_box;
@@ -27,13 +26,14 @@ use ntlm::crypto::{
     SessionBaseKey, Side, SigningKey,
 };
 use ntlm::error::Rejection;
-use ntlm::server::{AwaitAuthenticate, Claim, Names, UserClaim, Validation};
+use ntlm::server::{AwaitAuthenticate, UserClaim, Validation};
 use ntlm::session::{Part, Protection, Receiver, Sender, SessionKeys};
 use ntlm::wire::{Authenticate, Challenge, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
-    Ascii, Client, CodePage, Credentials, DatagramSession, Environment, EnvironmentError, FileTime,
-    LmCompatibility, NtHash, Server, Session, UserName, client, server,
+    Ascii, Client, CodePage, Credentials, DatagramSession, LmCompatibility, NtHash, Server,
+    Session, UserName, client, server,
 };
+use ntlm_testkit::{Scattered, server, user_of};
 
 /// With an LM hash, and not ASCII alone, so that it grows when it is written in UTF-8.
 const PASSWORD: &str = "Kürzer gehts!?";
@@ -45,24 +45,6 @@ static CODE_PAGE: [char; 128] = {
     table[0xfc - 0x80] = 'ü';
     table
 };
-
-/// Time that stands, and numbers of which no eight come elsewhere.
-#[derive(Default)]
-struct Scattered(u64);
-
-impl Environment for Scattered {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        Ok(common::NOW)
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        for byte in buffer {
-            self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-            *byte = self.0.to_be_bytes()[0];
-        }
-        Ok(())
-    }
-}
 
 /// A way to log in and to protect messages.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +96,7 @@ impl Mode {
         policy.shared.offer |= self.with;
         policy.shared.require_when_protected = Flags::empty();
         policy.shared.allow_constant_key_exchange_key = true;
-        Server::new(Names::member("FILES", "EXAMPLE")).with_policy(policy)
+        server().with_policy(policy)
     }
 
     /// The exchange up to the last message. It is the same each time.
@@ -177,10 +159,7 @@ struct Exchange {
 impl Exchange {
     fn claim(self) -> UserClaim {
         let environment = &mut Scattered::default();
-        match self.handshake.read(&self.authenticate, environment).unwrap() {
-            Claim::User(claim) => claim,
-            claim => panic!("{claim:?}"),
-        }
+        user_of(self.handshake.read(&self.authenticate, environment).unwrap())
     }
 }
 
@@ -815,12 +794,12 @@ mod over_http {
 #[cfg(feature = "spnego")]
 mod in_spnego {
     use super::*;
-    use common::spnego::{Init, KERBEROS_FIRST, NTLM, Resp};
     use ntlm::spnego::{
         Accepting, Acceptor, AcceptorHandshake, AcceptorOutcome, AcceptorStep, AwaitClient,
         AwaitServer, Error, Initiated, Initiator, InitiatorHandshake, InitiatorStep, LookUp,
         NegState, Outcome, Token,
     };
+    use ntlm_testkit::spnego::{Init, KERBEROS_FIRST, NTLM, Resp, change_response};
 
     const KEY: &[&str] = &["exported session key"];
     const PASSWORD_AND_KEY: &[&str] = &["password", "exported session key"];
@@ -869,10 +848,7 @@ mod in_spnego {
     impl Proven {
         /// Changes the client's token.
         fn with(mut self, change: impl FnOnce(&mut Resp)) -> Self {
-            let Ok(Token::Response(response)) = Token::parse(&self.token) else { panic!() };
-            let mut response = Resp::from(response);
-            change(&mut response);
-            self.token = response.der();
+            change_response(&mut self.token, change);
             self
         }
 
@@ -915,7 +891,7 @@ mod in_spnego {
                 (client, done.token.unwrap())
             };
             let read = |token: &[u8]| prove(list).client.read(token, &mut Scattered::default());
-            let state = |neg_state| Resp { neg_state: Some(neg_state), ..Resp::default() }.der();
+            let state = |state| Resp { neg_state: Some(state as u8), ..Resp::default() }.der();
             assert_wiped_but_for_gaps(&memory, "a proven client", PASSWORD_AND_KEY, KEYS, || {
                 prove(list).client
             });
@@ -931,7 +907,7 @@ mod in_spnego {
             });
             assert_wiped(&memory, "a client with a wrong answer", &[], || {
                 let mic = Some(vec![7; 16]);
-                let completed = Some(NegState::AcceptCompleted);
+                let completed = Some(NegState::AcceptCompleted as u8);
                 read(&Resp { neg_state: completed, mic, ..Resp::default() }.der()).unwrap_err()
             });
             assert_wiped(&memory, "a client without a last token", &[], || {
@@ -982,8 +958,7 @@ mod in_spnego {
             let mut token = sent(&mut client, &challenge, environment);
             assert!(memory.holds(KEY[0]));
             if drops_mic {
-                let Ok(Token::Response(response)) = Token::parse(&token) else { panic!() };
-                token = Resp { mic: None, ..Resp::from(response) }.der();
+                change_response(&mut token, |response| response.mic = None);
             }
             let answer = served(&mut server, &token, environment);
             if finishes {

@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::Fields;
 use ntlm::wire::{
     Authenticate, AvId, AvPairs, AvPairsBuf, Challenge, LmResponse, Message, Negotiate,
     NegotiateFlags as Flags, NtResponse, Version,
 };
 use ntlm::{CharacterSet, Text, inspect};
+use ntlm_testkit::{Emit, Fields, cases};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -50,14 +48,10 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 /// A real message with some bytes changed, and cut or made longer: nearly always it still parses
 /// in part.
 fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
-    let vectors = common::read_json(&common::data("vectors.json"));
-    let messages: Vec<Vec<u8>> = vectors
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|vector| vector.text("kind") == Some("message"))
-        .map(|vector| vector["inputs"].bytes("message").unwrap())
-        .collect();
+    let vectors = cases("vectors.json").iter();
+    let messages = vectors.filter(|vector| vector.text("kind") == Some("message"));
+    let messages: Vec<_> =
+        messages.map(|vector| vector["inputs"].bytes("message").unwrap()).collect();
     (proptest::sample::select(messages), edits()).prop_map(|(message, edits)| edits.apply(message))
 }
 
@@ -90,15 +84,14 @@ impl Edits {
 
 proptest! {
     #[test]
-    fn negotiate(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
+    fn negotiate_is_read_as_it_was_written(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
         let message = Negotiate {
             flags,
             domain: domain.as_deref(),
             workstation: workstation.as_deref(),
             version,
         };
-        let mut out = Vec::new();
-        message.emit(&mut out).unwrap();
+        let out = message.to_bytes();
         prop_assert_eq!(out.len(), message.encoded_len());
         let parsed = Negotiate::parse(&out).unwrap();
         prop_assert_eq!((parsed.domain, parsed.workstation), (message.domain, message.workstation));
@@ -108,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn challenge(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
+    fn challenge_is_read_as_it_was_written(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
         let flags = flags | Flags::NEGOTIATE_OEM | Flags::REQUEST_TARGET;
         let name: Vec<u8> = name.into_iter().flat_map(u16::to_le_bytes).collect();
         let message = Challenge {
@@ -118,8 +111,7 @@ proptest! {
             target_info: pairs.as_ref().map(AvPairsBuf::as_pairs),
             version,
         };
-        let mut out = Vec::new();
-        message.emit(&mut out).unwrap();
+        let out = message.to_bytes();
         prop_assert_eq!(out.len(), message.encoded_len());
         let parsed = Challenge::parse(&out).unwrap();
         // A flag without a list is written as an empty list, and both are read as they are.
@@ -128,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn authenticate(
+    fn authenticate_is_read_as_it_was_written(
         lm in bytes(),
         nt in nt_response(),
         names in (bytes(), bytes(), bytes()),
@@ -147,8 +139,7 @@ proptest! {
             version: header.and_then(|(_, version, _)| version),
             mic: header.and_then(|(.., mic)| mic),
         };
-        let mut out = Vec::new();
-        message.emit(&mut out).unwrap();
+        let out = message.to_bytes();
         prop_assert_eq!(out.len(), message.encoded_len());
         prop_assert_eq!(Authenticate::parse(&out), Ok(message));
     }

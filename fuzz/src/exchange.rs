@@ -15,9 +15,9 @@ use ntlm::{
 };
 
 use crate::edit::{Edit, FieldEdit, edit, edit_fields};
-use crate::environment::{Fixed, NOW};
 use crate::knobs::{ClientKnobs, DOMAIN, Identity, PASSWORD, ServerKnobs, USER};
 use crate::splice::{Known, Splice, has_second_header};
+use ntlm_testkit::{Fixed, NOW};
 
 /// What a policy can demand; other flags are nobody's choice.
 const CHOICES: Flags = Flags::NEGOTIATE_UNICODE

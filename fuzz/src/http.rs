@@ -11,8 +11,8 @@ use ntlm::wire::Message;
 use ntlm::{Client, Credentials, NtHash, Server};
 
 use crate::edit::{Edit, edit};
-use crate::environment::Fixed;
 use crate::knobs::{PASSWORD, pick};
+use ntlm_testkit::Fixed;
 
 /// A connection and all that comes on it.
 #[derive(Arbitrary, Debug)]

@@ -13,7 +13,7 @@ use ntlm::{
     NtHash, Server, client, server,
 };
 
-use crate::environment::Fixed;
+use ntlm_testkit::Fixed;
 
 pub const USER: &str = "alice";
 pub const DOMAIN: &str = "EXAMPLE";
@@ -114,7 +114,7 @@ impl ClientKnobs {
     }
 
     pub fn environment(&self) -> Fixed {
-        Fixed::lacking(self.lacks())
+        self.lacks().map_or_else(Fixed::default, Fixed::lacking)
     }
 
     pub fn policy(&self) -> client::Policy {
@@ -214,7 +214,7 @@ impl ServerKnobs {
     }
 
     pub fn environment(&self) -> Fixed {
-        Fixed::lacking(self.lacks())
+        self.lacks().map_or_else(Fixed::default, Fixed::lacking)
     }
 
     pub fn policy(&self) -> server::Policy {

@@ -7,7 +7,6 @@
 //! | [`codec`] | a message that parses can be written, and is the same then |
 //! | [`datagram`] | both ends of a connectionless session, and any datagrams between them |
 //! | [`edit`] | what somebody in between does to a message |
-//! | [`environment`] | a clock that stands, and "random" bytes that count up |
 //! | [`exchange`] | an exchange with somebody in between |
 //! | [`handover`] | states that come from another process |
 //! | [`http`] | both sides of an HTTP connection, and what may come of them |
@@ -21,7 +20,6 @@
 pub mod codec;
 pub mod datagram;
 pub mod edit;
-pub mod environment;
 pub mod exchange;
 pub mod handover;
 pub mod http;

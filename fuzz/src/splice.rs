@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use arbitrary::Arbitrary;
 use ntlm::wire::{Authenticate, SIGNATURE};
 
+use ntlm_testkit::fields;
+use ntlm_testkit::fields::authenticate::{FLAGS, MIC, VERSION, WORKSTATION};
+
 use crate::knobs::pick;
 
 /// A change of the last part of a message, for its receiver, and of the first part of the next one,
@@ -99,8 +102,8 @@ fn header_len(knob: u8) -> usize {
 
 fn mic_offset(header: usize) -> Option<usize> {
     match header {
-        80 => Some(64),
-        88.. => Some(72),
+        80 => Some(VERSION),
+        88.. => Some(MIC),
         _ => None,
     }
 }
@@ -113,17 +116,16 @@ fn prefix(known: &[u8], header: usize, padding: &[u8], flags: u32) -> Vec<u8> {
     prefix.extend_from_slice(padding);
     prefix[..8].copy_from_slice(&SIGNATURE);
     prefix[8] = 3;
-    for descriptor in (12..60).step_by(8).filter(|at| at + 8 <= header) {
+    for descriptor in fields::descriptors(&prefix).filter(|at| at + 8 <= header) {
         let Some(field) = known.get(descriptor..descriptor + 8) else { return prefix };
         prefix[descriptor..descriptor + 8].copy_from_slice(field);
-        let offset = u32::from_le_bytes([field[4], field[5], field[6], field[7]]);
-        let offset = offset.wrapping_add(length as u32).to_le_bytes();
-        prefix[descriptor + 4..descriptor + 8].copy_from_slice(&offset);
+        let offset = fields::number(known, descriptor + 4).wrapping_add(length as u32);
+        prefix[descriptor + 4..descriptor + 8].copy_from_slice(&offset.to_le_bytes());
     }
-    prefix[44..52].copy_from_slice(&[2, 0, 2, 0, header as u8, 0, 0, 0]);
-    if let (64.., Some(known)) = (header, known.get(60..64)) {
+    fields::describe(&mut prefix, WORKSTATION, 2, header);
+    if let (64.., Some(known)) = (header, known.get(FLAGS..FLAGS + 4)) {
         let bits = known.iter().zip(flags.to_le_bytes()).map(|(known, bits)| known ^ bits);
-        prefix.splice(60..64, bits);
+        prefix.splice(FLAGS..FLAGS + 4, bits);
     }
     prefix
 }

@@ -4,26 +4,24 @@ use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use ntlm::crypto::Side;
-use ntlm::server::{Identity as Accepted, Names};
+use ntlm::server::Identity as Accepted;
 use ntlm::session::Signature;
 use ntlm::spnego::{
     Accepting, Acceptor, AwaitClient, AwaitServer, Error, Established, Initiated, Initiator,
     Mechanism, MicError, NegState, NegTokenResp, Outcome, Token,
 };
 use ntlm::wire::{Message, NegotiateFlags as Flags};
-use ntlm::{
-    Client, Credentials, Environment, EnvironmentError, FileTime, NtHash, Server, Session,
-    SessionKeys, inspect,
-};
+use ntlm::{Client, Credentials, NtHash, Session, SessionKeys, inspect};
+use ntlm_testkit::spnego::{KERBEROS, MS_KERBEROS, NTLM, Resp, element};
+use ntlm_testkit::{Scattered, server};
 
 use crate::edit::{Edit, edit};
-use crate::environment::NOW;
 use crate::knobs::{ClientKnobs, Identity, PASSWORD, ServerKnobs, USER, pick};
 
 const OIDS: [(&[u8], Mechanism); 4] = [
-    (b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a", Mechanism::Ntlm),
-    (b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02", Mechanism::MsKerberos),
-    (b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02", Mechanism::Kerberos),
+    (NTLM, Mechanism::Ntlm),
+    (MS_KERBEROS, Mechanism::MsKerberos),
+    (KERBEROS, Mechanism::Kerberos),
     (b"\x2b\x06\x01\x05\x02\x05", Mechanism::Other),
 ];
 
@@ -40,8 +38,8 @@ const STATES: [Option<NegState>; 5] = [
 pub fn assert_parses(bytes: &[u8]) {
     let table = inspect::annotate(bytes).with_secrets().to_string();
     assert!(table.len() < 8192 + 200 * bytes.len(), "{} bytes", table.len());
-    let (initiator, acceptor) = (Initiator::new(alice()), Acceptor::new(files()));
-    let first = acceptor.start().read(bytes, &mut Distinct(1));
+    let (initiator, acceptor) = (Initiator::new(alice()), Acceptor::new(server()));
+    let first = acceptor.start().read(bytes, &mut Scattered(1));
     assert!(!matches!(first, Ok(Accepting::LookUp(_) | Accepting::Outcome(Outcome::Done(_)))));
     let (hints, after) = (initiator.check_hints(bytes), initiator.continue_after(bytes));
     match Token::parse(bytes) {
@@ -174,7 +172,7 @@ struct World<'a> {
     negotiations: Vec<Negotiation>,
     /// All tokens that were sent, and those of other negotiations.
     sent: Vec<Vec<u8>>,
-    environment: Distinct,
+    environment: Scattered,
 }
 
 struct Negotiation {
@@ -220,7 +218,7 @@ impl<'a> World<'a> {
             },
             negotiations: Vec::new(),
             sent: RECORDED.clone(),
-            environment: Distinct(1),
+            environment: Scattered(1),
         };
         for offer in knobs.offers {
             let next = world.begin(offer);
@@ -420,7 +418,7 @@ impl Negotiation {
         &mut self,
         token: &[u8],
         knobs: &Negotiations<'_>,
-        environment: &mut Distinct,
+        environment: &mut Scattered,
     ) -> Option<Result<Option<Vec<u8>>, Error>> {
         let server = self.server.take()?;
         match Token::parse(token) {
@@ -485,7 +483,7 @@ impl Negotiation {
         &mut self,
         token: &[u8],
         knobs: &Negotiations<'_>,
-        environment: &mut Distinct,
+        environment: &mut Scattered,
     ) -> Option<Result<Option<Vec<u8>>, Error>> {
         let client = self.client.take()?;
         let had_proven = self.of_client.has_proven;
@@ -563,40 +561,18 @@ fn first_mechanism(list: &[u8]) -> Mechanism {
     }
 }
 
-/// The clock stands; no two "random" numbers are the same, so that no challenge comes twice.
-#[derive(Debug)]
-struct Distinct(u64);
-
-impl Environment for Distinct {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        Ok(NOW)
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        for chunk in buffer.chunks_mut(8) {
-            self.0 += 1;
-            chunk.copy_from_slice(&self.0.to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
 fn alice() -> Client {
     Client::new(Credentials::password(USER, PASSWORD))
 }
 
-fn files() -> Server {
-    Server::new(Names::member("FILES", "EXAMPLE"))
-}
-
 /// The tokens of honest negotiations of the same user at another time.
 static RECORDED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let (mut sent, environment) = (Vec::new(), &mut Distinct(1 << 40));
+    let (mut sent, environment) = (Vec::new(), &mut Scattered(1 << 40));
     let lists = [write_list(&[0]), write_list(&[1, 2, 0])];
     for list in &lists {
         let mut token = write_init(list, None);
         let mut client = Initiator::new(alice()).continue_after(&token).expect("it offers NTLM");
-        let mut server = Acceptor::new(files()).start();
+        let mut server = Acceptor::new(server()).start();
         loop {
             sent.push(token.clone());
             let outcome = match server.read(&token, environment).expect("it is honest") {
@@ -645,23 +621,15 @@ fn write(
     message: Option<&[u8]>,
     mic: Option<&[u8]>,
 ) -> Vec<u8> {
-    let oid = mechanism.map(|mechanism| {
+    let oid = |mechanism| {
         OIDS.iter().find(|(_, known)| *known == mechanism).map_or(OIDS[3].0, |(oid, _)| oid)
-    });
-    let mut fields = Vec::new();
-    fields.extend(state.iter().flat_map(|state| element(0xa0, &element(0x0a, &[*state as u8]))));
-    fields.extend(oid.iter().flat_map(|oid| element(0xa1, &element(0x06, oid))));
-    fields.extend(message.iter().flat_map(|message| element(0xa2, &element(0x04, message))));
-    fields.extend(mic.iter().flat_map(|mic| element(0xa3, &element(0x04, mic))));
-    element(0xa1, &element(0x30, &fields))
-}
-
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = contents.len();
-    let header = match length {
-        0..0x80 => vec![tag, length as u8],
-        0x80..0x100 => vec![tag, 0x81, length as u8],
-        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
     };
-    [&header[..], contents].concat()
+    let resp = Resp {
+        neg_state: state.map(|state| state as u8),
+        supported_mech: mechanism.map(|mechanism| oid(mechanism).to_vec()),
+        token: message.map(<[u8]>::to_vec),
+        mic: mic.map(<[u8]>::to_vec),
+        unknown: Vec::new(),
+    };
+    resp.der()
 }

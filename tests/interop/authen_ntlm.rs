@@ -5,7 +5,7 @@ use ntlm::{Error, LmCompatibility, ResponseKind};
 use ntlm_interop::accounts::{ALICE, nt_hash_line};
 use ntlm_interop::bridge::Bridge;
 use ntlm_interop::exchange::{LetIn, Refusal, let_in};
-use ntlm_interop::fields::{NT_RESPONSE, field};
+use ntlm_interop::fields::{authenticate::NT, payload};
 use ntlm_interop::http::{HttpServer, PAGE};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::modes;
@@ -25,7 +25,7 @@ fn ntlmv2_logs_in_without_knowing_the_time() {
     assert_eq!(let_in.accepted.identity.response(), Some(ResponseKind::Ntlmv2));
     assert_eq!(let_in.accepted.user(), Some(Identity::HOMELESS.name()).as_ref());
     // The time is after the proof (16 bytes) and the versions (8).
-    let time = field(&let_in.authenticate, NT_RESPONSE)[24..32].try_into().expect("eight bytes");
+    let time = payload(&let_in.authenticate, NT)[24..32].try_into().expect("eight bytes");
     let one_hour = 3600 * 10_000_000;
     assert!(u64::from_le_bytes(time) < one_hour, "it knows the time: {time:?}");
 }

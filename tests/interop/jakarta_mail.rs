@@ -1,6 +1,6 @@
 //! Jakarta Mail, which logs in over SMTP and IMAP to small servers of ours.
 
-use ntlm_interop::fields::{FLAGS, number};
+use ntlm_interop::fields::{authenticate::FLAGS, number};
 use ntlm_interop::hex::unhex;
 use ntlm_interop::identities::Identity;
 use ntlm_interop::log::Line;

@@ -1,11 +1,12 @@
 //! CredSSP ([MS-CSSP]): `TSRequest`s, the binding to the server's public key, and the credentials.
 
+use ntlm_testkit::replay::{Outcome, bytes, check, list, number};
+use ntlm_testkit::{Fields, der, hex};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::common::{Fields, hex};
+use crate::Sender;
 use crate::handshake::{Recording, Sessions};
-use crate::{Outcome, Sender, bytes, check, der, list, number};
 
 pub(crate) fn replay(exchange: &Value) -> Outcome<()> {
     check_negotiation(exchange)?;

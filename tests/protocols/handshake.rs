@@ -1,18 +1,20 @@
 //! The handshake inside each protocol, and the two sessions that follow from it.
 
+use ntlm::Session;
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::error::{Denied, Error};
-use ntlm::server::{Accepted, AwaitAuthenticate, Names, Policy};
+use ntlm::server::Accepted;
 use ntlm::session::{SessionKeys, Signature};
 use ntlm::spnego::Token;
 use ntlm::spnego::hazmat::acceptor::{First, Start, Verified};
 use ntlm::spnego::hazmat::initiator::{AwaitReply, Reply, Verdict};
-use ntlm::wire::{Authenticate, AvId, Challenge, NtResponse};
-use ntlm::{Server, Session};
+use ntlm::wire::{Authenticate, AvId, NtResponse};
 use serde_json::Value;
 
-use crate::common::{self, Fields, Fixed, hex};
-use crate::{Outcome, Sender, bytes, check};
+use crate::Sender;
+use ntlm_testkit::recorded::lenient_server;
+use ntlm_testkit::replay::{Outcome, check, display, text};
+use ntlm_testkit::{Fields, Recorded, fields, hex};
 
 /// What was recorded of a handshake.
 pub(crate) struct Recording<'a> {
@@ -48,40 +50,29 @@ impl Sessions {
 /// How the outcome of a server of this crate ends if the password is wrong.
 const WRONG_PASSWORD: &str = "[Denied(WrongPassword)]";
 
-struct Messages {
-    negotiate: Vec<u8>,
-    challenge: Vec<u8>,
-    authenticate: Vec<u8>,
-}
-
 impl Recording<'_> {
     /// Replays the tokens of a handshake, in the order of the wire.
     pub(crate) fn replay(&self, tokens: &[(Sender, Vec<u8>)]) -> Outcome<Sessions> {
-        let ntlm = &self.context["ntlm"];
-        let mut messages = Messages {
-            negotiate: bytes(ntlm, "negotiate")?,
-            challenge: bytes(ntlm, "challenge")?,
-            authenticate: bytes(ntlm, "authenticate")?,
-        };
-        let password = self.exchange.text("password").ok_or("no password")?;
-        let known = self.exchange.text("server_knows_password").ok_or("no password")?;
-        let recorded = self.context.text("outcome").ok_or("no outcome")?;
+        let mut messages = Recorded::read(&self.context["ntlm"])?;
+        let password = text(self.exchange, "password")?;
+        let known = text(self.exchange, "server_knows_password")?;
+        let recorded = text(self.context, "outcome")?;
         let is_rejected = recorded.ends_with(WRONG_PASSWORD);
         if password != known && recorded == "accepted" {
             return Err("a wrong password was accepted".into());
         }
         if password != known || is_rejected {
-            let outcome = messages.verify(known);
+            let outcome = messages.verify(&lenient_server(), known);
             if !matches!(&outcome, Err(Error::Denied(Denied::WrongPassword))) {
                 return Err(format!("a wrong password: {outcome:?}"));
             }
         }
         let sent = messages.authenticate.clone();
         if password == known && is_rejected {
-            messages.add_forgotten_flag();
+            add_forgotten_flag(&mut messages.authenticate);
         }
         // The session key follows from the password that the client used, also if it is wrong.
-        let accepted = messages.verify(password).map_err(display)?;
+        let accepted = messages.verify(&lenient_server(), password).map_err(display)?;
         messages.authenticate = sent;
         self.check_accepted(&accepted)?;
         self.check_pairs(&messages.authenticate)?;
@@ -99,7 +90,7 @@ impl Recording<'_> {
 
     fn bare(
         &self,
-        messages: &Messages,
+        messages: &Recorded,
         accepted: Accepted,
         clients: &[&[u8]],
         servers: &[&[u8]],
@@ -121,7 +112,7 @@ impl Recording<'_> {
     /// are those that were recorded.
     fn spnego(
         &self,
-        messages: &Messages,
+        messages: &Recorded,
         accepted: Accepted,
         clients: &[&[u8]],
         servers: &[&[u8]],
@@ -234,30 +225,10 @@ impl Recording<'_> {
     }
 }
 
-impl Messages {
-    /// FreeTDS 1.3 with `use ntlmv2 = no` sends an NTLM2 session response, and no
-    /// `NEGOTIATE_EXTENDED_SESSIONSECURITY`. Without this flag the response is one of NTLMv1, and wrong.
-    fn add_forgotten_flag(&mut self) {
-        self.authenticate[62] |= 0x08;
-    }
-
-    fn verify(&self, password: &str) -> Result<Accepted, Error> {
-        let claim = self.resume()?.read(&self.authenticate, &mut self.environment())?;
-        common::accept(claim, password)
-    }
-
-    /// A server that has sent the CHALLENGE.
-    fn resume(&self) -> Result<AwaitAuthenticate, Error> {
-        let server = Server::new(Names::standalone("REPLAY"));
-        let server = server.with_policy(Policy::insecure_for_analysis());
-        server.resume(&self.negotiate, &self.challenge)
-    }
-
-    fn environment(&self) -> Fixed {
-        let challenge = Challenge::parse(&self.challenge).ok();
-        let time = challenge.and_then(|message| message.target_info?.timestamp());
-        time.map_or_else(Fixed::default, Fixed::at)
-    }
+/// FreeTDS 1.3 with `use ntlmv2 = no` sends an NTLM2 session response, and no
+/// `NEGOTIATE_EXTENDED_SESSIONSECURITY`. Without this flag the response is one of NTLMv1, and wrong.
+fn add_forgotten_flag(authenticate: &mut [u8]) {
+    authenticate[fields::authenticate::FLAGS + 2] |= 0x08;
 }
 
 fn mech_list_mic(token: &[u8]) -> Outcome<Option<Signature>> {
@@ -267,8 +238,4 @@ fn mech_list_mic(token: &[u8]) -> Outcome<Option<Signature>> {
         }
         token => Err(format!("no NegTokenResp: {token:?}")),
     }
-}
-
-fn display(error: impl core::fmt::Display) -> String {
-    error.to_string()
 }

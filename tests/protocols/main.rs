@@ -10,87 +10,50 @@
 #![cfg(all(feature = "certificate", feature = "http", feature = "spnego"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod credssp;
-mod der;
 mod handshake;
 mod tds;
 mod winrm;
 
-use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::path::Path;
 
-use common::{Fields, try_unhex};
+use ntlm_testkit::replay::{Outcome, list, text};
+use ntlm_testkit::{Fields, Replay, json, read_json};
 use serde_json::Value;
-
-type Outcome<T> = Result<T, String>;
 
 #[test]
 fn every_recorded_exchange_replays_as_it_was() {
-    let mut total = replay_file(&common::data("protocols.json"));
-    if let Some(path) = std::env::var_os("NTLM_PROTOCOLS") {
-        let other = replay_file(Path::new(&path));
-        total = Total {
-            exchanges: total.exchanges + other.exchanges,
-            failed: total.failed + other.failed,
-        };
-    }
-    let Total { exchanges, failed } = total;
-    common::report(&format!("{exchanges} exchanges, {failed} failed"));
-    assert_eq!(failed, 0);
-}
-
-struct Total {
-    exchanges: usize,
-    failed: usize,
-}
-
-fn replay_file(path: &Path) -> Total {
-    let file = common::try_read_json(path);
-    let exchanges = file.and_then(|file| match file["exchanges"].as_array() {
-        Some(exchanges) if !exchanges.is_empty() => Ok(exchanges.clone()),
-        _ => Err("it has no exchanges".to_owned()),
-    });
-    let exchanges = match exchanges {
-        Ok(exchanges) => exchanges,
-        Err(why) => {
-            println!("{}: {why}", path.display());
-            return Total { exchanges: 0, failed: 1 };
+    let mut all = Replay::new(&["exchanges"]);
+    all.files("protocols.json", "NTLM_PROTOCOLS", |all, file| {
+        for exchange in list(file, "exchanges")? {
+            all.check(&exchange["id"], || replay(exchange));
+            all.count("exchanges", 1);
         }
-    };
-    let failed = exchanges.iter().filter(|exchange| {
-        let outcome = replay(exchange);
-        if let Err(why) = &outcome {
-            println!("{}: {why}", exchange["id"]);
-        }
-        outcome.is_err()
+        Ok(())
     });
-    Total { failed: failed.count(), exchanges: exchanges.len() }
+    all.finish();
 }
 
 fn replay(exchange: &Value) -> Outcome<()> {
-    let replay = || match exchange.text("protocol") {
-        Some("credssp") => credssp::replay(exchange),
-        Some("winrm") => winrm::replay(exchange),
-        Some("tds") => tds::replay(exchange),
-        protocol => Err(format!("unknown protocol {protocol:?}")),
-    };
-    catch_unwind(AssertUnwindSafe(replay)).unwrap_or(Err("panicked".into()))
+    match text(exchange, "protocol")? {
+        "credssp" => credssp::replay(exchange),
+        "winrm" => winrm::replay(exchange),
+        "tds" => tds::replay(exchange),
+        protocol => Err(format!("unknown protocol {protocol}")),
+    }
 }
 
 /// Changes of a recording that a replay must notice.
 #[test]
 fn an_exchange_that_cannot_be_replayed_has_failed() {
-    let file = common::read_json(&common::data("protocols.json"));
-    let exchanges = file["exchanges"].as_array().unwrap();
-    let find = |id: &str| exchanges.iter().find(|case| case.text("id") == Some(id)).expect(id);
+    let exchanges = read_json("protocols.json")["exchanges"].as_array().unwrap();
+    let find = |id: &str| json::find(exchanges, id);
     let fails = |id: &str, changes: &[(&str, Value)]| {
         for (pointer, value) in changes {
             let mut case = find(id).clone();
             *case.pointer_mut(pointer).expect(pointer) = value.clone();
-            assert!(replay(&case).is_err(), "{id}: {pointer}");
+            let replayed = catch_unwind(|| replay(&case));
+            assert!(!matches!(replayed, Ok(Ok(()))), "{id}: {pointer}");
         }
     };
     let zeros = "01000000000000000000000000000000";
@@ -170,20 +133,6 @@ fn an_exchange_that_cannot_be_replayed_has_failed() {
     );
 }
 
-fn bytes(value: &Value, name: &str) -> Outcome<Vec<u8>> {
-    let digits = value.text(name).ok_or(format!("no {name}"))?;
-    try_unhex(digits).ok_or(format!("{name} is not hexadecimal"))
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> Outcome<&'a [Value]> {
-    value[name].as_array().map(Vec::as_slice).ok_or(format!("no list {name}"))
-}
-
-fn number<T: TryFrom<u64>>(value: &Value, name: &str) -> Outcome<T> {
-    let number = value[name].as_u64().and_then(|number| T::try_from(number).ok());
-    number.ok_or(format!("no number {name}"))
-}
-
 /// Which side sent something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
@@ -198,14 +147,5 @@ impl Sender {
             Some("s2c") => Ok(Self::Server),
             sender => Err(format!("sent by {sender:?}")),
         }
-    }
-}
-
-/// Compares what was found with what was recorded.
-fn check<T: PartialEq + core::fmt::Debug>(what: &str, found: T, recorded: T) -> Outcome<()> {
-    if found == recorded {
-        Ok(())
-    } else {
-        Err(format!("{what}: {found:x?} instead of {recorded:x?}"))
     }
 }

@@ -1,10 +1,11 @@
 //! TDS ([MS-TDS]): tokens in LOGIN7, in `SSPI` messages and in the token stream of the server.
 
+use ntlm_testkit::replay::{Outcome, bytes, check, list, number};
+use ntlm_testkit::{Fields, hex};
 use serde_json::Value;
 
-use crate::common::{Fields, hex};
+use crate::Sender;
 use crate::handshake::Recording;
-use crate::{Outcome, Sender, bytes, check, list, number};
 
 const LOGIN7: u8 = 0x10;
 const PRELOGIN: u8 = 0x12;

@@ -1,11 +1,12 @@
 //! WinRM ([MS-WSMV] 2.2.9.1): tokens in HTTP headers, sealed messages in `multipart/encrypted` bodies.
 
 use ntlm::http::{AuthHeader, Scheme};
+use ntlm_testkit::Fields;
+use ntlm_testkit::replay::{Outcome, bytes, check, list, number};
 use serde_json::Value;
 
-use crate::common::Fields;
 use crate::handshake::{Recording, Sessions};
-use crate::{Outcome, Sender, bytes, check, credssp, list, number};
+use crate::{Sender, credssp};
 
 pub(crate) fn replay(exchange: &Value) -> Outcome<()> {
     let connections = list(exchange, "connections")?;

@@ -6,6 +6,7 @@ use ntlm::wire::{Authenticate, NegotiateFlags as Flags};
 use crate::attack::Honest;
 use crate::messages;
 use crate::outcome::Outcome;
+use ntlm_testkit::Emit;
 
 /// The first letter of the domain becomes the last one of the user, and the reverse; or all of the
 /// domain does, and another one takes its place, since a proof may cover no domain.
@@ -14,7 +15,7 @@ pub(crate) fn moved(honest: &Honest) -> Vec<Outcome> {
     let rewritten = |names: Option<(Vec<u8>, Vec<u8>)>| {
         let (user, domain) = names?;
         let message = Authenticate::parse(authenticate).unwrap();
-        let changed = messages::emit(&Authenticate { user: &user, domain: &domain, ..message });
+        let changed = Authenticate { user: &user, domain: &domain, ..message }.to_bytes();
         honest.tampered_in(3, |message| message.clone_from(&changed))
     };
     let all = [moved_names(authenticate), moved_back(authenticate), all_moved(authenticate)];

@@ -5,16 +5,17 @@ use std::sync::LazyLock;
 
 use ntlm::client::Policy as ClientPolicy;
 use ntlm::crypto::LmHash;
-use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Names, Policy};
+use ntlm::server::{Accepted, AwaitAuthenticate, Claim, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::NegotiateFlags as Flags;
 use ntlm::{
     Ascii, ChannelBindings, Client, Credentials, FileTime, LmCompatibility, NtHash, Server,
 };
 
-use crate::common::{Fixed, NOW};
 use crate::foreign;
 use crate::outcome::{By, End, Keys, Stopped};
+use ntlm_testkit::peers::USER;
+use ntlm_testkit::{Fixed, NOW, PASSWORD, server, weaken};
 
 /// How the client proves itself, and who speaks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl Setting {
     pub(crate) fn client(&self, given: Given) -> Client {
         let credentials = match self.mode {
             Mode::Anonymous => Credentials::anonymous(),
-            _ => Credentials::password("EXAMPLE\\alice", "secret"),
+            _ => Credentials::password(USER, PASSWORD),
         };
         let mut client = Client::new(credentials)
             .with_policy(self.client_policy(given))
@@ -157,9 +158,7 @@ impl Setting {
                 policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
             }
             Mode::Ntlmv1 => {
-                policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
-                policy.shared.require_when_protected = Flags::empty();
-                policy.shared.allow_constant_key_exchange_key = true;
+                weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
             }
             _ => {}
         }
@@ -167,9 +166,8 @@ impl Setting {
     }
 
     pub(crate) fn server(&self, given: Given) -> Server {
-        let server = Server::new(Names::member("FILES", "EXAMPLE"))
-            .with_policy(self.server_policy())
-            .with_spns([Given::TARGET, "HTTP/files"]);
+        let server =
+            server().with_policy(self.server_policy()).with_spns([Given::TARGET, "HTTP/files"]);
         match given.servers_channel {
             Some(channel) => server.with_channel_bindings(channel.bindings()),
             None => server,
@@ -190,9 +188,7 @@ impl Setting {
                 policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
             }
             Mode::Ntlmv1 => {
-                policy.shared.lm_compatibility = LmCompatibility::RefuseLm;
-                policy.shared.require_when_protected = Flags::empty();
-                policy.shared.allow_constant_key_exchange_key = true;
+                weaken(&mut policy.shared, LmCompatibility::RefuseLm);
             }
             Mode::Lmv2Alone => policy.allow_lmv2_alone = true,
             Mode::Anonymous => policy.allow_anonymous = true,
@@ -239,8 +235,7 @@ impl World {
         Self { given: Given::RIGHT, randomness: 1, delay: Duration::ZERO };
 
     fn environments(self) -> (Fixed, Fixed) {
-        let starting = |next| Fixed { now: NOW, next };
-        (starting(self.randomness), starting(self.randomness + 100))
+        (Fixed::starting_with(self.randomness), Fixed::starting_with(self.randomness + 100))
     }
 
     /// The server's verdict on the last message. It knows the same password of everybody.
@@ -263,7 +258,7 @@ impl World {
 
 /// Of the password; made once, since there are many exchanges.
 static HASHES: LazyLock<(NtHash, Option<LmHash>)> =
-    LazyLock::new(|| (NtHash::from_password("secret"), LmHash::from_password("secret", &Ascii)));
+    LazyLock::new(|| (NtHash::from_password(PASSWORD), LmHash::from_password(PASSWORD, &Ascii)));
 
 /// What the applications gave to both sides.
 #[derive(Clone, Copy)]

@@ -1,16 +1,12 @@
 //! Clients of other makes, which leave out what ours does not. They demand nothing.
 
-use ntlm::crypto::{NtHash, ResponseKey};
 use ntlm::session::Protection;
-use ntlm::wire::{
-    Authenticate, AvId, AvPairsBuf, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags,
-    NtResponse,
-};
+use ntlm::wire::{Authenticate, AvId, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags};
 use ntlm::{Error, Text};
 
-use crate::common::{NOW, ntlmv2_without_mic};
 use crate::exchange::{Given, Mode};
 use crate::outcome::Keys;
+use ntlm_testkit::{Emit, Proof, list, ntlmv2, pairs_of};
 
 pub(crate) fn negotiate(protection: Protection) -> Vec<u8> {
     let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56;
@@ -24,9 +20,7 @@ pub(crate) fn negotiate(protection: Protection) -> Vec<u8> {
             Protection::Sign => Flags::NEGOTIATE_SIGN | strength,
             _ => Flags::PROTECTION | strength,
         };
-    let mut bytes = Vec::new();
-    Negotiate { flags, ..Negotiate::default() }.emit(&mut bytes).unwrap();
-    bytes
+    Negotiate { flags, ..Negotiate::default() }.to_bytes()
 }
 
 /// Answers as the mode says, and takes the flags from the server.
@@ -43,29 +37,23 @@ pub(crate) fn respond(
 
 /// Repeats the server's list as it came, and adds its own only to what is not there.
 fn without_mic(bytes: &[u8], given: Given) -> Result<(Vec<u8>, Keys), Error> {
-    let challenge = Challenge::parse(bytes)?;
-    let mut pairs = AvPairsBuf::default();
-    for (id, value) in challenge.target_info.unwrap_or_default().iter() {
-        pairs.push(id, value)?;
+    Challenge::parse(bytes)?;
+    let mut pairs = pairs_of(bytes);
+    let bindings = given.channel.map(|channel| channel.bindings().md5().to_vec());
+    let target = given.target.map(|target| Text::from(target).to_utf16le());
+    for (id, value) in [(AvId::CHANNEL_BINDINGS, bindings), (AvId::TARGET_NAME, target)] {
+        let value = value.filter(|_| pairs.iter().all(|(other, _)| *other != id));
+        pairs.extend(value.map(|value| (id, value)));
     }
-    let is_new = |id| challenge.target_info.is_none_or(|pairs| pairs.get(id).is_none());
-    if let Some(channel) = given.channel.filter(|_| is_new(AvId::CHANNEL_BINDINGS)) {
-        pairs.push(AvId::CHANNEL_BINDINGS, channel.bindings().md5())?;
-    }
-    if let Some(target) = given.target.filter(|_| is_new(AvId::TARGET_NAME)) {
-        pairs.push_text(AvId::TARGET_NAME, &target.into())?;
-    }
-    let token = ntlmv2_without_mic(bytes, "alice", "EXAMPLE", "secret", &pairs, NOW);
-    let message = Authenticate::parse(&token)?;
-    let NtResponse::V2(response) = message.nt_response else { panic!("it is NTLMv2") };
-    let flags = message.flags.unwrap();
-    let keys = keys(flags, response.proof());
+    let token = Proof::new(list(&pairs)).authenticate(bytes);
+    let flags = Authenticate::parse(&token)?.flags.unwrap();
+    let keys = keys(flags, ntlmv2(&token).proof());
     Ok((token, keys))
 }
 
 fn lmv2_alone(bytes: &[u8]) -> Result<(Vec<u8>, Keys), Error> {
     let challenge = Challenge::parse(bytes)?;
-    let lmv2 = alices_key().lmv2_response(&challenge.server_challenge, &[0xcc; 8]);
+    let lmv2 = Proof::default().key().lmv2_response(&challenge.server_challenge, &[0xcc; 8]);
     let message = Authenticate {
         lm_response: LmResponse::new(&lmv2),
         user: &Text::from("alice").to_utf16le(),
@@ -73,17 +61,12 @@ fn lmv2_alone(bytes: &[u8]) -> Result<(Vec<u8>, Keys), Error> {
         flags: Some(challenge.flags),
         ..Authenticate::default()
     };
-    let mut token = Vec::new();
-    message.emit(&mut token)?;
+    let token = message.to_bytes();
     let proof = lmv2.first_chunk().unwrap();
     Ok((token, keys(challenge.flags, proof)))
 }
 
 fn keys(flags: Flags, proof: &[u8; 16]) -> Keys {
-    let key = alices_key().session_base_key(proof).ntlmv2_key_exchange_key();
+    let key = Proof::default().key().session_base_key(proof).ntlmv2_key_exchange_key();
     Keys { flags, key: *key.as_exported_session_key().expose() }
-}
-
-fn alices_key() -> ResponseKey {
-    ResponseKey::new(&NtHash::from_password("secret"), &"alice".into(), &"EXAMPLE".into())
 }

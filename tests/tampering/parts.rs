@@ -5,9 +5,10 @@ use ntlm::wire::{Authenticate, AvId, LmResponse, NegotiateFlags as Flags, NtResp
 use crate::attack::{Attack, Honest, How};
 use crate::exchange::{Channel, World};
 use crate::injected::{NOTHING, inject};
-use crate::messages::{self, Pairs};
+use crate::messages;
 use crate::notes;
 use crate::outcome::Outcome;
+use ntlm_testkit::messages::Pairs;
 
 pub(crate) const PARTS: &[Attack] = &[
     Attack::new("the version, with its flag", How::Other(version)),

@@ -4,6 +4,12 @@
 use ntlm::crypto::{ExportedSessionKey, mic};
 use ntlm::wire::{Authenticate, NegotiateFlags as Flags, SIGNATURE};
 
+use ntlm_testkit::fields;
+use ntlm_testkit::fields::authenticate::{
+    DOMAIN, LM, MIC, NT, SESSION_KEY, USER, VERSION, WORKSTATION,
+};
+use ntlm_testkit::fields::challenge::{TARGET_INFO, TARGET_NAME};
+
 use crate::attack::{Attack, Honest, How};
 use crate::border;
 use crate::messages;
@@ -56,13 +62,11 @@ impl Prefix {
         let authenticate = honest.message(3)?;
         let length = header + padding;
         let mut bytes = vec![0; length];
-        bytes[..8].copy_from_slice(&SIGNATURE);
-        bytes[8..12].copy_from_slice(&3_u32.to_le_bytes());
-        for descriptor in (12..header.min(60)).step_by(8).filter(|at| *at + 8 <= header) {
-            bytes[descriptor..descriptor + 8]
-                .copy_from_slice(&authenticate[descriptor..descriptor + 8]);
-            let offset = number(&authenticate[descriptor + 4..descriptor + 8]) + length;
-            set_offset(&mut bytes, descriptor, offset);
+        bytes[..12].copy_from_slice(&authenticate[..12]);
+        for descriptor in fields::descriptors(authenticate).filter(|at| at + 8 <= header) {
+            bytes[descriptor..][..8].copy_from_slice(&authenticate[descriptor..][..8]);
+            let offset = fields::offset(authenticate, descriptor) + length;
+            fields::set_offset(&mut bytes, descriptor, offset);
         }
         if header >= 64 {
             let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56;
@@ -72,7 +76,7 @@ impl Prefix {
         // The header ends where the first field starts. If there is no padding, the workstation is
         // the first letter of the client's message.
         let unit = border::unit(authenticate);
-        set_field(&mut bytes, 44, header, unit);
+        fields::describe(&mut bytes, WORKSTATION, unit, header);
         if let Some(place) = bytes.get_mut(header) {
             *place = b'E';
         }
@@ -81,12 +85,12 @@ impl Prefix {
         let (user_offset, domain_offset) = (header + unit, header + unit + user.len());
         if let Some(place) = bytes.get_mut(user_offset..domain_offset + domain.len()) {
             place.copy_from_slice(&[&user[..], &domain].concat());
-            set_field(&mut bytes, 36, user_offset, user.len());
-            set_field(&mut bytes, 28, domain_offset, domain.len());
+            fields::describe(&mut bytes, USER, user.len(), user_offset);
+            fields::describe(&mut bytes, DOMAIN, domain.len(), domain_offset);
         }
         let mic_offset = match header {
-            80 => Some(64),
-            88.. => Some(72),
+            80 => Some(VERSION),
+            88.. => Some(MIC),
             _ => None,
         };
         Some(Self { bytes, mic_offset })
@@ -162,10 +166,10 @@ fn hidden_header(honest: &Honest) -> Vec<Outcome> {
             let mut prefix = Prefix::new(honest, header, 0)?;
             let shift = header - start;
             prefix.bytes.truncate(start);
-            for descriptor in [12, 20, 28, 36, 52] {
+            for descriptor in [LM, NT, DOMAIN, USER, SESSION_KEY] {
                 if descriptor + 8 <= start {
-                    let offset = number(&prefix.bytes[descriptor + 4..descriptor + 8]);
-                    set_offset(&mut prefix.bytes, descriptor, offset - shift);
+                    let offset = fields::offset(&prefix.bytes, descriptor);
+                    fields::set_offset(&mut prefix.bytes, descriptor, offset - shift);
                 }
             }
             let authenticate = prefix.answered(honest);
@@ -177,7 +181,7 @@ fn hidden_header(honest: &Honest) -> Vec<Outcome> {
             Some(honest.answered(&message))
         })
     };
-    at(80, 64).chain(at(88, 72)).collect()
+    at(80, VERSION).chain(at(88, MIC)).collect()
 }
 
 /// The start of a CHALLENGE whose `TargetInfo` is in the server's. The attacker knows the server's
@@ -187,10 +191,10 @@ fn challenge_header(honest: &Honest) -> Vec<Outcome> {
     let outcomes = |(header, padding): (usize, usize)| {
         let mut prefix = challenge[..header].to_vec();
         prefix.resize(header + padding, 0);
-        set_field(&mut prefix, 12, 0, 0);
+        fields::describe(&mut prefix, TARGET_NAME, 0, 0);
         if header >= 48 {
-            let offset = number(&challenge[44..48]) + prefix.len();
-            set_offset(&mut prefix, 40, offset);
+            let offset = fields::offset(challenge, TARGET_INFO) + prefix.len();
+            fields::set_offset(&mut prefix, TARGET_INFO, offset);
         }
         let for_both = honest.message(1).map(|_| honest.tampered(&splice(1, &prefix)));
         let for_the_client =
@@ -279,20 +283,4 @@ fn right_mic(honest: &Honest, challenge: &[u8], authenticate: &[u8], offset: usi
     let (before, after) = (&authenticate[..offset], &authenticate[offset + 16..]);
     let parts = [negotiate, challenge, before, &[0; 16], after];
     mic(&ExportedSessionKey::from(key), &parts)
-}
-
-fn number(bytes: &[u8]) -> usize {
-    usize::try_from(u32::from_le_bytes(bytes.try_into().unwrap())).unwrap()
-}
-
-fn set_field(bytes: &mut [u8], descriptor: usize, offset: usize, length: usize) {
-    let length = u16::try_from(length).unwrap().to_le_bytes();
-    bytes[descriptor..descriptor + 2].copy_from_slice(&length);
-    bytes[descriptor + 2..descriptor + 4].copy_from_slice(&length);
-    set_offset(bytes, descriptor, offset);
-}
-
-fn set_offset(bytes: &mut [u8], descriptor: usize, offset: usize) {
-    let offset = u32::try_from(offset).unwrap().to_le_bytes();
-    bytes[descriptor + 4..descriptor + 8].copy_from_slice(&offset);
 }

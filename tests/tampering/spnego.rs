@@ -14,11 +14,13 @@ use ntlm::spnego::{
 };
 use ntlm::wire::NegotiateFlags as Flags;
 
-use crate::common::Fixed;
-use crate::common::spnego::{Encoder, Init, KERBEROS_FIRST, KNOWN, NTLM, Resp};
 use crate::exchange::{Given, Level, Mode, Setting};
 use crate::outcome::By;
 use crate::{foreign, messages, notes, outcome};
+use ntlm_testkit::Fixed;
+use ntlm_testkit::spnego::{
+    Encoder, Init, KERBEROS, KERBEROS_FIRST, NEGOEX, NTLM, Resp, change_response,
+};
 
 /// A row of the table.
 pub(crate) struct Attack {
@@ -147,8 +149,7 @@ impl Honest {
                 (first, Client::Ours(next))
             }
         };
-        let starting = |next| Fixed { next, ..Fixed::default() };
-        let environments = (starting(time), starting(time + 100));
+        let environments = (Fixed::starting_with(time), Fixed::starting_with(time + 100));
         Negotiation { first, client: Some(client), server: Some(acceptor.start()), environments }
     }
 
@@ -370,14 +371,6 @@ fn each(sides: &'static [Side], change: impl Fn(&mut Resp) + 'static) -> Change 
     })
 }
 
-fn change_response(token: &mut Vec<u8>, change: impl Fn(&mut Resp)) {
-    if let Ok(Token::Response(response)) = Token::parse(token) {
-        let mut response = Resp::from(response);
-        change(&mut response);
-        *token = response.der();
-    }
-}
-
 /// Does one after the other.
 fn both(first: Change, second: Change) -> Change {
     Box::new(move |number, side, token| {
@@ -486,8 +479,6 @@ fn change_message(token: &mut Vec<u8>, change: impl Fn(&mut Vec<u8>)) {
 }
 
 const MS_KERBEROS: &[u8] = KERBEROS_FIRST[0];
-const KERBEROS: &[u8] = KERBEROS_FIRST[1];
-const NEGOEX: &[u8] = KNOWN[4].0;
 
 pub(crate) const ATTACKS: [(&str, &[Attack]); 4] = [
     ("The list of mechanisms", LIST),
@@ -623,7 +614,7 @@ const STATES: &[Attack] = &[
     }),
     Attack::new("reject", |honest| {
         let places: Vec<_> = honest.places().collect();
-        let reject = |response: &mut Resp| response.neg_state = Some(NegState::Reject);
+        let reject = |response: &mut Resp| response.neg_state = Some(NegState::Reject as u8);
         let rejected =
             |(number, side)| at(number, side, move |token| change_response(token, reject));
         places.into_iter().skip(1).map(rejected).collect()
@@ -632,12 +623,12 @@ const STATES: &[Attack] = &[
 
 fn state(number: usize, state: NegState) -> Change {
     at(number, Side::Server, move |token| {
-        change_response(token, |response| response.neg_state = Some(state));
+        change_response(token, |response| response.neg_state = Some(state as u8));
     })
 }
 
 fn completed() -> Resp {
-    Resp { neg_state: Some(NegState::AcceptCompleted), ..Resp::default() }
+    Resp { neg_state: Some(NegState::AcceptCompleted as u8), ..Resp::default() }
 }
 
 const TOKENS: &[Attack] = &[
@@ -704,14 +695,14 @@ impl Honest {
                     *token = token.as_deref().filter(|_| !is_choice).and_then(message_in)
                 }
                 Side::Server if is_choice => {
-                    let neg_state = Some(NegState::RequestMic);
+                    let neg_state = Some(NegState::RequestMic as u8);
                     let supported_mech = Some(NTLM.to_vec());
                     *token = Some(Resp { neg_state, supported_mech, ..Resp::default() }.der());
                 }
                 Side::Server => {
                     *token = Some(match token.take() {
                         Some(message) => {
-                            let neg_state = Some(NegState::AcceptIncomplete);
+                            let neg_state = Some(NegState::AcceptIncomplete as u8);
                             Resp { neg_state, token: Some(message), ..Resp::default() }.der()
                         }
                         None => completed().der(),

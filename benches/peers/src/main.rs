@@ -20,7 +20,8 @@ use gss::Gss;
 use hmac::{Hmac, KeyInit};
 use md5::Md5;
 use ntlm::Os;
-use ours::{Fixed, Ours};
+use ntlm_testkit::Fixed;
+use ours::Ours;
 
 const USER: &str = "alice";
 const PASSWORD: &str = "correct horse";
@@ -108,7 +109,7 @@ fn handshakes(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>) {
     let messages = ours.messages();
     let mut jobs: Vec<(_, Job<'_>)> = vec![
         ("ntlm", Box::new(|| drop(black_box(ours.handshake())))),
-        (WITHOUT_SYSTEM, Box::new(|| drop(black_box(ours.handshake_in(&mut Fixed))))),
+        (WITHOUT_SYSTEM, Box::new(|| drop(black_box(ours.handshake_in(&mut Fixed::default()))))),
         ("ntlm, and a message each way", Box::new(|| ours.handshake_and_first_messages())),
         ("sspi", Box::new(|| drop(black_box(devolutions.handshake())))),
         ("sspi, and a message each way", Box::new(|| devolutions.handshake_and_first_messages())),
@@ -123,7 +124,7 @@ fn handshakes(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>) {
     let challenge = &messages[1];
     let jobs: Vec<(_, Job<'_>)> = vec![
         ("ntlm", Box::new(|| ours.client(challenge, &mut Os))),
-        (WITHOUT_SYSTEM, Box::new(|| ours.client(challenge, &mut Fixed))),
+        (WITHOUT_SYSTEM, Box::new(|| ours.client(challenge, &mut Fixed::default()))),
         ("sspi", Box::new(|| devolutions.client(challenge))),
         (
             "ntlmssp, without key exchange",

@@ -3,7 +3,7 @@
 use ntlm::server::{Claim, Names};
 use ntlm::session::{Protection, Session, Signature};
 use ntlm::wire::Message;
-use ntlm::{Client, Credentials, Environment, EnvironmentError, FileTime, NtHash, Os, Server};
+use ntlm::{Client, Credentials, Environment, NtHash, Os, Server};
 
 use crate::{PASSWORD, USER};
 
@@ -64,20 +64,6 @@ impl Ours {
     pub fn client(&self, challenge: &[u8], environment: &mut dyn Environment) {
         let (_, handshake) = self.client.initiate().unwrap();
         std::hint::black_box(handshake.answer(challenge, environment).unwrap().token);
-    }
-}
-
-/// Neither random numbers nor a clock, so that no system call is measured.
-pub struct Fixed;
-
-impl Environment for Fixed {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        Ok(FileTime::from_ticks(0x01dc_0000_0000_0000))
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        buffer.fill(0x5a);
-        Ok(())
     }
 }
 

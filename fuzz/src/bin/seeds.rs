@@ -3,15 +3,15 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arbitrary::Arbitrary;
 use ntlm::crypto::{ExportedSessionKey, Side};
-use ntlm::server::Names;
 use ntlm::wire::{Authenticate, Challenge, Message, NegotiateFlags};
-use ntlm::{Client, Credentials, Exported, Server, Session};
-use ntlm_fuzz::environment::Fixed;
+use ntlm::{Exported, Session};
 use ntlm_fuzz::knobs::{ClientKnobs, ServerKnobs};
+use ntlm_testkit::json::try_read_json;
+use ntlm_testkit::{Fixed, alice, data, exchange, hex, read_json, server, try_unhex};
 use serde_json::Value;
 
 fn main() -> io::Result<()> {
@@ -116,7 +116,7 @@ fn write_splices() -> io::Result<()> {
 /// The recorded tokens of SPNEGO, and negotiations of honest peers with one change or none.
 fn write_negotiations() -> io::Result<()> {
     let mut tokens = Vec::new();
-    collect(&serde_json::from_slice(&fs::read(data("spnego.json"))?)?, &mut tokens);
+    collect(read_json("spnego.json"), &mut tokens);
     tokens.sort();
     tokens.dedup();
     // Others have the same form, and other random numbers.
@@ -174,7 +174,7 @@ fn messages() -> io::Result<Vec<Vec<u8>>> {
     }
     let mut messages = Vec::new();
     for file in files {
-        collect(&serde_json::from_slice(&fs::read(file)?)?, &mut messages);
+        collect(&try_read_json(&file).map_err(io::Error::other)?, &mut messages);
     }
     messages.sort();
     messages.dedup();
@@ -189,7 +189,7 @@ fn collect(value: &Value, messages: &mut Vec<Vec<u8>>) {
             for (name, value) in fields {
                 let names = ["message", "negotiate", "challenge", "authenticate", "token"];
                 let digits = value.as_str().filter(|_| names.contains(&name.as_str()));
-                match digits.and_then(unhex) {
+                match digits.and_then(try_unhex) {
                     Some(message) => messages.push(message),
                     None => collect(value, messages),
                 }
@@ -202,14 +202,9 @@ fn collect(value: &Value, messages: &mut Vec<Vec<u8>>) {
 /// States on their way to another process: before the last message, before the session, and of
 /// sessions of all kinds that have protected some messages or none.
 fn exports() -> Vec<Exported> {
-    let server = || Server::new(Names::member("FILES", "EXAMPLE"));
-    let client = Client::new(Credentials::password("EXAMPLE\\alice", "secret"));
-    let environment = &mut Fixed::default();
-    let (negotiate, await_challenge) = client.initiate().expect("nothing is blocked");
-    let (challenge, handshake) =
-        server().challenge(&negotiate, environment).expect("it grants all");
-    let response = await_challenge.answer(&challenge, environment).expect("it takes all");
-    let mut exports = vec![handshake.export(), response.keys.export()];
+    let (sent, handshake) =
+        exchange(&alice(), &server(), &mut Fixed::default()).expect("the default policies agree");
+    let mut exports = vec![handshake.export(), sent.client_keys.export()];
     for flags in [0xe208_8235, 0xa208_8235, 0x6200_8215, 0x0208_8215, 0x8205, 0x205] {
         for messages in 0..3 {
             let key = ExportedSessionKey::from([7; 16]);
@@ -243,18 +238,7 @@ fn write(target: &str, seed: &[u8]) -> io::Result<()> {
     let folder = root().join("corpus").join(target);
     fs::create_dir_all(&folder)?;
     let hash = Sha256::digest(seed);
-    let name: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    fs::write(folder.join(format!("seed-{name}")), seed)
-}
-
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
-}
-
-fn data(name: &str) -> PathBuf {
-    root().join("../tests/data").join(name)
+    fs::write(folder.join(format!("seed-{}", hex(&hash[..10]))), seed)
 }
 
 fn root() -> &'static Path {

@@ -20,9 +20,7 @@ pub mod conversation;
 pub mod domain_clients;
 pub mod dovecot;
 pub mod exchange;
-pub mod fields;
 pub mod helper;
-pub mod hex;
 pub mod http;
 pub mod identities;
 pub mod imap;
@@ -53,3 +51,5 @@ pub mod tds;
 pub mod web;
 pub mod winbind;
 pub mod winrm;
+
+pub use ntlm_testkit::{fields, hex};

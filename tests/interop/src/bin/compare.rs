@@ -18,9 +18,10 @@ use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
 use ntlm::session::Signature;
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse};
 use ntlm::{
-    Ascii, ChannelBindings, Client, Credentials, DatagramSession, Environment, EnvironmentError,
-    Error, FileTime, LmCompatibility, NtHash, Server, Session, client,
+    Ascii, ChannelBindings, Client, Credentials, DatagramSession, Error, LmCompatibility, NtHash,
+    Server, Session, client,
 };
+use ntlm_testkit::Fixed;
 
 fn main() {
     let mut arguments = env::args().skip(1);
@@ -123,7 +124,7 @@ impl Exchange {
     }
 
     fn claim(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> UserClaim {
-        let environment = &mut Fixed;
+        let environment = &mut Fixed::default();
         let (negotiate, await_challenge) = self.client.initiate().expect("a first message");
         let (challenge, handshake) =
             self.server.challenge(&negotiate, environment).expect("a challenge");
@@ -204,6 +205,9 @@ fn lm_field(mut response: [u8; 24], len: usize, at: Option<Place>) -> bool {
         emit(&Authenticate { nt_response: NtResponse::Empty, lm_response, ..message })
     })
 }
+
+/// What a server draws first in the fixed environment.
+const CHALLENGE: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 fn lm_response() -> [u8; 24] {
     let hash = LmHash::from_password(PASSWORD, &Ascii).expect("it is short");
@@ -290,20 +294,4 @@ fn datagram(at: Option<Place>) -> bool {
     let signature = session(Side::Client).seal(7, &mut message).expect("sealed");
     let (signature, server) = (wrong(signature, 4..12, at), session(Side::Server));
     measured(|| server.unseal(7, &mut message, &signature).is_ok())
-}
-
-/// Time that stands, and "random" numbers that are always the same.
-struct Fixed;
-
-const CHALLENGE: [u8; 8] = [0x42; 8];
-
-impl Environment for Fixed {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        Ok(FileTime::from_ticks(134_397_918_000_000_000))
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        buffer.fill(CHALLENGE[0]);
-        Ok(())
-    }
 }

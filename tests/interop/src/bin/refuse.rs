@@ -12,10 +12,8 @@ use std::hint::black_box;
 use ntlm::crypto::{ExportedSessionKey, Side};
 use ntlm::server::{AwaitAuthenticate, Claim, Names};
 use ntlm::wire::{Authenticate, AvPairs, Challenge, NegotiateFlags as Flags, Version};
-use ntlm::{
-    Client, Credentials, Environment, EnvironmentError, Error, FileTime, NtHash, Server, Session,
-    Text, UserName,
-};
+use ntlm::{Client, Credentials, Error, NtHash, Server, Session, Text, UserName};
+use ntlm_testkit::Fixed;
 
 fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -131,7 +129,8 @@ impl Sent {
         let client = Client::new(Credentials::password(user, password));
         let (negotiate, await_challenge) = client.initiate().expect("a first message");
         let challenge = challenge(pairs);
-        let token = await_challenge.answer(&challenge, &mut Fixed).expect("an answer").token;
+        let token =
+            await_challenge.answer(&challenge, &mut Fixed::default()).expect("an answer").token;
         let server = Server::new(Names::standalone("F"));
         let handshake = server.resume(&negotiate, &challenge).expect("it was this server's");
         Self { handshake, token }
@@ -171,7 +170,7 @@ impl Sent {
 
     fn verify(self) -> Received {
         let hash = NtHash::from_password(PASSWORD);
-        measured(|| match self.handshake.read(&self.token, &mut Fixed)? {
+        measured(|| match self.handshake.read(&self.token, &mut Fixed::default())? {
             Claim::User(claim) => claim.verify_nt_hash(&hash).map(|_| "accepted"),
             Claim::Anonymous(claim) => claim.accept().map(|_| "accepted"),
         })
@@ -187,7 +186,7 @@ fn cut_field(message: &mut [u8], descriptor: usize, by: u16) {
 fn respond(challenge: &[u8]) -> Received {
     let client = Client::new(Credentials::password(alice(), PASSWORD));
     let (_, await_challenge) = client.initiate().expect("a first message");
-    measured(|| await_challenge.answer(challenge, &mut Fixed).map(|_| "accepted"))
+    measured(|| await_challenge.answer(challenge, &mut Fixed::default()).map(|_| "accepted"))
 }
 
 fn unseal(length: usize, change: u8) -> Received {
@@ -200,18 +199,4 @@ fn unseal(length: usize, change: u8) -> Received {
     message[0] ^= change;
     let mut server = session(Side::Server);
     measured(|| server.unseal(&mut message, &signature).map(|()| "accepted"))
-}
-
-/// Time that stands, and "random" numbers that are always the same.
-struct Fixed;
-
-impl Environment for Fixed {
-    fn now(&mut self) -> Result<FileTime, EnvironmentError> {
-        Ok(FileTime::from_ticks(134_397_918_000_000_000))
-    }
-
-    fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError> {
-        buffer.fill(0x42);
-        Ok(())
-    }
 }

@@ -1,7 +1,7 @@
 //! An encoder of SPNEGO's tokens that shares nothing with the crate's. It also writes what the crate
 //! never sends: lengths that are longer than needed, other fields, other mechanisms.
 
-use ntlm::spnego::{Mechanism, NegState, NegTokenResp};
+use crate::der;
 
 /// Writes elements of tag, length and contents. Each length has the next one of these forms: 0 for
 /// the shortest, otherwise so many octets after the first, if that is enough.
@@ -49,18 +49,14 @@ impl Encoder {
 pub const OID: u8 = 0x06;
 pub const OCTETS: u8 = 0x04;
 pub const NTLM: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a";
-pub const KNOWN: [(&[u8], Mechanism); 5] = [
-    (NTLM, Mechanism::Ntlm),
-    (b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02", Mechanism::Kerberos),
-    (b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02", Mechanism::MsKerberos),
-    (b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03", Mechanism::KerberosUserToUser),
-    (b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e", Mechanism::Negoex),
-];
-
-pub fn mechanism(oid: &[u8]) -> Mechanism {
-    let known = KNOWN.iter().find(|(known, _)| *known == oid);
-    known.map_or(Mechanism::Other, |(_, mechanism)| *mechanism)
-}
+pub const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+pub const MS_KERBEROS: &[u8] = b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02";
+pub const KERBEROS_USER_TO_USER: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03";
+pub const NEGOEX: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e";
+/// The mechanisms that the crate knows.
+pub const KNOWN: [&[u8]; 5] = [NTLM, KERBEROS, MS_KERBEROS, KERBEROS_USER_TO_USER, NEGOEX];
+/// The identifiers of a client that prefers Kerberos, as Windows sends them.
+pub const KERBEROS_FIRST: [&[u8]; 3] = [MS_KERBEROS, KERBEROS, NTLM];
 
 /// A `NegTokenInit` or `NegTokenInit2`.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +84,11 @@ impl Init {
         }
     }
 
+    /// With the shortest lengths.
+    pub fn der(&self) -> Vec<u8> {
+        self.encode(&mut Encoder::default()).0
+    }
+
     /// The token, and the list in it.
     pub fn encode(&self, encoder: &mut Encoder) -> (Vec<u8>, Vec<u8>) {
         let oids: Vec<_> = self.mech_types.iter().map(|oid| encoder.element(OID, &[oid])).collect();
@@ -111,7 +112,8 @@ impl Init {
 /// A `NegTokenResp`.
 #[derive(Clone, Debug, Default)]
 pub struct Resp {
-    pub neg_state: Option<NegState>,
+    /// The number of the state, such as `NegState::Reject as u8`.
+    pub neg_state: Option<u8>,
     pub supported_mech: Option<Vec<u8>>,
     pub token: Option<Vec<u8>>,
     pub mic: Option<Vec<u8>>,
@@ -119,9 +121,26 @@ pub struct Resp {
 }
 
 impl Resp {
+    /// Reads a token. Unknown fields are left out; `None` if it is no `NegTokenResp`.
+    pub fn read(token: &[u8]) -> Option<Self> {
+        let fields = der::only(0x30, der::only(0xa1, token).ok()?).ok()?;
+        let mut resp = Self::default();
+        for (tag, field) in der::all(fields).ok()? {
+            let contents = || Some(der::first(field).ok()?.0.1.to_vec());
+            match tag {
+                0xa0 => resp.neg_state = contents()?.first().copied(),
+                0xa1 => resp.supported_mech = contents(),
+                0xa2 => resp.token = contents(),
+                0xa3 => resp.mic = contents(),
+                _ => {}
+            }
+        }
+        Some(resp)
+    }
+
     pub fn encode(&self, encoder: &mut Encoder) -> Vec<u8> {
         let mut fields = Vec::new();
-        fields.extend(self.neg_state.map(|state| encoder.field(0, 0x0a, &[state as u8])));
+        fields.extend(self.neg_state.map(|state| encoder.field(0, 0x0a, &[state])));
         fields.extend(self.supported_mech.as_ref().map(|oid| encoder.field(1, OID, oid)));
         fields.extend(self.token.as_ref().map(|token| encoder.field(2, OCTETS, token)));
         fields.extend(self.mic.as_ref().map(|mic| encoder.field(3, OCTETS, mic)));
@@ -141,26 +160,15 @@ fn unknown(encoder: &mut Encoder, fields: &[(u8, Vec<u8>)]) -> Vec<Vec<u8>> {
     fields.iter().map(field).collect()
 }
 
-/// The identifiers of a client that prefers Kerberos, as Windows sends them.
-pub const KERBEROS_FIRST: [&[u8]; 3] = [KNOWN[2].0, KNOWN[1].0, NTLM];
-
-impl Init {
-    /// With the shortest lengths.
-    pub fn der(&self) -> Vec<u8> {
-        self.encode(&mut Encoder::default()).0
+/// Changes a token if it is a `NegTokenResp`.
+pub fn change_response(token: &mut Vec<u8>, change: impl FnOnce(&mut Resp)) {
+    if let Some(mut resp) = Resp::read(token) {
+        change(&mut resp);
+        *token = resp.der();
     }
 }
 
-impl From<NegTokenResp<'_>> for Resp {
-    /// Without unknown fields, and without a mechanism that the crate does not know.
-    fn from(resp: NegTokenResp<'_>) -> Self {
-        let known = KNOWN.iter().find(|(_, mechanism)| Some(*mechanism) == resp.supported_mech);
-        Self {
-            neg_state: resp.neg_state,
-            supported_mech: known.map(|(oid, _)| oid.to_vec()),
-            token: resp.response_token.map(<[u8]>::to_vec),
-            mic: resp.mech_list_mic.map(<[u8]>::to_vec),
-            unknown: Vec::new(),
-        }
-    }
+/// An element with the shortest length.
+pub fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    Encoder::default().element(tag, &[contents])
 }

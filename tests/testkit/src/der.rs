@@ -1,12 +1,12 @@
 //! Just enough of DER to read recorded structures.
 
-use crate::Outcome;
+use crate::replay::Outcome;
 
 /// An element: its tag and its contents.
-pub(crate) type Element<'a> = (u8, &'a [u8]);
+pub type Element<'a> = (u8, &'a [u8]);
 
 /// Reads the first element, and returns what follows it.
-pub(crate) fn first(bytes: &[u8]) -> Outcome<(Element<'_>, &[u8])> {
+pub fn first(bytes: &[u8]) -> Outcome<(Element<'_>, &[u8])> {
     let read = || {
         let (&tag, rest) = bytes.split_first()?;
         let (&len, rest) = rest.split_first()?;
@@ -27,7 +27,7 @@ pub(crate) fn first(bytes: &[u8]) -> Outcome<(Element<'_>, &[u8])> {
 }
 
 /// Reads an element that has this tag and is all there is.
-pub(crate) fn only(tag: u8, bytes: &[u8]) -> Outcome<&[u8]> {
+pub fn only(tag: u8, bytes: &[u8]) -> Outcome<&[u8]> {
     match first(bytes)? {
         ((found, contents), []) if found == tag => Ok(contents),
         ((found, _), rest) => Err(format!("tag {found:02x}, and {} bytes after it", rest.len())),
@@ -35,7 +35,7 @@ pub(crate) fn only(tag: u8, bytes: &[u8]) -> Outcome<&[u8]> {
 }
 
 /// Reads all elements.
-pub(crate) fn all(mut bytes: &[u8]) -> Outcome<Vec<Element<'_>>> {
+pub fn all(mut bytes: &[u8]) -> Outcome<Vec<Element<'_>>> {
     let mut elements = Vec::new();
     while !bytes.is_empty() {
         let (element, rest) = first(bytes)?;
@@ -43,4 +43,19 @@ pub(crate) fn all(mut bytes: &[u8]) -> Outcome<Vec<Element<'_>>> {
         bytes = rest;
     }
     Ok(elements)
+}
+
+/// The contents of an element, found by the tags on the way to it; at each level others are passed
+/// over.
+pub fn find<'a>(bytes: &'a [u8], path: &[u8]) -> Option<&'a [u8]> {
+    let Some((wanted, path)) = path.split_first() else { return Some(bytes) };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let ((tag, contents), after) = first(rest).ok()?;
+        if tag == *wanted {
+            return find(contents, path);
+        }
+        rest = after;
+    }
+    None
 }

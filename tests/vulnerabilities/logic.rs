@@ -1,0 +1,588 @@
+//! The logic of the protocol: MICs, names, channels, flags and passwords that were not looked at.
+
+use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
+use ntlm::server::{Accepted, Names, Policy, Validation};
+use ntlm::session::{Protection, Signature};
+use ntlm::wire::{
+    Authenticate, AvFlags, AvId, Challenge, ErrorKind, LmResponse, NegotiateFlags as Flags,
+    NtResponse,
+};
+use ntlm::{
+    ChannelBindings, Client, Credentials, Enforcement, EnvironmentError, Error, LmCompatibility,
+    NtHash, ResponseKind, Server, Text, UserName,
+};
+use ntlm_testkit::fields::authenticate::{LM, MIC, NT};
+use ntlm_testkit::fields::challenge::{self, RESERVED, SERVER_CHALLENGE, TARGET_INFO};
+use ntlm_testkit::fields::{offset, payload, with_payload};
+use ntlm_testkit::messages::Pairs;
+use ntlm_testkit::peers::USER;
+use ntlm_testkit::{
+    Emit, Exchange, Fields, Fixed, PASSWORD, Proof, Recorded, alice, alice_with, answer, array,
+    case, challenged, changed, claim, exchange, list, log_in_changed, ntlmv2, pairs_of, server,
+    server_with, user_of, verdict,
+};
+
+use crate::{default, named, token, wire};
+
+fn log_in(client: &Client, server: &Server) -> Result<Accepted, Error> {
+    ntlm_testkit::log_in(client, server, PASSWORD).map(|outcome| outcome.accepted)
+}
+
+/// What the server of a hostile handshake says of it, under the default policy with this change.
+fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
+    let case = case("hostile.json", id);
+    let mut server = server_with(set).with_spns(["HTTP/files"]);
+    if case.get("channel_bindings_md5").is_some() {
+        let md5 = array(case, "channel_bindings_md5");
+        server = server.with_channel_bindings(ChannelBindings::from_md5(md5));
+    }
+    Recorded::of(case).verify(&server, case.text("password").unwrap())
+}
+
+/// The verdict on alice's right proof of changed AV pairs, without a MIC.
+fn verdict_on_pairs(server: &Server, change: impl FnOnce(&mut Pairs)) -> Result<Accepted, Error> {
+    let (challenge, handshake) = challenged(server);
+    let mut pairs = pairs_of(&challenge);
+    change(&mut pairs);
+    verdict(handshake, &Proof::new(list(&pairs)).authenticate(&challenge))
+}
+
+/// "Drop the MIC": Windows did not insist on a MIC that the proof announces.
+#[test]
+fn cve_2019_1040_a_promised_mic_is_there_and_right() {
+    assert!(judge("H-400", default).unwrap().mic_checked);
+    assert!(!judge("H-401", default).unwrap().mic_checked, "none was promised");
+    let client = alice().with_protection(Protection::Seal);
+    let all = Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_ALWAYS_SIGN;
+    for cleared in [Flags::empty(), Flags::NEGOTIATE_VERSION, all] {
+        for (mic, with_version, denied) in [
+            (None, true, Denied::MicMissing),
+            (None, false, Denied::MicMissing),
+            (Some([0; 16]), true, Denied::Mic),
+        ] {
+            let error = log_in_changed(&client, &server(), PASSWORD, |message| {
+                message.flags = message.flags.map(|flags| flags - cleared);
+                message.mic = mic;
+                message.version = message.version.filter(|_| with_version);
+            });
+            assert_eq!(error.unwrap_err(), denied.into(), "cleared {cleared}");
+        }
+    }
+}
+
+/// "Drop the MIC 2": a second `MsvAvFlags`, which a server put there, hid the client's own.
+#[test]
+fn cve_2019_1166_two_msv_av_flags() {
+    let twice = ErrorKind::AvPairTwice(AvId::FLAGS);
+    for values in [[0, 2], [2, 0], [2, 2], [0, 0]] {
+        let result = verdict_on_pairs(&server(), |pairs| {
+            pairs.extend(values.map(|value| (AvId::FLAGS, vec![value, 0, 0, 0])));
+        });
+        assert_eq!(wire(result).0, twice);
+    }
+    for value in [0, 1, 2, 3] {
+        let (challenge, handshake) = challenged(&server());
+        let mut pairs = pairs_of(&challenge);
+        pairs.insert(0, (AvId::FLAGS, vec![value, 0, 0, 0]));
+        let injected = with_payload(&challenge, TARGET_INFO, &list(&pairs));
+        let token = answer(&alice(), &injected).unwrap().token;
+        let sent = ntlmv2(&token).target_info();
+        assert_eq!(sent.iter().filter(|(id, _)| *id == AvId::FLAGS).count(), 1);
+        assert!(sent.flags().contains(AvFlags::MIC_PRESENT), "the server's {value} counts not");
+        let without = changed(&token, |message| message.mic = None);
+        assert_eq!(verdict(handshake, &without).unwrap_err(), Denied::MicMissing.into());
+    }
+}
+
+/// Windows took an LMv2 response, which covers neither MIC nor channel, for a wrong NT proof.
+#[test]
+fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
+    let wrong = Error::from(Denied::WrongPassword);
+    let lenient = |policy: &mut Policy| {
+        policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
+        policy.allow_lmv2_alone = true;
+    };
+    assert_eq!(judge("H-430", lenient).unwrap_err(), wrong, "also where LMv2 alone is allowed");
+    assert_eq!(judge("H-431", lenient).unwrap().identity.response(), Some(ResponseKind::Lmv2));
+    for set in [
+        (|policy| policy.shared.require_mic = true) as fn(&mut Policy),
+        |policy| policy.channel_bindings = Enforcement::Required,
+        |policy| policy.spn = Enforcement::Required,
+    ] {
+        let result = judge("H-431", |policy| {
+            lenient(policy);
+            policy.allow_any_channel_bindings = true;
+            set(policy);
+        });
+        assert_eq!(result.unwrap_err(), Refused::ResponseKind.into(), "it carries none of that");
+    }
+    // The scanner's: the NT proof is that of a list which ends otherwise.
+    let (challenge, handshake) = challenged(&server());
+    let server_challenge = Challenge::parse(&challenge).unwrap().server_challenge;
+    let proof = Proof::repeating(&challenge);
+    let mut bytes = proof.authenticate(&challenge);
+    let response = [payload(&bytes, NT), &[1; 4]].concat();
+    bytes = with_payload(&bytes, NT, &response);
+    let lmv2 = proof.key().lmv2_response(&server_challenge, &[0xcc; 8]);
+    assert_eq!(verdict(handshake, &with_payload(&bytes, LM, &lmv2)).unwrap_err(), wrong);
+}
+
+/// Windows gave out the session key for another server if the response named none.
+#[test]
+fn cve_2019_1019_names_that_are_missing() {
+    for missing in [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME, AvId::TIMESTAMP] {
+        let result = verdict_on_pairs(&server(), |pairs| pairs.retain(|(id, _)| *id != missing));
+        assert_eq!(result.unwrap_err(), Denied::TargetInfo.into(), "{missing}");
+    }
+    // The client repeats them, and seals for nobody without a name.
+    let token = answer(&alice(), &challenged(&server()).0).unwrap().token;
+    let computer = ntlmv2(&token).target_info().text(AvId::NB_COMPUTER_NAME);
+    assert_eq!(computer, Some("FILES".into()));
+    let mut pairs = pairs_of(&crate::token("H-200"));
+    pairs.retain(|(id, _)| *id != AvId::NB_COMPUTER_NAME);
+    let nameless = with_payload(&crate::token("H-200"), TARGET_INFO, &list(&pairs));
+    let sealing = alice().with_protection(Protection::Seal);
+    assert_eq!(answer(&sealing, &nameless).unwrap_err(), Unexpected::NetbiosNames.into());
+}
+
+/// A domain controller gave a server the session key of a logon that was made for another one.
+#[test]
+fn cve_2015_0005_cve_2016_2111_a_logon_for_another_server() {
+    let names = Names::member("FILES", "EXAMPLE")
+        .with_dns_computer("files.example.com")
+        .with_dns_domain("example.com")
+        .with_dns_tree("example.com");
+    let server = Server::new(names);
+    for id in [1, 2, 3, 4, 5].map(AvId) {
+        let (challenge, handshake) = challenged(&server);
+        let mut pairs = pairs_of(&challenge);
+        let pair = pairs.iter_mut().find(|(other, _)| *other == id).unwrap();
+        pair.1 = Text::from("OTHER").to_utf16le();
+        let message = Proof::new(list(&pairs)).authenticate(&challenge);
+        let claim = user_of(handshake.read(&message, &mut Fixed::default()).unwrap());
+        // The domain controller believes it, and still there is no key.
+        let error = claim.verify_by_domain(&Validation::new([7; 16], 0)).unwrap_err();
+        assert_eq!(error, Denied::TargetInfo.into(), "{id}");
+        let (_, handshake) = challenged(&server);
+        assert_eq!(verdict(handshake, &message).unwrap_err(), Denied::TargetInfo.into(), "{id}");
+    }
+}
+
+/// Samba went on without the protection that somebody in between had cleared.
+#[test]
+fn cve_2016_2110_flags_that_were_cleared() {
+    let missing = |flags| Error::from(Refused::MissingFlags(flags));
+    let client =
+        alice_with(|policy| policy.shared.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH)
+            .with_protection(Protection::Seal);
+    let (negotiate, _) = client.initiate().unwrap();
+    let (challenge, _) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
+    assert!(answer(&client, &challenge).is_ok());
+    let without = |bit: Flags| {
+        let mut cleared = challenge.clone();
+        let flags = Challenge::parse(&challenge).unwrap().flags - bit;
+        cleared[challenge::FLAGS..][..4].copy_from_slice(&flags.bits().to_le_bytes());
+        answer(&client, &cleared)
+    };
+    let needed = Flags::PROTECTION
+        | Flags::NEGOTIATE_128
+        | Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY
+        | Flags::NEGOTIATE_KEY_EXCH;
+    for bit in needed.iter().filter(|bit| *bit != Flags::PROTECTION) {
+        assert_eq!(without(bit).unwrap_err(), missing(bit));
+    }
+    // No clearing brings NTLMv1 or an LM response.
+    let others = (0..32).map(|bit| Flags::from_bits_retain(1 << bit));
+    for bit in others.filter(|bit| !needed.contains(*bit)) {
+        match without(bit) {
+            Ok(response) => {
+                let message = Authenticate::parse(&response.token).unwrap();
+                assert!(matches!(message.nt_response, NtResponse::V2(_)), "{bit}");
+                assert_eq!(message.lm_response.as_bytes(), [0; 24], "{bit}");
+            }
+            Err(Error::Unexpected(Unexpected::CharacterSet)) => {
+                assert_eq!(bit, Flags::NEGOTIATE_UNICODE);
+            }
+            Err(error) => {
+                assert_eq!(bit, Flags::NEGOTIATE_TARGET_INFO, "{error:?}");
+                assert_eq!(error, Unexpected::NetbiosNames.into());
+            }
+        }
+    }
+}
+
+/// Samba asked for protection and went on without. Here the keys tell what they protect, what is
+/// wanted of a client is demanded of the server, and nothing looks protected that is not.
+#[test]
+fn cve_2016_2112_2113_2115_wanted_is_not_had() {
+    for wanted in [Protection::None, Protection::Sign, Protection::Seal] {
+        let accepted = log_in(&alice().with_protection(wanted), &server()).unwrap();
+        assert_eq!(accepted.keys.protection(), wanted);
+        let mut session = accepted.keys.into_session().unwrap();
+        let sealed = session.seal(&mut [1, 2, 3]);
+        let expected = if wanted == Protection::Seal { Ok(()) } else { NOT_NEGOTIATED };
+        assert_eq!(sealed.map(drop), expected);
+        // What stands for a signature where there is none says nothing.
+        let dummy = session.verify(b"message", &Signature::DUMMY);
+        let checksum = Err(Integrity::Checksum.into());
+        let expected = if wanted == Protection::None { NOT_NEGOTIATED } else { checksum };
+        assert_eq!(dummy, expected);
+    }
+    let signs = server_with(|policy| policy.shared.require = Flags::NEGOTIATE_SIGN);
+    let missing = Refused::MissingFlags(Flags::NEGOTIATE_SIGN);
+    assert_eq!(log_in(&alice(), &signs).unwrap_err(), missing.into());
+    let (unsigned, _) = challenged(&server());
+    let signing = alice().with_protection(Protection::Sign);
+    assert_eq!(answer(&signing, &unsigned).unwrap_err(), missing.into());
+}
+
+const NOT_NEGOTIATED: Result<(), Error> = Err(Error::Misuse(Misuse::NotNegotiated));
+
+/// Samba took an NTLMv1 response in the LM field, where NTLMv1 was not allowed. It proves nothing
+/// either if the server has no LM hash to compare with the field.
+#[test]
+fn cve_2018_1139_ntlmv1_in_the_lm_field() {
+    for level in [0, 3, 4, 5].map(|level| LmCompatibility::try_from(level).unwrap()) {
+        for allow_lmv2_alone in [false, true] {
+            let server = server_with(|policy| {
+                policy.shared.lm_compatibility = level;
+                policy.allow_lmv2_alone = allow_lmv2_alone;
+            });
+            let (challenge, handshake) = challenged(&server);
+            let sent = Challenge::parse(&challenge).unwrap();
+            let nt = NtHash::from_password(PASSWORD).ntlmv1_response(&sent.server_challenge);
+            let message = Authenticate {
+                lm_response: LmResponse::new(&nt),
+                user: &Text::from("alice").to_utf16le(),
+                flags: Some(sent.flags - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY),
+                ..Authenticate::default()
+            };
+            let can_be = allow_lmv2_alone || level < LmCompatibility::RefuseLm;
+            let expected =
+                if can_be { Denied::WrongPassword.into() } else { Refused::ResponseKind.into() };
+            let bytes = message.to_bytes();
+            assert_eq!(verdict(handshake, &bytes).unwrap_err(), expected, "{level:?}");
+
+            let (same_challenge, handshake) = challenged(&server);
+            assert_eq!(same_challenge, challenge);
+            let claim = handshake.read(&bytes, &mut Fixed::default());
+            let nt_hash = NtHash::from_password(PASSWORD);
+            let result = claim.and_then(|claim| user_of(claim).verify_nt_hash(&nt_hash));
+            let needs_lm_hash = can_be && !allow_lmv2_alone;
+            let expected = if needs_lm_hash { Denied::NoLmHash.into() } else { expected };
+            assert_eq!(result.unwrap_err(), expected, "{level:?}, without an LM hash");
+        }
+    }
+}
+
+/// Samba mapped a user that it had not found to another account. Here the user who is accepted is
+/// the one who was claimed and looked up, or the one whom the domain controller names.
+#[test]
+fn cve_2020_25717_no_other_account() {
+    for (user, domain) in [("alice", "EXAMPLE"), ("alice", ""), ("root", "EXAMPLE"), ("a@b", "")] {
+        let accepted = log_in(&named(user, domain), &server()).unwrap();
+        assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
+        assert_eq!(accepted.proven_domain(), Some(domain.into()));
+    }
+    let (sent, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    let claim = user_of(handshake.read(&sent.authenticate, &mut Fixed::default()).unwrap());
+    let key = Proof::default().key().session_base_key(ntlmv2(&sent.authenticate).proof());
+    let validation = Validation::new(*key.expose(), 0);
+    let found = UserName::new("alice.smith").with_domain("CORP");
+    let accepted = claim.verify_by_domain(&validation.with_user(found.clone())).unwrap();
+    assert_eq!(accepted.user(), Some(found).as_ref());
+}
+
+/// FreeRDP took the hash that a look-up had not found for a hash.
+#[test]
+fn cve_2022_24882_a_user_without_a_hash() {
+    // A look-up that finds nothing has no hash to give, and no other way leads in.
+    let store = |_: &UserName| None::<NtHash>;
+    let (claim, _) = claim(&alice(), &server());
+    let result = match store(claim.claimed_user()) {
+        Some(hash) => claim.verify_nt_hash(&hash),
+        None => claim.reject(Rejection::UnknownUser),
+    };
+    assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::UnknownUser).into());
+    for hash in [[0; 16], *NtHash::from_password("").expose()] {
+        let (claim, _) = ntlm_testkit::claim(&alice(), &server());
+        let error = claim.verify_nt_hash(&NtHash::from(hash)).unwrap_err();
+        assert_eq!(error, Denied::WrongPassword.into());
+    }
+}
+
+/// FreeRDP let everybody in when the file of users could not be read.
+#[test]
+fn cve_2022_24883_a_look_up_that_fails() {
+    let store = |_: &UserName| Err::<NtHash, _>("no such file");
+    let (claim, _) = claim(&alice(), &server());
+    let result = match store(claim.claimed_user()) {
+        Ok(hash) => claim.verify_nt_hash(&hash),
+        Err(_) => claim.reject(Rejection::LookupFailed),
+    };
+    assert_eq!(result.unwrap_err(), Denied::Rejected(Rejection::LookupFailed).into());
+    #[cfg(feature = "http")]
+    for denies in [true, false] {
+        use ntlm::http::{AuthHeader, HttpVersion, Scheme, ServerConnection, Step, header_value};
+        let environment = &mut Fixed::default();
+        let mut connection = ServerConnection::new(server());
+        let (negotiate, await_challenge) = alice().initiate().unwrap();
+        let headers = [("Authorization", header_value(Scheme::Ntlm, &negotiate))];
+        let step = connection.on_request(HttpVersion::Http11, headers, environment);
+        let Step::Outcome(ntlm::http::Outcome::Continue(reply)) = step else { panic!("{step:?}") };
+        let challenge = AuthHeader::credentials(&reply.values[0]).unwrap().token().unwrap();
+        let response = await_challenge.answer(&challenge, environment).unwrap();
+        let headers = [("Authorization", header_value(Scheme::Ntlm, &response.token))];
+        let step = connection.on_request(HttpVersion::Http11, headers, environment);
+        let Step::LookUp(look_up) = step else { panic!("{step:?}") };
+        if denies {
+            let outcome = look_up.reject(Rejection::LookupFailed);
+            let ntlm::http::Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(
+                refusal.reason,
+                Error::from(Denied::Rejected(Rejection::LookupFailed)).into()
+            );
+        } else {
+            drop(look_up);
+        }
+        assert!(connection.accepted().is_none());
+        let plain = connection.on_request(HttpVersion::Http11, [("Host", "www")], environment);
+        assert!(
+            matches!(plain, Step::Outcome(ntlm::http::Outcome::Continue(_))),
+            "the next request is nobody's"
+        );
+    }
+}
+
+/// FreeRDP checked the password only where there was a MIC.
+#[test]
+fn freerdp_85e49aa60_the_password_counts_without_a_mic() {
+    let accepted = judge("H-401", default).unwrap();
+    assert!(!accepted.mic_checked);
+    assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
+}
+
+/// rubyntlm verified NTLMv2 with the empty password, whatever the password was.
+#[test]
+fn rubyntlm_0_6_5_the_empty_password() {
+    assert!(judge("H-400", default).is_ok());
+    let nobody_asked = Client::new(Credentials::password("EXAMPLE\\alice", ""));
+    let error = log_in(&nobody_asked, &server()).unwrap_err();
+    assert_eq!(error, Denied::WrongPassword.into());
+}
+
+/// ksmbd made the session key before the proof was verified, and went on after it had failed.
+#[test]
+fn ksmbd_954d196bebb2_no_key_after_a_failure() {
+    let client = alice().with_protection(Protection::Seal);
+    // The claim is used up, and what is left of it is a word.
+    let error = claim(&client, &server()).0.verify_password("wrong").unwrap_err();
+    assert_eq!(format!("{error:?}"), "Denied(WrongPassword)");
+    assert_eq!(error.to_string(), Error::from(Denied::Mic).to_string());
+    // A wrong proof is found before a wrong MIC, and a wrong MIC before all else.
+    let error = log_in_changed(&client, &server(), PASSWORD, |message| {
+        message.encrypted_random_session_key = &[0; 16];
+        message.mic = None;
+    });
+    assert_eq!(error.unwrap_err(), Denied::MicMissing.into());
+    let wrong = Client::new(Credentials::password(USER, "wrong"));
+    let error = log_in_changed(&wrong, &server(), PASSWORD, |message| message.mic = None);
+    assert_eq!(error.unwrap_err(), Denied::WrongPassword.into());
+}
+
+/// Windows drew challenges that came again. `server.rs` draws many.
+#[test]
+fn cve_2010_0231_challenges_do_not_repeat() {
+    let mut environment = Fixed::default();
+    for next in [1, 9, 17] {
+        let (negotiate, _) = alice().initiate().unwrap();
+        let (challenge, _) = server().challenge(&negotiate, &mut environment).unwrap();
+        let drawn: [u8; 8] = core::array::from_fn(|i| next + u8::try_from(i).unwrap());
+        assert_eq!(challenge[SERVER_CHALLENGE..][..8], drawn, "it is what the environment drew");
+    }
+    let broken = &mut Fixed::lacking(EnvironmentError::Randomness);
+    let error = server().challenge_datagram(broken).unwrap_err();
+    assert_eq!(error, EnvironmentError::Randomness.into());
+}
+
+/// Windows answered a challenge of its own server that somebody handed back to it. Who says what it
+/// asks for, to a server that knows its names, is not believed there.
+#[test]
+fn cve_2008_4037_an_answer_that_was_meant_for_another_service() {
+    let server = server().with_spns(["cifs/victim"]);
+    let reflected = log_in(&alice().with_spn("cifs/evil"), &server);
+    assert_eq!(reflected.unwrap_err(), Denied::Spn.into());
+    assert!(log_in(&alice().with_spn("CIFS/Victim"), &server).is_ok());
+    // The name is within the proof.
+    let evil = alice().with_spn("cifs/evil");
+    let (mut sent, handshake) = exchange(&evil, &server, &mut Fixed::default()).unwrap();
+    let evil = Text::from("cifs/evil").to_utf16le();
+    let mut windows = sent.authenticate.windows(evil.len());
+    let at = windows.position(|window| window == evil).unwrap();
+    sent.authenticate[at] ^= 0x20;
+    let error = verdict(handshake, &sent.authenticate).unwrap_err();
+    assert_eq!(error, Denied::WrongPassword.into());
+}
+
+/// Windows did not compare channel bindings for LDAP, or only where clients sent them.
+#[test]
+fn cve_2017_8563_bindings_never_when_given_always() {
+    let bad = Some(Error::from(Denied::ChannelBindings));
+    let with = |binding| move |policy: &mut Policy| policy.channel_bindings = binding;
+    assert!(judge("H-440", with(Enforcement::Required)).unwrap().bindings_checked);
+    let wrong = |binding| {
+        let server = server_with(with(binding));
+        let server = server.with_channel_bindings(ChannelBindings::application_data(b"ours"));
+        let theirs = ChannelBindings::application_data(b"theirs");
+        log_in(&alice().with_channel_bindings(theirs), &server).err()
+    };
+    assert_eq!(wrong(Enforcement::Required), bad);
+    assert_eq!(wrong(Enforcement::IfPresent), bad);
+    assert_eq!(wrong(Enforcement::Off), None);
+}
+
+/// Exchange asked for no channel bindings, so that whoever stood in between could pass logins on.
+#[test]
+fn cve_2024_21410_a_login_from_another_channel() {
+    let server = server().with_channel_bindings(ChannelBindings::application_data(b"server"));
+    let client = alice();
+    let in_between = ChannelBindings::application_data(b"whoever stands in between");
+    let relayed = log_in(&client.clone().with_channel_bindings(in_between), &server);
+    assert_eq!(relayed.unwrap_err(), Denied::ChannelBindings.into());
+    let direct = client.with_channel_bindings(ChannelBindings::application_data(b"server"));
+    assert!(log_in(&direct, &server).unwrap().bindings_checked);
+    // They are within the proof: who changes them changes that.
+    let (Exchange { authenticate: mut message, .. }, handshake) =
+        exchange(&direct, &server, &mut Fixed::default()).unwrap();
+    let at = message.windows(4).position(|header| header == [10, 0, 16, 0]).unwrap() + 4;
+    message[at] ^= 1;
+    assert_eq!(verdict(handshake, &message).unwrap_err(), Denied::WrongPassword.into());
+}
+
+/// pyspnego's acceptor took bindings of zeros for right ones.
+#[test]
+fn pyspnego_bindings_of_zeros() {
+    let require = |policy: &mut Policy| policy.channel_bindings = Enforcement::Required;
+    let require_any = |policy: &mut Policy| {
+        require(policy);
+        policy.allow_any_channel_bindings = true;
+    };
+    assert_eq!(judge("H-441", require_any).unwrap_err(), Denied::ChannelBindingsMissing.into());
+    // Where they are optional, they are none.
+    assert!(!judge("H-441", default).unwrap().bindings_checked);
+    let any = server_with(require_any);
+    let zero = alice().with_channel_bindings(ChannelBindings::from_md5([0; 16]));
+    assert_eq!(log_in(&zero, &any).unwrap_err(), Denied::ChannelBindingsMissing.into());
+}
+
+/// LocalPotato: Windows skips the password for a local call, whose context stands in the reserved
+/// bytes of the type 2. Here they say nothing.
+#[test]
+fn cve_2023_21746_cve_2025_58726_local_calls() {
+    let local = Flags::from_bits_retain(0x4000);
+    let (plain, handshake) = challenged(&server());
+    assert_eq!(plain[RESERVED..][..8], [0; 8]);
+    assert!(!Challenge::parse(&plain).unwrap().flags.contains(local));
+    let mut swapped = plain.clone();
+    swapped[challenge::FLAGS + 1] |= 0x40;
+    swapped[RESERVED..][..8].copy_from_slice(b"context\0");
+    let [swapped, honest] = [&swapped, &plain].map(|it| answer(&alice(), it).unwrap().token);
+    let message = Authenticate::parse(&swapped).unwrap();
+    assert!(!message.flags.unwrap().contains(local));
+    let [swapped, honest] = [&swapped, &honest].map(|token| *ntlmv2(token).proof());
+    assert_eq!(swapped, honest, "the whole response, as to any server");
+
+    // Nor does a client that says so come in without a password.
+    let flags = Challenge::parse(&plain).unwrap().flags | local;
+    let nobody = Authenticate { flags: Some(flags), ..Authenticate::default() }.to_bytes();
+    assert_eq!(verdict(handshake, &nobody).unwrap_err(), Refused::Anonymous.into());
+    let user = Text::from("alice").to_utf16le();
+    let named = Authenticate { flags: Some(flags), user: &user, ..Default::default() }.to_bytes();
+    let error = verdict(challenged(&server()).1, &named).unwrap_err();
+    assert_eq!(error, Unexpected::NoResponse.into());
+    let wrong = Client::new(Credentials::password(USER, "wrong"));
+    let error = log_in_changed(&wrong, &server(), PASSWORD, |message| message.flags = Some(flags));
+    assert_eq!(error.unwrap_err(), Denied::WrongPassword.into());
+}
+
+/// Windows trusted target names with something marshalled behind them. Here they are whole texts.
+#[test]
+fn cve_2025_33073_cve_2025_54918_names_with_something_behind_them() {
+    let server = server().with_spns(["cifs/srv"]);
+    for name in [
+        "cifs/srv1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA",
+        "cifs/srv.example.com",
+        "cifs/srv/",
+        "cifs/srv\0",
+        "cifs/sr",
+        "srv",
+    ] {
+        let error = log_in(&alice().with_spn(name), &server).unwrap_err();
+        assert_eq!(error, Denied::Spn.into(), "{name:?}");
+    }
+}
+
+/// curl's random numbers overwrote the pointer to the nonce instead of the nonce.
+#[test]
+fn cve_2016_9594_nonces_are_random() {
+    let client = alice().with_protection(Protection::Seal);
+    let response = answer(&client, &token("H-200")).unwrap();
+    let drawn: [u8; 24] = core::array::from_fn(|i| 1 + u8::try_from(i).unwrap());
+    assert_eq!(ntlmv2(&response.token).client_challenge(), drawn[..8]);
+    assert_eq!(response.keys.exported_session_key().expose()[..], drawn[8..]);
+    let broken = &mut Fixed::lacking(EnvironmentError::Randomness);
+    let (_, handshake) = client.initiate().unwrap();
+    let error = handshake.answer(&token("H-200"), broken).unwrap_err();
+    assert_eq!(error, EnvironmentError::Randomness.into());
+    #[cfg(feature = "std")]
+    {
+        let once = || {
+            let (negotiate, handshake) = client.initiate().unwrap();
+            let (challenge, _) = server().challenge(&negotiate, &mut ntlm::Os).unwrap();
+            let response = handshake.answer(&challenge, &mut ntlm::Os).unwrap();
+            let key = *response.keys.exported_session_key().expose();
+            let nonce = ntlmv2(&response.token).client_challenge();
+            [&challenge[SERVER_CHALLENGE..][..8], &nonce, &key].map(<[u8]>::to_vec)
+        };
+        for (one, other) in once().into_iter().zip(once()) {
+            assert_ne!(one, other);
+            assert_ne!(one, vec![0; one.len()]);
+        }
+    }
+}
+
+/// curl and others sent credentials to whomever a server redirected them to. Here the target is the
+/// client's, and a policy can block all targets but some.
+#[test]
+fn cve_2022_27774_redirects_to_other_servers() {
+    let client = alice_with(|policy| {
+        policy.shared.blocked = true;
+        policy.block_exceptions = vec!["www.example.com".into()];
+    });
+    assert!(client.clone().with_spn("HTTP/www.example.com").initiate().is_ok());
+    for target in
+        ["HTTP/www.evil.com", "HTTP/www.example.com.evil.com", "HTTP/evil/www.example.com"]
+    {
+        let error = client.clone().with_spn(target).initiate().unwrap_err();
+        assert_eq!(error, Refused::Blocked.into(), "{target}");
+    }
+    assert_eq!(client.initiate().unwrap_err(), Refused::Blocked.into());
+}
+
+/// gss-ntlmssp compared MIC and responses with `memcmp`, whose time tells where they differ.
+#[test]
+fn gss_ntlmssp_memcmp_comparisons_take_the_same_time() {
+    // `tests/interop/constant_time.rs` counts the instructions of each comparison.
+    // Wherever the difference is, the answer is the same.
+    let (sent, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
+    let whole = sent.authenticate;
+    assert!(verdict(handshake, &whole).is_ok());
+    for (start, denied) in [(MIC, Denied::Mic), (offset(&whole, NT), Denied::WrongPassword)] {
+        for byte in start..start + 16 {
+            let handshake = server().resume(&sent.negotiate, &sent.challenge).unwrap();
+            let mut flipped = whole.clone();
+            flipped[byte] ^= 0x80;
+            assert_eq!(verdict(handshake, &flipped).unwrap_err(), denied.into(), "{byte}");
+        }
+    }
+}
