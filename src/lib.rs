@@ -130,6 +130,8 @@ mod export;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod inspect;
+#[cfg(all(any(doc, doctest), feature = "std", feature = "http"))]
+pub mod manual;
 mod mic;
 mod negotiation;
 mod policy;

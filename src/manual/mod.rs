@@ -1,0 +1,11 @@
+//! What to know about NTLM before you use it. There is no code here, only documentation.
+//!
+//! | page | read it if you |
+//! |---|---|
+//! | [`explained`] | have never seen NTLM |
+//!
+//! The front page of the [crate] has a whole login in thirty lines. The programs
+//! in the repository's `examples` are made to be copied. What a man in the middle can do under each
+//! policy is in `SECURITY.md`, in a table that a test computes.
+
+pub mod explained;
