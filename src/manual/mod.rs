@@ -3,9 +3,11 @@
 //! | page | read it if you |
 //! |---|---|
 //! | [`explained`] | have never seen NTLM |
+//! | [`glossary`] | meet a word that you do not know |
 //!
-//! The front page of the [crate] has a whole login in thirty lines. The programs
-//! in the repository's `examples` are made to be copied. What a man in the middle can do under each
-//! policy is in `SECURITY.md`, in a table that a test computes.
+//! The front page of the [crate] has a whole login in thirty lines. The programs in the
+//! repository's `examples` are made to be copied. What a man in the middle can do under each policy
+//! is in `SECURITY.md`, in a table that a test computes.
 
 pub mod explained;
+pub mod glossary;
