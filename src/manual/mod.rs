@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`explained`] | have never seen NTLM |
 //! | [`glossary`] | meet a word that you do not know |
+//! | [`choosing_a_policy`] | want to know what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server or mail |
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
 //! is in `SECURITY.md`, in a table that a test computes.
 
+pub mod choosing_a_policy;
 pub mod explained;
 pub mod glossary;
