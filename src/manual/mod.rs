@@ -1,10 +1,8 @@
 //! What to know about NTLM before you use it. There is no code here, only documentation.
 //!
-//! | page | read it if you |
-//! |---|---|
-//! | [`explained`] | have never seen NTLM |
-//! | [`glossary`] | meet a word that you do not know |
-//! | [`choosing_a_policy`] | want to know what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server or mail |
+//! - [`explained`]: NTLM for someone who has never seen it.
+//! - [`glossary`]: what the words mean, and what others call the same things.
+//! - [`choosing_a_policy`]: what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server and mail.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
