@@ -3,11 +3,13 @@
 //! - [`explained`]: NTLM for someone who has never seen it.
 //! - [`glossary`]: what the words mean, and what others call the same things.
 //! - [`choosing_a_policy`]: what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server and mail.
+//! - [`attacks`]: what stops relaying, downgrades, replays and others, and which test shows it.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
 //! is in `SECURITY.md`, in a table that a test computes.
 
+pub mod attacks;
 pub mod choosing_a_policy;
 pub mod explained;
 pub mod glossary;
