@@ -4,6 +4,7 @@
 //! - [`glossary`]: what the words mean, and what others call the same things.
 //! - [`choosing_a_policy`]: what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server and mail.
 //! - [`attacks`]: what stops relaying, downgrades, replays and others, and which test shows it.
+//! - [`coming_from`]: sspi-rs, winauth, GSSAPI, pyspnego, go-ntlmssp: which call is which.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
@@ -11,5 +12,6 @@
 
 pub mod attacks;
 pub mod choosing_a_policy;
+pub mod coming_from;
 pub mod explained;
 pub mod glossary;
