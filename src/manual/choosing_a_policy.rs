@@ -56,7 +56,7 @@
 //!
 //! - **HTTP.** Chromium and requests_ntlm send channel bindings (rows 14, 31); curl, Firefox,
 //!   httpx-ntlm, axios-ntlm and httpntlm do not (rows 17, 34). So extended protection is a decision
-//!   about clients.
+//!   about clients. See also [`http_in_practice`](super::http_in_practice).
 //! - **SMB** signs with [`SessionKeys::exported_session_key`], not with a [`Session`]. All messages
 //!   of the example `smb_client` are signed (rows 49, 54, 160, 166).
 //! - **LDAP.** A Samba domain rejects a search without protection (row 56). Inside TLS, do not

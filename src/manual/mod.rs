@@ -5,6 +5,7 @@
 //! - [`choosing_a_policy`]: what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server and mail.
 //! - [`attacks`]: what stops relaying, downgrades, replays and others, and which test shows it.
 //! - [`coming_from`]: sspi-rs, winauth, GSSAPI, pyspnego, go-ntlmssp: which call is which.
+//! - [`http_in_practice`]: frameworks, pools, proxies, load balancers, browsers and guesses.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
@@ -15,3 +16,4 @@ pub mod choosing_a_policy;
 pub mod coming_from;
 pub mod explained;
 pub mod glossary;
+pub mod http_in_practice;
