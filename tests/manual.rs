@@ -1,4 +1,4 @@
-//! The manual (`src/manual`) names tests and rows of tables that exist.
+//! The manual (`src/manual`) names tests and rows of tables that exist, and explains every error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -36,6 +36,41 @@ fn every_row_of_live_peers_that_the_manual_names_exists() {
         }
     }
     assert!(count > 15, "only {count} rows are named");
+}
+
+#[test]
+fn the_page_about_failed_logins_explains_each_reason_and_quotes_the_log() {
+    let page = read("src/manual/why_a_login_fails.rs").replace("\n//!", "").replace("   ", " ");
+    let sources = ["error/mod", "error/denied", "error/refused", "error/unexpected", "http/error"]
+        .map(|name| (name, read(&format!("src/{name}.rs"))));
+    let mut count = 0;
+    for (name, source) in &sources[1..] {
+        let module = if name.starts_with("http") { "http::" } else { "" };
+        for variant in variants(source) {
+            assert!(page.contains(&format!("`{module}{variant}`")), "{module}{variant} is missing");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "only {count} reasons are found");
+    for quoted in code_spans(&page).filter(|text| text.contains(' ') && !text.contains("::")) {
+        assert!(sources.iter().any(|(_, source)| source.contains(quoted)), "no log has: {quoted}");
+    }
+}
+
+/// The variants of all public enums of a file, as in `Denied::Mic`.
+fn variants(source: &str) -> Vec<String> {
+    let enums = source.split("pub enum ").skip(1);
+    enums
+        .flat_map(|text| {
+            let (name, rest) = text.split_once(" {").unwrap();
+            let body = rest.split("\n}").next().unwrap();
+            let lines = body.lines().map(str::trim);
+            let variants = lines.filter(|line| line.starts_with(char::is_uppercase));
+            variants
+                .map(move |line| format!("{name}::{}", line.split(['(', ',']).next().unwrap()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// The paragraphs and items of all pages, each on one line, with the name of the page.

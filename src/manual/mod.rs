@@ -6,6 +6,7 @@
 //! - [`attacks`]: what stops relaying, downgrades, replays and others, and which test shows it.
 //! - [`coming_from`]: sspi-rs, winauth, GSSAPI, pyspnego, go-ntlmssp: which call is which.
 //! - [`http_in_practice`]: frameworks, pools, proxies, load balancers, browsers and guesses.
+//! - [`why_a_login_fails`]: from a line of the log to the cause.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
@@ -17,3 +18,4 @@ pub mod coming_from;
 pub mod explained;
 pub mod glossary;
 pub mod http_in_practice;
+pub mod why_a_login_fails;
