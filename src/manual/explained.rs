@@ -123,7 +123,8 @@
 //!
 //! Some protocols carry the three messages as they are. Others wrap them in SPNEGO, which can
 //! choose between NTLM and Kerberos: SMB, LDAP, and HTTP under the name `Negotiate`. The feature
-//! `spnego` wraps and unwraps them.
+//! `spnego` wraps and unwraps them. [`choosing_a_policy`](super::choosing_a_policy) says which
+//! protocol does what.
 //!
 //! [`Client::answer_datagram`]: crate::Client::answer_datagram
 //! [`Client::with_protection`]: crate::Client::with_protection
