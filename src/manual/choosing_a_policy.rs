@@ -12,7 +12,7 @@
 //!    with the defaults, which accept most clients, and require more where you can.
 //!
 //! If the answers to 1 and 2 are both no, only the SPN is left. It stops a relay to another
-//! service, but not a man in the middle on the way to the right one.
+//! service, but not a man in the middle between the client and the right one.
 //!
 //! # By protocol
 //!

@@ -24,7 +24,7 @@
 //! NTLM has no fourth message. The application protocol reports whether the server accepts the
 //! client: HTTP with the status 200 or 401, for example.
 //!
-//! All three messages are not encrypted, and [`inspect`](crate::inspect) shows what is in them:
+//! None of the three messages is encrypted, and [`inspect`](crate::inspect) shows what is in them:
 //!
 //! ```
 //! use ntlm::server::{Claim, Names};
@@ -75,19 +75,18 @@
 //!
 //! "Both challenges" means that the client adds random bytes of its own. LM is the worst: it is
 //! made of the password in upper case, in two halves of seven characters. NTLM2 session is a form
-//! of NTLMv1 that is used with extended session security, and no form of NTLMv2. LMv2 is the small
-//! sibling of NTLMv2 for the field that LM had.
+//! of NTLMv1 that is used with extended session security, and no form of NTLMv2. LMv2 is a short
+//! form of NTLMv2 that fits into the field of LM.
 //!
 //! By default, a client of this crate sends NTLMv2 only, and a server accepts NTLMv2 only.
 //! [`LmCompatibility`] changes that.
 //!
 //! # The MIC
 //!
-//! The response covers what is inside the response, but not the flags and names in the three
-//! messages. The MIC (message integrity code) does: it is a checksum over all three messages, with
-//! a key that only the client and the server have. It is present if the response is NTLMv2 and the
-//! server sent its time. The response says that the MIC is present, so nobody can remove it
-//! unnoticed.
+//! The response does not cover the flags, nor most of the three messages. The MIC (message
+//! integrity code) does: it is a checksum over all of them, with a key that only the client and the
+//! server have. It is present if the response is NTLMv2 and the server sent its time. The response
+//! announces the MIC, so an attacker cannot remove it unnoticed.
 //!
 //! Many clients send no MIC, so a server checks it only if the response announces it.
 //! [`SharedPolicy::require_mic`] rejects clients without one.
@@ -95,8 +94,8 @@
 //! # From the session key to signing and sealing
 //!
 //! After the handshake, both sides have the same *session key*, because it follows from the NT hash
-//! and the response. A man in the middle does not have it, even if he relayed each message. What it
-//! is good for depends on the flags:
+//! and the response. A man in the middle does not have it, even after relaying each message. What
+//! it is good for depends on the flags:
 //!
 //! - **Neither SIGN nor SEAL**: the key is not used. HTTP works this way. After the login, the
 //!   connection is authenticated, and nothing protects what travels on it, so use TLS.

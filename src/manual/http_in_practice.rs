@@ -34,10 +34,10 @@
 //!
 //! - **hyper**: your code accepts the connections, so it can keep a state beside each. Use
 //!   `http1::Builder`. The example `http_server` does so.
-//! - **axum** and others over tower: `axum::serve` may speak HTTP/2, and gives a request no state
-//!   of its connection. Accept the connections with hyper, put the state into the extensions of
-//!   each request, and find it in a layer. The example `web_application` has both, made to be
-//!   copied (rows 301, 302, 303, 304, 305).
+//! - **axum** and others over tower: `axum::serve` may speak HTTP/2, over which NTLM does not work.
+//!   Accept the connections with hyper, put the state into the extensions of each request, and find
+//!   it in a layer. The example `web_application` has both, made to be copied (rows 301, 302, 303,
+//!   304, 305).
 //! - **actix-web**: `HttpServer::on_connect` stores a value with each connection, and
 //!   `HttpRequest::conn_data` finds it. Turn off HTTP/2. No test covers actix-web.
 //!

@@ -122,7 +122,7 @@
 //!   `the AUTHENTICATE answers another challenge` ([`http::Error::OtherChallenge`]): something
 //!   between client and server shares connections. It may show only under load.
 //! - On a client, from the same cause: `the server did not answer the NEGOTIATE with a CHALLENGE`
-//!   ([`http::Error::NoChallenge`]), which a server that refuses the first message also causes, and
+//!   ([`http::Error::NoChallenge`]), which a server that rejects the first message also causes, and
 //!   `the AUTHENTICATE was answered with a CHALLENGE` ([`http::Error::OtherConnection`]).
 //! - [`http::Next::Rejected`], on a client: not accepted. The password may be wrong, or the server
 //!   wants more. Only its log has the reason.
