@@ -107,7 +107,10 @@
 //! # Ok::<(), ntlm::Error>(())
 //! ```
 //!
-//! `checked` finds contradictions, such as bindings that are required and were not given.
+//! [`Names`] are what the server calls itself in the CHALLENGE: the short names of the machine and
+//! of the domain, in capitals by custom, or [`Names::standalone`] without a domain. Users are not
+//! compared with them. `checked` finds contradictions, such as bindings that are required and were
+//! not given.
 //!
 //! # What the policies require
 //!
@@ -146,6 +149,8 @@
 //! [`Client::with_spn`]: crate::Client::with_spn
 //! [`code_page`]: crate::SharedPolicy::code_page
 //! [`lm_compatibility`]: crate::SharedPolicy::lm_compatibility
+//! [`Names`]: crate::server::Names
+//! [`Names::standalone`]: crate::server::Names::standalone
 //! [`require_when_protected`]: crate::SharedPolicy::require_when_protected
 //! [`server::Policy::strict`]: crate::server::Policy::strict
 //! [`Session`]: crate::Session
