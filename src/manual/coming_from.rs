@@ -1,7 +1,7 @@
 //! Coming from sspi-rs, winauth, GSSAPI, pyspnego or go-ntlmssp: which call of theirs is which call
 //! here.
 //!
-//! Three things are different from most other libraries:
+//! Three things to know first:
 //!
 //! - **You send and receive the tokens.** No call opens a socket, and none blocks.
 //! - **A server looks the user up between two calls.** There is no callback and no file of users:
