@@ -42,6 +42,7 @@ use crate::error::{Error, Misuse};
     "EPA",
     "CBT",
     "extended protection",
+    "channel binding",
     "channel binding token",
     "tls-server-end-point",
     "MsvAvChannelBindings",

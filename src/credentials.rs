@@ -168,7 +168,7 @@ impl Credentials {
 
     /// A user with the NT hash of a password instead of the password ("pass the hash"). There is no LM
     /// hash then, so the NTLM response takes the place of an LM response.
-    #[doc(alias = "pass the hash")]
+    #[doc(alias("pass the hash", "pass-the-hash"))]
     #[must_use]
     pub fn nt_hash(user: impl Into<UserName>, hash: NtHash) -> Self {
         Self { user: user.into(), kind: Kind::NtHash, nt_hash: hash, ..Self::anonymous() }

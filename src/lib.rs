@@ -56,6 +56,7 @@
 //!
 //! | task | module |
 //! |---|---|
+//! | learn what NTLM is; choose settings; find out why a login fails | [`manual`] |
 //! | log in to a server | [`client`] |
 //! | let clients log in; ask a domain controller | [`server`] |
 //! | all steps in one value, for owners of `&mut self` | [`client::Handshake`], [`server::Handshake`] |
@@ -109,7 +110,11 @@
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
 //! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives`, `wire::AvPairsBuf` | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
-
+//!
+#![cfg_attr(
+    not(all(feature = "std", feature = "http")),
+    doc = "[`manual`]: https://docs.rs/ntlm/latest/ntlm/manual/"
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -130,6 +135,8 @@ mod export;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod inspect;
+#[cfg(all(any(doc, doctest), feature = "std", feature = "http"))]
+pub mod manual;
 mod mic;
 mod negotiation;
 mod policy;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module, and what of the crate it may use besides itself.
-const MODULES: [(&str, &str); 20] = [
+const MODULES: [(&str, &str); 21] = [
     ("secret", ""),
     ("upcase", ""),
     ("text", "upcase"),
@@ -28,6 +28,8 @@ const MODULES: [(&str, &str); 20] = [
     ("spnego", "secret environment error wire session channel_bindings credentials client server"),
     ("inspect", "text environment wire spnego"),
     ("http", "environment error wire session channel_bindings credentials client server spnego"),
+    // Only text. These are links.
+    ("manual", "spnego"),
 ];
 
 const SIDES: &str = "secret upcase text environment error export wire crypto session policy channel_bindings \

@@ -79,6 +79,7 @@ impl Client {
     ///
     /// It travels in NTLMv2 responses, if the server sends `TargetInfo`, as all do since Windows
     /// Vista; [`SharedPolicy::require_mic`](crate::SharedPolicy::require_mic) insists on that.
+    #[doc(alias("SPN", "service principal name", "MsvAvTargetName", "pszTargetName"))]
     #[must_use]
     pub fn with_spn(self, service_principal_name: impl Into<Text>) -> Self {
         self.with(|config| {
@@ -98,6 +99,7 @@ impl Client {
     /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
     ///
     /// It travels as the [SPN](Self::with_spn) does.
+    #[doc(alias("EPA", "extended protection", "channel binding"))]
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = bindings)

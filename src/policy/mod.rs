@@ -13,6 +13,7 @@ pub use shared::SharedPolicy;
 /// Windows and all others send NTLMv2 from level 3 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Windows has these levels")]
+#[doc(alias("LmCompatibilityLevel", "NTLMv1"))]
 pub enum LmCompatibility {
     /// 0: sends LM and NTLM responses, never with extended session security; accepts all.
     SendLmAndNtlm = 0,

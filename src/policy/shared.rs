@@ -39,6 +39,7 @@ pub struct SharedPolicy {
     /// On a client: without it, a man in the middle can take the server's `TargetInfo` away, and with
     /// it the channel bindings and the SPN that the response would carry. On a server: without it, a
     /// MIC is checked only if the client announces it; then it must be present and right.
+    #[doc(alias("MIC", "message integrity code"))]
     pub require_mic: bool,
     /// Whether anonymous clients may sign and seal messages, although everyone knows the key they
     /// use: it is sent encrypted under a key of 16 zeros. That keeps protocols working that cannot

@@ -105,6 +105,7 @@ impl Server {
     /// because many cannot; the specification would reject it, as [`Enforcement::Required`] does.
     ///
     /// [`Enforcement::Required`]: crate::Enforcement::Required
+    #[doc(alias("EPA", "extended protection", "channel binding"))]
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = bindings)
@@ -125,6 +126,7 @@ impl Server {
     /// Tells by which service principal names clients may ask for this server, such as
     /// `HTTP/www.example.com`. They are compared as whole texts, in any case; how strictly that is
     /// checked, [`Policy::spn`] says.
+    #[doc(alias("SPN", "service principal name", "MsvAvTargetName"))]
     #[must_use]
     pub fn with_spns<T: Into<Text>>(self, names: impl IntoIterator<Item = T>) -> Self {
         self.with(|config| config.spns = names.into_iter().map(Into::into).collect())

@@ -51,6 +51,7 @@ pub struct Policy {
     /// Set [`require_mic`](SharedPolicy::require_mic) too if you require bindings or a
     /// [SPN](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
     /// pairs, such as curl, also copies pairs that a man in the middle inserted.
+    #[doc(alias("EPA", "extended protection", "channel binding", "ApplicationRequiresCBT"))]
     pub channel_bindings: Enforcement,
     /// Whether a server that has no bindings of its own accepts any that are not zero where
     /// [`channel_bindings`](Self::channel_bindings) are required (`ApplicationRequiresCBT`). That
@@ -61,6 +62,7 @@ pub struct Policy {
     /// [`Enforcement::IfPresent`], which has no effect without such names.
     /// [`Enforcement::Required`] without them begins no handshake
     /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)).
+    #[doc(alias("SPN", "service principal name"))]
     pub spn: Enforcement,
     /// Whether an NTLMv2 client must repeat what the server said in its `TargetInfo`: its names
     /// and its time. So a response that was made for another server is refused (CVE-2015-0005,
@@ -162,6 +164,7 @@ impl Policy {
     /// [`Misuse::NoSpn`]: crate::error::Misuse::NoSpn
     /// [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
     /// [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
+    #[doc(alias = "relay")]
     #[must_use]
     pub fn strict() -> Self {
         let five_minutes = Some(Duration::from_secs(5 * 60));

@@ -227,6 +227,7 @@ impl Session {
     /// # Errors
     /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or
     /// [`Misuse::MechListMicTooLate`] if another message was protected before.
+    #[doc(alias = "mechListMIC")]
     pub fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
         self.duplex()?.0.mech_list_mic(mech_types)
     }
@@ -236,6 +237,7 @@ impl Session {
     /// # Errors
     /// [`Error::Integrity`] if it does not match, and the errors of
     /// [`mech_list_mic`](Self::mech_list_mic).
+    #[doc(alias = "mechListMIC")]
     pub fn verify_mech_list_mic(
         &mut self,
         mech_types: &[u8],

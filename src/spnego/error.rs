@@ -52,6 +52,7 @@ pub enum Error {
 /// What is wrong with a `mechListMIC`, the signature over the list of mechanisms (RFC 4178, 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[doc(alias = "mechListMIC")]
 pub enum MicError {
     /// It does not match: the list was changed in transit, or the peer signed something else. It does
     /// not mean that the password is wrong.

@@ -1,0 +1,164 @@
+//! Attacks on NTLM: what each does, which setting stops it, and which test shows that.
+//!
+//! A table in the repository's `SECURITY.md` has every change that a man in the middle can make to
+//! a message, under the default and the strict policies. For a web server, the columns "NTLMv2" and
+//! "no MIC" count: curl and Firefox send no MIC. This page has the attacks that have a name.
+//!
+//! # Relay
+//!
+//! A client logs in to the attacker, or through the attacker, who passes the messages on to another
+//! server. The server then takes the attacker's connection for the client's.
+//!
+//! What stops it, on the server:
+//! - In TLS: [`channel_bindings`] set to [`Enforcement::Required`], together with [`require_mic`].
+//! - Without TLS: SIGN or SEAL in [`require`], because the attacker does not have the session key.
+//! - In addition: [`spn`] set to [`Enforcement::Required`]. It stops a relay to another service.
+//!
+//! By default, bindings and SPNs are compared only if the client sends them, and a client that was
+//! given neither can be relayed. This server rejects a client that saw another certificate:
+//!
+//! ```
+//! use ntlm::error::Denied;
+//! use ntlm::server::{Claim, Names};
+//! use ntlm::{ChannelBindings, Client, Credentials, Os, Server};
+//!
+//! let own = ChannelBindings::tls_server_end_point(&[1; 32])?;
+//! let of_the_attacker = ChannelBindings::tls_server_end_point(&[2; 32])?;
+//! let server = Server::new(Names::standalone("WEB")).with_channel_bindings(own);
+//! let client = Client::new(Credentials::password("alice", "correct horse"))
+//!     .with_channel_bindings(of_the_attacker);
+//!
+//! let (negotiate, client) = client.initiate()?;
+//! let (challenge, server) = server.challenge(&negotiate, &mut Os)?;
+//! let authenticate = client.answer(&challenge, &mut Os)?.token;
+//! let Claim::User(claim) = server.read(&authenticate, &mut Os)? else { panic!("anonymous") };
+//! let error = claim.verify_password("correct horse").unwrap_err();
+//! assert_eq!(error, Denied::ChannelBindings.into());
+//! # Ok::<(), ntlm::Error>(())
+//! ```
+//!
+//! Tests: `tests/vulnerabilities.rs`: `cve_2024_21410_a_login_from_another_channel`,
+//! `cve_2017_8563_bindings_never_when_given_always`,
+//! `cve_2008_4037_an_answer_that_was_meant_for_another_service`; `tests/tampering/main.rs`:
+//! `strict_policies_leave_only_what_the_application_does_wrong`; live,
+//! `tests/interop/http_bindings.rs`: `clients_are_refused_if_somebody_stands_between`.
+//!
+//! # Downgrade
+//!
+//! The attacker clears or sets flags, so that both sides agree on less than they support.
+//!
+//! - *An older response*: the default of [`lm_compatibility`], on both sides.
+//! - *Less protection*: a client that [asks for it](crate::Client::with_protection) insists on it.
+//!   On a server, SIGN or SEAL in [`require`]. The MIC shows each changed flag.
+//! - *Weaker keys*: the default of [`require_when_protected`].
+//! - *NTLM instead of Kerberos*: SPNEGO's `mechListMIC`, which the feature `spnego` checks. Do not
+//!   accept bare NTLM beside SPNEGO if clients may prefer Kerberos.
+//!
+//! Tests: `tests/levels.rs`: `every_level_meets_every_other`; `tests/client.rs`:
+//! `what_was_asked_for_must_be_granted`; `tests/server.rs`:
+//! `flags_that_are_required_cannot_be_dropped_in_the_last_message`; `tests/vulnerabilities.rs`:
+//! `cve_2016_2110_flags_that_were_cleared`; `tests/tampering/main.rs`:
+//! `a_mic_catches_every_change`; `tests/spnego_downgrade.rs`:
+//! `client_that_prefers_kerberos_does_not_log_in_where_nothing_can_sign_the_list`; live,
+//! `tests/interop/spnego_kerberos.rs`: `a_list_without_kerberos_is_detected`.
+//!
+//! # Drop the MIC
+//!
+//! The attacker removes the MIC (message integrity code) from the AUTHENTICATE, and then changes
+//! the flags (CVE-2019-1040), or makes the client say twice whether there is one (CVE-2019-1166).
+//!
+//! The response covers the announcement of the MIC, so this crate's server rejects an AUTHENTICATE
+//! whose MIC was announced and is missing or wrong, under each policy. [`require_mic`] also rejects
+//! clients that never announce one. An LMv2 response covers no announcement, which is why it is
+//! rejected on its own unless [`allow_lmv2_alone`] is set (CVE-2019-1338).
+//!
+//! Tests: `tests/vulnerabilities.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
+//! `cve_2019_1166_two_msv_av_flags`, `cve_2019_1338_lmv2_does_not_stand_for_ntlmv2`;
+//! `tests/server.rs`: `a_mic_can_be_required_of_all`.
+//!
+//! # Moved border
+//!
+//! The MIC covers the three messages as one string, which does not say where a message ends. The
+//! attacker puts an AUTHENTICATE header of his own behind the CHALLENGE, and the MIC stays right
+//! with other flags and names. Both sides of this crate reject a message that contains the header
+//! of another one ([`Unexpected::SecondHeader`]), under each policy.
+//!
+//! A similar border is in the response: it covers user and domain as one string, so user `app` of
+//! domain `LEGACY` can become `appl` of `EGACY`. [`require_mic`] stops it.
+//! [`UserClaim::with_account`] makes it harmless, because the account that you looked up counts,
+//! and not the name that was sent.
+//!
+//! Tests: `tests/border.rs`: `recorded_attack_on_the_border_is_rejected_for_its_second_header`,
+//! `second_header_is_found_at_every_offset`,
+//! `header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client`; `tests/server.rs`:
+//! `moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic`.
+//!
+//! # Brute force
+//!
+//! *Offline*: the attacker records a handshake and tries passwords on it. No setting stops that.
+//! TLS hides the handshake from an attacker who only listens, and long passwords make the search
+//! take too long. [`inspect`](crate::inspect) masks what is enough for it.
+//!
+//! *Online*: the attacker tries passwords at the server. The library keeps no count:
+//! [`Refusal::is_wrong_password`] says what to count, and the example `web_application` makes an
+//! account wait. An unknown user gets the same reply as a wrong password, after as many
+//! instructions.
+//!
+//! Tests: `tests/secrets.rs`: `the_table_of_a_token_masks_what_passwords_can_be_guessed_from`;
+//! `tests/http.rs`: `a_refusal_counts_as_a_guess_only_if_the_password_was_wrong`,
+//! `all_refusals_have_the_reply_of_a_first_request`; live, `tests/interop/web_application.rs`:
+//! `an_account_waits_after_too_many_wrong_passwords`; `tests/interop/constant_time.rs`:
+//! `unknown_user_and_wrong_password_take_the_same_instructions`.
+//!
+//! # Pass-the-hash
+//!
+//! The attacker has stolen an NT hash and logs in with it. No setting stops that, because the hash
+//! is all that NTLM needs. Store hashes as you store passwords in clear, or keep none and let a
+//! domain controller verify ([`UserClaim::network_logon`]). The library wipes hashes and keys when
+//! they are dropped, and never prints them.
+//!
+//! Tests: `tests/wiping.rs`: `credentials_and_clients_leave_nothing`, `keys_leave_nothing`;
+//! `tests/secrets.rs`: `no_public_type_prints_a_secret`; `tests/pass_through.rs`:
+//! `the_domain_controllers_answer_gives_the_same_keys_as_the_hash`.
+//!
+//! # Replay
+//!
+//! *Of a handshake*: each CHALLENGE is random, and the state that waits for the answer is used up
+//! by one answer. If you keep challenges elsewhere ([`Server::resume`], [`Server::import`]), it is
+//! your responsibility that each is answered once. [`max_challenge_age`] limits how late an answer
+//! may be.
+//!
+//! *Of a protected message*: each has a sequence number, so a repeated message is rejected. With
+//! datagrams, rejecting a number that came before is the application's responsibility.
+//!
+//! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `a_challenge_does_not_live_for_ever`;
+//! `tests/misuse.rs`: `answers_do_not_fit_other_challenges`; `tests/session.rs`:
+//! `a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not`; live,
+//! `tests/interop/connectionless.rs`: `what_comes_twice_is_refused_and_nothing_is_lost`.
+//!
+//! # Changed messages
+//!
+//! *Protected ones*: with extended session security, which the default policies require, a changed
+//! message is rejected and wiped. *Malformed ones*: no bytes from the network make the library
+//! panic or allocate more than their length, and [`max_message_len`] limits that length.
+//!
+//! Tests: `tests/session.rs`: `a_changed_message_leaves_nothing_and_closes_the_direction`;
+//! `tests/hostile.rs`: `every_hostile_case_ends_as_it_must`; `tests/vulnerabilities.rs`: a test for
+//! each published vulnerability of an implementation of NTLM.
+//!
+//! [`allow_lmv2_alone`]: crate::server::Policy::allow_lmv2_alone
+//! [`channel_bindings`]: crate::server::Policy::channel_bindings
+//! [`Enforcement::Required`]: crate::Enforcement::Required
+//! [`lm_compatibility`]: crate::SharedPolicy::lm_compatibility
+//! [`max_challenge_age`]: crate::server::Policy::max_challenge_age
+//! [`max_message_len`]: crate::SharedPolicy::max_message_len
+//! [`Refusal::is_wrong_password`]: crate::http::Refusal::is_wrong_password
+//! [`require`]: crate::SharedPolicy::require
+//! [`require_mic`]: crate::SharedPolicy::require_mic
+//! [`require_when_protected`]: crate::SharedPolicy::require_when_protected
+//! [`Server::import`]: crate::Server::import
+//! [`Server::resume`]: crate::Server::resume
+//! [`spn`]: crate::server::Policy::spn
+//! [`Unexpected::SecondHeader`]: crate::error::Unexpected::SecondHeader
+//! [`UserClaim::network_logon`]: crate::server::UserClaim::network_logon
+//! [`UserClaim::with_account`]: crate::server::UserClaim::with_account

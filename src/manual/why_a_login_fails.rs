@@ -1,0 +1,208 @@
+//! Why a login fails: from a line of the log, an error or a recorded token to the cause.
+//!
+//! # Where to look
+//!
+//! The client sees only "no": a 401, a status, a closed connection. The reason is on the server, in
+//! [`http::Refusal::log`] or [`Error::log`]. `Display` says "authentication failed" whatever the
+//! reason is, so that it cannot leak to the client:
+//!
+//! ```
+//! use ntlm::error::{Denied, Error};
+//!
+//! let error = Error::from(Denied::ChannelBindingsMissing);
+//! assert_eq!(error.to_string(), "authentication failed");
+//! let log = "authentication failed: channel bindings are required, and the client sent none";
+//! assert_eq!(error.log().to_string(), log);
+//! ```
+//!
+//! Below are the reasons as the log has them. A client's own errors are here too.
+//!
+//! **The log has only 401s and no reason.** The client gave up, or tried something else than NTLM.
+//! Log [`http::Outcome::Continue`] with [`http::Reply::tried`].
+//!
+//! **Without the server's log**, record the three tokens, and give them to the example `inspect`,
+//! with the password in `NTLM_PASSWORD`. It says whether the password and the MIC are right. What a
+//! server requires besides, a recording cannot show: look for `MsvAvChannelBindings` and
+//! `MsvAvTargetName` in the table.
+//!
+//! # Password and account
+//!
+//! A [`Rejection`](crate::error::Rejection) is the reason that you, or a domain controller, gave.
+//! It is inside [`Denied::Rejected`].
+//!
+//! - `wrong password` ([`Denied::WrongPassword`]): the password; or the user or domain, because the
+//!   response covers both. Some clients spell them differently in the proof: names outside ASCII in
+//!   OEM characters (row 4), `ß` as `SS` (row 60).
+//! - `unknown user` ([`Rejection::UnknownUser`]): often another spelling. `alice`, `EXAMPLE\alice`
+//!   and `alice@example.com` may be one account. Look up all of them, in any case.
+//! - `wrong password, as the domain controller reports` ([`Rejection::WrongPassword`]). Some
+//!   controllers report the same for an unknown user.
+//! - `the account is disabled` ([`Rejection::AccountDisabled`]), `the account is locked out`
+//!   ([`Rejection::AccountLocked`]), `the account has expired` ([`Rejection::AccountExpired`]),
+//!   `the password has expired` ([`Rejection::PasswordExpired`]),
+//!   `the account may not log in here or now` ([`Rejection::AccountRestriction`]): as they say.
+//! - `the domain controller allows no NTLM for this account` ([`Rejection::NtlmBlocked`]): Kerberos
+//!   only.
+//! - `no domain controller could be asked` ([`Rejection::Unreachable`]),
+//!   `the domain controller did not vouch for the client` ([`Rejection::DomainController`]),
+//!   `the user could not be looked up` ([`Rejection::LookupFailed`]): look at the controller or the
+//!   store.
+//! - `the policy allows no guest` ([`Denied::Guest`]): see
+//!   [`allow_guest`](crate::server::Policy::allow_guest).
+//! - `the response or its session key needs an LM hash, and none was given` ([`Denied::NoLmHash`]):
+//!   an old client. Use [`UserClaim::verify_hashes`], or better, change the client.
+//!
+//! # Bindings, SPN, MIC and time
+//!
+//! - `channel bindings are required, and the client sent none`
+//!   ([`Denied::ChannelBindingsMissing`]): a client that cannot send them, such as curl or Firefox
+//!   (rows 17, 34).
+//! - `wrong channel bindings: a proxy ends TLS, or the login is relayed`
+//!   ([`Denied::ChannelBindings`]): see [a proxy that ends
+//!   TLS](super::http_in_practice#a-proxy-that-ends-tls). Also after a certificate was renewed, if
+//!   the server still has the old bindings.
+//! - `an SPN is required, and the client sent none` ([`Denied::SpnMissing`]),
+//!   `wrong SPN: the client asked for another service` ([`Denied::Spn`]): the client knows the
+//!   server by a name that [`Server::with_spns`] lacks; or the login is relayed.
+//! - `the MIC is missing` ([`Denied::MicMissing`]): the policy requires one, and the client sends
+//!   none, as curl and Firefox; or an attacker removed it.
+//! - `wrong MIC: a message was changed in transit` ([`Denied::Mic`]): a proxy that rewrites tokens,
+//!   an attack, or a client with a bug.
+//! - `the response was made for another server` ([`Denied::TargetInfo`]): a relay, or a client that
+//!   does not repeat what the CHALLENGE says.
+//! - `the time of the response is too far from the server's` ([`Denied::Time`]): set the clocks.
+//!   Clients that repeat the server's time pass whatever their clock says.
+//! - `the challenge has expired` ([`Denied::ChallengeExpired`]): the client answered too late.
+//!
+//! # What the policy does not allow
+//!
+//! These begin with `refused by policy`.
+//!
+//! - `the kind of response is not allowed` ([`Refused::ResponseKind`]): NTLMv1 or LM, as of wget
+//!   (row 7) and old devices, or LMv2 alone, as of tedious (row 136). See [old
+//!   clients](super::choosing_a_policy#old-clients-and-servers).
+//! - `required flags were not negotiated` ([`Refused::MissingFlags`]): the peer is too weak, or an
+//!   attacker cleared flags. The error has the flags.
+//! - `anonymous clients are not allowed` ([`Refused::Anonymous`]): the client has no credentials.
+//! - `NTLM is blocked` ([`Refused::Blocked`]): by [`blocked`](crate::SharedPolicy::blocked).
+//! - `the message is too long` ([`Refused::TooLong`]): longer than
+//!   [`max_message_len`](crate::SharedPolicy::max_message_len).
+//! - `a name of ours does not fit` ([`Refused::OurName`]): a name that you gave is too long, or the
+//!   peer speaks no UTF-16 and the [code page](crate::SharedPolicy::code_page) lacks a character.
+//! - `all sessions of this user would start from the same key`
+//!   ([`Refused::ConstantKeyExchangeKey`]): NTLMv1 without extended session security, where
+//!   messages are protected.
+//! - On a client: `the exchange would have no MIC` ([`Refused::NoMic`]) and
+//!   `the response carries neither channel bindings nor an SPN` ([`Refused::NoTargetInfo`]): the
+//!   policy requires them, and the server is too old for them. `the session key needs an LM hash`
+//!   ([`Refused::NoLmHash`]): the credentials are an NT hash.
+//!
+//! # Messages that do not fit
+//!
+//! These begin with `unexpected message`. `malformed message` means that bytes were lost or
+//! changed, or that the peer has a bug.
+//!
+//! - `the flags choose no character set that was offered` ([`Unexpected::CharacterSet`]): a strict
+//!   server and a client that speaks OEM only, such as curl.
+//! - `a name is no text` ([`Unexpected::Text`]): sent in another character set than the flags say.
+//! - `a response is missing, and the client is not anonymous` ([`Unexpected::NoResponse`]),
+//!   `the client's challenge is missing` ([`Unexpected::NoClientChallenge`]),
+//!   `the encrypted session key does not have 16 bytes` ([`Unexpected::EncryptedSessionKey`]): a
+//!   bug of the client.
+//! - `the message contains the header of another message` ([`Unexpected::SecondHeader`]),
+//!   `fields of the message share bytes` ([`Unexpected::SharedBytes`]): an attack.
+//! - `the flags are not those of a connectionless exchange` ([`Unexpected::NotConnectionless`]):
+//!   one side uses the other mode.
+//! - On a client: `the challenge lacks the server's NetBIOS names` ([`Unexpected::NetbiosNames`]):
+//!   see [`allow_missing_netbios_names`](crate::client::Policy::allow_missing_netbios_names).
+//!
+//! # Connections of HTTP
+//!
+//! - `an AUTHENTICATE came where no challenge is pending` ([`http::Error::NoPendingChallenge`]),
+//!   `the AUTHENTICATE answers another challenge` ([`http::Error::OtherChallenge`]): something
+//!   between client and server shares connections. It may show only under load.
+//! - On a client, from the same cause: `the server did not answer the NEGOTIATE with a CHALLENGE`
+//!   ([`http::Error::NoChallenge`]), which a server that rejects the first message also causes, and
+//!   `the AUTHENTICATE was answered with a CHALLENGE` ([`http::Error::OtherConnection`]).
+//! - [`http::Next::Rejected`], on a client: not accepted. The password may be wrong, or the server
+//!   wants more. Only its log has the reason.
+//! - `the connection ends in the middle of the exchange` ([`http::Error::ConnectionCloses`]): a
+//!   proxy that closes connections (rows 42, 44), or HTTP/1.0.
+//! - `NTLM needs HTTP/1.1` ([`http::Error::NeedsHttp11`]): offer only `http/1.1` in TLS.
+//! - `the token is wrapped in SPNEGO or of another mechanism` ([`http::Error::NotBare`]): enable
+//!   the feature `spnego`.
+//! - `malformed header` ([`http::Error::NotBase64`], [`http::Error::TooLong`],
+//!   [`http::Error::Repeated`]): the header was changed, or is sent twice.
+//! - `mechListMIC` (`http::Error::Spnego`): the list of mechanisms was changed in transit, or the
+//!   peer cannot sign it. The password may be right.
+//! - [`http::Error::Exchange`]: one of the errors above.
+//!
+//! # Mistakes of the application
+//!
+//! `misuse` ([`Misuse`](crate::error::Misuse)) is a mistake in your configuration or code, such as
+//! bindings that the policy requires and that were not given. [`Client::checked`] and
+//! [`Server::checked`] find these before the first peer does.
+//!
+//! [`Client::checked`]: crate::Client::checked
+//! [`Server::checked`]: crate::Server::checked
+//! [`Server::with_spns`]: crate::Server::with_spns
+//! [`UserClaim::verify_hashes`]: crate::server::UserClaim::verify_hashes
+//! [`Denied::ChallengeExpired`]: crate::error::Denied::ChallengeExpired
+//! [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
+//! [`Denied::ChannelBindingsMissing`]: crate::error::Denied::ChannelBindingsMissing
+//! [`Denied::Guest`]: crate::error::Denied::Guest
+//! [`Denied::Mic`]: crate::error::Denied::Mic
+//! [`Denied::MicMissing`]: crate::error::Denied::MicMissing
+//! [`Denied::NoLmHash`]: crate::error::Denied::NoLmHash
+//! [`Denied::Rejected`]: crate::error::Denied::Rejected
+//! [`Denied::Spn`]: crate::error::Denied::Spn
+//! [`Denied::SpnMissing`]: crate::error::Denied::SpnMissing
+//! [`Denied::TargetInfo`]: crate::error::Denied::TargetInfo
+//! [`Denied::Time`]: crate::error::Denied::Time
+//! [`Denied::WrongPassword`]: crate::error::Denied::WrongPassword
+//! [`Error::log`]: crate::Error::log
+//! [`Refused::Anonymous`]: crate::error::Refused::Anonymous
+//! [`Refused::Blocked`]: crate::error::Refused::Blocked
+//! [`Refused::ConstantKeyExchangeKey`]: crate::error::Refused::ConstantKeyExchangeKey
+//! [`Refused::MissingFlags`]: crate::error::Refused::MissingFlags
+//! [`Refused::NoLmHash`]: crate::error::Refused::NoLmHash
+//! [`Refused::NoMic`]: crate::error::Refused::NoMic
+//! [`Refused::NoTargetInfo`]: crate::error::Refused::NoTargetInfo
+//! [`Refused::OurName`]: crate::error::Refused::OurName
+//! [`Refused::ResponseKind`]: crate::error::Refused::ResponseKind
+//! [`Refused::TooLong`]: crate::error::Refused::TooLong
+//! [`Rejection::AccountDisabled`]: crate::error::Rejection::AccountDisabled
+//! [`Rejection::AccountExpired`]: crate::error::Rejection::AccountExpired
+//! [`Rejection::AccountLocked`]: crate::error::Rejection::AccountLocked
+//! [`Rejection::AccountRestriction`]: crate::error::Rejection::AccountRestriction
+//! [`Rejection::DomainController`]: crate::error::Rejection::DomainController
+//! [`Rejection::LookupFailed`]: crate::error::Rejection::LookupFailed
+//! [`Rejection::NtlmBlocked`]: crate::error::Rejection::NtlmBlocked
+//! [`Rejection::PasswordExpired`]: crate::error::Rejection::PasswordExpired
+//! [`Rejection::UnknownUser`]: crate::error::Rejection::UnknownUser
+//! [`Rejection::Unreachable`]: crate::error::Rejection::Unreachable
+//! [`Rejection::WrongPassword`]: crate::error::Rejection::WrongPassword
+//! [`Unexpected::CharacterSet`]: crate::error::Unexpected::CharacterSet
+//! [`Unexpected::EncryptedSessionKey`]: crate::error::Unexpected::EncryptedSessionKey
+//! [`Unexpected::NetbiosNames`]: crate::error::Unexpected::NetbiosNames
+//! [`Unexpected::NoClientChallenge`]: crate::error::Unexpected::NoClientChallenge
+//! [`Unexpected::NoResponse`]: crate::error::Unexpected::NoResponse
+//! [`Unexpected::NotConnectionless`]: crate::error::Unexpected::NotConnectionless
+//! [`Unexpected::SecondHeader`]: crate::error::Unexpected::SecondHeader
+//! [`Unexpected::SharedBytes`]: crate::error::Unexpected::SharedBytes
+//! [`Unexpected::Text`]: crate::error::Unexpected::Text
+//! [`http::Error::ConnectionCloses`]: crate::http::Error::ConnectionCloses
+//! [`http::Error::Exchange`]: crate::http::Error::Exchange
+//! [`http::Error::NeedsHttp11`]: crate::http::Error::NeedsHttp11
+//! [`http::Error::NoChallenge`]: crate::http::Error::NoChallenge
+//! [`http::Error::NoPendingChallenge`]: crate::http::Error::NoPendingChallenge
+//! [`http::Error::NotBare`]: crate::http::Error::NotBare
+//! [`http::Error::NotBase64`]: crate::http::Error::NotBase64
+//! [`http::Error::OtherChallenge`]: crate::http::Error::OtherChallenge
+//! [`http::Error::OtherConnection`]: crate::http::Error::OtherConnection
+//! [`http::Error::Repeated`]: crate::http::Error::Repeated
+//! [`http::Error::TooLong`]: crate::http::Error::TooLong
+//! [`http::Next::Rejected`]: crate::http::Next::Rejected
+//! [`http::Outcome::Continue`]: crate::http::Outcome::Continue
+//! [`http::Refusal::log`]: crate::http::Refusal::log
+//! [`http::Reply::tried`]: crate::http::Reply::tried
