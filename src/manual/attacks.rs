@@ -37,7 +37,7 @@
 //! # Ok::<(), ntlm::Error>(())
 //! ```
 //!
-//! Tests: `tests/vulnerabilities.rs`: `cve_2024_21410_a_login_from_another_channel`,
+//! Tests: `tests/vulnerabilities/logic.rs`: `cve_2024_21410_a_login_from_another_channel`,
 //! `cve_2017_8563_bindings_never_when_given_always`,
 //! `cve_2008_4037_an_answer_that_was_meant_for_another_service`; `tests/tampering/main.rs`:
 //! `strict_policies_leave_only_what_the_application_does_wrong`; live,
@@ -55,8 +55,8 @@
 //!   accept bare NTLM beside SPNEGO if clients may prefer Kerberos.
 //!
 //! Tests: `tests/levels.rs`: `every_level_meets_every_other`; `tests/client.rs`:
-//! `what_was_asked_for_must_be_granted`; `tests/server.rs`:
-//! `flags_that_are_required_cannot_be_dropped_in_the_last_message`; `tests/vulnerabilities.rs`:
+//! `challenge_without_a_needed_flag_is_rejected`; `tests/server.rs`:
+//! `flags_that_are_required_cannot_be_dropped_in_the_last_message`; `tests/vulnerabilities/logic.rs`:
 //! `cve_2016_2110_flags_that_were_cleared`; `tests/tampering/main.rs`:
 //! `a_mic_catches_every_change`; `tests/spnego_downgrade.rs`:
 //! `client_that_prefers_kerberos_does_not_log_in_where_nothing_can_sign_the_list`; live,
@@ -72,7 +72,7 @@
 //! clients that never announce one. An LMv2 response covers no announcement, which is why it is
 //! rejected on its own unless [`allow_lmv2_alone`] is set (CVE-2019-1338).
 //!
-//! Tests: `tests/vulnerabilities.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
+//! Tests: `tests/vulnerabilities/logic.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
 //! `cve_2019_1166_two_msv_av_flags`, `cve_2019_1338_lmv2_does_not_stand_for_ntlmv2`;
 //! `tests/server.rs`: `a_mic_can_be_required_of_all`.
 //!
@@ -131,7 +131,7 @@
 //! *Of a protected message*: each has a sequence number, so a repeated message is rejected. With
 //! datagrams, rejecting a number that came before is the application's responsibility.
 //!
-//! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `a_challenge_does_not_live_for_ever`;
+//! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `answer_to_an_expired_challenge_is_rejected`;
 //! `tests/misuse.rs`: `answers_do_not_fit_other_challenges`; `tests/session.rs`:
 //! `a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not`; live,
 //! `tests/interop/connectionless.rs`: `what_comes_twice_is_refused_and_nothing_is_lost`.
@@ -143,7 +143,7 @@
 //! panic or allocate more than their length, and [`max_message_len`] limits that length.
 //!
 //! Tests: `tests/session.rs`: `a_changed_message_leaves_nothing_and_closes_the_direction`;
-//! `tests/hostile.rs`: `every_hostile_case_ends_as_it_must`; `tests/vulnerabilities.rs`: a test for
+//! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_ends_as_it_must`; `tests/vulnerabilities/main.rs`: a test for
 //! each published vulnerability of an implementation of NTLM.
 //!
 //! [`allow_lmv2_alone`]: crate::server::Policy::allow_lmv2_alone
