@@ -1,7 +1,7 @@
 //! Attacks on NTLM: what each does, which setting stops it, and which test shows that.
 //!
-//! A table in the repository's `SECURITY.md` has every change that a man in the middle can make to
-//! a message, under the default and the strict policies. For a web server, the columns "NTLMv2" and
+//! A table in the repository's `tests/tampering/README.md` has every change that a man in the middle can
+//! make to a message, under the default and the strict policies. For a web server, the columns "NTLMv2" and
 //! "no MIC" count: curl and Firefox send no MIC. This page has the attacks that have a name.
 //!
 //! # Relay

@@ -10,7 +10,7 @@
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
 //! repository's `examples` are made to be copied. What a man in the middle can do under each policy
-//! is in `SECURITY.md`, in a table that a test computes.
+//! is in `tests/tampering/README.md`, in a table that a test computes.
 
 pub mod attacks;
 pub mod choosing_a_policy;

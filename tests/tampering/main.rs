@@ -1,15 +1,14 @@
-//! Somebody stands between client and server: what comes of all that can be done there, in each
-//! mode and under each policy.
+//! A man in the middle changes messages, in each mode and under each policy.
 //!
-//! It is a table in SECURITY.md. The cells are computed here, by doing what their rows say, and
-//! compared with the text. To write it anew:
+//! `README.md` beside this file has the results as a table. The tests compute each cell by doing what its
+//! row says, and compare it with the text. To write the table anew:
 //!
 //! ```console
 //! $ NTLM_WRITE_TABLE=1 cargo test -p ntlm --all-features --test tampering
 //! ```
 //!
-//! A cell that becomes weaker than it was is a hole, unless a note says why it must be so. What
-//! must hold of the table as a whole is in the tests below, whatever it says in its cells.
+//! If a change weakens a cell, that is a vulnerability, unless a note justifies it. The other tests
+//! below check what must hold of the table as a whole, whatever its cells say.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -54,7 +53,7 @@ const END: &str = "<!-- Up to here. -->\n";
 const BEGIN_SPNEGO: &str = "<!-- Written by tests/tampering with the feature spnego. -->\n";
 
 #[test]
-fn the_table_in_security_md_is_what_happens() {
+fn the_table_in_the_readme_is_what_happens() {
     compare_or_write(&[
         (BEGIN, markdown::render()),
         #[cfg(feature = "spnego")]
@@ -62,9 +61,9 @@ fn the_table_in_security_md_is_what_happens() {
     ]);
 }
 
-/// Compares each part with what stands in SECURITY.md after its beginning, or writes it there.
+/// Compares each part with what `README.md` has after its beginning, or writes it there.
 fn compare_or_write(parts: &[(&str, String)]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tampering/README.md");
     let mut text = fs::read_to_string(&path).unwrap();
     let mut all = String::new();
     for (begin, computed) in parts {
@@ -78,7 +77,7 @@ fn compare_or_write(parts: &[(&str, String)]) {
     }
     assert!(
         all.is_empty(),
-        "SECURITY.md (-) is not what happens (+):\n{all}If that is as it should be: \
+        "tests/tampering/README.md (-) is not what happens (+):\n{all}If that is as it should be: \
          NTLM_WRITE_TABLE=1 cargo test -p ntlm --all-features --test tampering"
     );
 }

@@ -7,7 +7,7 @@ use crate::session;
 use crate::spnego::{self, KINDS};
 use crate::table::{ALLOWED, ATTACKS, Cell, MODES, SESSIONS, column, session_cell};
 
-/// Modes that one of the policies lets in.
+/// Modes that one of the policies accepts.
 const LET_IN: [(&str, Mode, Level); 5] = [
     ("NTLMv2, default", Mode::Ntlmv2, Level::Default),
     ("NTLMv2, strict", Mode::Ntlmv2, Level::Strict),
@@ -22,15 +22,15 @@ pub(crate) fn render() -> String {
     let mut out = String::new();
     INTRODUCTION.iter().for_each(|text| out += &wrap(text));
     out += &modes();
-    out += "\n### Attacks on exchanges that a policy lets in\n\n";
+    out += "\n### Attacks on handshakes that a policy accepts\n\n";
     out += &exchanges(&LET_IN, &mut notes);
-    out += "\n### Attacks on exchanges that neither lets in\n\n";
+    out += "\n### Attacks on handshakes that neither policy accepts\n\n";
     out += &wrap(UNDER_ANOTHER_POLICY);
     out += &exchanges(&ALLOWED, &mut notes);
     out += "\n### Attacks on protected messages\n\n";
     out += &wrap(PROTECTED);
     out += &sessions(&mut notes);
-    out += "\n### Why it is possible, and what helps\n\n";
+    out += "\n### Why an attack is possible, and what stops it\n\n";
     for (place, note) in notes.notes.iter().enumerate() {
         out += &wrap(&format!("- ({}) {note}", notes.mark_of(place)));
     }
@@ -66,9 +66,9 @@ fn modes() -> String {
             let refusals = &column(mode, level).refusals;
             let reasons: Vec<_> = refusals.iter().map(ToString::to_string).collect();
             if reasons.is_empty() {
-                "let in".into()
+                "accepted".into()
             } else {
-                format!("refused: {}", reasons.join("; "))
+                format!("rejected: {}", reasons.join("; "))
             }
         };
         out += &row([name.into(), verdict(Level::Default), verdict(Level::Strict)]);
@@ -184,26 +184,26 @@ impl Notes {
 }
 
 const INTRODUCTION: [&str; 7] = [
-    "Somebody stands between client and server, sees and changes each message, and knows no \
-     password. What comes of it, `cargo test --test tampering` finds out by doing all of it, and \
-     compares it with this text.",
-    "Both sides have the default policy, or both have `Policy::strict`. Both applications gave \
-     what belongs to it, channel bindings and SPNs, unless the row says otherwise. \
-     Everything is tried without protection, signed and sealed; and where the policies let it, \
-     also in OEM characters, without extended session security, without key exchange, and with 56 \
-     and 40 bits. A cell tells all that happened:",
-    "- a name: the server refuses, for this reason (`Denied`, `Refused`, `Unexpected` or \
-     `Misuse`, or `Wire` for a message that is none). With \"client\" the client does; with \"first message\" \
-     both sides are content, and the first protected message is refused.",
+    "The man in the middle sees and changes each message between client and server, and knows no \
+     password. `cargo test --test tampering` carries out each attack, and compares the results with this \
+     text.",
+    "Both sides have the default policy, or both have `Policy::strict`. Both applications set channel \
+     bindings and SPNs, unless the row says otherwise. Each attack is tried without protection, signed \
+     and sealed; and where the policies allow it, also in OEM characters, without extended session \
+     security, without key exchange, and with 56 and 40 bits. A cell lists all results:",
+    "- a name: the server rejects the client for this reason (`Denied`, `Refused`, `Unexpected` or \
+     `Misuse`, or `Wire` for a malformed message). \"client\" means that the client rejects; \"first \
+     message\" means that both sides accept, and the receiver of the first protected message rejects it.",
     "- no effect: both sides end as they do without the attack, with the same user, names, \
      protection and keys, and with the same checks passed.",
-    "- **possible**: what is different, and the letter of the note that says why.",
-    "- –: there is no such thing in this mode.",
-    "\nWhich modes a policy lets in at all, and no attack of the rows below changes that:",
+    "- **possible**: the attack succeeds. The cell says what changes, and the letter of the note explains \
+     why.",
+    "- –: the attack does not exist in this mode.",
+    "\nThese are the modes that each policy accepts. No attack in the rows below changes that:",
 ];
 
-const UNDER_ANOTHER_POLICY: &str = "The server's policy is the default but for what lets the mode \
-    in. ESS is extended session security.";
+const UNDER_ANOTHER_POLICY: &str = "The server has the default policy, changed only so that it accepts \
+    the mode. ESS is extended session security.";
 
 const PROTECTED: &str = "Both policies require ESS. \"Continues\" means that the receiver still \
     delivers the messages that were not changed. Signatures cannot show that the last messages are \
@@ -215,7 +215,7 @@ const SPNEGO: [&str; 2] = [
      middle changes how they negotiate the mechanism. \"NTLM alone\" is `Initiator::initiate`; \
      \"Kerberos first\" is `Initiator::continue_after`, with a first token that prefers Kerberos. \
      The last column has a client whose AUTHENTICATE has no MIC (message integrity code).",
-    "A cell is to be read as above; its names are also those of `spnego::Error`. \"Other preference\" \
-     means that the server accepts the client and believes that it prefers another mechanism than \
-     it does, and \"then\" is what stops the negotiation after that.",
+    "The cells are as above; names can also be those of `spnego::Error`. \"Other preference\" means that \
+     the server accepts the client, but reports another preferred mechanism than the client has; \"then\" \
+     is what stops the negotiation afterwards.",
 ];

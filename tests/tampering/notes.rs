@@ -1,97 +1,96 @@
-//! Why the protocol allows what is possible, and what helps.
+//! Why the protocol allows an attack, and which setting stops it.
 
 pub(crate) const NAMES: &str = "\
     An NTLMv2 or LMv2 response covers the user and the domain, so that no more than their case \
-    can change, and it is the same user. An NTLMv1 response covers neither: it lets in any user \
-    who has the same password. The workstation is covered by the MIC alone. What helps: no \
-    NTLMv1, and `require_mic`.";
+    can change, and it is the same user. An NTLMv1 response covers neither, so it is right for any user \
+    with the same password. Only the MIC covers the workstation. To stop it: no NTLMv1, and \
+    `require_mic`.";
 
 pub(crate) const BORDER: &str = "\
     An NTLMv2 or LMv2 response covers the user in upper case followed by the domain, as one string \
     without a border: user `app` of domain `LEGACY` has the same response as user `appl` of domain \
     `EGACY`, and as user `appLEGACY` of any domain, since a response may cover none. An NTLMv1 \
-    response covers neither name. What helps: `require_mic`, and `UserClaim::with_account`, which \
+    response covers neither name. To stop it: `require_mic`, and `UserClaim::with_account`, which \
     accepts the account that was looked up instead of the name that was sent.";
 
 pub(crate) const LENGTHS: &str = "\
-    They decide what is read as a name or as a key, and are covered as little as the name or the \
-    key itself. What helps: `require_mic`.";
+    Lengths and offsets decide what is read as a name or as a key. They are covered as little as the name \
+    or the key itself. To stop it: `require_mic`.";
 
 pub(crate) const KEY: &str = "\
-    A session key that protects no messages here can be changed on the way; a protocol that uses \
-    it for messages of its own notices. What helps: `require_mic`.";
+    The man in the middle can change a session key that protects no messages here. A protocol that uses \
+    the key for its own messages notices. To stop it: `require_mic`.";
 
 pub(crate) const PROTECTION: &str = "\
-    Without a MIC nobody notices flags that are cleared or set on the way, so that the server \
-    may believe that its client did not ask for protection, and take messages in clear. Our \
-    client insists on what it asked for. What helps: SIGN or SEAL in `SharedPolicy::require`, \
-    and `require_mic`.";
+    Without a MIC, flags that the man in the middle clears or sets are not detected. The server then \
+    concludes that the client did not ask for protection, and accepts messages in clear. This crate's \
+    client insists on the protection that it asked for. To stop it: SIGN or SEAL in \
+    `SharedPolicy::require`, and `require_mic`.";
 
 pub(crate) const STRENGTH: &str = "\
-    Without a MIC both sides can be talked down to the weakest that their policies let pass, or \
-    up to the strongest. What helps: the flags in `require` and `require_when_protected` of \
+    Without a MIC, the man in the middle can make both sides use the weakest strength that their policies \
+    allow, or the strongest. To stop it: the flags in `require` and `require_when_protected` of \
     either side, and `require_mic`.";
 
 pub(crate) const UNTRUSTED: &str = "\
-    A client that repeats the `MsvAvFlags` of the CHALLENGE can be made to say that it does not \
-    trust the SPN that it sends, which then counts as none. Our client does not repeat \
-    them. What helps: `require_mic`.";
+    A client that repeats the `MsvAvFlags` of the CHALLENGE can be made to mark its SPN as unverified, \
+    which then counts as none. This crate's client does not repeat them. To stop it: `require_mic`.";
 
 pub(crate) const REPEATED: &str = "\
     A client that sends no MIC and repeats the server's `TargetInfo` as it came, such as curl, \
-    also repeats the server's own channel bindings and SPN, if whoever relays it put \
-    them there: neither is secret. To require both then proves nothing. Our client says its own, \
-    and its MIC shows the change. What helps: `require_mic`.";
+    also repeats the server's own channel bindings and SPN if a relay put them there; neither is secret. \
+    So requiring both proves nothing for such clients. This crate's client sends its own, and its MIC \
+    shows the change. To stop it: `require_mic`.";
 
 pub(crate) const REPLAY: &str = "\
-    Anonymous clients prove nothing, so that there is nothing that could not be sent again. What \
-    helps: the default, which lets none in.";
+    Anonymous clients prove nothing, so there is nothing that protects their messages against a replay. To \
+    stop it: the default, which rejects anonymous clients.";
 
 pub(crate) const TWICE: &str = "\
-    An answer uses up the state that waits for it, and another one does not compile. Where the \
-    application keeps the challenge elsewhere (`Server::resume`, `Server::import`) it alone \
-    knows whether there was an answer. What helps: to keep each one for one answer only.";
+    Reading an answer consumes the state that waits for it, so a second answer does not compile. Where the \
+    application stores the challenge (`Server::resume`, `Server::import`), only the application knows \
+    whether it was answered. To stop it: answer each stored challenge once.";
 
 pub(crate) const LATE: &str = "\
-    The default gives an answer 36 hours, as Windows did. What helps: `max_challenge_age` and \
+    The default accepts an answer for 36 hours, as Windows did. To stop it: `max_challenge_age` and \
     `max_time_difference`, which are five minutes in the strict policy.";
 
 pub(crate) const RELAY: &str = "\
-    The response does not say whom it is meant for: because the client was given nothing to say, \
-    or because there is no room for it, as in NTLMv1, LMv2 and anonymous exchanges. What helps: \
-    to give each client its target and its channel, and to require both (`channel_bindings`, \
-    `target_name`); outside TLS, to require SIGN or SEAL, since whoever relays has no key.";
+    The response does not name the server that it is meant for: the client was given neither an SPN nor \
+    channel bindings, or the response has no place for them, as in NTLMv1, LMv2 and anonymous handshakes. \
+    To stop it: give each client its SPN and channel bindings, and require both (`spn`, \
+    `channel_bindings`); outside TLS, require SIGN or SEAL, because a relay does not have the key.";
 
 pub(crate) const NO_BINDINGS: &str = "\
     A server that was not given the bindings of its TLS connection has nothing to compare with, so \
-    by default it does not check the client's. What helps: `Server::with_channel_bindings` wherever \
+    by default it does not check the client's. To stop it: `Server::with_channel_bindings` wherever \
     there is TLS, and `Enforcement::Required`, with which a server without bindings begins no \
     handshake.";
 
 pub(crate) const LINEAR: &str = "\
     Without extended session security the signature is a CRC32, encrypted with RC4. Both are \
     linear, so an attacker can flip bits of a sealed message and the bits of the checksum that go \
-    with them, without a key and without knowing the message. What helps: both policies, which \
+    with them, without a key and without knowing the message. To stop it: both policies, which \
     demand extended session security where messages are protected.";
 
 pub(crate) const DATAGRAM: &str = "\
-    Datagrams are lost, doubled and reordered without anybody's doing. What helps: an \
-    application that numbers them and refuses the numbers that it has seen.";
+    Networks lose, repeat and reorder datagrams by themselves. To stop it: the application numbers the \
+    datagrams, and rejects numbers that it has seen.";
 
 pub(crate) const SENT_BACK: &str = "\
-    Without extended session security both directions have the same key. What helps: both \
+    Without extended session security both directions have the same key. To stop it: both \
     policies, which demand it where messages are protected.";
 
 #[cfg(feature = "spnego")]
 pub(crate) const LIST: &str = "\
     The AUTHENTICATE has no MIC, so the server cannot know that the client sent a `mechListMIC`, and \
     does not demand one of a client that seems to prefer NTLM. The server accepts the client, whose \
-    password is right, but does not learn that the client prefers Kerberos. What helps: \
+    password is right, but does not learn that the client prefers Kerberos. To stop it: \
     `require_mic`. A client that waits for the server's `mechListMIC` notices the attack then.";
 
 #[cfg(feature = "spnego")]
 pub(crate) const BARE: &str = "\
     A server that also takes NTLM without SPNEGO does not see the list of mechanisms. It accepts the \
-    client, whose password is right, but does not learn that the client prefers Kerberos. What \
-    helps: the default, which takes SPNEGO only. A client that waits for the server's `mechListMIC` \
+    client, whose password is right, but does not learn that the client prefers Kerberos. To \
+    stop it: the default, which accepts SPNEGO only. A client that waits for the server's `mechListMIC` \
     notices the attack then.";
