@@ -6,7 +6,7 @@ use ntlm_interop::clients::{Library, curl, requests_ntlm_session};
 use ntlm_interop::http::{HttpServer, PAGE};
 use ntlm_interop::ports::free_port;
 use ntlm_interop::process::{Process, run};
-use ntlm_interop::programs::installed;
+use ntlm_interop::programs::{example, installed};
 use ntlm_interop::scratch::Directory;
 
 #[test]
@@ -54,6 +54,28 @@ fn curl_logs_in_once_for_several_requests_on_a_connection() {
     let got = curl(&["--ntlm", "--user", &ALICE.with_password(), &page, &page, &page]);
     assert_eq!((got.statuses.as_slice(), got.connections), ([200; 3].as_slice(), 1));
     server.only_login();
+}
+
+#[test]
+fn a_handshake_is_recorded_and_its_password_verified() {
+    let server = HttpServer::start(&[]);
+    let (directory, address) = (Directory::new(), format!("127.0.0.1:{}", free_port()));
+    let out = directory.path().join("handshakes");
+    let to = server.url.trim_start_matches("http://");
+    let mut command = example("record");
+    command.args(["--listen", &address, "--to", to, "--about", "a test", "--out"]).arg(&out);
+    let mut record = Process::start(&mut command);
+    record.wait_for("listening on ");
+    let got = curl(&["--ntlm", "--user", &ALICE.with_password(), &format!("http://{address}/")]);
+    assert_eq!(got.status(), 200);
+    record.wait_for("recorded tokens=3 ");
+
+    let verdict = |password| {
+        let mut command = example("inspect");
+        run(command.arg(out.join("1.json")).env("NTLM_PASSWORD", password)).stdout
+    };
+    assert!(verdict(ALICE.password).contains("right"), "{}", verdict(ALICE.password));
+    assert!(verdict("wrong").contains("wrong"), "{}", verdict("wrong"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod files;
 pub mod header_case;
 pub mod outgoing;
+pub mod recording;
 pub mod redirect;
 pub mod reqwest_ntlm;
 pub mod site;
