@@ -16,6 +16,7 @@ use ntlm::{
     ChannelBindings, Client, Credentials, Enforcement, EnvironmentError, Error, FileTime,
     LmCompatibility, NtHash, ResponseKind, Server, Text, TextError, UserName, client,
 };
+use ntlm_testkit::fields::{self, authenticate::MIC};
 use ntlm_testkit::{
     Emit, Fixed, NOW, PASSWORD, Proof, accept, alice, alice_at, alice_with, challenged, changed,
     claim, exchange, list, log_in, log_in_changed, pairs_of, permissive, server, server_with,
@@ -834,7 +835,7 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     // A right proof is not all.
     let environment = &mut Fixed::default();
     let (mut sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
-    sent.authenticate[72] ^= 1;
+    sent.authenticate[MIC] ^= 1;
     let damaged = user_of(handshake.read(&sent.authenticate, environment).unwrap());
     let denied = damaged.verify_response_key(&key("alice", "EXAMPLE")).unwrap_err();
     assert_eq!(denied, Denied::Mic.into());
@@ -1143,7 +1144,7 @@ fn names_are_read_in_the_character_set_of_the_challenge() {
     let client = oem_client("EXAMPLE\\alice", &ntlm::Ascii);
     let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
     let mut bytes = exchange.authenticate.clone();
-    bytes[60] |= 1;
+    fields::change_flags(&mut bytes, Flags::empty(), Flags::NEGOTIATE_UNICODE);
     let claim = user_of(handshake.read(&bytes, &mut Fixed::default()).unwrap());
     assert_eq!(claim.claimed_user(), &UserName::new("alice").with_domain("EXAMPLE"));
 }
