@@ -1081,17 +1081,21 @@ fn encrypted_key_of_16_bytes_counts_without_protection() {
     assert_eq!(attempt(&[7; 16]), exchanged);
 }
 
+/// A client of NTLMv1 and its server, which negotiate this flag and seal.
+fn sealing_with(flag: Flags) -> (Client, Server) {
+    let client = alice_with(|policy| {
+        weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
+        policy.shared.offer |= flag;
+    });
+    let mut policy = permissive();
+    policy.shared.offer |= flag;
+    (client.with_protection(Protection::Seal), server().with_policy(policy))
+}
+
 #[test]
 fn lm_keys_need_the_lm_hash() {
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
-        let client = alice_with(|policy| {
-            weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
-            policy.shared.offer |= flag;
-        })
-        .with_protection(Protection::Seal);
-        let mut policy = permissive();
-        policy.shared.offer |= flag;
-        let server = server().with_policy(policy);
+        let (client, server) = sealing_with(flag);
         // Whether the password is right, the error does not say.
         for password in [PASSWORD, "wrong"] {
             let (claim, _) = claim(&client, &server);
@@ -1114,14 +1118,7 @@ fn lm_keys_need_the_lm_hash() {
 #[test]
 fn lm_key_needs_the_lm_response_whatever_the_password_is() {
     let flag = Flags::NEGOTIATE_LM_KEY;
-    let client = alice_with(|policy| {
-        weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
-        policy.shared.offer |= flag;
-    })
-    .with_protection(Protection::Seal);
-    let mut policy = permissive();
-    policy.shared.offer |= flag;
-    let server = server().with_policy(policy);
+    let (client, server) = sealing_with(flag);
     let attempt = |lm: &[u8]| {
         let (sent, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
         let lm_response = LmResponse::new(lm);
