@@ -16,6 +16,7 @@ use ntlm::{
     TextError, UserName,
 };
 use ntlm_testkit::fields::authenticate::{DOMAIN, NT, USER, WORKSTATION};
+use ntlm_testkit::fields::challenge::TARGET_INFO;
 use ntlm_testkit::{
     Emit, Fixed, NOW, Proof, alice, alice_at, alice_with, answer, fields, hex, ntlmv2, weaken,
 };
@@ -242,9 +243,9 @@ fn malformed_or_repeated_av_flags_are_refused() {
     let good = modern();
     let end = good.len() - 4;
     for pairs in [&[6, 0, 3, 0, 2, 0, 0][..], &[6, 0, 4, 0, 2, 0, 0, 0, 6, 0, 4, 0, 0, 0, 0, 0]] {
-        let mut bytes = [&good[..end], pairs, &[0; 4]].concat();
-        let length = u16::from_le_bytes([good[40], good[41]]) + u16::try_from(pairs.len()).unwrap();
-        bytes[40..42].copy_from_slice(&length.to_le_bytes());
+        let start = fields::offset(&good, TARGET_INFO);
+        let list = [&good[start..end], pairs, &[0; 4]].concat();
+        let bytes = fields::with_payload(&good, TARGET_INFO, &list);
         assert!(matches!(answer(&alice(), &bytes), Err(Error::Wire(_))));
     }
 }

@@ -6,17 +6,15 @@
 use std::collections::HashSet;
 
 use ntlm::client::Answer;
-use ntlm::crypto::ResponseKey;
 use ntlm::crypto::primitives::hmac_md5;
 use ntlm::error::{Denied, Misuse, Refused, Unexpected};
 use ntlm::server::{Accepted, AwaitAuthenticate, Policy};
 use ntlm::session::Protection;
 use ntlm::wire::{Authenticate, AvId, AvPairsBuf, Challenge, NegotiateFlags as Flags, NtResponse};
-use ntlm::{
-    ChannelBindings, Client, DatagramSession, Error, LmCompatibility, NtHash, Server, client,
-};
+use ntlm::{ChannelBindings, Client, DatagramSession, Error, LmCompatibility, Server, client};
+use ntlm_testkit::fields::{self, authenticate::MIC};
 use ntlm_testkit::{
-    Emit, Fixed, NOW, PASSWORD, Scattered, accept, alice_with, server, server_with,
+    Emit, Fixed, NOW, PASSWORD, Proof, Scattered, accept, alice_with, server, server_with, verdict,
 };
 
 fn alice() -> Client {
@@ -33,7 +31,7 @@ fn start(client: &Client, server: &Server) -> Result<(Vec<u8>, Answer, AwaitAuth
 fn log_in(client: &Client, server: &Server) -> Result<(Answer, Accepted), Error> {
     let (_, response, handshake) = start(client, server)?;
     let claim = handshake.read(&response.token, &mut Fixed::default())?;
-    Ok((response, accept(claim, "secret")?))
+    Ok((response, accept(claim, PASSWORD)?))
 }
 
 #[test]
@@ -71,16 +69,14 @@ fn the_mic_covers_two_messages_under_the_exported_session_key() {
     let (challenge, response, handshake) = start(&alice(), &server()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     let mut zeroed = response.token.clone();
-    zeroed[72..88].fill(0);
+    zeroed[MIC..][..16].fill(0);
     let mic_under = |key: &[u8; 16]| hmac_md5(key, &[&challenge, &zeroed]);
     assert_eq!(message.mic, Some(mic_under(response.keys.exported_session_key().expose())));
 
-    let nt_hash = NtHash::from_password("secret");
-    let key = ResponseKey::new(&nt_hash, &"alice".into(), &"EXAMPLE".into());
+    let key = Proof::default().key();
     let mut changed = response.token.clone();
-    changed[72..88].copy_from_slice(&mic_under(key.expose()));
-    let claim = handshake.read(&changed, &mut Fixed::default()).unwrap();
-    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Mic.into());
+    changed[MIC..][..16].copy_from_slice(&mic_under(key.expose()));
+    assert_eq!(verdict(handshake, &changed).unwrap_err(), Denied::Mic.into());
 }
 
 #[test]
@@ -103,7 +99,7 @@ fn the_time_counts_without_a_negotiate_too() {
         start(&alice(), &server_with(|policy| policy.max_challenge_age = None)).unwrap();
     let days_later = ntlm::FileTime::from_ticks(NOW.ticks() + 2 * 864_000_000_000);
     let claim = handshake.read(&response.token, &mut Fixed::at(days_later)).unwrap();
-    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Time.into());
+    assert_eq!(accept(claim, PASSWORD).unwrap_err(), Denied::Time.into());
 }
 
 #[test]
@@ -131,8 +127,7 @@ fn a_wrong_password_and_a_changed_message_are_refused() {
     let mut changed = response.token;
     let last = changed.len() - 1;
     changed[last] ^= 1; // in the encrypted session key
-    let claim = handshake.read(&changed, &mut Fixed::default()).unwrap();
-    assert_eq!(accept(claim, "secret").unwrap_err(), Denied::Mic.into());
+    assert_eq!(verdict(handshake, &changed).unwrap_err(), Denied::Mic.into());
 }
 
 #[test]
@@ -157,7 +152,7 @@ fn a_challenge_that_is_not_connectionless_is_refused() {
     for bit in [Flags::NEGOTIATE_DATAGRAM, Flags::NEGOTIATE_KEY_EXCH] {
         let mut changed = challenge.clone();
         let flags = Challenge::parse(&challenge).unwrap().flags - bit;
-        changed[20..24].copy_from_slice(&flags.bits().to_le_bytes());
+        fields::set_flags(&mut changed, flags);
         let error = alice().answer_datagram(&changed, environment).unwrap_err();
         assert_eq!(error, Unexpected::NotConnectionless.into());
     }
@@ -169,7 +164,7 @@ fn an_authenticate_that_is_not_connectionless_is_refused() {
         let (_, response, handshake) = start(&alice(), &server()).unwrap();
         let mut changed = response.token;
         let flags = Authenticate::parse(&changed).unwrap().flags.unwrap() - bit;
-        changed[60..64].copy_from_slice(&flags.bits().to_le_bytes());
+        fields::set_flags(&mut changed, flags);
         let error = handshake.read(&changed, &mut Fixed::default()).unwrap_err();
         assert_eq!(error, Unexpected::NotConnectionless.into());
     }

@@ -15,8 +15,9 @@ use ntlm::{
     Ascii, Client, Enforcement, Error, LmCompatibility, ResponseKind, Session, Text, TextError,
     UserName, client,
 };
-use ntlm_testkit::fields::challenge::{TARGET_INFO, TARGET_NAME};
-use ntlm_testkit::fields::with_payload;
+use ntlm_testkit::fields::authenticate::{MIC, SESSION_KEY, VERSION};
+use ntlm_testkit::fields::challenge::{RESERVED, TARGET_INFO, TARGET_NAME};
+use ntlm_testkit::fields::{self, with_payload};
 use ntlm_testkit::{
     Emit, Fields, Fixed, Proof, Recorded, alice, alice_at, alice_with, array, case, cases,
     challenged, changed, hex, list, ntlmv2, pairs_of, permissive, server, server_with, unhex,
@@ -91,7 +92,8 @@ fn short_challenges_get_an_answer() {
 #[test]
 fn a_challenges_payload_may_be_anywhere() {
     let mut bytes = vector("nlmp-4.2.4.3-challenge");
-    bytes[20] |= 4; // so that the name counts
+    // So that the name counts.
+    fields::change_flags(&mut bytes, NegotiateFlags::empty(), NegotiateFlags::REQUEST_TARGET);
     let plain = Challenge::parse(&bytes).unwrap();
     let mut moved = bytes[..56].to_vec();
     moved.extend_from_slice(&[0xee; 3]);
@@ -165,7 +167,7 @@ fn a_mic_right_after_the_flags_counts() {
     let attempt = |damage: u8| {
         let (challenge, handshake) = challenged(&server());
         let mut bytes = with_own_mic(&negotiate, &challenge, None);
-        bytes[64] ^= damage;
+        bytes[VERSION] ^= damage;
         verdict(handshake, &bytes).map(|accepted| accepted.mic_checked)
     };
     assert_eq!(attempt(0), Ok(true));
@@ -192,8 +194,9 @@ fn reserved_bytes_and_padding_change_nothing_but_the_mic() {
     let (mut negotiate, await_challenge) = client.initiate().unwrap();
     let (plain, handshake) = server().challenge(&negotiate, environment).unwrap();
     let mut challenge = plain.clone();
-    challenge[20] |= 2; // OEM as well
-    challenge[32..40].fill(0xff);
+    let oem = NegotiateFlags::NEGOTIATE_OEM;
+    fields::change_flags(&mut challenge, NegotiateFlags::empty(), oem);
+    challenge[RESERVED..][..8].fill(0xff);
     challenge.extend_from_slice(&[0xee; 7]);
     let response = await_challenge.answer(&challenge, environment).unwrap();
     // A server that sent these bytes verifies them; the one that did not sees the difference.
@@ -209,11 +212,12 @@ fn the_local_call_flag_skips_nothing() {
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = alice().initiate().unwrap();
     let (mut challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
-    challenge[21] |= 0x40;
+    let local = NegotiateFlags::from_bits_retain(0x4000);
+    fields::change_flags(&mut challenge, NegotiateFlags::empty(), local);
     let mut response = await_challenge.answer(&challenge, environment).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert!(matches!(message.nt_response, NtResponse::V2(_)), "a full response all the same");
-    response.token[61] |= 0x40;
+    fields::change_flags(&mut response.token, NegotiateFlags::empty(), local);
     match handshake.read(&response.token, environment).unwrap() {
         Claim::User(claim) => assert!(!claim.proof_matches(&NtHash::from_password("wrong"))),
         claim => panic!("{claim:?}"),
@@ -227,7 +231,7 @@ fn a_list_of_many_pairs_is_read_once() {
     let pairs = AvPairs::parse(&many).unwrap();
     assert_eq!(pairs.iter().count(), 16_000);
     let mut challenge = vector("nlmp-4.2.4.3-challenge");
-    challenge[20] |= 4;
+    fields::change_flags(&mut challenge, NegotiateFlags::empty(), NegotiateFlags::REQUEST_TARGET);
     let token = respond(&alice(), &with_payload(&challenge, TARGET_INFO, &many));
     let response = ntlmv2(&token);
     assert_eq!(response.target_info().iter().count(), 16_001, "and the target name");
@@ -395,7 +399,7 @@ fn a_key_exchange_that_protects_nothing_yields_the_clients_key() {
     ] {
         let quirk = recorded(id);
         // The length in the descriptor of EncryptedRandomSessionKey.
-        assert_eq!(sent(quirk)[52..54], [length, 0], "{id}");
+        assert_eq!(fields::length(&sent(quirk), SESSION_KEY), length, "{id}");
         let keys = log_in(quirk).unwrap().keys;
         assert_eq!(keys.flags().contains(NegotiateFlags::NEGOTIATE_KEY_EXCH), says_so, "{id}");
         assert_eq!(keys.protection(), Protection::None, "{id}");
@@ -835,7 +839,7 @@ fn a_version_is_read_where_there_is_room_whatever_the_flags_say() {
         let flags = message.flags.unwrap();
         assert_eq!(flags.contains(NegotiateFlags::NEGOTIATE_VERSION), says_so, "{id}");
         assert_eq!(message.version.is_some(), has_version, "{id}");
-        assert_eq!(message.mic_offset(), has_version.then_some(72), "{id}");
+        assert_eq!(message.mic_offset(), has_version.then_some(MIC), "{id}");
     }
     let accepted = log_in(recorded("chromium")).unwrap();
     assert!(accepted.mic_checked);

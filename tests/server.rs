@@ -16,6 +16,7 @@ use ntlm::{
     ChannelBindings, Client, Credentials, Enforcement, EnvironmentError, Error, FileTime,
     LmCompatibility, NtHash, ResponseKind, Server, Text, TextError, UserName, client,
 };
+use ntlm_testkit::fields::{self, authenticate::MIC};
 use ntlm_testkit::{
     Emit, Fixed, NOW, PASSWORD, Proof, accept, alice, alice_at, alice_with, challenged, changed,
     claim, exchange, list, log_in, log_in_changed, pairs_of, permissive, server, server_with,
@@ -834,7 +835,7 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     // A right proof is not all.
     let environment = &mut Fixed::default();
     let (mut sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
-    sent.authenticate[72] ^= 1;
+    sent.authenticate[MIC] ^= 1;
     let damaged = user_of(handshake.read(&sent.authenticate, environment).unwrap());
     let denied = damaged.verify_response_key(&key("alice", "EXAMPLE")).unwrap_err();
     assert_eq!(denied, Denied::Mic.into());
@@ -1080,17 +1081,21 @@ fn encrypted_key_of_16_bytes_counts_without_protection() {
     assert_eq!(attempt(&[7; 16]), exchanged);
 }
 
+/// A client of NTLMv1 and its server, which negotiate this flag and seal.
+fn sealing_with(flag: Flags) -> (Client, Server) {
+    let client = alice_with(|policy| {
+        weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
+        policy.shared.offer |= flag;
+    });
+    let mut policy = permissive();
+    policy.shared.offer |= flag;
+    (client.with_protection(Protection::Seal), server().with_policy(policy))
+}
+
 #[test]
 fn lm_keys_need_the_lm_hash() {
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
-        let client = alice_with(|policy| {
-            weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
-            policy.shared.offer |= flag;
-        })
-        .with_protection(Protection::Seal);
-        let mut policy = permissive();
-        policy.shared.offer |= flag;
-        let server = server().with_policy(policy);
+        let (client, server) = sealing_with(flag);
         // Whether the password is right, the error does not say.
         for password in [PASSWORD, "wrong"] {
             let (claim, _) = claim(&client, &server);
@@ -1113,14 +1118,7 @@ fn lm_keys_need_the_lm_hash() {
 #[test]
 fn lm_key_needs_the_lm_response_whatever_the_password_is() {
     let flag = Flags::NEGOTIATE_LM_KEY;
-    let client = alice_with(|policy| {
-        weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
-        policy.shared.offer |= flag;
-    })
-    .with_protection(Protection::Seal);
-    let mut policy = permissive();
-    policy.shared.offer |= flag;
-    let server = server().with_policy(policy);
+    let (client, server) = sealing_with(flag);
     let attempt = |lm: &[u8]| {
         let (sent, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
         let lm_response = LmResponse::new(lm);
@@ -1143,7 +1141,7 @@ fn names_are_read_in_the_character_set_of_the_challenge() {
     let client = oem_client("EXAMPLE\\alice", &ntlm::Ascii);
     let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
     let mut bytes = exchange.authenticate.clone();
-    bytes[60] |= 1;
+    fields::change_flags(&mut bytes, Flags::empty(), Flags::NEGOTIATE_UNICODE);
     let claim = user_of(handshake.read(&bytes, &mut Fixed::default()).unwrap());
     assert_eq!(claim.claimed_user(), &UserName::new("alice").with_domain("EXAMPLE"));
 }

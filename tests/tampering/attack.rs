@@ -4,6 +4,8 @@ use core::cell::RefCell;
 
 use ntlm::wire::NegotiateFlags as Flags;
 
+use ntlm_testkit::fields;
+
 use crate::exchange::{Change, Given, Setting, World};
 use crate::messages;
 use crate::outcome::{End, Keys, Outcome, Stopped};
@@ -163,19 +165,19 @@ impl Honest {
     }
 
     fn change_flags(&self, (clear, set): (Flags, Flags)) -> Vec<Outcome> {
-        let changed = |message: &[u8]| (messages::flags(message) - clear) | set;
+        let changed = |message: &[u8]| (fields::flags(message) - clear) | set;
         let is_in = |combination: u8, number: usize| combination & (1 << number) != 0;
         let changes_something = |combination: &u8| {
             self.messages.iter().any(|sent| {
                 is_in(*combination, sent.number)
-                    && changed(&sent.bytes) != messages::flags(&sent.bytes)
+                    && changed(&sent.bytes) != fields::flags(&sent.bytes)
             })
         };
         let outcome = |combination| {
             self.tampered(&|number, message| {
                 if is_in(combination, number) {
                     let flags = changed(message);
-                    messages::set_flags(message, flags);
+                    fields::set_flags(message, flags);
                 }
             })
         };

@@ -3,8 +3,9 @@
 
 use ntlm::wire::{Authenticate, NegotiateFlags as Flags};
 
+use ntlm_testkit::fields;
+
 use crate::attack::Honest;
-use crate::messages;
 use crate::outcome::Outcome;
 use ntlm_testkit::Emit;
 
@@ -48,5 +49,5 @@ fn all_moved(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// How many bytes an ASCII letter has in the names of a message.
 pub(crate) fn unit(authenticate: &[u8]) -> usize {
-    if messages::flags(authenticate).contains(Flags::NEGOTIATE_UNICODE) { 2 } else { 1 }
+    if fields::flags(authenticate).contains(Flags::NEGOTIATE_UNICODE) { 2 } else { 1 }
 }

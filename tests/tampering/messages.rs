@@ -1,6 +1,6 @@
 //! The parts of a message, and how to change them.
 
-use ntlm::wire::{Authenticate, Challenge, NegotiateFlags as Flags, NtResponse};
+use ntlm::wire::{Authenticate, Challenge, NtResponse};
 use ntlm_testkit::messages::Pairs;
 use ntlm_testkit::{Emit, fields};
 
@@ -25,15 +25,6 @@ pub(crate) fn field(message: &[u8], byte: usize) -> String {
         return format!("byte {byte}");
     }
     fields.iter().rev().find(|(at, _)| *at <= byte).unwrap().1.into()
-}
-
-pub(crate) fn flags(message: &[u8]) -> Flags {
-    Flags::from_bits_retain(fields::number(message, fields::flags(message)))
-}
-
-pub(crate) fn set_flags(message: &mut [u8], flags: Flags) {
-    let at = fields::flags(message);
-    message[at..][..4].copy_from_slice(&flags.bits().to_le_bytes());
 }
 
 /// Puts another `TargetInfo` in the place of a CHALLENGE's.

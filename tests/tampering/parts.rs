@@ -2,6 +2,8 @@
 
 use ntlm::wire::{Authenticate, AvId, LmResponse, NegotiateFlags as Flags, NtResponse};
 
+use ntlm_testkit::fields;
+
 use crate::attack::{Attack, Honest, How};
 use crate::exchange::{Channel, World};
 use crate::injected::{NOTHING, inject};
@@ -33,8 +35,8 @@ pub(crate) const PARTS: &[Attack] = &[
 
 fn version(honest: &Honest) -> Vec<Outcome> {
     let strip = |message: &mut Vec<u8>| {
-        let flags = messages::flags(message) - Flags::NEGOTIATE_VERSION;
-        messages::set_flags(message, flags);
+        let flags = fields::flags(message) - Flags::NEGOTIATE_VERSION;
+        fields::set_flags(message, flags);
         let is_version = |byte: &usize| messages::field(message, *byte) == "Version";
         let version: Vec<_> = (0..message.len()).filter(is_version).collect();
         version.into_iter().for_each(|byte| message[byte] = 0);

@@ -12,7 +12,6 @@ use ntlm_testkit::fields::challenge::{TARGET_INFO, TARGET_NAME};
 
 use crate::attack::{Attack, Honest, How};
 use crate::border;
-use crate::messages;
 use crate::notes;
 use crate::outcome::{Keys, Outcome};
 
@@ -70,8 +69,8 @@ impl Prefix {
         }
         if header >= 64 {
             let strength = Flags::NEGOTIATE_128 | Flags::NEGOTIATE_56;
-            let flags = messages::flags(authenticate) - Flags::PROTECTION - strength;
-            messages::set_flags(&mut bytes, flags);
+            let flags = fields::flags(authenticate) - Flags::PROTECTION - strength;
+            fields::set_flags(&mut bytes, flags);
         }
         // The header ends where the first field starts. If there is no padding, the workstation is
         // the first letter of the client's message.

@@ -16,8 +16,9 @@ use ntlm::wire::NegotiateFlags as Flags;
 
 use crate::exchange::{Given, Level, Mode, Setting};
 use crate::outcome::By;
-use crate::{foreign, messages, notes, outcome};
+use crate::{foreign, notes, outcome};
 use ntlm_testkit::Fixed;
+use ntlm_testkit::fields;
 use ntlm_testkit::spnego::{
     Encoder, Init, KERBEROS, KERBEROS_FIRST, NEGOEX, NTLM, Resp, change_response,
 };
@@ -453,8 +454,8 @@ impl Honest {
                 let Some(token) = token else { return };
                 change_message(token, |message| {
                     if message[8] == type_number {
-                        let kept = messages::flags(message) - flags;
-                        messages::set_flags(message, kept);
+                        let kept = fields::flags(message) - flags;
+                        fields::set_flags(message, kept);
                     }
                 });
             })

@@ -1,11 +1,11 @@
 //! Names that are no text, and lists of AV pairs that are malformed, empty, or say odd things.
 
 use ntlm::error::{Denied, Unexpected};
-use ntlm::wire::{Authenticate, AvId, AvPairs, Challenge, ErrorKind};
+use ntlm::wire::{Authenticate, AvId, AvPairs, Challenge, ErrorKind, NegotiateFlags};
 use ntlm::{Client, Credentials, Text, TextError, UserName};
 use ntlm_testkit::fields::authenticate::{DOMAIN, USER, WORKSTATION};
-use ntlm_testkit::fields::challenge::{FLAGS, TARGET_INFO, TARGET_NAME};
-use ntlm_testkit::fields::with_payload;
+use ntlm_testkit::fields::challenge::{TARGET_INFO, TARGET_NAME};
+use ntlm_testkit::fields::{change_flags, with_payload};
 use ntlm_testkit::{
     Fixed, PASSWORD, Proof, alice, answer, challenged, list, log_in_changed, ntlmv2, server,
     user_of, verdict,
@@ -119,7 +119,7 @@ fn cve_2020_11097_lists_without_an_end_and_unknown_ids() {
 #[test]
 fn cve_2018_1066_empty_target_info() {
     let mut without = token("H-200");
-    without[FLAGS + 2] &= !0x80; // TARGET_INFO
+    change_flags(&mut without, NegotiateFlags::NEGOTIATE_TARGET_INFO, NegotiateFlags::empty());
     for challenge in [without, with_list(&[0; 4]), token("H-230")] {
         let token = answer(&alice(), &challenge).unwrap().token;
         assert!(ntlmv2(&token).target_info().iter().all(|(id, _)| id == AvId::TARGET_NAME));

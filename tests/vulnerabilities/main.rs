@@ -10,6 +10,7 @@
 
 mod fields;
 mod hostile;
+mod identity;
 mod lengths;
 mod lists;
 mod logic;

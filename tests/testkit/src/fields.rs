@@ -1,5 +1,7 @@
 //! Where each field of a message is ([MS-NLMP] 2.2.1).
 
+use ntlm::wire::NegotiateFlags;
+
 pub mod negotiate {
     pub const FLAGS: usize = 12;
     pub const DOMAIN: usize = 16;
@@ -68,8 +70,24 @@ pub fn descriptors(message: &[u8]) -> impl Iterator<Item = usize> + use<> {
     of(message).iter().filter(|(_, name)| name.ends_with("Fields")).map(|(at, _)| *at)
 }
 
-/// Where a message's flags are.
-pub fn flags(message: &[u8]) -> usize {
+/// The flags of a message.
+#[track_caller]
+pub fn flags(message: &[u8]) -> NegotiateFlags {
+    NegotiateFlags::from_bits_retain(number(message, flags_at(message)))
+}
+
+/// Writes other flags into a message.
+pub fn set_flags(message: &mut [u8], flags: NegotiateFlags) {
+    let at = flags_at(message);
+    message[at..][..4].copy_from_slice(&flags.bits().to_le_bytes());
+}
+
+/// Clears flags of a message, and sets others.
+pub fn change_flags(message: &mut [u8], cleared: NegotiateFlags, set: NegotiateFlags) {
+    set_flags(message, (flags(message) - cleared) | set);
+}
+
+fn flags_at(message: &[u8]) -> usize {
     let is_flags = |(_, name): &&(usize, &str)| *name == "NegotiateFlags";
     of(message).iter().find(is_flags).expect("every message has flags").0
 }
