@@ -708,11 +708,11 @@ fn a_refusal_says_who_was_refused_and_why() {
         // Rejected by the policy, before there is a claim.
         (
             alice(PASSWORD).with_policy(old.clone()),
-            r#"user="EXAMPLE\\alice" workstation="" response=Ntlm2Session reason="refused by policy: the kind of response is not allowed""#,
+            r#"user="EXAMPLE\\alice" workstation="" response=Ntlm2Session reason="rejected by policy: this kind of response is not allowed""#,
         ),
         (
             Client::new(Credentials::anonymous()),
-            r#"user=none workstation="" response=none reason="refused by policy: anonymous clients are not allowed""#,
+            r#"user=none workstation="" response=none reason="rejected by policy: anonymous clients are not allowed""#,
         ),
         // Names are the client's: they cannot break the line.
         (
