@@ -1,6 +1,6 @@
-//! NTLM authentication (\[MS-NLMP\]): a client, a server that verifies, and signing and sealing of
-//! the messages that follow. The crate does no I/O: you pass it the received bytes, and it returns
-//! the bytes to send. You provide sockets and threads, and look up the users.
+//! NTLM authentication (\[MS-NLMP\]): a client, a server that verifies logins, and signing and
+//! sealing of the messages that follow. The crate does no I/O: you pass it the received bytes, and
+//! it returns the bytes to send. You provide sockets and threads, and look up the users.
 //!
 //! **NTLM is weak.** Anyone who records a handshake can brute-force the password offline, and a man
 //! in the middle can relay the login to another server. Prefer Kerberos, or TLS with client
@@ -88,8 +88,8 @@
 //! A client sends only NTLMv2. It requests neither signing nor sealing, and it sends no workstation
 //! name and no SPN unless you set them. A server accepts only NTLMv2, and no anonymous clients or
 //! guests. If the client announces a MIC, the MIC must be present and valid. If the client sends
-//! channel bindings or an SPN, they must be those of the server. The response must repeat the names
-//! and the time that the server sent.
+//! channel bindings or an SPN, they must match those that you set on the server, if any. The
+//! response must repeat the names and the time that the server sent.
 //!
 //! If messages are signed or sealed, both sides require 128 bits and extended session security.
 //! Both send the version of Windows Server 2022, because some peers require a version. All this can

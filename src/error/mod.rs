@@ -1,4 +1,7 @@
 //! The errors of the library, grouped by who caused them.
+//!
+//! For your log, print [`Error::log`]: it contains the reason why authentication failed, which
+//! `Display` omits because applications send that text to the peer.
 
 mod denied;
 mod integrity;

@@ -95,7 +95,7 @@ pub enum ResponseKind {
 
 /// How strictly a server checks a value that a client may omit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there is nothing between the three")]
+#[expect(clippy::exhaustive_enums, reason = "these are all levels of strictness")]
 pub enum Enforcement {
     /// The value is not checked.
     Off,

@@ -38,7 +38,7 @@ pub struct Accepted {
 
 /// Who an accepted client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
+#[expect(clippy::exhaustive_enums, reason = "a client is one of these three")]
 pub enum Identity {
     /// A user. The client proved that it knows the password or its hash.
     User {

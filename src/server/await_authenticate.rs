@@ -32,7 +32,7 @@ use crate::wire::Authenticate;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "the exchange goes on with `read`"]
+#[must_use = "the handshake continues with `read`"]
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
     /// Those of the server, until the connection gets its own.

@@ -255,7 +255,7 @@ impl Server {
         Ok(handshake.with_channel_bindings(ChannelBindings::from_md5(bindings)))
     }
 
-    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
+    #[expect(clippy::expect_used, reason = "`Names::target_info` built the list")]
     fn emit(
         &self,
         mut flags: NegotiateFlags,
@@ -297,7 +297,7 @@ impl Server {
     }
 
     /// Returns `TargetName` in this character set.
-    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
+    #[expect(clippy::expect_used, reason = "`Names::target_info` built the list")]
     fn target_name<'a>(
         &self,
         character_set: CharacterSet,
@@ -306,7 +306,7 @@ impl Server {
         match character_set {
             // `TargetInfo` contains the same name in UTF-16.
             CharacterSet::Unicode => {
-                target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has one").into()
+                target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has a domain name").into()
             }
             // Clients ignore this field, because `TargetInfo` has the names in UTF-16. So a name
             // that the code page cannot encode is left empty: an error would reject all clients
