@@ -176,8 +176,8 @@ impl Client {
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
         self.config.check()?;
         let flags = self.config.asked(Mode::Connection);
-        // Always 40 bytes, because gss-ntlmssp 1.2.0 rejects a NEGOTIATE without the Version field.
-        // DomainName and Workstation are not sent, as 3.1.5.1.1 says.
+        // Always 40 bytes, because gss-ntlmssp rejects a NEGOTIATE without the Version field. As
+        // 3.1.5.1.1 says, DomainName and Workstation are not sent.
         let version = Some(self.config.version_for(flags));
         let message = Negotiate { flags, version, ..Negotiate::default() };
         let mut token = Vec::with_capacity(message.encoded_len());
