@@ -1,4 +1,5 @@
-//! Channel bindings of a server's certificate: `tls-server-end-point` (RFC 5929, section 4).
+//! Computes channel bindings from a server's certificate: `tls-server-end-point` (RFC 5929, section
+//! 4).
 
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -9,11 +10,11 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 use crate::channel_bindings::ChannelBindings;
 
-/// Why a certificate has no channel bindings.
+/// Why channel bindings cannot be computed from a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// The bytes are no X.509 certificate in DER.
+    /// The bytes are not an X.509 certificate in DER.
     #[error("not an X.509 certificate in DER")]
     Malformed,
     /// The hash function of the certificate's signature is not supported.
@@ -22,20 +23,22 @@ pub enum CertificateError {
 }
 
 impl ChannelBindings {
-    /// [`tls_server_end_point`](Self::tls_server_end_point) bindings of the server's certificate in
-    /// DER, which is the first of the chain that the server sends.
+    /// Creates [`tls_server_end_point`](Self::tls_server_end_point) bindings from the server's
+    /// certificate in DER, which is the first certificate of the chain that the server sends.
     ///
     /// Needs the feature `certificate`. The certificate is hashed with the hash function of its own
-    /// signature, or with SHA-256 if that is MD5 or SHA-1. RFC 5929 does not define what applies to
-    /// signatures that do not choose a hash function, Ed25519 and Ed448; like Java and requests_ntlm,
-    /// we use SHA-256.
+    /// signature, or with SHA-256 if that is MD5 or SHA-1. RFC 5929 does not define the hash
+    /// function for signatures without one, Ed25519 and Ed448. Java and requests_ntlm 1.3.0 use
+    /// SHA-256 then, and so do we, because both sides must agree.
     ///
     /// # Errors
-    /// [`CertificateError`] if the bytes are no certificate, or if its hash function is not supported.
-    /// Then there are no bindings to send, and a server that requires them rejects the client.
+    /// - [`CertificateError::Malformed`]: the bytes are not an X.509 certificate in DER.
+    /// - [`CertificateError::UnknownHash`]: the hash function of the signature is not supported.
+    ///   There are then no bindings to send, and a server that requires them rejects the client.
     #[doc(alias = "tls-server-end-point")]
     pub fn from_certificate(der: &[u8]) -> Result<Self, CertificateError> {
-        // `Raw` does not enforce the rules of RFC 5280, which self-signed certificates often violate.
+        // The profile `Raw` does not enforce RFC 5280, whose rules self-signed certificates often
+        // violate.
         let certificate = CertificateInner::<Raw>::from_der(der);
         let signature =
             certificate.map_err(|_| CertificateError::Malformed)?.signature_algorithm().clone();
@@ -49,14 +52,14 @@ impl ChannelBindings {
     }
 }
 
-/// `ecdsa-with-SHA1` (RFC 3279, section 2.2.3), which the tables lack.
+/// `ecdsa-with-SHA1` (RFC 3279, section 2.2.3), which `rfc5912` does not contain.
 const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 
-/// `sha1WithRSASignature` of the Open Systems Environment Implementors' Workshop, in certificates
-/// of old Windows tools.
+/// `sha1WithRSASignature` of the Open Systems Environment Implementors' Workshop. Certificates of
+/// old Windows tools contain it.
 const OIW_SHA_1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.29");
 
-/// What a certificate is hashed with.
+/// The hash function for a certificate.
 #[derive(Clone, Copy)]
 enum Hash {
     Sha224,
@@ -92,8 +95,8 @@ impl Hash {
         }
     }
 
-    /// `RSASSA-PSS-params` (RFC 4055, section 3.1) name the hash function first, or leave it out if
-    /// it is SHA-1.
+    /// Returns the hash function of `RSASSA-PSS-params` (RFC 4055, section 3.1): the first
+    /// parameter, or SHA-1 if that is absent.
     fn of_pss(signature: &AlgorithmIdentifierOwned) -> Option<Self> {
         type Algorithm<'a> = AlgorithmIdentifierRef<'a>;
         let parameters = signature.parameters.as_ref()?;

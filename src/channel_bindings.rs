@@ -1,19 +1,19 @@
-//! Channel bindings: which TLS connection a login belongs to.
+//! Channel bindings, which tie a login to a TLS connection.
 
 use crate::crypto::primitives::md5;
 use crate::error::{Error, Misuse};
 
-/// Channel bindings: they tie a login to one TLS connection, so that a man in the middle cannot
-/// relay it to another server.
+/// Channel bindings tie a login to one TLS connection, so that a man in the middle cannot relay it
+/// to another server. Microsoft calls this Extended Protection for Authentication (EPA); LDAP and
+/// others call the value a channel binding token (CBT).
 ///
-/// Both sides compute them from the server's certificate. The client sends them inside its proof
-/// (`MsvAvChannelBindings`, \[MS-NLMP\] 2.2.2.1), and the server compares them with its own. If they
-/// differ, there are two TLS connections: a proxy ends TLS, or an attacker is in the middle.
-/// Microsoft calls this Extended Protection for Authentication (EPA), LDAP and others call it a
-/// channel binding token (CBT).
+/// Client and server compute the bindings from the server's certificate. The client sends them
+/// inside its proof (`MsvAvChannelBindings`, \[MS-NLMP\] 2.2.2.1), and the server compares them
+/// with its own. If they differ, client and server do not use the same TLS connection: a proxy ends
+/// TLS, or there is a man in the middle.
 ///
-/// With the feature `certificate`, `ChannelBindings::from_certificate` takes the certificate as it
-/// is. This is the client, with rustls:
+/// With the feature `certificate`, `ChannelBindings::from_certificate` computes the bindings from a
+/// certificate. This is a client that uses rustls:
 ///
 #[cfg_attr(feature = "certificate", doc = "```")]
 #[cfg_attr(not(feature = "certificate"), doc = "```ignore")]
@@ -24,7 +24,7 @@ use crate::error::{Error, Misuse};
 /// # }
 ///
 /// fn bound(tls: &ClientConnection, client: Client) -> Result<Client, ntlm::CertificateError> {
-///     // The first certificate is the server's own. On the server, it is the one in its `ServerConfig`.
+///     // The first certificate is the server's own. A server uses the one in its `ServerConfig`.
 ///     match tls.peer_certificates().and_then(|chain| chain.first()) {
 ///         Some(certificate) => {
 ///             Ok(client.with_channel_bindings(ChannelBindings::from_certificate(certificate)?))
@@ -36,7 +36,7 @@ use crate::error::{Error, Misuse};
 /// # assert!(bound(&ClientConnection(vec![b"no certificate".to_vec()]), client).is_err());
 /// ```
 ///
-/// A server needs new bindings when its certificate is renewed.
+/// When a server's certificate is renewed, its bindings change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[doc(alias(
     "EPA",
@@ -54,12 +54,13 @@ pub struct ChannelBindings {
 }
 
 impl ChannelBindings {
-    /// `tls-server-end-point` bindings (RFC 5929, section 4) of the hash of the server's certificate.
-    /// HTTPS, LDAPS and WinRM use them.
+    /// Creates `tls-server-end-point` bindings (RFC 5929, section 4) from the hash of the server's
+    /// certificate. HTTPS, LDAPS and WinRM use these bindings.
     ///
-    /// The certificate in DER is hashed with the hash function of its own signature: SHA-224, SHA-256,
-    /// SHA-384 or SHA-512; with SHA-256 if that is MD5 or SHA-1. `ChannelBindings::from_certificate`
-    /// (feature `certificate`) chooses the hash function and computes the hash.
+    /// The hash is that of the certificate in DER, with the hash function of the certificate's own
+    /// signature (SHA-224, SHA-256, SHA-384 or SHA-512), or with SHA-256 if that is MD5 or SHA-1.
+    /// `ChannelBindings::from_certificate` (feature `certificate`) chooses the hash function and
+    /// computes the hash.
     ///
     /// ```
     /// use ntlm::ChannelBindings;
@@ -76,7 +77,7 @@ impl ChannelBindings {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::CertificateHashLength`] if none of the four hash functions has an output of this length, for example
+    /// [`Misuse::CertificateHashLength`] if the length is not 28, 32, 48 or 64 bytes, for example
     /// because the bytes are the certificate itself.
     #[doc(alias = "tls-server-end-point")]
     pub fn tls_server_end_point(certificate_hash: &[u8]) -> Result<Self, Error> {
@@ -86,13 +87,14 @@ impl ChannelBindings {
         }
     }
 
-    /// As [`tls_server_end_point`](Self::tls_server_end_point), for what is known to be a hash.
+    /// Does the same as [`tls_server_end_point`](Self::tls_server_end_point) for a hash of correct
+    /// length.
     pub(crate) fn from_certificate_hash(certificate_hash: &[u8]) -> Self {
         Self::hash(b"tls-server-end-point:", certificate_hash)
     }
 
-    /// `tls-unique` bindings (RFC 5929, section 3) of the first Finished message of the TLS handshake.
-    /// TLS 1.3 has none.
+    /// Creates `tls-unique` bindings (RFC 5929, section 3) from the first Finished message of the
+    /// TLS handshake. They are not defined for TLS 1.3.
     ///
     /// # Panics
     /// If the message has 4 GiB or more.
@@ -102,8 +104,8 @@ impl ChannelBindings {
         Self::hash(b"tls-unique:", finished)
     }
 
-    /// Bindings of the `application_data` of a `gss_channel_bindings_struct`, which starts with a
-    /// prefix such as `tls-server-end-point:`.
+    /// Creates bindings from the `application_data` of a `gss_channel_bindings_struct`, including
+    /// its prefix, such as `tls-server-end-point:`.
     ///
     /// # Panics
     /// If the data has 4 GiB or more.
@@ -112,28 +114,29 @@ impl ChannelBindings {
         Self::hash(b"", data)
     }
 
-    /// Bindings that were hashed elsewhere. 16 zeros mean that there are none.
+    /// Creates bindings from their MD5. 16 zeros mean that there are no bindings.
     #[must_use]
     pub const fn from_md5(md5: [u8; 16]) -> Self {
         Self { md5 }
     }
 
-    /// The MD5 that the AUTHENTICATE carries: 16 bytes.
+    /// The MD5 of the bindings, which the AUTHENTICATE contains: 16 bytes.
     #[must_use]
     pub const fn md5(&self) -> &[u8; 16] {
         &self.md5
     }
 
-    /// No bindings.
+    /// Absent bindings.
     pub(crate) const NONE: Self = Self { md5: [0; 16] };
 
-    /// Whether these are zeros, which mean that there are no bindings.
+    /// Whether the bindings are absent: 16 zeros.
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::NONE
     }
 
-    /// MD5 of the structure of RFC 2744, section 3.11: types and lengths of both addresses, all
-    /// zero, then the length of the data, each in four bytes, least significant first.
+    /// Computes the MD5 of a `gss_channel_bindings_struct` (RFC 2744, section 3.11) without
+    /// addresses: 16 zero bytes for the types and lengths of both addresses, then the length of the
+    /// data in 4 bytes, least significant first, then the data.
     #[expect(clippy::expect_used, reason = "documented: the structure cannot hold longer data")]
     fn hash(prefix: &[u8], data: &[u8]) -> Self {
         let length = u32::try_from(prefix.len() + data.len()).expect("the data is below 4 GiB");
@@ -147,7 +150,7 @@ mod tests {
 
     /// Microsoft's example ("NTLM and Channel Binding Hash", 2013).
     #[test]
-    fn a_certificate_hash_becomes_microsofts_md5() {
+    fn certificate_hash_results_in_the_published_md5() {
         let sha256 = [
             0xea, 0x05, 0xfe, 0xfe, 0xcc, 0x6b, 0x0b, 0xd5, 0x71, 0xdb, 0xbc, 0x5b, 0xaa, 0x3e,
             0xd4, 0x53, 0x86, 0xd0, 0x44, 0x68, 0x35, 0xf7, 0xb7, 0x4c, 0x85, 0x62, 0x1b, 0x99,
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_cannot_be_the_hash_of_a_certificate_are_rejected() {
+    fn certificate_hash_of_impossible_length_is_rejected() {
         for length in 0..100 {
             let result = ChannelBindings::tls_server_end_point(&[1; 100][..length]);
             let is_hash = [28, 32, 48, 64].contains(&length);

@@ -1,4 +1,4 @@
-//! Credentials: the user's name and the secret that proves it.
+//! A user's name, and the credentials of a client.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 use crate::crypto::{LmHash, NtHash};
 use crate::text::{CodePage, Text};
 
-/// A user's name and domain, as they are sent.
+/// A user's name and domain.
 ///
-/// `==` compares them as they are written. Windows ignores the case of names, and so do
-/// [`eq_ignore_case`](Self::eq_ignore_case) and [`to_uppercase`](Self::to_uppercase):
+/// `==` is case-sensitive. Windows ignores the case of names: to compare as Windows does, use
+/// [`eq_ignore_case`](Self::eq_ignore_case), and as a key of a map
+/// [`to_uppercase`](Self::to_uppercase):
 ///
 /// ```
 /// use ntlm::UserName;
@@ -29,7 +30,7 @@ pub struct UserName {
 }
 
 impl UserName {
-    /// A user without a domain, which leaves it to the server: `alice`, or `alice@example.com`.
+    /// A user without a domain, such as `alice` or `alice@example.com`.
     #[must_use]
     pub fn new(user: impl Into<Text>) -> Self {
         Self { user: user.into(), domain: Text::default() }
@@ -54,7 +55,7 @@ impl UserName {
         &self.user
     }
 
-    /// The user's domain, which may be empty.
+    /// The user's domain, such as `EXAMPLE`; empty if there is none.
     #[must_use]
     pub const fn domain(&self) -> &Text {
         &self.domain
@@ -66,13 +67,14 @@ impl UserName {
 }
 
 impl UserName {
-    /// Whether two names are of the same user to Windows, which ignores case.
+    /// Whether both are the same name to Windows, which ignores case.
     #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.user.eq_ignore_case(&other.user) && self.domain.eq_ignore_case(&other.domain)
     }
 
-    /// Both names in upper case: a key under which a user is found however it is written.
+    /// Returns both names in upper case, for use as a key: names that
+    /// [`eq_ignore_case`](Self::eq_ignore_case) calls equal have the same key.
     #[must_use]
     pub fn to_uppercase(&self) -> Self {
         Self { user: self.user.to_uppercase(), domain: self.domain.to_uppercase() }
@@ -80,15 +82,15 @@ impl UserName {
 }
 
 impl From<String> for UserName {
-    /// As [`From<&str>`](#impl-From<%26str>-for-UserName).
+    /// Splits the name as [`From<&str>`](#impl-From<%26str>-for-UserName) does.
     fn from(name: String) -> Self {
         Self::from(name.as_str())
     }
 }
 
 impl From<&str> for UserName {
-    /// `DOMAIN\user` is split at the first backslash. All else is a user without a domain, also
-    /// `user@example.com`: a user principal name is sent whole.
+    /// Splits `DOMAIN\user` at the first backslash. Any other name is a user without a domain. This
+    /// includes a user principal name (UPN) such as `user@example.com`, which is sent as a whole.
     fn from(name: &str) -> Self {
         match name.split_once('\\') {
             Some((domain, user)) => Self::new(user).with_domain(domain),
@@ -98,8 +100,8 @@ impl From<&str> for UserName {
 }
 
 impl fmt::Display for UserName {
-    /// `DOMAIN\user`, or `user` without a domain, as it is: a name from a peer can hold line
-    /// breaks, which `Debug` escapes.
+    /// Prints `DOMAIN\user`, or `user` if there is no domain, without escaping. A peer's name can
+    /// contain line breaks; `Debug` escapes them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.domain.is_empty() {
             return self.user.fmt(f);
@@ -108,23 +110,22 @@ impl fmt::Display for UserName {
     }
 }
 
-/// A client's identity and its secret.
+/// A client's name and secret: a password, an NT hash, or nothing for an anonymous client.
 ///
-/// The secret is wiped when dropped and never printed. A password that looks like a hash is a password:
-/// a hash has a constructor of its own, [`nt_hash`](Self::nt_hash).
+/// The secret is wiped when dropped and never printed. A password that looks like a hash is still a
+/// password; for pass-the-hash, use [`nt_hash`](Self::nt_hash).
 #[derive(Clone)]
 pub struct Credentials {
     user: UserName,
     kind: Kind,
-    /// UTF-16, well formed or not. Empty unless the kind is a password.
+    /// UTF-16 code units, not necessarily well formed. Empty unless the kind is `Password`.
     password: Zeroizing<Vec<u16>>,
-    /// Zeros unless the kind is a hash.
+    /// 16 zeros unless the kind is `NtHash`.
     nt_hash: NtHash,
 }
 
-/// Which of the secrets there is. They are fields and not variants: a variant has unused bytes while
-/// another is larger, and those would carry whatever was on the stack before, such as a copy of the
-/// hash, to wherever this is moved.
+/// The kind of secret. The secrets are fields and not variants, because moving an enum copies its
+/// unused bytes, and these can contain data from the stack, such as a copy of the hash.
 #[derive(Clone, Copy)]
 enum Kind {
     Password,
@@ -133,10 +134,10 @@ enum Kind {
 }
 
 impl Credentials {
-    /// A user with a password.
+    /// A user's name and password.
     ///
-    /// A user without a name and without a password is [anonymous](Self::anonymous)
-    /// (\[MS-NLMP\] 3.3.1); an empty password with a name is just that.
+    /// If both are empty, the client is [anonymous](Self::anonymous) (\[MS-NLMP\] 3.3.1). A name
+    /// with an empty password is a user like any other.
     ///
     /// ```
     /// use ntlm::Credentials;
@@ -146,14 +147,14 @@ impl Credentials {
     /// ```
     #[must_use]
     pub fn password(user: impl Into<UserName>, password: &str) -> Self {
-        // With room for all, since a vector that grows leaves copies behind.
+        // Reserve space for all units, because a vector that grows leaves unwiped copies.
         let mut units = Vec::with_capacity(password.len());
         units.extend(password.encode_utf16());
         Self::with_units(user.into(), units)
     }
 
-    /// A user with a password of UTF-16 code units, well formed or not, as machine accounts and
-    /// group managed service accounts have it.
+    /// A user's name, and a password of UTF-16 code units that need not be well formed. Machine
+    /// accounts and group managed service accounts have such passwords.
     #[must_use]
     pub fn password_utf16(user: impl Into<UserName>, password: &[u16]) -> Self {
         Self::with_units(user.into(), password.into())
@@ -166,15 +167,17 @@ impl Credentials {
         Self { user, kind: Kind::Password, password: Zeroizing::new(units), ..Self::anonymous() }
     }
 
-    /// A user with the NT hash of a password instead of the password ("pass the hash"). There is no LM
-    /// hash then, so the NTLM response takes the place of an LM response.
+    /// A user's name, and the NT hash of the password instead of the password (pass-the-hash).
+    ///
+    /// There is then no LM hash, so a client of LM compatibility level 0 or 1 sends the NTLMv1
+    /// response in place of the LM response.
     #[doc(alias("pass the hash", "pass-the-hash"))]
     #[must_use]
     pub fn nt_hash(user: impl Into<UserName>, hash: NtHash) -> Self {
         Self { user: user.into(), kind: Kind::NtHash, nt_hash: hash, ..Self::anonymous() }
     }
 
-    /// An anonymous client: no name, no proof, and no session security.
+    /// An anonymous client. It has no name, no proof and no session security.
     #[must_use]
     pub fn anonymous() -> Self {
         Self {
@@ -185,18 +188,18 @@ impl Credentials {
         }
     }
 
-    /// The user's name; empty for an anonymous client.
+    /// The user's name; empty if the client is anonymous.
     #[must_use]
     pub const fn user(&self) -> &UserName {
         &self.user
     }
 
-    /// Whether there is nothing that proves it.
+    /// Whether the client is anonymous.
     pub(crate) const fn is_anonymous(&self) -> bool {
         matches!(self.kind, Kind::Anonymous)
     }
 
-    /// What proves it, `None` if nothing does.
+    /// Returns the NT hash; `None` if the client is anonymous.
     pub(crate) fn to_nt_hash(&self) -> Option<NtHash> {
         match self.kind {
             Kind::Password => Some(NtHash::from_utf16(self.password.iter().copied())),
@@ -205,7 +208,7 @@ impl Credentials {
         }
     }
 
-    /// The LM hash, if the password is known and has one.
+    /// Returns the LM hash; `None` if only the NT hash is known, or the password has no LM hash.
     pub(crate) fn to_lm_hash(&self, code_page: &dyn CodePage) -> Option<LmHash> {
         match self.kind {
             Kind::Password => LmHash::from_utf16(self.password.iter().copied(), code_page),
@@ -230,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_backslash_splits_a_name() {
+    fn name_is_split_at_the_first_backslash() {
         for (name, user, domain) in [
             ("EXAMPLE\\alice", "alice", "EXAMPLE"),
             ("alice@example.com", "alice@example.com", ""),
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_same_in_any_case_and_no_other() {
+    fn names_that_differ_only_in_case_are_equal() {
         let alice = UserName::new("alice").with_domain("EXAMPLE");
         for (user, domain, same) in [
             ("alice", "EXAMPLE", true),

@@ -1,21 +1,20 @@
-//! The bytes that a state is handed over in, and how they are read. What they mean is in
-//! `session/export.rs`.
+//! The encoding of exported states. `session/export.rs` defines their contents.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// A state as bytes, for another process, which imports it once.
+/// An exported state: bytes that another process imports, once.
 ///
-/// They are secret, and as good as the connection itself: anyone who has them can read and forge
-/// its messages. They are wiped when dropped and never printed; any copy is the caller's
-/// responsibility. They carry a version, and another version of this library may reject them: use
-/// them to hand a state over, not to store it.
+/// The bytes are secret: anyone who has those of a session can read and forge its messages. They
+/// are wiped when dropped and never printed, but the caller is responsible for wiping any copy.
+/// They contain a format version, and another version of this crate may reject them. So use them to
+/// pass a state on, not to store it.
 pub struct Exported(Zeroizing<Vec<u8>>);
 
 impl Exported {
-    /// Returns the bytes: at most some 700 for a session, some hundred for the others.
+    /// Returns the bytes: at most about 700 for a session, and some hundred for other states.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -38,14 +37,14 @@ impl fmt::Debug for Exported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// They are no export, or one of something else.
-    #[error("these bytes are no export of this kind")]
+    /// The bytes are not an export, or they are an export of another type.
+    #[error("the bytes are not an export of this type")]
     Foreign,
-    /// Another version of this library made them.
-    #[error("the export is of another version")]
+    /// Another version of this crate made the export.
+    #[error("another version of this crate made the export")]
     Version,
-    /// They are too short, too long, or contain a value that no export contains.
-    #[error("the export is damaged")]
+    /// The bytes are truncated, too long or inconsistent.
+    #[error("the export is truncated, too long or inconsistent")]
     Damaged,
 }
 
@@ -53,7 +52,7 @@ pub enum ImportError {
 pub(crate) struct Encoder(Zeroizing<Vec<u8>>);
 
 impl Encoder {
-    /// Reserves room for the whole export, because a buffer that grows leaves copies behind.
+    /// Reserves the whole capacity, because a buffer that grows leaves unwiped copies.
     pub(crate) fn new(capacity: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
@@ -84,7 +83,7 @@ impl<'a> Decoder<'a> {
         self.array().map(|[byte]| byte)
     }
 
-    /// Reads a byte that says which of these values it is.
+    /// Reads a byte that is an index into `values`.
     pub(crate) fn one_of<T: Copy>(&mut self, values: &[T]) -> Result<T, ImportError> {
         let place = usize::from(self.byte()?);
         values.get(place).copied().ok_or(ImportError::Damaged)
@@ -106,7 +105,7 @@ impl<'a> Decoder<'a> {
         Ok(bytes)
     }
 
-    /// Fails if anything is left.
+    /// Fails if there are unread bytes.
     pub(crate) fn finish(self) -> Result<(), ImportError> {
         if self.0.is_empty() { Ok(()) } else { Err(ImportError::Damaged) }
     }

@@ -1,12 +1,12 @@
-//! NTLM authentication (\[MS-NLMP\]): a client, a verifying server, and the signing and sealing of
-//! messages afterwards. It turns bytes into bytes and verdicts; sockets, threads and the look-up of
-//! users are yours.
+//! NTLM authentication (\[MS-NLMP\]): a client, a server that verifies logins, and signing and
+//! sealing of the messages that follow. The crate does no I/O: you pass it the received bytes, and
+//! it returns the bytes to send. You provide sockets and threads, and look up the users.
 //!
-//! **NTLM is weak.** Anyone who records a handshake can brute-force the password offline, and a man in
-//! the middle can relay the login to another server. Prefer Kerberos, or TLS with client certificates, where you
-//! can; where you cannot, run it inside TLS with [`ChannelBindings`].
+//! **NTLM is weak.** Anyone who records a handshake can brute-force the password offline, and a man
+//! in the middle can relay the login to another server. Prefer Kerberos, or TLS with client
+//! certificates. If you cannot, use NTLM inside TLS with [`ChannelBindings`].
 //!
-//! # A whole exchange
+//! # A complete handshake
 //!
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -31,7 +31,7 @@
 //! let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
 //! let answer = await_challenge.answer(&challenge, &mut Os)?;
 //!
-//! // The server pauses for the look-up, and verifies.
+//! // Look the user up, and verify the proof.
 //! let accepted = match await_authenticate.read(&answer.token, &mut Os)? {
 //!     Claim::User(claim) => match store(claim.claimed_user()) {
 //!         Some(hash) => claim.verify_nt_hash(&hash)?,
@@ -41,7 +41,7 @@
 //! };
 //! assert_eq!(accepted.user(), Some(&alice));
 //!
-//! // Both sides share a key; messages are sealed in place.
+//! // Both sides have the same session key. Messages are sealed in place.
 //! let mut client_side = answer.keys.into_session()?;
 //! let mut server_side = accepted.keys.into_session()?;
 //! let mut message = *b"for your eyes only";
@@ -52,63 +52,68 @@
 //! # }
 //! ```
 //!
-//! # Where to go
+//! # Where to start
 //!
 //! | task | module |
 //! |---|---|
 //! | learn what NTLM is; choose settings; find out why a login fails | [`manual`] |
 //! | log in to a server | [`client`] |
-//! | let clients log in; ask a domain controller | [`server`] |
-//! | all steps in one value, for owners of `&mut self` | [`client::Handshake`], [`server::Handshake`] |
-//! | sign, seal, split into parts, datagrams | [`session`] |
-//! | go on in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
-//! | SPNEGO, as SMB, LDAP, DCE/RPC, CredSSP and WinRM need it | `spnego` (feature `spnego`) |
-//! | HTTP: 401 and 407, `NTLM` and `Negotiate`, one connection | `http` (feature `http`) |
-//! | look at a token | [`inspect`] |
+//! | authenticate clients, also through a domain controller | [`server`] |
+//! | run a handshake as one value, behind `&mut self` | [`client::Handshake`], [`server::Handshake`] |
+//! | sign and seal messages, in parts or as datagrams | [`session`] |
+//! | continue in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
+//! | SPNEGO, which SMB, LDAP, DCE/RPC, CredSSP and WinRM need | `spnego` (feature `spnego`) |
+//! | HTTP: 401 and 407, `NTLM` and `Negotiate`, the state of a connection | `http` (feature `http`) |
+//! | print a token with explanations | [`inspect`] |
 //! | verify a recorded handshake | [`environment::AtTime`], [`Server::resume`] |
 //! | read and write messages without a policy | [`wire`] |
-//! | hashes and keys on their own; with the feature `hazmat`, also responses and primitives | [`crypto`] |
+//! | hashes and keys; with the feature `hazmat`, also responses and primitives | [`crypto`] |
 //! | names in OEM code pages | [`text::code_page`] |
-//! | whose fault it is | [`error`] |
+//! | find out why a login fails | [`error`] |
 //!
-//! # What is here, and what is not
+//! # What is supported
 //!
-//! All of \[MS-NLMP\] revision 37.0 (2026-03-30): connection-oriented and connectionless, client
-//! and server; LM, NTLM, NTLM2 session, LMv2 and NTLMv2 responses, anonymous clients and guests; 40, 56
-//! and 128 bits, with and without extended session security and key exchange; OEM code pages; MIC,
-//! channel bindings, SPNs; signing and sealing in every form. Where peers are known to
-//! differ from the text, it does what works with Windows; the reasons stand in the code.
+//! The crate implements all of \[MS-NLMP\] revision 37.0 (2026-03-30): client and server,
+//! connection-oriented and connectionless; LM, NTLMv1, NTLM2 session, LMv2 and NTLMv2 responses,
+//! anonymous clients and guests; keys of 40, 56 and 128 bits, with and without extended session
+//! security and key exchange; OEM code pages; MIC (message integrity code), channel bindings and
+//! SPNs (service principal names); all forms of signing and sealing. If peers deviate from the
+//! specification, this crate follows Windows; comments in the code explain why.
 //!
-//! Not here: sockets; Kerberos; NETLOGON, with which a server asks a domain
-//! controller; `Single_Host_Data` of our own (it is for the same machine).
+//! Not supported: sockets; Kerberos; NETLOGON, the protocol between a server and its domain
+//! controller; sending `Single_Host_Data`, which is only meaningful between processes of one
+//! machine.
 //!
 //! # Defaults
 //!
-//! A client sends NTLMv2 only, and offers neither protection nor any name that you did not give.
-//! Both sides tell the version of Windows Server 2022, since some peers need to see one. A
-//! server takes NTLMv2 only, insists on a MIC that was promised, on channel bindings and target
-//! names that are right if they are there, on its own names and time in the response, and lets
-//! neither anonymous clients nor guests in. Both demand 128 bits and extended session security
-//! where messages are protected. Everything else is a field of [`client::Policy`] or
-//! [`server::Policy`]; [`client::Policy::strict`] and [`server::Policy::strict`] demand all that can
-//! be demanded.
+//! A client sends only NTLMv2. It requests neither signing nor sealing, and it sends no workstation
+//! name and no SPN unless you set them. A server accepts only NTLMv2, and no anonymous clients or
+//! guests. If the client announces a MIC, the MIC must be present and valid. If the client sends
+//! channel bindings or an SPN, they must match those that you set on the server, if any. The
+//! response must repeat the names and the time that the server sent.
+//!
+//! If messages are signed or sealed, both sides require 128 bits and extended session security.
+//! Both send the version of Windows Server 2022, because some peers require a version. All this can
+//! be changed in [`client::Policy`] and [`server::Policy`]; [`client::Policy::strict`] and
+//! [`server::Policy::strict`] turn on every check that the protocol supports.
 //!
 //! # Errors, panics, features
 //!
-//! No bytes from the network make it panic (a panic is our bug) or allocate more than their length
-//! warrants; a policy limits that length. [`Error`] says whose fault it is and which rule failed.
-//! Secrets are wiped when dropped, compared in constant time, and never printed.
+//! Data from the network cannot cause a panic (if it does, it is a bug in this crate), and memory
+//! is allocated in proportion to the length of a message, which the policy limits. [`Error`] says
+//! who caused a failure and which rule failed. Secrets are wiped when dropped, compared in constant
+//! time, and never printed.
 //!
-//! It is `no_std` with `alloc`, and needs Rust 1.85.
+//! The crate is `no_std` with `alloc`, and needs Rust 1.85.
 //!
-//! | feature | default | what it adds | with |
+//! | feature | default | what it adds | dependencies and features |
 //! |---|---|---|---|
-//! | `std` | yes | `Os`: the operating system's clock and randomness | `rand` |
+//! | `std` | yes | `Os`: the operating system's clock and random number generator | `rand` |
 //! | `http` | yes | the module `http`: headers, and both sides of an HTTP/1.1 connection | `base64` |
 //! | `http-types` | no | conversions between the module `http` and the types of the crate `http` | `http`, `std` |
-//! | `spnego` | no | the module `spnego`: NTLM in SPNEGO, on both sides; `http` speaks it under `Negotiate` | `der` |
+//! | `spnego` | no | the module `spnego`: NTLM inside SPNEGO, on both sides; the module `http` uses it under `Negotiate` | `der` |
 //! | `certificate` | no | `ChannelBindings::from_certificate` | `x509-cert`, `sha2` |
-//! | `hazmat` | no | what is easy to misuse: sessions from keys that you give, responses and session keys on their own, `crypto::primitives`, `wire::AvPairsBuf` | |
+//! | `hazmat` | no | functions that are easy to misuse: sessions from your own keys, responses and session keys, `crypto::primitives`, `wire::AvPairsBuf` | |
 //! | `code-pages` | no | code pages 437, 850, 852, 866 and Windows-1252: `text::code_page` | `yore` |
 //!
 #![cfg_attr(
@@ -165,7 +170,7 @@ pub use server::Server;
 pub use session::{DatagramSession, Session, SessionKeys};
 pub use text::{Ascii, CharacterSet, CodePage, Text, TextError};
 
-/// The README's example is tested too.
+/// Tests the examples of the README.
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,12 +1,12 @@
-//! Which flags a client offers, a server grants, and both agree on ([MS-NLMP] 2.2.2.5, 3.1.5.1,
-//! 3.2.5.1).
+//! Negotiates the flags: what a client offers, what a server grants, and what both agree on
+//! ([MS-NLMP] 2.2.2.5, 3.1.5.1, 3.2.5.1).
 
 use crate::error::{Refused, Unexpected};
 use crate::policy::{ResponseKind, STRENGTH};
 use crate::session::Protection;
 use crate::wire::NegotiateFlags as Flags;
 
-/// What a policy may offer or leave out. All other flags follow from the exchange.
+/// The flags that a policy may offer or omit. All other flags follow from the handshake.
 pub(crate) const OPTIONAL: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_OEM)
     .union(Flags::NEGOTIATE_LM_KEY)
@@ -16,17 +16,18 @@ pub(crate) const OPTIONAL: Flags = Flags::NEGOTIATE_UNICODE
     .union(STRENGTH)
     .union(Flags::NEGOTIATE_KEY_EXCH);
 
-/// What all messages of ours say (3.1.5.1.1, 3.2.5.1.1).
+/// The flags that this crate sets in every message (3.1.5.1.1, 3.2.5.1.1).
 const ALWAYS: Flags =
     Flags::REQUEST_TARGET.union(Flags::NEGOTIATE_NTLM).union(Flags::NEGOTIATE_ALWAYS_SIGN);
 
-/// What an AUTHENTICATE can say of what was negotiated.
+/// The flags of an AUTHENTICATE that report what was negotiated.
 const NEGOTIABLE: Flags =
     OPTIONAL.union(Flags::PROTECTION).union(ALWAYS).union(Flags::NEGOTIATE_DATAGRAM);
 
 const CHARACTER_SETS: Flags = Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_OEM);
 
-/// Whether the server spoke first.
+/// Whether the handshake is connection-oriented, or connectionless, so that the server speaks
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Connection,
@@ -38,7 +39,7 @@ impl Mode {
         if flags.contains(Flags::NEGOTIATE_DATAGRAM) { Self::Datagram } else { Self::Connection }
     }
 
-    /// DATAGRAM brings KEY_EXCH with it (2.2.2.5, F).
+    /// DATAGRAM implies KEY_EXCH (2.2.2.5, F).
     const fn flags(self) -> Flags {
         match self {
             Self::Connection => Flags::empty(),
@@ -51,7 +52,7 @@ impl Mode {
     }
 }
 
-/// The flags that make messages signed or sealed. Who seals, signs.
+/// The flags that request signing or sealing. Sealing implies signing.
 pub(crate) const fn of_protection(protection: Protection) -> Flags {
     match protection {
         Protection::None => Flags::empty(),
@@ -60,31 +61,32 @@ pub(crate) const fn of_protection(protection: Protection) -> Flags {
     }
 }
 
-/// What the client wants: in the NEGOTIATE, or to itself if the server speaks first.
+/// The flags that a client asks for: sent in the NEGOTIATE or, in a connectionless handshake,
+/// selected from the server's offer.
 pub(crate) fn offer(offer: Flags, protection: Protection, mode: Mode) -> Flags {
     let mut flags = ALWAYS | (offer & OPTIONAL) | of_protection(protection);
     if protection == Protection::None {
-        // No key needs to be exchanged if none is used, and peers disagree on what to send then
-        // (gss-ntlmssp and Samba a key, pyspnego a byte).
+        // Without protection no key is used. So do not offer KEY_EXCH, because peers then disagree
+        // about the field: gss-ntlmssp 1.2.0 and Samba 4.17.12 send a key, pyspnego 0.12.4 sends
+        // one byte.
         flags -= Flags::NEGOTIATE_KEY_EXCH;
     }
     flags | mode.flags()
 }
 
-/// What the server answers to a NEGOTIATE (3.2.5.1.1).
+/// The flags of the CHALLENGE that answers a NEGOTIATE (3.2.5.1.1).
 pub(crate) fn grant(offer: Flags, negotiate: Flags) -> Result<Flags, Unexpected> {
     let flags = negotiate & ((offer & OPTIONAL) | Flags::PROTECTION);
     Ok(ALWAYS | narrow(flags)?)
 }
 
-/// What the server offers when it speaks first (3.2.5.2.1).
+/// The flags of a connectionless CHALLENGE (3.2.5.2.1).
 pub(crate) fn offer_datagram(offer: Flags) -> Result<Flags, Unexpected> {
     let flags = (offer & OPTIONAL) | Flags::PROTECTION;
     Ok(ALWAYS | Mode::Datagram.flags() | narrow(flags)?)
 }
 
-/// What holds for the client, of what it asked and what the CHALLENGE says (3.1.5.1.2): nothing
-/// that it did not ask.
+/// The flags that a client uses after the CHALLENGE (3.1.5.1.2): never one that it did not ask for.
 pub(crate) fn agree_client(
     asked: Flags,
     challenge: Flags,
@@ -95,9 +97,12 @@ pub(crate) fn agree_client(
     Ok(flags)
 }
 
-/// What holds for the server, of what it chose and what the AUTHENTICATE says: nothing that it did
-/// not choose (impacket keeps 56, Samba and WinPR extended session security). Flags follow the
-/// AUTHENTICATE where it drops some, as Samba and Heimdal do with 56.
+/// The flags that a server uses after the AUTHENTICATE: never one that its CHALLENGE does not
+/// contain.
+///
+/// 2.2.1.3 says that the AUTHENTICATE contains the negotiated flags. Peers add some that were not
+/// granted: impacket 0.13.1 adds 56, Samba 4.17.12 and WinPR 2.11.7 add extended session security.
+/// Samba and Heimdal 7.8 drop 56. So only the flags that both messages contain count.
 pub(crate) fn agree_server(
     challenge: Flags,
     authenticate: Option<Flags>,
@@ -107,46 +112,50 @@ pub(crate) fn agree_server(
     if chosen.is_empty() {
         return Err(Unexpected::CharacterSet);
     }
-    // The CHALLENGE decides (wget's AUTHENTICATE names the other set), unless it granted both.
+    // wget 1.21.3 sets the other character set in its AUTHENTICATE. So the CHALLENGE decides,
+    // unless it granted both.
     let character_set = if granted == CHARACTER_SETS { chosen } else { granted };
     let flags = narrow(((challenge & authenticate) - CHARACTER_SETS) | character_set)?;
     Mode::of(challenge).check(flags)?;
     Ok(flags)
 }
 
-/// The flags that an AUTHENTICATE stands for: its own, or those of the CHALLENGE if it says nothing.
+/// The flags that an AUTHENTICATE stands for: its own, or those of the CHALLENGE if it has none.
 ///
-/// Jakarta Mail 1.6.5 sends zero, and the oldest clients send no flags. The AUTHENTICATE only
-/// repeats what was negotiated (2.2.1.3), so the CHALLENGE's flags hold then, as in Samba.
+/// 2.2.1.3 says that the AUTHENTICATE contains the negotiated flags. Jakarta Mail 1.6.5 sends zero,
+/// and the oldest clients have no flags field. Like Samba, we then use the flags of the CHALLENGE.
 pub(crate) fn flags_that_hold(challenge: Flags, authenticate: Option<Flags>) -> Flags {
     let says_something = |flags: &Flags| flags.intersects(NEGOTIABLE);
     authenticate.filter(says_something).unwrap_or(challenge)
 }
 
-/// What the session keys are made for: the negotiated flags without a strength that has no effect.
+/// The flags that determine the session keys: without protection, the flags for the strength of
+/// keys have no effect and are dropped.
 pub(crate) fn in_use(flags: Flags) -> Flags {
     if flags.intersects(Flags::PROTECTION) { flags } else { flags - STRENGTH }
 }
 
-/// Whether `KXKEY` of a response depends on the challenge (3.4.5.1). If it does not, each session
-/// of a user starts from the same key: NTLMv1 and LM without extended session security and LM_KEY.
+/// Whether the key exchange key (`KXKEY`, 3.4.5.1) is the same for each challenge, so that all
+/// sessions of a user start from the same key. This is so for NTLMv1 and LM without extended
+/// session security and LM_KEY.
 pub(crate) fn has_constant_key_exchange_key(flags: Flags, kind: ResponseKind) -> bool {
     let is_legacy = matches!(kind, ResponseKind::Ntlmv1 | ResponseKind::Lm);
     let depends = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY | Flags::NEGOTIATE_LM_KEY;
     is_legacy && !flags.intersects(depends)
 }
 
-/// Fails if a flag is missing that must be there, always or where messages are protected: the
-/// peer is too weak, or somebody in between cleared it (CVE-2016-2110).
+/// Fails if required flags are missing, because the peer does not support them or a man in the
+/// middle cleared them (CVE-2016-2110). `when_protected` is required only if SIGN or SEAL is set.
 pub(crate) fn demand(flags: Flags, always: Flags, when_protected: Flags) -> Result<(), Refused> {
     let protected = flags.intersects(Flags::PROTECTION);
     let demanded = if protected { always | when_protected } else { always };
-    // Other flags are nobody's choice.
+    // The remaining flags are not policy decisions, so a policy cannot require them.
     let missing = (demanded & (OPTIONAL | Flags::PROTECTION)) - flags;
     if missing.is_empty() { Ok(()) } else { Err(Refused::MissingFlags(missing)) }
 }
 
-/// Drops what another flag excludes, and fails without a character set. WinPR grants both sets.
+/// Drops OEM beside UNICODE and LM_KEY beside extended session security, which exclude each other.
+/// WinPR 2.11.7 grants both character sets. Fails if there is no character set.
 fn narrow(mut flags: Flags) -> Result<Flags, Unexpected> {
     if flags.contains(Flags::NEGOTIATE_UNICODE) {
         flags -= Flags::NEGOTIATE_OEM;

@@ -1,11 +1,11 @@
-//! Bytes that are wiped when dropped, compared in constant time and never printed.
+//! Secret bytes: wiped when dropped, compared in constant time, never printed.
 
 use core::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-/// `N` secret bytes; the role of a key is a newtype over this.
+/// `N` secret bytes. Each role of a key is a newtype over this.
 #[derive(Clone)]
 pub(crate) struct Secret<const N: usize>(Zeroizing<[u8; N]>);
 
@@ -14,14 +14,14 @@ impl<const N: usize> Secret<N> {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes themselves; what is done with them is the caller's care.
+    /// Returns the bytes. The caller is responsible for wiping any copy.
     pub(crate) fn expose(&self) -> &[u8; N] {
         &self.0
     }
 }
 
 impl<const N: usize> PartialEq for Secret<N> {
-    /// Takes the same time wherever the first difference is.
+    /// Compares in constant time.
     fn eq(&self, other: &Self) -> bool {
         equal(&*self.0, &*other.0)
     }
@@ -35,7 +35,8 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Bytes that `Debug` counts and does not show: what passwords can be guessed from, or plain text.
+/// Bytes of which `Debug` prints only the number, because they are plain text or allow guessing a
+/// password.
 pub(crate) struct Counted<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Debug for Counted<'_> {
@@ -44,13 +45,13 @@ impl fmt::Debug for Counted<'_> {
     }
 }
 
-/// Whether two byte strings are equal, in a time that depends on their lengths alone.
+/// Compares two byte strings in a time that depends only on their lengths.
 pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// A condition to combine with others without a branch, which would take another number of
-/// instructions.
+/// Converts a condition so that it can be combined with others without a branch. A branch would
+/// change the number of instructions.
 pub(crate) fn choice(condition: bool) -> Choice {
     u8::from(condition).into()
 }
@@ -62,12 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_says_how_many_bytes_and_not_which() {
+    fn debug_prints_the_number_of_bytes_only() {
         assert_eq!(format!("{:?}", Secret::new([0x5a; 4])), "[4 secret bytes]");
     }
 
     #[test]
-    fn any_differing_bit_makes_secrets_unequal() {
+    fn secrets_that_differ_in_any_bit_are_unequal() {
         let secret = Secret::new([0x5a; 4]);
         assert_eq!(secret, Secret::new([0x5a; 4]));
         for bit in 0..32 {

@@ -1,4 +1,4 @@
-//! A client's handshake in one value.
+//! A client's handshake as one value that is advanced step by step.
 
 use alloc::vec::Vec;
 
@@ -6,9 +6,10 @@ use super::{Answer, AwaitChallenge, Client};
 use crate::environment::Environment;
 use crate::error::{Error, Misuse};
 
-/// A client's handshake in one value, for owners of `&mut self`. It does what [`Client::initiate`]
-/// and [`AwaitChallenge::answer`] do; use those where a state per type is as easy.
+/// A client's handshake as one value, for code that keeps it behind `&mut self`.
 ///
+/// It does the same as [`Client::initiate`] and [`AwaitChallenge::answer`]. Prefer those if your
+/// code can hold a different type for each state, because then a wrong order does not compile.
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// # use ntlm::{Client, Credentials, Error, Os, Server, server};
@@ -21,7 +22,7 @@ use crate::error::{Error, Misuse};
 /// # };
 /// let client = Client::new(Credentials::password("alice", "secret"));
 /// let mut handshake = client.handshake();
-/// let mut received = Vec::new(); // The client speaks first, so nothing is there yet.
+/// let mut received = Vec::new(); // The client speaks first, so this is empty.
 /// let keys = loop {
 ///     match handshake.step(&received, &mut Os)? {
 ///         Step::Send(token) => received = exchange(&token)?,
@@ -45,27 +46,28 @@ enum State {
     Over,
 }
 
-/// What a step of a client's [`Handshake`] returns.
+/// What to do after a step of a client's [`Handshake`].
 #[derive(Debug)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "a handshake goes on or ends")]
+#[expect(clippy::exhaustive_enums, reason = "a handshake continues or ends")]
 pub enum Step {
-    /// Send this token. The server's answer goes into the next step.
+    /// Send this token, and pass the server's reply to the next step.
     Send(Vec<u8>),
-    /// Send the token in it. The handshake is over.
+    /// Send the token in it. The handshake is complete.
     Done(Answer),
 }
 
 impl Client {
-    /// Begins a handshake in one value. The first step takes no bytes.
+    /// Starts a connection-oriented handshake as one value. Pass no bytes to the first step,
+    /// because the client speaks first.
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     #[must_use]
     pub fn handshake(&self) -> Handshake {
         Handshake(State::Connection(self.clone()))
     }
 
-    /// Begins a connectionless handshake in one value. The first step takes the CHALLENGE, since the
-    /// server speaks first.
+    /// Starts a connectionless handshake as one value. Pass the CHALLENGE to the first step,
+    /// because the server speaks first.
     #[must_use]
     pub fn handshake_datagram(&self) -> Handshake {
         Handshake(State::Datagram(self.clone()))
@@ -73,11 +75,13 @@ impl Client {
 }
 
 impl Handshake {
-    /// Takes what the server sent, no bytes at first, and returns what to send.
+    /// Takes the bytes that the server sent, and returns what to do.
     ///
     /// # Errors
-    /// As [`Client::initiate`] and [`AwaitChallenge::answer`], and [`Misuse::HandshakeOver`] after
-    /// the end or an error. [`Misuse::WrongMode`] if there are bytes before the client has spoken.
+    /// - [`Misuse::HandshakeOver`]: an earlier step completed the handshake or failed.
+    /// - [`Misuse::WrongMode`]: there are bytes, and the client has to speak first.
+    /// - All errors of [`Client::initiate`] and [`AwaitChallenge::answer`] (connectionless:
+    ///   [`Client::answer_datagram`]).
     pub fn step(
         &mut self,
         received: &[u8],

@@ -1,11 +1,12 @@
-//! The side that logs in.
+//! The client side of a handshake.
 //!
-//! Connection-oriented: [`Client::initiate`] makes the NEGOTIATE, the CHALLENGE goes into
-//! [`AwaitChallenge::answer`], and the AUTHENTICATE comes out with the keys. Connectionless:
-//! [`Client::answer_datagram`] does it in one step, since the server speaks first.
+//! Connection-oriented: [`Client::initiate`] returns the NEGOTIATE, and [`AwaitChallenge::answer`]
+//! takes the server's CHALLENGE and returns the AUTHENTICATE together with the session keys.
+//! Connectionless: [`Client::answer_datagram`] does both, because the server speaks first.
 //!
-//! The application protocol reports whether the login succeeded. NTLM authenticates the server only if
-//! messages are signed or sealed, because only the genuine server has the session key.
+//! NTLM has no final reply: the application protocol tells you whether the login succeeded. NTLM
+//! authenticates the server only if messages are signed or sealed, because only the genuine server
+//! has the session key.
 
 mod handshake;
 mod policy;
@@ -28,7 +29,7 @@ use crate::session::{Protection, SessionKeys};
 use crate::text::{CharacterSet, Text};
 use crate::wire::{Negotiate, NegotiateFlags, Version};
 
-/// An identity and how to log in with it. Cheap to clone; good for many exchanges at a time.
+/// A client's credentials and configuration. It is cheap to clone and can run many handshakes.
 #[derive(Clone, Debug)]
 pub struct Client {
     config: Arc<Config>,
@@ -39,19 +40,19 @@ struct Config {
     credentials: Credentials,
     policy: Policy,
     protection: Protection,
-    /// Whether to ask for SIGN also without protection, and to continue if it is not granted: SPNEGO
-    /// signs its list of mechanisms then.
+    /// Whether to ask for SIGN without [`protection`](Self::protection) too, so that SPNEGO can
+    /// sign its list of mechanisms. The handshake continues if the server does not grant it.
     signs_if_granted: bool,
-    /// Empty if there is none: see [`Accepted`](crate::server::Accepted) for why it is no `Option`.
+    /// Empty if none was set. It is no `Option`: see [`Accepted`](crate::server::Accepted).
     spn: Text,
     spn_is_unverified: bool,
-    /// Zeros if there are none.
+    /// 16 zeros if none were set.
     bindings: ChannelBindings,
     workstation: Text,
 }
 
 impl Client {
-    /// A client with the default policy, without protection, target, bindings and workstation.
+    /// Creates a client with the default policy. All other settings are empty or off.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
         let config = Config {
@@ -67,18 +68,20 @@ impl Client {
         Self { config: Arc::new(config) }
     }
 
-    /// Sets what is sent, demanded and refused.
+    /// Sets the policy: what the client sends and requires. See [`Policy`].
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         self.with(|config| config.policy = policy)
     }
 
-    /// Names the service that is asked for, a service principal name such as
-    /// `HTTP/www.example.com` (`MsvAvTargetName`). A server can refuse a client that meant
-    /// another one.
+    /// Sets the SPN (service principal name) of the service that the client wants to reach, such as
+    /// `HTTP/www.example.com`. A server can reject logins for other services, which prevents
+    /// relaying.
     ///
-    /// It travels in NTLMv2 responses, if the server sends `TargetInfo`, as all do since Windows
-    /// Vista; [`SharedPolicy::require_mic`](crate::SharedPolicy::require_mic) insists on that.
+    /// For HTTP, the SPN is `HTTP/` and the host of the URL, without the port. It is sent as
+    /// `MsvAvTargetName` (\[MS-NLMP\] 2.2.2.1), which needs an NTLMv2 response and a CHALLENGE with
+    /// `TargetInfo`; servers since Windows Vista send one. To require that, set
+    /// [`Policy::require_spn`].
     #[doc(alias("SPN", "service principal name", "MsvAvTargetName", "pszTargetName"))]
     #[must_use]
     pub fn with_spn(self, service_principal_name: impl Into<Text>) -> Self {
@@ -88,48 +91,52 @@ impl Client {
         })
     }
 
-    /// As [`with_spn`](Self::with_spn), and marks the name for the server as one that comes from an
-    /// untrusted source (`UnverifiedTargetName`). Servers that check names refuse it then, and no
-    /// Microsoft client sends it: gss-ntlmssp had to stop.
+    /// Sets the SPN as [`with_spn`](Self::with_spn) does, and marks it as coming from an untrusted
+    /// source (`UnverifiedTargetName`).
+    ///
+    /// Servers that check SPNs reject a marked one. No Microsoft client sets the mark, and
+    /// gss-ntlmssp stopped setting it for that reason.
     #[must_use]
     pub fn with_unverified_spn(self, service_principal_name: impl Into<Text>) -> Self {
         self.with_spn(service_principal_name).with(|config| config.spn_is_unverified = true)
     }
 
-    /// Binds the exchange to a TLS channel (`MsvAvChannelBindings`).
+    /// Binds the login to one TLS connection (`MsvAvChannelBindings`).
     ///
-    /// It travels as the [SPN](Self::with_spn) does.
+    /// Channel bindings need an NTLMv2 response and a CHALLENGE with `TargetInfo`, as the
+    /// [SPN](Self::with_spn) does. To require that, set [`Policy::require_channel_bindings`].
     #[doc(alias("EPA", "extended protection", "channel binding"))]
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         self.with(|config| config.bindings = bindings)
     }
 
-    /// Sets the workstation name that is sent to the server. It is empty by default, so nothing about
-    /// the machine is disclosed.
+    /// Sets the workstation name to send. Default: empty, so nothing about the host is disclosed.
     #[must_use]
     pub fn with_workstation(self, name: impl Into<Text>) -> Self {
         self.with(|config| config.workstation = name.into())
     }
 
-    /// Asks to sign, or to sign and seal, the messages that follow. A server that does not grant
-    /// it is refused. It must be asked for before the exchange: the flags of the first message
-    /// say so, and the keys depend on it.
+    /// Requests that messages after the handshake are signed, or signed and sealed. If the server
+    /// does not grant it, the handshake fails with [`Refused::MissingFlags`].
+    ///
+    /// Protection must be requested before the handshake, because the flags of the first message
+    /// request it and the session keys depend on it. The default is [`Protection::None`].
     #[must_use]
     pub fn with_protection(self, protection: Protection) -> Self {
         self.with(|config| config.protection = protection)
     }
 
-    /// Asks for SIGN, for SPNEGO's `mechListMIC`, or only if the application wants protection. If the
-    /// server does not grant it, or grants it without the strength that `require_when_protected` requires,
-    /// the handshake continues without.
+    /// If `signs_if_granted`, asks for SIGN even without protection, so that SPNEGO can sign its
+    /// list of mechanisms (`mechListMIC`). If the server does not grant SIGN, or grants it
+    /// without the flags of `require_when_protected`, the handshake continues without it.
     #[cfg(feature = "spnego")]
     pub(crate) fn with_signing_if_granted(self, signs_if_granted: bool) -> Self {
         self.with(|config| config.signs_if_granted = signs_if_granted)
     }
 
-    /// Returns the client if a handshake with it can succeed: call it when the configuration is
-    /// read, so that its mistakes appear there and not with the first server.
+    /// Checks the configuration, and returns the client if a handshake with it can succeed. Call
+    /// this when the configuration is read, so that mistakes are reported early.
     ///
     /// ```
     /// use ntlm::error::{Error, Misuse};
@@ -141,34 +148,38 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// - [`Error::Misuse`]: the policy requires an SPN or channel bindings, and there are none; it
-    ///   offers no character set; or anonymous credentials are to protect messages, and the policy
-    ///   does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
-    /// - [`Refused::MissingFlags`]: the policy requires flags that it does not offer, or SIGN or SEAL
-    ///   without [protection](Self::with_protection).
-    /// - [`Refused::NoMic`], [`Refused::NoTargetInfo`]: the policy requires what only an NTLMv2 response
-    ///   can carry, and another one will be sent.
-    /// - [`Refused::Blocked`]: the policy blocks NTLM to this SPN.
-    /// - [`Refused::OurName`]: a name is too long, or does not fit the code page, where the policy
-    ///   offers OEM alone.
+    /// - [`Misuse::NoSpn`], [`Misuse::NoChannelBindings`]: the policy requires an SPN or channel
+    ///   bindings, and none were set.
+    /// - [`Misuse::NoCharacterSet`]: the policy offers neither UNICODE nor OEM.
+    /// - [`Misuse::NoSessionSecurity`]: protection was requested with anonymous credentials, and
+    ///   the policy does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
+    /// - [`Refused::MissingFlags`]: the policy requires flags that it does not offer, or SIGN or
+    ///   SEAL without [protection](Self::with_protection).
+    /// - [`Refused::NoMic`], [`Refused::NoTargetInfo`]: the policy requires a MIC (message
+    ///   integrity code), an SPN or channel bindings. Only an NTLMv2 response can carry them, and
+    ///   the client will not send one.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM for this SPN.
+    /// - [`Refused::OurName`]: a name is too long, or cannot be encoded in the only character set
+    ///   that the policy offers.
     pub fn checked(self) -> Result<Self, Error> {
         self.config.check_all()?;
         Ok(self)
     }
 
-    /// Makes the first message, the NEGOTIATE.
+    /// Starts a connection-oriented handshake: returns the NEGOTIATE to send to the server.
     ///
     /// # Errors
-    /// - [`Refused::Blocked`]: the policy blocks NTLM to this SPN.
-    /// - [`Misuse::NoSpn`], [`Misuse::NoChannelBindings`]: the policy requires what the application did
-    ///   not give.
-    /// - [`Misuse::NoSessionSecurity`]: anonymous credentials are to protect messages, and the policy
-    ///   does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
+    /// - [`Refused::Blocked`]: the policy blocks NTLM for this SPN.
+    /// - [`Misuse::NoSpn`], [`Misuse::NoChannelBindings`]: the policy requires an SPN or channel
+    ///   bindings, and none were set.
+    /// - [`Misuse::NoSessionSecurity`]: protection was requested with anonymous credentials, and
+    ///   the policy does not [allow it](crate::SharedPolicy::allow_insecure_anonymous_keys).
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn initiate(&self) -> Result<(Vec<u8>, AwaitChallenge), Error> {
         self.config.check()?;
         let flags = self.config.asked(Mode::Connection);
-        // Always 40 bytes: gss-ntlmssp refuses the form without Version. No names (3.1.5.1.1).
+        // Always 40 bytes, because gss-ntlmssp rejects a NEGOTIATE without the Version field. As
+        // 3.1.5.1.1 says, DomainName and Workstation are not sent.
         let version = Some(self.config.version_for(flags));
         let message = Negotiate { flags, version, ..Negotiate::default() };
         let mut token = Vec::with_capacity(message.encoded_len());
@@ -177,10 +188,12 @@ impl Client {
         Ok((token.clone(), AwaitChallenge { config, negotiate: token }))
     }
 
-    /// Answers the CHALLENGE of a connectionless exchange, in which it is the first message.
+    /// Answers the CHALLENGE of a connectionless handshake, whose first message is the CHALLENGE.
     ///
     /// # Errors
-    /// As [`AwaitChallenge::answer`] and [`initiate`](Self::initiate).
+    /// Those of [`initiate`](Self::initiate) and of [`AwaitChallenge::answer`], and
+    /// [`Unexpected::NotConnectionless`](crate::error::Unexpected::NotConnectionless) if the
+    /// CHALLENGE lacks the flags of a connectionless handshake.
     pub fn answer_datagram(
         &self,
         challenge: &[u8],
@@ -197,8 +210,8 @@ impl Client {
 }
 
 impl Config {
-    /// Fails if no handshake must begin: NTLM is blocked, or the application did not give what the
-    /// policy requires.
+    /// Fails if a handshake must not begin: NTLM is blocked, or the application did not set what
+    /// the policy requires.
     fn check(&self) -> Result<(), Error> {
         let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
         if self.policy.blocks(&self.spn) {
@@ -210,8 +223,9 @@ impl Config {
         if *require_channel_bindings && self.bindings.is_none() {
             return Err(Misuse::NoChannelBindings.into());
         }
-        // An anonymous client proves nothing and shares no secret, so nothing can be protected (3.3.1,
-        // 3.4). Windows seals all the same, with a key that everyone knows; a policy can allow that.
+        // [MS-NLMP] 3.3.1 and 3.4: an anonymous client proves nothing and shares no secret, so its
+        // messages cannot be protected. Windows seals them nevertheless, with a key that everyone
+        // can compute. We do so only if the policy allows it.
         let is_protected = self.protection != Protection::None;
         let has_key = !self.credentials.is_anonymous() || shared.allow_insecure_anonymous_keys;
         if is_protected && !has_key {
@@ -220,12 +234,12 @@ impl Config {
         Ok(())
     }
 
-    /// Fails if no handshake can succeed.
+    /// Fails if no handshake with this configuration can succeed.
     fn check_all(&self) -> Result<(), Error> {
         self.check()?;
         let Policy { shared, require_spn, require_channel_bindings, .. } = &self.policy;
         let character_set = shared.offer.character_set().ok_or(Misuse::NoCharacterSet)?;
-        // KEY_EXCH belongs to the connectionless mode.
+        // One mode is enough: without protection, only the connectionless mode asks for KEY_EXCH.
         let asks = |mode| demand(self.asked(mode), shared.require, self.required_when_protected());
         asks(Mode::Connection).or_else(|_| asks(Mode::Datagram))?;
         // Only an NTLMv2 response can carry a MIC, an SPN and channel bindings.
@@ -245,11 +259,11 @@ impl Config {
         Ok(())
     }
 
-    /// The flags of the NEGOTIATE, or what is taken of a connectionless offer.
+    /// The flags that the client asks for: those of the NEGOTIATE or, in a connectionless
+    /// handshake, those that it selects from the server's offer.
     fn asked(&self, mode: Mode) -> NegotiateFlags {
         let offered = self.policy.offered();
-        // Without extended session security there is no `mechListMIC`, for which alone SIGN would be
-        // asked.
+        // Here SIGN is only for SPNEGO's `mechListMIC`, which needs extended session security.
         let signs = self.signs_if_granted
             && offered.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         let protection = match (self.protection, mode) {
@@ -261,7 +275,7 @@ impl Config {
         flags
     }
 
-    /// The flags that must have been negotiated if messages are to be protected.
+    /// The flags that must be negotiated because protection was requested.
     fn required_when_protected(&self) -> NegotiateFlags {
         match self.protection {
             Protection::None => NegotiateFlags::empty(),
@@ -269,7 +283,7 @@ impl Config {
         }
     }
 
-    /// The version that goes with these flags: zero unless they announce one (2.2.1.1).
+    /// The Version field for these flags: zeros unless NEGOTIATE_VERSION is set (2.2.1.1).
     fn version_for(&self, flags: NegotiateFlags) -> Version {
         match self.policy.shared.version {
             Some(version) if flags.contains(NegotiateFlags::NEGOTIATE_VERSION) => version,
@@ -278,7 +292,7 @@ impl Config {
     }
 }
 
-/// A client that has sent its NEGOTIATE and waits for the CHALLENGE. One answer uses it up.
+/// A client that has sent its NEGOTIATE and waits for the CHALLENGE. It answers one CHALLENGE.
 #[must_use = "the handshake continues with `answer`"]
 pub struct AwaitChallenge {
     config: Arc<Config>,
@@ -286,22 +300,27 @@ pub struct AwaitChallenge {
 }
 
 impl AwaitChallenge {
-    /// Answers the CHALLENGE with the last message, the AUTHENTICATE.
+    /// Answers the CHALLENGE: returns the AUTHENTICATE and the session keys.
     ///
     /// # Errors
-    /// - [`Error::Wire`]: the bytes are no CHALLENGE, or its `TargetInfo` leaves no room for what
-    ///   the response adds.
-    /// - [`Error::Unexpected`]: it chooses no character set that was offered, or lacks the names
-    ///   that NTLMv2 needs if messages are to be protected; or it contains the header of an
-    ///   AUTHENTICATE ([`Unexpected::SecondHeader`](crate::error::Unexpected::SecondHeader)).
-    /// - [`Error::Refused`]: the server did not grant what was asked for or what the policy
-    ///   requires, chose a character set that a name of ours does not fit, or wants a session key
-    ///   from an LM hash that is not at hand; or the message, or a name of ours, is too long.
-    /// - [`Refused::NoTargetInfo`], [`Refused::NoMic`]: the policy requires channel bindings, an SPN or
-    ///   a MIC, and the answer could not carry it.
+    /// - [`Error::Wire`]: the bytes are not a CHALLENGE, or its `TargetInfo` is so long that the
+    ///   response does not fit its field.
+    /// - [`Unexpected::CharacterSet`](crate::error::Unexpected::CharacterSet): the server did not
+    ///   choose a character set that the client offered.
+    /// - [`Unexpected::NetbiosNames`](crate::error::Unexpected::NetbiosNames): protection was
+    ///   requested, and the CHALLENGE lacks the server's NetBIOS names.
+    /// - [`Unexpected::SecondHeader`](crate::error::Unexpected::SecondHeader): the CHALLENGE
+    ///   contains the header of an AUTHENTICATE.
+    /// - [`Refused::MissingFlags`]: the server did not grant requested or required flags.
+    /// - [`Refused::OurName`]: a name of the client is too long, or cannot be encoded in the
+    ///   character set that the server chose.
+    /// - [`Refused::NoLmHash`]: the session key is derived from an LM hash, and there is none.
+    /// - [`Refused::NoTargetInfo`], [`Refused::NoMic`]: the policy requires channel bindings, an
+    ///   SPN or a MIC, and the response cannot carry it.
     /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
     ///   user would start from the same key.
-    /// - [`Error::Environment`]: there is no time, or no randomness.
+    /// - [`Refused::TooLong`]: the CHALLENGE is longer than the policy allows.
+    /// - [`Error::Environment`]: the time is not known, or there is no randomness.
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn answer(
         self,
@@ -322,15 +341,15 @@ impl fmt::Debug for AwaitChallenge {
     }
 }
 
-/// The last message, to be sent, and the session keys.
+/// The AUTHENTICATE and the session keys.
 #[non_exhaustive]
 #[must_use]
 pub struct Answer {
-    /// The AUTHENTICATE, to be sent.
+    /// The AUTHENTICATE to send to the server.
     pub token: Vec<u8>,
-    /// The session keys. They are valid only if the server accepts the login.
+    /// The session keys. They are useful only if the server accepts the login.
     pub keys: SessionKeys,
-    /// Whether the AUTHENTICATE has a MIC.
+    /// Whether the AUTHENTICATE contains a MIC.
     #[cfg(feature = "spnego")]
     pub(crate) has_mic: bool,
 }
@@ -352,10 +371,10 @@ mod tests {
     use crate::session::Protection;
     use crate::wire::{Negotiate, NegotiateFlags as Flags};
 
-    /// gss-ntlmssp 1.2.0 crashes in SPNEGO if SIGN is granted without extended session security and the
-    /// client does not use it.
+    /// gss-ntlmssp 1.2.0 crashes in SPNEGO if the server grants SIGN without extended session
+    /// security and the client does not sign.
     #[test]
-    fn signing_is_asked_for_the_list_of_mechanisms_only_if_that_can_be_signed() {
+    fn sign_is_not_requested_for_mech_list_mic_without_extended_session_security() {
         for (level, signs) in [
             (LmCompatibility::SendLmAndNtlm, false),
             (LmCompatibility::SendLmAndNtlmWithExtendedSessionSecurity, true),
@@ -369,9 +388,9 @@ mod tests {
         }
     }
 
-    /// LDAP servers take SIGN for the wish to wrap all messages.
+    /// LDAP servers understand SIGN as a request to sign all messages.
     #[test]
-    fn signing_is_not_asked_for_without_need_if_the_carrier_would_take_it_for_a_wish() {
+    fn sign_is_requested_only_for_protection_unless_mech_list_mic_needs_it() {
         for (protection, signs) in [(Protection::None, false), (Protection::Sign, true)] {
             let client = Client::new(Credentials::password("alice", "secret"));
             let client = client.with_protection(protection).with_signing_if_granted(false);

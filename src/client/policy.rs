@@ -1,4 +1,4 @@
-//! What a client sends, demands and refuses.
+//! What a client sends and requires.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,9 +7,10 @@ use crate::policy::SharedPolicy;
 use crate::text::Text;
 use crate::wire::NegotiateFlags;
 
-/// A client's policy. The default is safe and works with Windows: NTLMv2 only, 128 bits and
-/// extended session security where messages are protected.
+/// A client's policy: what it sends, and what it requires of the server.
 ///
+/// The default is safe and works with Windows: the client sends only NTLMv2, and if messages are to
+/// be protected, it requires 128 bits and extended session security (ESS).
 /// ```
 /// use ntlm::wire::NegotiateFlags;
 /// use ntlm::{Client, Credentials, LmCompatibility, client};
@@ -26,36 +27,43 @@ use crate::wire::NegotiateFlags;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Policy {
-    /// What a server's policy has too: responses, flags, MIC, version, code page, length.
+    /// The fields that a server's policy has too: LM compatibility level, flags, MIC, version, code
+    /// page, message length.
     pub shared: SharedPolicy,
-    /// Whether the response must carry an [SPN](crate::Client::with_spn). If the
-    /// application gave none, the handshake does not begin
-    /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)). If the CHALLENGE has no
-    /// `TargetInfo`, or the response is not NTLMv2, the client does not answer
-    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)). Default: no.
+    /// Whether the response must carry an [SPN](crate::Client::with_spn) (service principal name).
+    /// Default: no.
+    ///
+    /// If no SPN was set, the handshake does not begin
+    /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)). If the CHALLENGE has no `TargetInfo` or
+    /// the client does not send NTLMv2, it does not answer
+    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)).
     pub require_spn: bool,
-    /// Whether the response must carry [channel bindings](crate::Client::with_channel_bindings). If
-    /// the application gave none, the handshake does not begin
+    /// Whether the response must carry [channel bindings](crate::Client::with_channel_bindings).
+    /// Default: no.
+    ///
+    /// If none were set, the handshake does not begin
     /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)). If the CHALLENGE
-    /// has no `TargetInfo`, or the response is not NTLMv2, the client does not answer
-    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)). Default: no.
+    /// has no `TargetInfo` or the client does not send NTLMv2, it does not answer
+    /// ([`Refused::NoTargetInfo`](crate::error::Refused::NoTargetInfo)).
     pub require_channel_bindings: bool,
-    /// Whether messages may be protected although the CHALLENGE lacks the server's NetBIOS names.
-    /// The specification ends the handshake then (3.1.5.1.2); some network storage devices and home
-    /// routers send no names. Default: no
-    /// ([`Unexpected::NetbiosNames`](crate::error::Unexpected::NetbiosNames)).
+    /// Whether messages may be protected if the CHALLENGE lacks the server's NetBIOS names.
+    /// Default: no ([`Unexpected::NetbiosNames`](crate::error::Unexpected::NetbiosNames)).
+    ///
+    /// \[MS-NLMP\] 3.1.5.1.2 says that the client then ends the handshake. Set this field for
+    /// network storage devices and home routers that send no names.
     pub allow_missing_netbios_names: bool,
-    /// The servers that are exempt from [`blocked`](SharedPolicy::blocked) (`ClientBlockExceptions`): each the whole SPN
-    /// of [`with_spn`](crate::Client::with_spn), or the host in it without port, in any case.
-    /// An IPv6 address may stand in brackets, and must where a port follows it.
+    /// The servers that [`blocked`](SharedPolicy::blocked) does not apply to
+    /// (`ClientBlockExceptions`). Default: none.
+    ///
+    /// Each entry is either a whole SPN as given to [`with_spn`](crate::Client::with_spn) or only
+    /// its host without the port. Letter case is ignored. An IPv6 address may have brackets, and
+    /// must have them if a port follows.
     pub block_exceptions: Vec<String>,
 }
 
 impl Policy {
-    /// All that a client can demand. Servers that can do it are Windows since Vista (as the
-    /// specification has it), Samba and others of their kind, if the application gives what belongs
-    /// to it:
-    ///
+    /// Every requirement that a client can make. It works with Windows since Vista (according to
+    /// the specification) and with Samba. The application must set an SPN and channel bindings:
     /// ```
     /// use ntlm::session::Protection;
     /// use ntlm::{ChannelBindings, Client, Credentials, client};
@@ -70,24 +78,26 @@ impl Policy {
     /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
-    /// What differs from the default:
-    /// - There must be a [MIC](SharedPolicy::require_mic). Servers that do not tell the time, those before
-    ///   Windows Vista, are refused with [`Refused::NoMic`], and so are anonymous credentials.
-    /// - EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected, and
-    ///   KEY_EXCH too if something will: with it, what signatures show is encrypted. A server that
-    ///   does not grant them is refused with [`Refused::MissingFlags`], as is, by default too, one
-    ///   that does not grant 128 there.
-    /// - The weaker choices OEM and 56 are not offered at all. A server that does not grant UNICODE
-    ///   leaves none, and is refused with [`Unexpected::CharacterSet`].
+    /// Differences from the default:
+    /// - A [MIC](SharedPolicy::require_mic) (message integrity code) is required. Servers
+    ///   that do not send the time, which are those before Windows Vista, are rejected with
+    ///   [`Refused::NoMic`]. Anonymous credentials fail with the same error.
+    /// - EXTENDED_SESSIONSECURITY is required even if messages are not protected. KEY_EXCH is
+    ///   required if messages are protected; it also encrypts the checksum in each signature. Servers
+    ///   that do not grant these flags are rejected with [`Refused::MissingFlags`].
+    /// - The weaker flags OEM and 56 are not offered. Servers that do not grant UNICODE are
+    ///   rejected with [`Unexpected::CharacterSet`].
+    /// - An [SPN](Self::require_spn) and [channel bindings](Self::require_channel_bindings) are
+    ///   required. If they were not set, the handshake does not begin ([`Misuse::NoSpn`],
+    ///   [`Misuse::NoChannelBindings`]).
     ///
-    /// As by default, only NTLMv2 is sent, and the [protection](crate::Client::with_protection)
-    /// that is asked for must be granted, with 128 bits. Ask for it wherever the application
-    /// protocol can carry it: no MIC proves to the client who the server is.
+    /// As by default, the client sends only NTLMv2, and
+    /// [protection](crate::Client::with_protection) must be granted with 128 bits if it was
+    /// requested. Request it whenever the application protocol supports it, because a MIC does not
+    /// authenticate the server to the client.
     ///
-    /// A client that was given no [target](Self::require_spn), or no
-    /// [bindings](Self::require_channel_bindings), does not begin: [`Misuse::NoSpn`],
-    /// [`Misuse::NoChannelBindings`]. Outside TLS, where there are none, set
-    /// `require_channel_bindings` to `false` and ask for [`Protection::Seal`].
+    /// Without TLS there are no channel bindings: set `require_channel_bindings` to `false`, and
+    /// request [`Protection::Seal`].
     ///
     /// [`Misuse::NoSpn`]: crate::error::Misuse::NoSpn
     /// [`Misuse::NoChannelBindings`]: crate::error::Misuse::NoChannelBindings
@@ -105,10 +115,12 @@ impl Policy {
         }
     }
 
-    /// A policy that answers any CHALLENGE that can be answered, with any response and any key: for
-    /// tests and for the analysis of recordings. **Do not deploy it**: a man in the middle can choose
-    /// the weakest response and the weakest key. NTLMv1 is sent unless
-    /// [`lm_compatibility`](SharedPolicy::lm_compatibility) is set.
+    /// A policy that answers every CHALLENGE that can be answered, with any response and any key,
+    /// for tests and for the analysis of recordings. **Do not deploy it**: a man in the middle can
+    /// choose the weakest response and the weakest key.
+    ///
+    /// The client sends LM and NTLMv1 responses unless you set
+    /// [`lm_compatibility`](SharedPolicy::lm_compatibility).
     #[must_use]
     pub fn insecure_for_analysis() -> Self {
         Self {
@@ -118,7 +130,7 @@ impl Policy {
         }
     }
 
-    /// The flags that this policy offers.
+    /// The flags that this policy offers; EXTENDED_SESSIONSECURITY only if the level offers it.
     pub(super) fn offered(&self) -> NegotiateFlags {
         if self.shared.lm_compatibility.offers_extended_session_security() {
             self.shared.offer
@@ -127,8 +139,8 @@ impl Policy {
         }
     }
 
-    /// Whether NTLM to this target is blocked (3.1.1.1). The specification leaves open what name
-    /// the exceptions hold; both readings count.
+    /// Whether NTLM is blocked for this SPN ([MS-NLMP] 3.1.1.1). The specification does not say
+    /// whether an exception is an SPN or a host name, so we accept both.
     pub(super) fn blocks(&self, target: &Text) -> bool {
         let is_exempt = |exception: &String| {
             let address = exception.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -140,11 +152,11 @@ impl Policy {
     }
 }
 
-/// The host in a service principal name, as in `HTTP/host:port`, `HTTP/[fe80::1]:port` or
+/// Returns the host of an SPN such as `HTTP/host:port`, `HTTP/[fe80::1]:port` or
 /// `ldap/host/domain`.
 fn host_of(target: &Text) -> Option<Text> {
     let host = target.as_str()?.split('/').nth(1)?;
-    // An IPv6 address has colons of its own, so a port can follow it only in brackets.
+    // An IPv6 address contains colons, so a port can follow it only after brackets.
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address, ""),
         Some((address, rest)) => (address, rest.strip_prefix(':')?),
@@ -158,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exceptions_name_the_target_or_its_host() {
+    fn block_exception_matches_a_whole_spn_or_its_host() {
         let mut policy = Policy::default();
         policy.shared.blocked = true;
         policy.block_exceptions =
@@ -176,7 +188,7 @@ mod tests {
         assert!(!policy.blocks(&Text::default()));
     }
     #[test]
-    fn exception_for_an_ipv6_address_exempts_no_longer_address() {
+    fn block_exception_for_an_ipv6_address_does_not_match_a_longer_address() {
         let mut policy = Policy::default();
         policy.shared.blocked = true;
         for exception in ["fe80::1", "[fe80::1]"] {

@@ -1,4 +1,4 @@
-//! From a CHALLENGE to the AUTHENTICATE ([MS-NLMP] 3.1.5.1.2, 3.1.5.2.1).
+//! Computes the AUTHENTICATE that answers a CHALLENGE ([MS-NLMP] 3.1.5.1.2, 3.1.5.2.1).
 
 use alloc::vec::Vec;
 
@@ -42,7 +42,7 @@ pub(super) fn answer(
     if config.policy.shared.require_mic && !proof.announces_mic {
         return Err(Refused::NoMic.into());
     }
-    // What is required must arrive at the server, so a response that cannot carry it is not sent.
+    // Do not send a response that cannot carry what the policy requires.
     let needs_target_info = config.policy.require_spn || config.policy.require_channel_bindings;
     if needs_target_info && !proof.carries_target_info {
         return Err(Refused::NoTargetInfo.into());
@@ -53,7 +53,7 @@ pub(super) fn answer(
     #[cfg(feature = "spnego")]
     let has_mic = mic_place.is_some();
     if let Some(place) = mic_place {
-        // Zeros are in the place of the MIC, as it covers them.
+        // The MIC is computed with zeros in its place.
         let mic = mic(&key, &[negotiate, challenge, &token]);
         place.fill(&mut token, mic);
     }
@@ -71,7 +71,7 @@ pub(super) fn answer(
     })
 }
 
-/// The flags that hold from now on, if they are good enough.
+/// Returns the negotiated flags, or an error if the policy or the requested protection needs more.
 fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<NegotiateFlags, Error> {
     let mut flags = agree_client(config.asked(mode), challenge, mode)?;
     let policy = &config.policy;
@@ -81,14 +81,16 @@ fn settle(config: &Config, mode: Mode, challenge: NegotiateFlags) -> Result<Nego
     let protection = of_protection(config.protection);
     demand(flags, policy.shared.require | protection, config.required_when_protected())?;
     if mode == Mode::Datagram && config.protection == Protection::Seal {
-        // Connectionless sealing needs a key for each message (3.4.3).
+        // Connectionless sealing derives a key for each message, which needs extended session
+        // security (3.4.3).
         demand(flags, NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY, NegotiateFlags::empty())?;
     }
     Ok(flags)
 }
 
-/// The flags to drop if SIGN was asked for only to sign SPNEGO's list of mechanisms, and was not granted
-/// with what that needs. Servers that cannot sign work without SPNEGO too, so they are not refused.
+/// Returns the flags to drop if SIGN was requested only for SPNEGO's list of mechanisms: none if
+/// SIGN was granted with all flags that signing needs. The server is not rejected otherwise,
+/// because a server that cannot sign works without `mechListMIC`.
 fn unusable_signing(flags: NegotiateFlags, required: NegotiateFlags) -> NegotiateFlags {
     let needed = required | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let is_granted = flags.contains(NegotiateFlags::NEGOTIATE_SIGN);
@@ -99,22 +101,22 @@ fn unusable_signing(flags: NegotiateFlags, required: NegotiateFlags) -> Negotiat
     }
 }
 
-/// What the client answers, and the key that follows from it.
+/// The responses of the client, and the key that follows from them.
 struct Proof {
     lm_response: LmAnswer,
-    /// The NT response, after which there is room for the names.
+    /// `NtChallengeResponse`. `emit` appends the names to the same buffer.
     nt_response: Vec<u8>,
     key_exchange_key: KeyExchangeKey,
     /// Whether `MsvAvFlags` in the NT response announces a MIC.
     announces_mic: bool,
-    /// Whether the NT response has a list that carries channel bindings and the SPN.
+    /// Whether the NT response contains AV pairs, which can carry channel bindings and an SPN.
     carries_target_info: bool,
     is_anonymous: bool,
 }
 
 enum LmAnswer {
     Nothing,
-    /// What an anonymous client sends.
+    /// One zero byte, which an anonymous client sends (3.2.5.1.2).
     Zero,
     Response([u8; 24]),
 }
@@ -151,7 +153,7 @@ fn prove(
     ntlmv2(config, mode, message, &nt_hash, nonces, environment)
 }
 
-/// Nothing is proven, and the key is no secret (3.3.1).
+/// An anonymous client: it proves nothing, and its key is not secret (3.3.1).
 fn anonymous() -> Proof {
     Proof {
         lm_response: LmAnswer::Zero,
@@ -230,14 +232,16 @@ fn ntlmv2(
     nt_response.resize(16, 0);
     emit_fixed(&mut nt_response, time, client_challenge);
     append_target_info(config, message.target_info, &mut nt_response)?;
-    // Z(4) after the list: pyspnego's server writes it again and compares all.
+    // [MS-NLMP] 3.3.2 puts `Z(4)` after the AV pairs. It must be there, because the server of
+    // pyspnego 0.12.4 encodes the response again and compares all bytes.
     nt_response.extend_from_slice(&[0; 4]);
     let (place, blob) = nt_response.split_at_mut(16);
     let (proof, session_base_key) = response_key.prove_ntlmv2(server_challenge, blob);
     place.copy_from_slice(&proof);
 
-    // An LMv2 response proves the password without what the NTLMv2 response carries. So it is left
-    // out for servers that know better; how that looks depends on the mode (3.1.5.1.2, 3.1.5.2.1).
+    // An LMv2 response proves the password without a MIC or channel bindings. So if the
+    // CHALLENGE contains `MsvAvTimestamp`, `Z(24)` takes its place (3.1.5.1.2); if a connectionless
+    // CHALLENGE contains `TargetInfo`, an empty field does (3.1.5.2.1).
     let lm_response = match mode {
         Mode::Connection if timestamp.is_some() => LmAnswer::Response([0; 24]),
         Mode::Datagram if message.target_info.is_some() => LmAnswer::Nothing,
@@ -254,22 +258,23 @@ fn ntlmv2(
 }
 
 impl Config {
-    /// How long an NTLMv2 response and the names can become, so that they are put together without
-    /// moving.
+    /// Upper bound in bytes for the NTLMv2 response and the names, to reserve the buffer once.
     fn max_payload_len(&self, from_server: Option<AvPairs<'_>>) -> usize {
         let user = self.credentials.user();
         let names = [user.user(), user.domain(), &self.workstation].map(Text::max_utf16le_len);
         let target = self.spn.max_utf16le_len();
         let pairs = from_server.map_or(0, |pairs| pairs.as_bytes().len());
-        // Proof and fixed part 44, MsvAvFlags 8, bindings 20, SPN 4, MsvAvEOL 4, Z(4).
+        // 44 proof and fixed part, 8 MsvAvFlags, 20 channel bindings, 4 header of the SPN, 4
+        // MsvAvEOL, 4 `Z(4)`.
         84 + pairs + target + names.iter().sum::<usize>()
     }
 }
 
-/// The server's pairs in their order, with those that are the client's to say (3.1.5.1.2).
+/// Appends the server's AV pairs in their order, followed by the client's own (3.1.5.1.2).
 ///
-/// A server that sends such a pair itself does not decide what the client says by it: two
-/// `MsvAvFlags` made servers overlook the MIC (CVE-2019-1166).
+/// The client sets `MsvAvFlags`, the SPN and the channel bindings itself, even if the server sent
+/// such pairs. Each of them occurs once: servers that read only one of two `MsvAvFlags` overlooked
+/// the MIC (CVE-2019-1166).
 fn append_target_info(
     config: &Config,
     from_server: Option<AvPairs<'_>>,
@@ -296,9 +301,9 @@ fn append_target_info(
     if !has_flags && !flags.is_empty() {
         append_pair(out, AvId::FLAGS, &flags.bits().to_le_bytes())?;
     }
-    // Without bindings the text wants 16 zeros. Windows takes them for a client that knows of
-    // bindings and lacks them, and IIS set to "Accept" refuses it; a client that says nothing is
-    // let in. gss-ntlmssp and pyspnego came to the same.
+    // 3.1.5.1.2 says that a client without channel bindings sends 16 zeros. IIS set to "Accept"
+    // rejects such a client, because it takes zeros for a client that supports bindings but has
+    // none. It accepts a client that sends no pair, so we send none, like gss-ntlmssp and pyspnego.
     if !config.bindings.is_none() {
         append_pair(out, AvId::CHANNEL_BINDINGS, config.bindings.md5())?;
     }
@@ -308,8 +313,8 @@ fn append_target_info(
     Ok(())
 }
 
-/// All that is random in an exchange, drawn at once: a call of the operating system's generator
-/// takes as long as an HMAC.
+/// All random values of a handshake. They are drawn in one call, because a call of the operating
+/// system's generator takes as long as an HMAC.
 struct Nonces {
     client_challenge: [u8; 8],
     exported_session_key: ExportedSessionKey,
@@ -327,7 +332,7 @@ impl Nonces {
     }
 }
 
-/// The exported session key, and `EncryptedRandomSessionKey` if it is exchanged.
+/// Returns the exported session key and, if KEY_EXCH was negotiated, `EncryptedRandomSessionKey`.
 fn exchange_key(
     flags: NegotiateFlags,
     key_exchange_key: &KeyExchangeKey,
@@ -340,7 +345,7 @@ fn exchange_key(
     (nonces.exported_session_key, Some(encrypted))
 }
 
-/// The AUTHENTICATE, and the place of its MIC.
+/// Returns the AUTHENTICATE, and the place of the MIC that is still to be filled in.
 fn emit(
     config: &Config,
     flags: NegotiateFlags,
@@ -349,7 +354,7 @@ fn emit(
 ) -> Result<(Vec<u8>, Option<Reserved<16>>), Error> {
     let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
     let user = config.credentials.user();
-    // All that is put together goes into one buffer.
+    // The names are appended to the buffer of the NT response, to allocate only once.
     let payload = &mut proof.nt_response;
     let nt_len = payload.len();
     let mut append = |text: &Text| {

@@ -1,15 +1,15 @@
-//! An environment for recorded handshakes.
+//! An environment with a fixed clock, for recorded handshakes.
 
 use super::{Environment, EnvironmentError, FileTime};
 
-/// An [`Environment`] whose clock always shows the same time, to verify a recorded handshake at the
-/// time of the recording.
+/// An [`Environment`] whose clock always shows the same time. Use it to verify a recorded handshake
+/// at the time of the recording.
 ///
-/// With the feature `std`, random numbers are the operating system's; without it, there are none
-/// ([`EnvironmentError::Randomness`]). They are never fixed numbers, so that a handshake with this
-/// environment is not less secure.
+/// Random numbers are not fixed: they come from the operating system, so a handshake with this
+/// environment is as secure as with `Os`. Without the feature `std` there are none
+/// ([`EnvironmentError::Randomness`]).
 ///
-/// This sample verifies a handshake of gss-ntlmssp:
+/// This example verifies a handshake of gss-ntlmssp:
 ///
 /// ```
 /// use ntlm::environment::AtTime;
@@ -37,7 +37,7 @@ use super::{Environment, EnvironmentError, FileTime};
 /// # }
 /// # let [negotiate, challenge, authenticate] = [NEGOTIATE, CHALLENGE, AUTHENTICATE].map(unhex);
 /// # let (negotiate, challenge) = (&negotiate[..], &challenge[..]);
-/// // When the handshake was recorded. By today's clock, it is too old.
+/// // The time of the recording. At today's time, the handshake would be rejected as too old.
 /// let mut environment = AtTime::new(FileTime::from_ticks(0x01dd_7a48_eca3_4b5a));
 ///
 /// let server = Server::new(Names::standalone("SRV"));
@@ -54,7 +54,7 @@ use super::{Environment, EnvironmentError, FileTime};
 pub struct AtTime(FileTime);
 
 impl AtTime {
-    /// An environment whose clock shows `time`.
+    /// Creates an environment whose clock shows `time`.
     #[must_use]
     pub const fn new(time: FileTime) -> Self {
         Self(time)
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_stands_and_random_numbers_do_not_repeat() {
+    fn clock_is_fixed_and_random_bytes_are_not() {
         let time = FileTime::from_ticks(7);
         let mut environment = AtTime::new(time);
         assert_eq!([environment.now(), environment.now()], [Ok(time); 2]);

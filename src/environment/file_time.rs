@@ -1,11 +1,12 @@
-//! FILETIME: points in time as the protocol has them ([MS-DTYP] 2.3.3).
+//! FILETIME: points in time ([MS-DTYP] 2.3.3).
 
 use core::fmt;
 use core::time::Duration;
 
-/// A point in time: 100-nanosecond ticks since 1601-01-01 00:00:00 UTC ([MS-DTYP] 2.3.3).
+/// A point in time: the number of 100-nanosecond ticks since 1601-01-01 00:00:00 UTC ([MS-DTYP]
+/// 2.3.3).
 ///
-/// On the wire it is 8 bytes, least significant first.
+/// On the wire it has 8 bytes, least significant first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "FILETIME")]
 pub struct FileTime(u64);
@@ -15,13 +16,14 @@ const UNIX_EPOCH_SECONDS: u64 = 11_644_473_600;
 const TICKS_PER_SECOND: u64 = 10_000_000;
 
 impl FileTime {
-    /// The time that many ticks after the start of 1601.
+    /// Creates the time from the ticks since the start of 1601.
     #[must_use]
     pub const fn from_ticks(ticks: u64) -> Self {
         Self(ticks)
     }
 
-    /// The time that long after the start of 1970; the last representable one if it is later.
+    /// Creates the time from the duration since the start of 1970. A time that is too late for the
+    /// type becomes the last one that it can represent.
     #[must_use]
     pub fn from_unix(since_1970: Duration) -> Self {
         let seconds = since_1970.as_secs().saturating_add(UNIX_EPOCH_SECONDS);
@@ -29,13 +31,13 @@ impl FileTime {
         Self(seconds.saturating_mul(TICKS_PER_SECOND).saturating_add(ticks))
     }
 
-    /// Ticks since the start of 1601.
+    /// Returns the ticks since the start of 1601.
     #[must_use]
     pub const fn ticks(self) -> u64 {
         self.0
     }
 
-    /// How far two times are apart, whichever is earlier.
+    /// Returns the difference between two times, in any order.
     pub(crate) fn abs_diff(self, other: Self) -> Duration {
         let ticks = self.0.abs_diff(other.0);
         let nanoseconds = (ticks % TICKS_PER_SECOND) * 100;
@@ -44,7 +46,7 @@ impl FileTime {
 }
 
 impl fmt::Display for FileTime {
-    /// The date and time in UTC, as `2026-11-22 09:30:00.1234567`.
+    /// Prints the date and time in UTC, such as `2026-11-22 09:30:00.1234567`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ticks, seconds) = (self.0 % TICKS_PER_SECOND, self.0 / TICKS_PER_SECOND);
         let (year, month, day) = civil_date(seconds / 86_400);
@@ -53,13 +55,14 @@ impl fmt::Display for FileTime {
     }
 }
 
-/// Year, month and day of the Gregorian calendar, that many days after 1601-01-01.
+/// Returns year, month (from 1) and day (from 1) of the Gregorian calendar for a number of days
+/// since 1601-01-01.
 ///
-/// 1601 starts a cycle of 400 years of 146 097 days, which makes the arithmetic plain.
+/// 1601 is the first year of a 400-year cycle of 146 097 days, which makes the arithmetic simple.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let (cycles, rest) = (days / 146_097, days % 146_097);
-    // The last day of a century and of a leap year belong to the year that they end.
+    // `min(3)`: the last day of a cycle, or of a leap year, belongs to the year that it ends.
     let centuries = (rest / 36_524).min(3);
     let rest = rest - centuries * 36_524;
     let fours = rest / 1461;
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unix_epoch_has_its_published_value() {
+    fn unix_epoch_has_the_published_ticks() {
         let epoch = FileTime::from_unix(Duration::ZERO);
         // [MS-DTYP] and the Davenport paper: 0x019db1ded53e8000.
         assert_eq!(epoch.ticks(), 0x019d_b1de_d53e_8000);
@@ -94,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_of_a_second_is_kept() {
+    fn fraction_of_a_second_is_printed() {
         let time = FileTime::from_unix(Duration::new(0, 123_456_789));
         assert_eq!(time.to_string(), "1970-01-01 00:00:00.1234567");
     }
 
     #[test]
-    fn display_knows_the_calendar() {
+    fn leap_years_and_centuries_are_printed_correctly() {
         let show = |days: u64| FileTime::from_ticks(days * 86_400 * TICKS_PER_SECOND).to_string();
         for (days, date) in [
             (0, "1601-01-01"),
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_saturate() {
+    fn time_beyond_the_range_becomes_the_last_one() {
         assert_eq!(FileTime::from_unix(Duration::MAX).ticks(), u64::MAX);
         let apart = FileTime::from_ticks(0).abs_diff(FileTime::from_ticks(u64::MAX));
         assert_eq!(apart.as_nanos(), u128::from(u64::MAX) * 100);

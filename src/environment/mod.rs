@@ -1,4 +1,4 @@
-//! The environment of the protocol: the current time and random numbers.
+//! The clock and the random number generator that the protocol needs.
 
 mod at_time;
 mod file_time;
@@ -10,26 +10,27 @@ pub use file_time::FileTime;
 #[cfg(feature = "std")]
 pub use os::Os;
 
-/// A source of the current time and of random bytes.
+/// A clock and a random number generator.
 ///
-/// Every call that needs one of them takes an `&mut dyn Environment`. Use `Os` (feature `std`), or
-/// [`AtTime`] to verify a recorded handshake. Implement the trait yourself where there is no operating
-/// system, or to repeat a known handshake in a test.
+/// Calls that need one of them take an `&mut dyn Environment`. Pass `Os` (feature `std`), or
+/// [`AtTime`] to verify a recorded handshake. Implement this trait if there is no operating system,
+/// or to repeat a known handshake in a test.
 pub trait Environment {
-    /// The current time (\[MS-NLMP\] section 6, `Currenttime`).
+    /// Returns the current time (\[MS-NLMP\] section 6, `Currenttime`).
     ///
     /// # Errors
-    /// [`EnvironmentError::Clock`] if the time is not known.
+    /// [`EnvironmentError::Clock`] if the time is not known. The handshake then fails.
     fn now(&mut self) -> Result<FileTime, EnvironmentError>;
 
-    /// Fills `buffer` with random bytes fit for cryptography (\[MS-NLMP\] section 6, `NONCE`).
+    /// Fills `buffer` with random bytes from a cryptographically secure generator (\[MS-NLMP\]
+    /// section 6, `NONCE`).
     ///
     /// # Errors
-    /// [`EnvironmentError::Randomness`] if there are none. No message is made then.
+    /// [`EnvironmentError::Randomness`] if the generator fails. The handshake then fails.
     fn fill_random(&mut self, buffer: &mut [u8]) -> Result<(), EnvironmentError>;
 }
 
-/// An [`Environment`] that could not give what was asked of it.
+/// Why an [`Environment`] failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {

@@ -1,4 +1,4 @@
-//! The operating system's clock and random numbers; the only file that knows rand.
+//! The operating system's clock and random number generator.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use rand::rngs::SysRng;
 
 use super::{Environment, EnvironmentError, FileTime};
 
-/// The operating system's clock and random numbers.
+/// The operating system's clock and random number generator.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is one operating system")]
 pub struct Os;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operating_system_gives_time_and_randomness() {
+    fn os_returns_the_present_time_and_different_random_bytes() {
         let (mut a, mut b) = ([0; 16], [0; 16]);
         Os.fill_random(&mut a).unwrap();
         Os.fill_random(&mut b).unwrap();

@@ -1,56 +1,56 @@
-//! Verdicts of a server.
+//! Why a server rejects a client.
 
 /// Why authentication failed.
 ///
-/// `Display` is the same for all variants, because applications send it to peers.
-/// [`reason`](Self::reason) is for the log.
+/// `Display` prints the same text for all variants, because applications send it to the peer. For
+/// the log, use [`reason`](Self::reason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("authentication failed")]
 #[non_exhaustive]
 pub enum Denied {
-    /// The response does not prove that the client knows the password.
+    /// The response was not made with the user's password.
     WrongPassword,
     /// The application or the domain controller rejected the client.
     Rejected(Rejection),
-    /// The client proved nothing, and the policy allows no guests, or requires what only a proof or a key
-    /// can give.
+    /// The client should become a guest, and the policy does not allow guests, or requires what
+    /// only a client with a proof can have.
     Guest,
-    /// Only the LM hash can verify the response or make its session key, and the verifying call was
-    /// given none.
+    /// The response or its session key is derived from the LM hash, and there is none: the password
+    /// has no LM hash, none was passed to the call that verifies, or the domain controller's answer
+    /// has no `LmSessionKey`.
     NoLmHash,
-    /// The MIC (message integrity code) does not match the messages: one of them was changed in
-    /// transit.
+    /// The MIC (message integrity code) is wrong: a message was changed in transit.
     Mic,
-    /// The client announced a MIC and sent none (CVE-2019-1040), or the policy requires one.
+    /// The client announced a MIC but sent none (CVE-2019-1040), or the policy requires a MIC.
     MicMissing,
-    /// The channel bindings are those of another TLS connection: a proxy that ends TLS, or a relayed
-    /// login.
+    /// The channel bindings are those of another TLS connection: a proxy ends TLS, or the login is
+    /// relayed.
     ChannelBindings,
     /// The policy requires channel bindings, and the client sent none.
     ChannelBindingsMissing,
-    /// The client asked for a service that is not this server's: it uses a name of this server that
-    /// was not configured, or the login is relayed.
+    /// The client's SPN (service principal name) is not one of this server's: one of this server's
+    /// SPNs was not configured, or the login is relayed.
     Spn,
-    /// The policy requires an SPN (service principal name), and the client sent none, or one that it
-    /// marks as unverified.
+    /// The policy requires an SPN, and the client sent none or marked it as unverified.
     SpnMissing,
-    /// What the client repeats of the server's `TargetInfo` is not what this server sent.
+    /// The response does not repeat the `TargetInfo` that this server sent: it may have been made
+    /// for another server.
     TargetInfo,
-    /// The client sent its own time, and its clock is too far from the server's; or the response is
-    /// too old.
+    /// The response is too old. Or it does not repeat the time of the CHALLENGE, and the client's
+    /// clock differs too much from the server's.
     Time,
-    /// The challenge is too old.
+    /// The CHALLENGE is too old.
     ChallengeExpired,
 }
 
-/// Why the application, or a domain controller that it asked, rejects a client: the reasons that
-/// [`UserClaim::reject`](crate::server::UserClaim::reject) takes. They are for the log alone.
+/// Why the application or a domain controller rejects a client, as passed to
+/// [`UserClaim::reject`](crate::server::UserClaim::reject). For the log only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
     /// There is no such user.
     UnknownUser,
-    /// The domain controller reports that the password is wrong.
+    /// The domain controller reports a wrong password.
     WrongPassword,
     /// The account is disabled.
     AccountDisabled,
@@ -62,25 +62,25 @@ pub enum Rejection {
     PasswordExpired,
     /// The account may not log in here, or not now.
     AccountRestriction,
-    /// The domain controller allows no NTLM for this account (`STATUS_NTLM_BLOCKED`).
+    /// The domain controller does not allow NTLM for this account (`STATUS_NTLM_BLOCKED`).
     NtlmBlocked,
-    /// The domain controller did not vouch for the client, for another reason.
+    /// The domain controller rejected the client for another reason.
     DomainController,
-    /// No domain controller could be asked.
+    /// No domain controller could be reached.
     Unreachable,
-    /// The user could not be looked up.
+    /// Looking up the user failed.
     LookupFailed,
 }
 
 impl Denied {
-    /// Returns the reason in words, for the log alone: an attacker learns from the difference between
-    /// "unknown user" and "wrong password".
+    /// Returns the reason as text. It is for the log only: the difference between "unknown user"
+    /// and "wrong password" helps an attacker.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
             Self::WrongPassword => "wrong password",
             Self::Rejected(rejection) => rejection.reason(),
-            Self::Guest => "the policy allows no guest",
+            Self::Guest => "the policy does not allow guests",
             Self::NoLmHash => {
                 "the response or its session key needs an LM hash, and none was given"
             }
@@ -102,15 +102,15 @@ impl Denied {
 }
 
 impl Rejection {
-    /// The reason that an NTSTATUS of a domain controller stands for ([MS-ERREF] 2.3), such as
-    /// `STATUS_WRONG_PASSWORD` (0xc000006a). Any status that is not about the account or the
-    /// controller itself is [`DomainController`](Self::DomainController).
+    /// Returns the reason for an NTSTATUS of a domain controller ([MS-ERREF] 2.3), such as
+    /// `STATUS_WRONG_PASSWORD` (0xc000006a). A status that no other variant describes becomes
+    /// [`DomainController`](Self::DomainController).
     #[must_use]
     pub const fn from_ntstatus(status: u32) -> Self {
         match status {
             // STATUS_NO_SUCH_USER
             0xc000_0064 => Self::UnknownUser,
-            // STATUS_WRONG_PASSWORD; STATUS_LOGON_FAILURE, which does not say which it was
+            // STATUS_WRONG_PASSWORD; STATUS_LOGON_FAILURE: wrong password or unknown user
             0xc000_006a | 0xc000_006d => Self::WrongPassword,
             // STATUS_ACCOUNT_DISABLED
             0xc000_0072 => Self::AccountDisabled,
@@ -131,7 +131,7 @@ impl Rejection {
         }
     }
 
-    /// Returns the reason in words, for the log alone.
+    /// Returns the reason as text. It is for the log only.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -142,9 +142,9 @@ impl Rejection {
             Self::AccountExpired => "the account has expired",
             Self::PasswordExpired => "the password has expired",
             Self::AccountRestriction => "the account may not log in here or now",
-            Self::NtlmBlocked => "the domain controller allows no NTLM for this account",
-            Self::DomainController => "the domain controller did not vouch for the client",
-            Self::Unreachable => "no domain controller could be asked",
+            Self::NtlmBlocked => "the domain controller does not allow NTLM for this account",
+            Self::DomainController => "the domain controller rejected the client",
+            Self::Unreachable => "no domain controller could be reached",
             Self::LookupFailed => "the user could not be looked up",
         }
     }

@@ -1,24 +1,25 @@
-//! Why a protected message is rejected.
+//! Why a protected message is rejected or cannot be made.
 
-/// Why a message was not accepted, or cannot be protected.
+/// Why a signed or sealed message was rejected, or none can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Integrity {
-    /// The signature is of a version that does not exist. The session continues.
+    /// The version of the signature is not 1. The session continues.
     #[error("the signature has an unknown version")]
     Version,
-    /// The message is not the next one: it was replayed, or others were lost or reordered. The
-    /// session continues. Without extended session security, that is a [`Checksum`](Self::Checksum).
-    #[error("the message is not the next one")]
+    /// The sequence number is not the next one: the message was replayed, or others were lost or
+    /// reordered. The session continues. Without extended session security, this case is reported
+    /// as [`Checksum`](Self::Checksum).
+    #[error("the sequence number is not the next one")]
     Sequence,
     /// The message or its signature was changed. A [`Session`](crate::Session) receives nothing
-    /// more in that direction; a [`DatagramSession`](crate::DatagramSession) continues.
+    /// more in this direction; a [`DatagramSession`](crate::DatagramSession) continues.
     #[error("the message does not match its signature")]
     Checksum,
-    /// An earlier message did not match its signature.
+    /// An earlier message had a wrong signature, so nothing more is received.
     #[error("an earlier message did not match its signature")]
     Closed,
-    /// All 2^32 sequence numbers are used up: a new exchange is needed.
+    /// All 2^32 sequence numbers are used up. A new handshake is necessary.
     #[error("all sequence numbers are used up")]
     Exhausted,
 }

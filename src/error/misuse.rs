@@ -1,45 +1,45 @@
-//! What a caller gets wrong.
+//! Misuse of the API by the caller.
 
-/// What the caller should not have done.
+/// Misuse of the API by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// A connection-oriented session was asked of a connectionless exchange, or the reverse.
-    #[error("the exchange was of the other mode")]
+    /// The call does not fit the mode of the handshake. For example, a connection-oriented session
+    /// was requested after a connectionless handshake.
+    #[error("the call does not fit the mode of the handshake")]
     WrongMode,
-    /// Signing or sealing was not negotiated: ask for it before the exchange begins, and as a
-    /// server require it.
+    /// Signing or sealing was not negotiated. A client must request it before the handshake
+    /// ([`Client::with_protection`](crate::Client::with_protection)); a server should require it
+    /// ([`SharedPolicy::require`](crate::SharedPolicy::require)).
     #[error("this protection was not negotiated")]
     NotNegotiated,
     /// Anonymous clients and guests have no key to protect messages with ([MS-NLMP] 3.4).
     #[error("anonymous clients and guests have no session security")]
     NoSessionSecurity,
-    /// It works with extended session security only.
+    /// The call needs extended session security, which was not negotiated.
     #[error("this needs extended session security")]
     NeedsExtendedSessionSecurity,
-    /// The `mechListMIC` of SPNEGO comes before all other messages.
-    #[error("the mechListMIC comes before all other messages")]
+    /// SPNEGO's `mechListMIC` must be made or verified before any other message.
+    #[error("the mechListMIC must come before all other messages")]
     MechListMicTooLate,
-    /// The server has no NetBIOS name, which each CHALLENGE must tell (2.2.2.1).
+    /// The server has no NetBIOS name, which every CHALLENGE must contain ([MS-NLMP] 2.2.2.1).
     #[error("the server has no NetBIOS name")]
     NoServerName,
-    /// The policy requires channel bindings, and the application gave this side none to send, or to
-    /// compare with.
-    #[error("the policy requires channel bindings, and this side was given none")]
+    /// The policy requires channel bindings, and the application set none.
+    #[error("the policy requires channel bindings, and none were set")]
     NoChannelBindings,
-    /// The policy requires an SPN (service principal name), and the application gave this side none to
-    /// send, or to compare with.
-    #[error("the policy requires an SPN, and this side was given none")]
+    /// The policy requires an SPN (service principal name), and the application set none.
+    #[error("the policy requires an SPN, and none was set")]
     NoSpn,
-    /// The policy offers neither UNICODE nor OEM, so that no peer can agree on a character set
-    /// (2.2.2.5, A and B).
-    #[error("the policy offers no character set")]
+    /// The policy offers neither UNICODE nor OEM, so no character set can be negotiated ([MS-NLMP]
+    /// 2.2.2.5, A and B).
+    #[error("the policy offers neither UNICODE nor OEM")]
     NoCharacterSet,
-    /// These bytes are not the hash of a certificate; they may be the certificate itself. It contains
-    /// their number.
+    /// The bytes are not the hash of a certificate, because no hash function has this output
+    /// length. They may be the certificate itself. The number is their length in bytes.
     #[error("a certificate's hash has 28, 32, 48 or 64 bytes, not {0}")]
     CertificateHashLength(usize),
-    /// The handshake is over, by its end or by an error: make another.
-    #[error("the handshake is over")]
+    /// The handshake has completed or failed. Start another one.
+    #[error("the handshake has completed or failed")]
     HandshakeOver,
 }

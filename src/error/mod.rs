@@ -1,4 +1,7 @@
-//! What can go wrong, sorted by whose fault it is.
+//! The errors of the library, grouped by who caused them.
+//!
+//! For your log, print [`Error::log`]: it contains the reason why authentication failed, which
+//! `Display` omits because applications send that text to the peer.
 
 mod denied;
 mod integrity;
@@ -17,40 +20,41 @@ pub use unexpected::Unexpected;
 use crate::environment::EnvironmentError;
 use crate::wire;
 
-/// An exchange or a protected message that failed.
+/// A handshake or a protected message failed.
 ///
-/// The variant says whose fault it is, its content which rule failed. All of that is for your own
-/// log. To the peer, answer every failed attempt alike, and never send it the text of an error:
-/// an attacker learns from the difference between "no such user" and "wrong password".
+/// The variant says who caused it, and its content says which rule failed. This is for your own
+/// log. Answer every failed login in the same way, and do not send the text of an error to the
+/// peer: the difference between "unknown user" and "wrong password" helps an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The peer's bytes are no such message. On writing: a name or a list is too long for one.
+    /// The peer's bytes are not a message of the expected type. Or a message cannot be encoded,
+    /// because a name or a list is too long.
     #[error("malformed message: {0}")]
     Wire(wire::Error),
-    /// The peer's message is well formed, but cannot stand here.
+    /// The peer's message is well formed, but it does not fit the handshake.
     #[error("unexpected message: {0}")]
     Unexpected(Unexpected),
-    /// Our policy and what the peer offers or sends do not meet.
-    #[error("refused by policy: {0}")]
+    /// This side's policy does not allow what the peer offers, requires or sent.
+    #[error("rejected by policy: {0}")]
     Refused(Refused),
-    /// The client did not prove who it is.
+    /// The server rejected the client.
     #[error("{0}")]
     Denied(Denied),
-    /// A signed or sealed message did not verify, or no more can be protected.
+    /// A signed or sealed message was rejected, or no more messages can be protected.
     #[error("message integrity: {0}")]
     Integrity(Integrity),
-    /// The caller's mistake. Bytes from the network cause it only where the caller does not look at
-    /// what was negotiated ([`SessionKeys::protection`](crate::SessionKeys::protection)).
+    /// The caller misused the API. Data from the network cannot cause it, provided that the caller
+    /// checks what was negotiated ([`SessionKeys::protection`](crate::SessionKeys::protection)).
     #[error("misuse: {0}")]
     Misuse(Misuse),
-    /// There is no time, or there are no random numbers.
+    /// The time is not known, or there is no randomness.
     #[error("environment: {0}")]
     Environment(EnvironmentError),
 }
 
-/// The cause is part of the text, so it is not its source too: whoever prints a chain of errors
-/// would see it twice.
+/// `Display` contains the cause, so `source` does not return it: otherwise code that prints a chain
+/// of errors would print it twice.
 macro_rules! from_cause {
     ($($variant:ident($cause:ty),)*) => {$(
         impl From<$cause> for Error {
@@ -78,8 +82,8 @@ impl From<Rejection> for Error {
 }
 
 impl Error {
-    /// Prints the error for the log: as `Display` does, but with the [reason](Denied::reason) why
-    /// authentication failed.
+    /// Returns the text for the log: that of `Display` and, if authentication failed, the
+    /// [reason](Denied::reason).
     ///
     /// ```
     /// use ntlm::error::{Denied, Error};
@@ -93,8 +97,9 @@ impl Error {
         Log(self)
     }
 
-    /// Returns the NTSTATUS that protocols such as SMB send for this error ([MS-ERREF] 2.3). It is
-    /// `STATUS_LOGON_FAILURE` for every reason that a peer must not tell apart.
+    /// Returns the NTSTATUS that a server sends in protocols such as SMB ([MS-ERREF] 2.3). All
+    /// reasons why authentication failed result in `STATUS_LOGON_FAILURE`, so the peer cannot
+    /// distinguish them.
     ///
     /// ```
     /// use ntlm::error::{Denied, Error, Rejection};
@@ -138,7 +143,7 @@ impl Error {
     }
 }
 
-/// An error as it is logged.
+/// Prints an error for the log.
 struct Log(Error);
 
 impl fmt::Display for Log {
@@ -159,21 +164,27 @@ mod tests {
     use crate::wire::NegotiateFlags;
 
     #[test]
-    fn errors_say_whose_fault_it_is_and_which_rule_failed() {
+    fn display_contains_the_cause_and_source_is_none() {
         let wire = wire::Challenge::parse(b"NTLMSSP\0\x02\0\0\0").unwrap_err();
         let missing = Refused::MissingFlags(NegotiateFlags::NEGOTIATE_SEAL);
-        for (error, text) in [
-            (wire.into(), "malformed message: the message is too short, at byte 12"),
-            (Unexpected::NoResponse.into(), "unexpected message: a response is missing"),
-            (missing.into(), "refused by policy: required flags were not negotiated: 0x00000020"),
-            (Denied::Mic.into(), "authentication failed"),
-            (Integrity::Sequence.into(), "message integrity: the message is not the next one"),
-            (Misuse::WrongMode.into(), "misuse: the exchange was of the other mode"),
-            (EnvironmentError::Clock.into(), "environment: the current time is not known"),
+        for (error, cause) in [
+            (Error::from(wire), wire.to_string()),
+            (Unexpected::NoResponse.into(), Unexpected::NoResponse.to_string()),
+            (missing.into(), missing.to_string()),
+            (Denied::Mic.into(), Denied::Mic.to_string()),
+            (Integrity::Sequence.into(), Integrity::Sequence.to_string()),
+            (Misuse::WrongMode.into(), Misuse::WrongMode.to_string()),
+            (EnvironmentError::Clock.into(), EnvironmentError::Clock.to_string()),
         ] {
-            let error: Error = error;
-            assert!(error.to_string().starts_with(text), "{error}");
-            assert!(core::error::Error::source(&error).is_none(), "it says so itself");
+            assert!(error.to_string().ends_with(&cause), "{error}");
+            assert!(core::error::Error::source(&error).is_none(), "{error} has a source");
+        }
+    }
+
+    #[test]
+    fn display_of_a_denial_does_not_show_the_reason() {
+        for denied in [Denied::WrongPassword, Denied::Rejected(Rejection::UnknownUser)] {
+            assert_eq!(Error::from(denied).to_string(), "authentication failed");
         }
         assert_eq!(format!("{:?}", Error::from(Denied::Mic)), "Denied(Mic)");
     }

@@ -37,7 +37,7 @@
 //! # Ok::<(), ntlm::Error>(())
 //! ```
 //!
-//! Tests: `tests/vulnerabilities/logic.rs`: `cve_2024_21410_a_login_from_another_channel`,
+//! Tests: `tests/vulnerabilities/identity.rs`: `cve_2024_21410_a_login_from_another_channel`,
 //! `cve_2017_8563_bindings_never_when_given_always`,
 //! `cve_2008_4037_an_answer_that_was_meant_for_another_service`; `tests/tampering/main.rs`:
 //! `strict_policies_leave_only_what_the_application_does_wrong`; live,
@@ -143,8 +143,8 @@
 //! panic or allocate more than their length, and [`max_message_len`] limits that length.
 //!
 //! Tests: `tests/session.rs`: `a_changed_message_leaves_nothing_and_closes_the_direction`;
-//! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_ends_as_it_must`; `tests/vulnerabilities/main.rs`: a test for
-//! each published vulnerability of an implementation of NTLM.
+//! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_ends_as_it_must`;
+//! `tests/vulnerabilities/main.rs`: a test for each published vulnerability of an implementation of NTLM.
 //!
 //! [`allow_lmv2_alone`]: crate::server::Policy::allow_lmv2_alone
 //! [`channel_bindings`]: crate::server::Policy::channel_bindings

@@ -41,13 +41,13 @@
 //!   ([`Rejection::AccountLocked`]), `the account has expired` ([`Rejection::AccountExpired`]),
 //!   `the password has expired` ([`Rejection::PasswordExpired`]),
 //!   `the account may not log in here or now` ([`Rejection::AccountRestriction`]): as they say.
-//! - `the domain controller allows no NTLM for this account` ([`Rejection::NtlmBlocked`]): Kerberos
+//! - `the domain controller does not allow NTLM for this account` ([`Rejection::NtlmBlocked`]): Kerberos
 //!   only.
-//! - `no domain controller could be asked` ([`Rejection::Unreachable`]),
-//!   `the domain controller did not vouch for the client` ([`Rejection::DomainController`]),
+//! - `no domain controller could be reached` ([`Rejection::Unreachable`]),
+//!   `the domain controller rejected the client` ([`Rejection::DomainController`]),
 //!   `the user could not be looked up` ([`Rejection::LookupFailed`]): look at the controller or the
 //!   store.
-//! - `the policy allows no guest` ([`Denied::Guest`]): see
+//! - `the policy does not allow guests` ([`Denied::Guest`]): see
 //!   [`allow_guest`](crate::server::Policy::allow_guest).
 //! - `the response or its session key needs an LM hash, and none was given` ([`Denied::NoLmHash`]):
 //!   an old client. Use [`UserClaim::verify_hashes`], or better, change the client.
@@ -76,9 +76,9 @@
 //!
 //! # What the policy does not allow
 //!
-//! These begin with `refused by policy`.
+//! These begin with `rejected by policy`.
 //!
-//! - `the kind of response is not allowed` ([`Refused::ResponseKind`]): NTLMv1 or LM, as of wget
+//! - `this kind of response is not allowed` ([`Refused::ResponseKind`]): NTLMv1 or LM, as of wget
 //!   (row 7) and old devices, or LMv2 alone, as of tedious (row 136). See [old
 //!   clients](super::choosing_a_policy#old-clients-and-servers).
 //! - `required flags were not negotiated` ([`Refused::MissingFlags`]): the peer is too weak, or an
@@ -87,14 +87,14 @@
 //! - `NTLM is blocked` ([`Refused::Blocked`]): by [`blocked`](crate::SharedPolicy::blocked).
 //! - `the message is too long` ([`Refused::TooLong`]): longer than
 //!   [`max_message_len`](crate::SharedPolicy::max_message_len).
-//! - `a name of ours does not fit` ([`Refused::OurName`]): a name that you gave is too long, or the
+//! - `cannot encode a configured name` ([`Refused::OurName`]): a name that you gave is too long, or the
 //!   peer speaks no UTF-16 and the [code page](crate::SharedPolicy::code_page) lacks a character.
 //! - `all sessions of this user would start from the same key`
 //!   ([`Refused::ConstantKeyExchangeKey`]): NTLMv1 without extended session security, where
 //!   messages are protected.
-//! - On a client: `the exchange would have no MIC` ([`Refused::NoMic`]) and
-//!   `the response carries neither channel bindings nor an SPN` ([`Refused::NoTargetInfo`]): the
-//!   policy requires them, and the server is too old for them. `the session key needs an LM hash`
+//! - On a client: `the response cannot have a MIC` ([`Refused::NoMic`]) and
+//!   `the response cannot carry channel bindings or an SPN` ([`Refused::NoTargetInfo`]): the
+//!   policy requires them, and the server is too old for them. `the session key is derived from an LM hash, and there is none`
 //!   ([`Refused::NoLmHash`]): the credentials are an NT hash.
 //!
 //! # Messages that do not fit
@@ -104,14 +104,14 @@
 //!
 //! - `the flags choose no character set that was offered` ([`Unexpected::CharacterSet`]): a strict
 //!   server and a client that speaks OEM only, such as curl.
-//! - `a name is no text` ([`Unexpected::Text`]): sent in another character set than the flags say.
+//! - `cannot decode a name` ([`Unexpected::Text`]): sent in another character set than the flags say.
 //! - `a response is missing, and the client is not anonymous` ([`Unexpected::NoResponse`]),
 //!   `the client's challenge is missing` ([`Unexpected::NoClientChallenge`]),
 //!   `the encrypted session key does not have 16 bytes` ([`Unexpected::EncryptedSessionKey`]): a
 //!   bug of the client.
 //! - `the message contains the header of another message` ([`Unexpected::SecondHeader`]),
-//!   `fields of the message share bytes` ([`Unexpected::SharedBytes`]): an attack.
-//! - `the flags are not those of a connectionless exchange` ([`Unexpected::NotConnectionless`]):
+//!   `fields of the message overlap` ([`Unexpected::SharedBytes`]): an attack.
+//! - `the flags are not those of a connectionless handshake` ([`Unexpected::NotConnectionless`]):
 //!   one side uses the other mode.
 //! - On a client: `the challenge lacks the server's NetBIOS names` ([`Unexpected::NetbiosNames`]):
 //!   see [`allow_missing_netbios_names`](crate::client::Policy::allow_missing_netbios_names).

@@ -1,77 +1,89 @@
-//! The part of a policy that client and server share.
+//! The policy fields that client and server share.
 
 use super::LmCompatibility;
 use crate::text::{Ascii, CodePage};
 use crate::wire::{NegotiateFlags as Flags, Version};
 
-/// The fields that a [client's](crate::client::Policy::shared) and a
-/// [server's](crate::server::Policy::shared) policy have in common.
+/// The policy fields that [client](crate::client::Policy::shared) and
+/// [server](crate::server::Policy::shared) have in common.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SharedPolicy {
-    /// Which kinds of responses a client sends, and which a server accepts. Default: NTLMv2 alone
-    /// (level 5). A server accepts NTLMv1 at level 4 (`RefuseLm`), and LM below.
+    /// The responses that a client sends and a server accepts. Default: only NTLMv2 (level 5). To
+    /// accept NTLMv1 from old clients, set level 4 (`RefuseLm`); LM needs level 3 or lower.
     pub lm_compatibility: LmCompatibility,
-    /// Which optional flags are offered or granted: UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY,
-    /// IDENTIFY, NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; others are ignored here. Default: all but
-    /// LM_KEY, IDENTIFY and NON_NT_SESSION_KEY. A flag that is not offered is not used, even if the
-    /// peer sets it.
+    /// The optional flags that a client offers or a server grants. Default: all but LM_KEY,
+    /// IDENTIFY and NON_NT_SESSION_KEY.
     ///
-    /// A client offers KEY_EXCH only where messages are to be protected. A server grants SIGN and SEAL
-    /// to each client that asks.
+    /// The optional flags are UNICODE, OEM, LM_KEY, EXTENDED_SESSIONSECURITY, IDENTIFY,
+    /// NON_NT_SESSION_KEY, 128, 56 and KEY_EXCH; other flags have no effect here. A flag that is
+    /// not offered is not used, even if the peer sets it. A client offers KEY_EXCH only if messages
+    /// are to be protected. A server always grants SIGN and SEAL.
     pub offer: Flags,
-    /// Flags without which there is no handshake: NEGOTIATE_SIGN, NEGOTIATE_SEAL, and any that
-    /// [`offer`](Self::offer) can contain. Others are ignored here. Default: none, besides SIGN and
-    /// SEAL where a [client asks for them](crate::Client::with_protection).
+    /// The flags that must be negotiated, otherwise the handshake fails
+    /// ([`Refused::MissingFlags`](crate::error::Refused::MissingFlags)). Default: none. SIGN, SEAL
+    /// and the flags that [`offer`](Self::offer) can contain are possible; other flags have no
+    /// effect here.
     ///
-    /// A server that signs or seals should require it: otherwise a man in the middle can clear the
-    /// flag. 128, 56 and KEY_EXCH belong in
-    /// [`require_when_protected`](Self::require_when_protected): without SIGN or SEAL they have no
-    /// effect, and not every peer negotiates them then.
+    /// A client requires SIGN and SEAL in any case if it [requests
+    /// protection](crate::Client::with_protection). A server whose protocol signs or seals messages
+    /// should require them here, because otherwise a man in the middle can clear them. Do not
+    /// require 128, 56 and KEY_EXCH here but in
+    /// [`require_when_protected`](Self::require_when_protected): they have no effect without SIGN
+    /// or SEAL, and some peers do not negotiate them then.
     pub require: Flags,
-    /// Flags that must be negotiated where messages are signed or sealed. Default: 128
-    /// (`ClientRequire128bitEncryption`, `ServerRequire128bitEncryption`) and
-    /// EXTENDED_SESSIONSECURITY.
+    /// The flags that must be negotiated if messages are signed or sealed. Default:
+    /// EXTENDED_SESSIONSECURITY and 128 (`ClientRequire128bitEncryption`,
+    /// `ServerRequire128bitEncryption`).
     pub require_when_protected: Flags,
-    /// Whether the handshake must have a MIC (message integrity code), which only NTLMv2 has, and only
-    /// if the CHALLENGE contains the time, as all servers since Windows Vista send it. Default: no.
+    /// Whether the AUTHENTICATE must have a MIC (message integrity code). Default: no. A MIC needs
+    /// NTLMv2 and a CHALLENGE with the time, which servers since Windows Vista send.
     ///
-    /// On a client: without it, a man in the middle can take the server's `TargetInfo` away, and with
-    /// it the channel bindings and the SPN that the response would carry. On a server: without it, a
-    /// MIC is checked only if the client announces it; then it must be present and right.
+    /// On a client: without this field, a man in the middle can remove the server's `TargetInfo`,
+    /// and then the response carries neither channel bindings nor an SPN. On a server: without it,
+    /// a MIC is verified only if the client announces one.
     #[doc(alias("MIC", "message integrity code"))]
     pub require_mic: bool,
-    /// Whether anonymous clients may sign and seal messages, although everyone knows the key they
-    /// use: it is sent encrypted under a key of 16 zeros. That keeps protocols working that cannot
-    /// do without signatures, such as Windows' event forwarding, and protects nothing: see
-    /// [`SessionKeys::is_known_to_everyone`](crate::SessionKeys::is_known_to_everyone). Default: no
+    /// Whether anonymous clients may sign and seal messages with a key that everyone knows: it is
+    /// sent encrypted under 16 zeros. Default: no
     /// ([`Misuse::NoSessionSecurity`](crate::error::Misuse::NoSessionSecurity)).
     ///
-    /// Such a client never counts as one with a MIC, with channel bindings or with an SPN, and a server
-    /// whose [`require`](Self::require) contains SIGN or SEAL still rejects it.
+    /// This does not protect anything. It is for protocols that do not work without signatures,
+    /// such as Windows event forwarding.
+    /// [`SessionKeys::is_known_to_everyone`](crate::SessionKeys::is_known_to_everyone) marks such
+    /// keys.
+    ///
+    /// An anonymous client still cannot have a MIC, channel bindings or an SPN, and a server whose
+    /// [`require`](Self::require) contains SIGN or SEAL rejects it.
     pub allow_insecure_anonymous_keys: bool,
-    /// Whether messages may be signed or sealed where the key exchange key does not depend on the
-    /// challenge: with NTLMv1 and LM responses without EXTENDED_SESSIONSECURITY and LM_KEY. All
-    /// sessions of a user then start from one key: without KEY_EXCH they share one RC4 key stream,
-    /// and with it one known key reveals all others. Default: no
+    /// Whether messages may be signed or sealed if the key exchange key does not depend on the
+    /// challenge. Default: no
     /// ([`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey)).
+    ///
+    /// This is the case with NTLMv1 and LM without EXTENDED_SESSIONSECURITY and LM_KEY. All
+    /// sessions of a user then start from the same key. Without KEY_EXCH they even use the same RC4
+    /// key stream; with it, anyone who knows the key of one session can compute those of all
+    /// others.
     pub allow_constant_key_exchange_key: bool,
-    /// The Version field to send, `None` to send none. Default: that of Windows Server 2022, because
-    /// some peers require a version.
+    /// The Version field to send; `None` sends none. Default: that of Windows Server 2022, because
+    /// some peers require one.
     pub version: Option<Version>,
-    /// The OEM code page, for peers without UNICODE, and for LM hashes. Default: ASCII.
+    /// The OEM code page, for names sent to or received from peers without UNICODE and for LM
+    /// hashes. Default: ASCII.
     pub code_page: &'static dyn CodePage,
-    /// How many bytes a received message may have. Default: 65 536; real ones have some hundred.
+    /// Maximum length of a received message in bytes. Default: 65 536; real messages have some
+    /// hundred.
     pub max_message_len: usize,
     /// Whether NTLM is blocked (`ClientBlocked`, `ServerBlock`). Default: no.
     pub blocked: bool,
 }
 
-/// How strong the keys are. Without SIGN or SEAL it has no effect (2.2.2.5, U and W), but peers send it
-/// all the same, and ldap3 gives up if a server does not grant it.
+/// The flags for the strength of keys. Without SIGN or SEAL they have no effect (2.2.2.5, U and W).
+/// We offer and grant them nevertheless, because peers do so, and ldap3 2.9.1 fails if a server
+/// does not grant them.
 pub(crate) const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
-/// All flags but those for session keys made of LM hashes, and IDENTIFY.
+/// All optional flags but IDENTIFY and those for session keys that are derived from LM hashes.
 const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_OEM)
     .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
@@ -81,13 +93,13 @@ const DEFAULT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
 const DEFAULT_STRENGTH: Flags =
     Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
 
-/// Of two flags that do the same, only the stronger.
+/// The stronger one of UNICODE and OEM, and of 128 and 56.
 const STRICT_OFFER: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
     .union(Flags::NEGOTIATE_128)
     .union(Flags::NEGOTIATE_KEY_EXCH);
 
-/// What strict policies require of it even where nothing is protected.
+/// The part of `STRICT_OFFER` that is required even if messages are not protected.
 const STRICT_ALWAYS: Flags =
     Flags::NEGOTIATE_UNICODE.union(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
 
@@ -110,7 +122,7 @@ impl Default for SharedPolicy {
 }
 
 impl SharedPolicy {
-    /// Everything that both sides can require.
+    /// Requires everything that both sides can require.
     pub(crate) fn strict() -> Self {
         Self {
             offer: STRICT_OFFER,
@@ -121,7 +133,7 @@ impl SharedPolicy {
         }
     }
 
-    /// Nothing is required, and everything is offered that can be verified.
+    /// Requires nothing, and offers every optional flag.
     pub(crate) fn insecure() -> Self {
         Self {
             lm_compatibility: LmCompatibility::SendLmAndNtlm,
@@ -142,7 +154,7 @@ impl SharedPolicy {
 mod tests {
     use super::*;
 
-    /// What is not offered cannot be had, so nothing weaker is left.
+    /// A flag that is not offered is not negotiated, so no weaker choice remains.
     #[test]
     fn strict_policy_requires_all_that_it_offers() {
         let policy = SharedPolicy::strict();

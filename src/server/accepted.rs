@@ -1,4 +1,4 @@
-//! What a server knows of an accepted client.
+//! What a server knows about an accepted client.
 
 use alloc::string::ToString;
 use core::fmt;
@@ -9,53 +9,55 @@ use crate::policy::ResponseKind;
 use crate::session::SessionKeys;
 use crate::text::Text;
 
-/// An accepted client.
+/// A client that the server accepted: its identity, the results of the checks, and the session
+/// keys.
 ///
-/// Its names are empty texts where there are none, not `None`: the unused part of a `None` would
-/// carry bytes that were on the stack before, such as a copy of a key, to wherever this is moved.
+/// Absent names are empty texts and not `None`. Moving a `None` copies the unused bytes of the
+/// enum, and these can contain data from the stack, such as a copy of a key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
     /// Who the client is.
     pub identity: Identity,
-    /// Whether the name is the account's own.
+    /// Whether the name in `identity` is the account's own.
     pub(super) has_account_name: bool,
-    /// The domain that the client claims, if the name is the account's own.
+    /// The domain that the client claims. Set only if `has_account_name`.
     pub(super) claimed_domain: Text,
     pub(super) domain_in_proof: Option<ProvenDomain>,
-    /// The machine that the client claims to run on. Nothing proves that.
+    /// The workstation name that the client claims. It is not proven.
     pub workstation: Text,
-    /// Whether a MIC shows that nobody changed the messages in transit.
+    /// Whether a valid MIC (message integrity code) proves that the three messages were not
+    /// changed.
     pub mic_checked: bool,
-    /// Whether the client's channel bindings are those of this server.
+    /// Whether the client's channel bindings are equal to this server's.
     pub bindings_checked: bool,
     pub(super) spn: Text,
-    /// The keys that this server shares with the client.
+    /// The session keys.
     pub keys: SessionKeys,
 }
 
 /// Who an accepted client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
+#[expect(clippy::exhaustive_enums, reason = "a client is one of these three")]
 pub enum Identity {
-    /// A user, whose password the client proved to know.
+    /// A user. The client proved that it knows the password or its hash.
     User {
-        /// The account's own name if the verifying side gave it
-        /// ([`UserClaim::with_account`](super::UserClaim::with_account), or the domain controller),
-        /// otherwise the name as the client spells it. To compare users, use
+        /// The account's own name if the application
+        /// ([`UserClaim::with_account`](super::UserClaim::with_account)) or the domain controller
+        /// set it; otherwise the name as the client sent it. Compare it with
         /// [`UserName::eq_ignore_case`].
         name: UserName,
-        /// How the password was proven.
+        /// The kind of response that proved the password.
         response: ResponseKind,
     },
-    /// A client that proved nothing, and that the application accepted as a guest.
+    /// A client that proved nothing and that the application accepted as a guest.
     Guest,
-    /// A client that claims to be no user.
+    /// An anonymous client.
     Anonymous,
 }
 
 impl Identity {
-    /// The user; `None` for guests and anonymous clients.
+    /// Returns the user; `None` for guests and anonymous clients.
     #[must_use]
     pub const fn user(&self) -> Option<&UserName> {
         match self {
@@ -64,7 +66,8 @@ impl Identity {
         }
     }
 
-    /// How the user's password was proven; `None` for guests and anonymous clients.
+    /// Returns the kind of response that proved the password; `None` for guests and anonymous
+    /// clients.
     #[must_use]
     pub const fn response(&self) -> Option<ResponseKind> {
         match self {
@@ -75,23 +78,23 @@ impl Identity {
 }
 
 impl Accepted {
-    /// The authenticated user; `None` for guests and anonymous clients. To tell those apart, look at
-    /// [`identity`](Self::identity).
+    /// Returns the authenticated user; `None` for guests and anonymous clients, which
+    /// [`identity`](Self::identity) distinguishes.
     #[must_use]
     pub const fn user(&self) -> Option<&UserName> {
         self.identity.user()
     }
 
-    /// Returns which domain the proof was made with: the one that the client claims, the same in
-    /// upper case, or none (an empty text). `None` if that is not known: NTLMv1 and LM responses
-    /// cover neither name, and a domain controller does not report it.
+    /// Returns the domain that the proof was computed with: the claimed one, the same in upper
+    /// case, or an empty one. `None` if it is not known, because NTLMv1 and LM responses do not
+    /// cover the domain and a domain controller does not report it.
     ///
-    /// This is not proof of the domain. NTOWFv2 hashes the user's name in upper case followed by the
-    /// domain, without a border between them: a man in the middle can turn user `app` of domain
-    /// `LEGACY` into user `appl` of domain `EGACY`, and the proof stays right. Only a MIC
-    /// ([`mic_checked`](Self::mic_checked)) shows such a change. What is proven is that the client
-    /// has the password of the account whose hash was given; so accept that account's name, with
-    /// [`UserClaim::with_account`](super::UserClaim::with_account).
+    /// This does not prove the domain. NTOWFv2 hashes the user's name in upper case followed by the
+    /// domain, without a separator. So a man in the middle can change user `app` of domain `LEGACY`
+    /// into user `appl` of domain `EGACY`, and the proof remains valid. Only a MIC detects this
+    /// ([`mic_checked`](Self::mic_checked)). What the proof shows is that the client knows the
+    /// password of the account whose hash was given. Therefore use that account's name, and set it
+    /// with [`UserClaim::with_account`](super::UserClaim::with_account).
     #[must_use]
     pub fn proven_domain(&self) -> Option<Text> {
         let user = self.user()?;
@@ -99,24 +102,25 @@ impl Accepted {
         self.domain_in_proof.map(|domain| domain.of(claimed))
     }
 
-    /// Returns the service principal name that the client asked for; `None` if it asked for none, or
-    /// marks the name as unverified.
+    /// Returns the SPN (service principal name) that the client asked for; `None` if it sent none
+    /// or marked it as unverified.
     #[must_use]
     pub fn spn(&self) -> Option<&Text> {
         Some(&self.spn).filter(|spn| !spn.is_empty())
     }
 
-    /// Prints the login for the log, with escaped names:
-    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 mic=yes bindings=no spn="HTTP/web"`. The user
-    /// of a guest or an anonymous client is `guest` or `anonymous`, and an SPN that was not sent is `none`,
-    /// without quotation marks. The workstation is a claim.
+    /// Returns the login as one line for the log:
+    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 mic=yes bindings=no spn="HTTP/web"`.
+    ///
+    /// Names are escaped and in quotation marks. Without quotation marks, the user is `guest` or
+    /// `anonymous`, and an absent SPN is `none`. The workstation is not proven.
     #[must_use]
     pub fn log(&self) -> impl fmt::Display {
         Log(self)
     }
 }
 
-/// A login as it is logged.
+/// Prints a login for the log.
 struct Log<'a>(&'a Accepted);
 
 impl fmt::Display for Log<'_> {

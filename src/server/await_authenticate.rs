@@ -1,4 +1,4 @@
-//! Between the CHALLENGE and the AUTHENTICATE.
+//! The server's state between the CHALLENGE and the AUTHENTICATE.
 
 #[cfg(any(feature = "http", feature = "spnego"))]
 use alloc::boxed::Box;
@@ -21,7 +21,7 @@ use crate::wire::Authenticate;
 
 /// A server that has sent its CHALLENGE and waits for the AUTHENTICATE.
 ///
-/// It belongs to one connection and cannot be cloned, and one attempt uses it up:
+/// It belongs to one connection. It cannot be cloned, and the first AUTHENTICATE consumes it:
 ///
 /// ```compile_fail,E0382
 /// # use ntlm::{Error, Os, server::AwaitAuthenticate};
@@ -32,10 +32,10 @@ use crate::wire::Authenticate;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "the exchange goes on with `read`"]
+#[must_use = "the handshake continues with `read`"]
 pub struct AwaitAuthenticate {
     config: Arc<Config>,
-    /// Those of the server, unless the connection has its own.
+    /// Those of the server, until the connection gets its own.
     bindings: ChannelBindings,
     messages: Messages,
     sent: Sent,
@@ -46,12 +46,12 @@ impl AwaitAuthenticate {
         Self { config: Arc::clone(config), bindings: config.bindings.clone(), messages, sent }
     }
 
-    /// Sets the channel bindings of this connection, which replace those of the [`Server`](super::Server). Bindings
-    /// of zeros count as none, and replace nothing.
+    /// Sets the channel bindings of this connection, which replace those of the
+    /// [`Server`](super::Server). Bindings of 16 zeros count as absent and replace nothing.
     ///
-    /// If the policy requires bindings and the server has none of its own, tell it that they come here
-    /// ([promise](super::Server::with_channel_bindings_per_connection)); otherwise no handshake begins.
-    ///
+    /// If the policy requires bindings and the server has none, call
+    /// [`with_channel_bindings_per_connection`](super::Server::with_channel_bindings_per_connection)
+    /// on the server, so that it starts handshakes.
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// # use ntlm::{ChannelBindings, Client, Credentials, Enforcement, Os, Server, server};
@@ -64,7 +64,7 @@ impl AwaitAuthenticate {
     /// # let (negotiate, _) = client.initiate()?;
     /// # let hash_of_the_certificate = [7; 32];
     /// let (challenge, handshake) = server.challenge(&negotiate, &mut Os)?;
-    /// // Of the certificate that TLS chose for this connection:
+    /// // The certificate that TLS chose for this connection:
     /// let bindings = ChannelBindings::tls_server_end_point(&hash_of_the_certificate)?;
     /// let handshake = handshake.with_channel_bindings(bindings);
     /// # let _ = (challenge, handshake);
@@ -74,36 +74,41 @@ impl AwaitAuthenticate {
         if bindings.is_none() { self } else { Self { bindings, ..self } }
     }
 
-    /// The exchange as bytes, for another process in which the AUTHENTICATE arrives. There is no
-    /// key in it yet; but whoever can forge it can let an old answer in, so that it must not go
-    /// through other hands: see [`Exported`].
+    /// Returns the handshake as bytes, for another process that receives the AUTHENTICATE. Pass
+    /// them to [`Server::import`](super::Server::import), and only once.
     ///
-    /// It must be answered once: [`Server::import`](super::Server::import) it once.
+    /// The bytes contain no key yet. But anyone who can forge them can replay an old AUTHENTICATE,
+    /// so protect them as a secret: see [`Exported`].
     #[must_use]
     pub fn export(self) -> Exported {
         let messages = &self.messages;
         export_handshake(messages.negotiate(), messages.challenge(), self.bindings.md5())
     }
 
-    /// Reads the AUTHENTICATE: who does the client say it is? Nothing is proven yet.
+    /// Reads the AUTHENTICATE and returns what the client claims. Nothing is proven yet.
+    ///
+    /// If this fails, [`Claimed::parse`](super::Claimed::parse) gets the claimed names for the log.
     ///
     /// # Errors
-    /// - [`Error::Wire`]: the bytes are no AUTHENTICATE.
-    /// - [`Error::Unexpected`]: its flags, names, keys or responses cannot stand here, or it contains
-    ///   the header of another message.
-    /// - [`Error::Refused`]: it drops flags that the policy requires, proves itself in a way that
-    ///   the policy does not allow, or is too long.
-    /// - [`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey): messages are to be protected, and all sessions of the
-    ///   user would start from the same key.
+    /// - [`Error::Wire`]: the bytes are not an AUTHENTICATE.
+    /// - [`Error::Unexpected`]: the flags, names, session key or responses are inconsistent, or the
+    ///   message contains the header of another message.
+    /// - [`Refused::MissingFlags`](crate::error::Refused::MissingFlags): the client dropped flags
+    ///   that the policy requires.
+    /// - [`Refused::ResponseKind`](crate::error::Refused::ResponseKind),
+    ///   [`Refused::Anonymous`](crate::error::Refused::Anonymous): the policy does not allow this
+    ///   kind of response, or anonymous clients.
+    /// - [`Refused::ConstantKeyExchangeKey`](crate::error::Refused::ConstantKeyExchangeKey):
+    ///   messages are to be protected, and all sessions of the user would start from the same key.
+    /// - [`Refused::TooLong`](crate::error::Refused::TooLong): the message is longer than the
+    ///   policy allows.
     /// - [`Refused::Blocked`](crate::error::Refused::Blocked): the policy blocks NTLM.
-    /// - [`Error::Denied`]: the challenge is too old.
-    /// - [`Error::Misuse`]: the server, or this connection, should have been given channel bindings; or
-    ///   an exchange from elsewhere ([`Server::resume`](super::Server::resume),
-    ///   [`Server::import`](super::Server::import)) came to a server without the bindings or the SPN
-    ///   that its policy requires.
-    /// - [`Error::Environment`]: there is no time.
-    ///
-    /// For the log, [`Claimed::parse`](super::Claimed::parse) says which client it was.
+    /// - [`Denied::ChallengeExpired`](crate::error::Denied::ChallengeExpired): the CHALLENGE is too
+    ///   old.
+    /// - [`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings),
+    ///   [`Misuse::NoSpn`](crate::error::Misuse::NoSpn): the policy requires channel bindings or an
+    ///   SPN, and neither the server nor this connection has them.
+    /// - [`Error::Environment`]: the time is not known.
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn read(
         self,
@@ -115,8 +120,8 @@ impl AwaitAuthenticate {
         self.read_parsed(authenticate, &message, now)
     }
 
-    /// Does what [`read`](Self::read) does, and returns an error together with what the client claims,
-    /// unless the bytes are no AUTHENTICATE.
+    /// Does the same as [`read`](Self::read). An error comes with what the client claims, unless
+    /// the bytes are not an AUTHENTICATE.
     #[cfg(any(feature = "http", feature = "spnego"))]
     pub(crate) fn read_or_claimed(
         self,
@@ -133,7 +138,7 @@ impl AwaitAuthenticate {
             .map_err(|error| (error, Some(Box::new(Claimed::of(&message, character_set)))))
     }
 
-    /// Returns when the message arrived, or why it is not even parsed.
+    /// Runs the checks that need no parsing, and returns the time at which the message arrived.
     fn check_before_parsing(
         &self,
         authenticate: &[u8],

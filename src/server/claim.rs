@@ -1,4 +1,4 @@
-//! From a claim to a verdict ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
+//! Verifies what a client claims ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
 
 use super::accepted::{Accepted, Identity};
 use super::checks::{self, Checked};
@@ -21,9 +21,9 @@ use crate::text::Text;
 #[expect(clippy::exhaustive_enums, reason = "a client has a name or is anonymous")]
 #[must_use = "nothing is proven yet"]
 pub enum Claim {
-    /// It claims to be this user, and sends a proof.
+    /// The client claims to be a user, and sent a proof.
     User(UserClaim),
-    /// It claims to be no user; the policy allows it.
+    /// The client is anonymous, and the policy allows that.
     Anonymous(AnonymousClaim),
 }
 
@@ -40,91 +40,97 @@ impl Claim {
     }
 }
 
-/// A client that claims to be a user, and whose proof waits to be verified.
+/// A user's name that a client claims, and a proof that is still to be verified.
 ///
-/// Everything that it returns is unproven. It owns the whole handshake, so that the user can be
-/// looked up elsewhere and later.
+/// Everything that this type returns is unproven. It owns the whole handshake, so the user can be
+/// looked up in another thread or task, and later.
 #[derive(Debug)]
 #[must_use = "nothing is proven yet"]
 pub struct UserClaim {
     pub(super) received: Received,
-    /// The account's own name, empty unless the caller gave it: see [`Accepted`] for why it is no
-    /// `Option`.
+    /// The account's own name, empty unless the caller set it. [`Accepted`] explains why this is
+    /// not an `Option`.
     account: UserName,
     has_account_name: bool,
 }
 
 impl UserClaim {
-    /// The name that the client claims, as sent. A user principal name is in the user's name, whole,
-    /// with an empty domain. To Windows, names are equal in any case.
+    /// The name that the client claims, as it was sent. A user principal name (UPN) such
+    /// as `alice@example.com` is the user's name as a whole, and the domain is empty.
     ///
-    /// One account may come as `EXAMPLE\alice`, as `alice@example.com` and as `alice` alone: look
-    /// up all forms that you serve.
+    /// Clients can send the same account as `EXAMPLE\alice`, `alice@example.com` or `alice`, in any
+    /// letter case: Windows ignores the case of names. Look up every form that you support.
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         &self.received.user
     }
 
-    /// The machine that the client claims to run on.
+    /// The workstation name that the client claims.
     #[must_use]
     pub const fn claimed_workstation(&self) -> &Text {
         &self.received.workstation
     }
 
-    /// What the client claims, to log it when the claim is used up.
+    /// Returns everything that the client claims, for the log. Call it before the claim is
+    /// consumed.
     #[must_use]
     pub fn claimed(&self) -> Claimed {
         let Received { user, workstation, proof, .. } = &self.received;
         Claimed::new(user, workstation, proof.possible_kinds())
     }
 
-    /// Whether the response repeats another time than this CHALLENGE has, so that it answers another
-    /// one. Only NTLMv2 has the time; nothing is proven by it, or by its absence.
+    /// Whether the response repeats the time of another CHALLENGE, so that it does not answer this
+    /// one. Only NTLMv2 repeats the time, and neither result proves anything.
     #[cfg(feature = "http")]
     pub(crate) fn answers_another_challenge(&self) -> bool {
         let repeated = self.received.announced.as_ref().and_then(|said| said.server_time);
         repeated.zip(self.received.sent_time).is_some_and(|(repeated, sent)| repeated != sent)
     }
 
-    /// Sets the account's own name as your store has it, which [`Identity::User`] then has instead of
-    /// the name that the client claims.
+    /// Sets the account's name as your user store spells it. [`Identity::User`] then contains this
+    /// name instead of the claimed one.
     ///
-    /// The claimed name is only how the account was found. Letter case, an alias or a missing domain
-    /// make no difference to the proof, and neither does the border between user and domain: see
+    /// The claimed name only serves to find the account: a client may send another letter case, an
+    /// alias or no domain. A man in the middle can even move the border between user and domain: see
     /// [`Accepted::proven_domain`].
     pub fn with_account(self, account: UserName) -> Self {
         Self { account, has_account_name: true, ..self }
     }
 
-    /// Returns whether the proof was made with this hash, for names that several accounts may have.
-    /// It checks the password only: not the MIC, not channel bindings, SPN or time. It takes the same
-    /// time wherever the proofs differ.
+    /// Checks whether the proof was made with this hash, without consuming the claim. Use it if
+    /// several accounts can have the claimed name.
+    ///
+    /// It checks only the password: not the MIC, channel bindings, SPN or time. It compares in
+    /// constant time.
     #[must_use]
     pub fn proof_matches(&self, hash: &NtHash) -> bool {
         self.received.prove(hash, None).is_some()
     }
 
-    /// Verifies the client's proof with the hash of the user's password, and everything else that the
+    /// Verifies the proof with the hash of the user's password, and then everything else that the
     /// policy requires.
     ///
-    /// The proof comes first, over the received bytes; nothing that the peer sends can skip it.
-    /// In NTLMv2, the domain that it covers may be the one that was sent, the same in upper case,
-    /// or empty, as clients do.
+    /// The proof is verified first, over the received bytes, and nothing that the peer sends can
+    /// skip that. An NTLMv2 or LMv2 proof may cover the domain that was sent, the same in upper
+    /// case, or an empty one, because clients differ in this.
     ///
     /// # Errors
-    /// [`Error::Denied`]: the password is wrong, a check of the policy failed, or the response or its
-    /// session key is made of the LM hash ([`Denied::NoLmHash`], whether or not the password is
-    /// right).
+    /// - [`Denied::WrongPassword`]: the proof was not made with this hash.
+    /// - [`Denied::NoLmHash`]: the response or its session key is derived from the LM hash, whether
+    ///   or not the password is right. Use [`verify_hashes`](Self::verify_hashes).
+    /// - [`Error::Denied`] with another reason: a check of the MIC, channel bindings, SPN,
+    ///   `TargetInfo` or time failed.
     #[inline]
     pub fn verify_nt_hash(self, hash: &NtHash) -> Result<Accepted, Error> {
         self.verify_hashes(hash, None)
     }
 
-    /// Verifies as [`verify_nt_hash`](Self::verify_nt_hash) does, also LM responses and session keys
-    /// that are made of the LM hash, if the password has one.
+    /// Does what [`verify_nt_hash`](Self::verify_nt_hash) does, and can also verify LM responses and
+    /// derive session keys from the LM hash. Pass `None` if the password has no LM hash.
     ///
     /// # Errors
-    /// [`Error::Denied`]: the password is wrong, or a check of the policy failed.
+    /// [`Error::Denied`], for the reasons that [`verify_nt_hash`](Self::verify_nt_hash) lists.
+    /// [`Denied::NoLmHash`] occurs only if `lm_hash` is `None`.
     #[inline]
     pub fn verify_hashes(
         self,
@@ -134,19 +140,23 @@ impl UserClaim {
         self.verify(Some(nt_hash), lm_hash, Denied::WrongPassword)
     }
 
-    /// Verifies with the password itself, for stores that have it: see
-    /// [`verify_nt_hash`](Self::verify_nt_hash).
+    /// Does what [`verify_hashes`](Self::verify_hashes) does, with the password itself. Use it if
+    /// the user store has passwords in clear.
     ///
     /// # Errors
-    /// [`Error::Denied`]: the password is wrong, or a check of the policy failed.
+    /// [`Error::Denied`], for the reasons that [`verify_nt_hash`](Self::verify_nt_hash) lists.
+    /// [`Denied::NoLmHash`] occurs only if the password has no LM hash.
     pub fn verify_password(self, password: &str) -> Result<Accepted, Error> {
         let lm_hash = LmHash::from_password(password, self.received.policy().shared.code_page);
         self.verify_hashes(&NtHash::from_password(password), lm_hash.as_ref())
     }
 
-    /// Verifies with the hashes of an account. It does the same work if there is no account, so it
-    /// takes as many instructions; the reason is that of the rejection. It is not inlined, because a
-    /// copy of it for callers without hashes would take fewer.
+    /// Verifies with the hashes of an account. `nt_hash` is `None` if the account does not exist; this
+    /// executes the same number of instructions, to avoid a timing oracle. `reason` is the error for
+    /// a wrong proof.
+    ///
+    /// It is not inlined: the compiler would specialize a copy for callers without hashes, and that
+    /// would execute fewer instructions.
     #[inline(never)]
     fn verify(
         self,
@@ -156,8 +166,8 @@ impl UserClaim {
     ) -> Result<Accepted, Error> {
         let no_nt_hash = NtHash::from([0; 16]);
         let proven = self.received.prove(nt_hash.unwrap_or(&no_nt_hash), lm_hash);
-        // Before the verdict, so that this error does not say whether the password is right. `Choice`
-        // makes no branches, which would take other numbers of instructions.
+        // Checked before the verdict, so that this error does not show whether the password is
+        // right. `Choice` needs no branch, which would change the number of instructions.
         let (exists, has_lm_hash) = (choice(nt_hash.is_some()), choice(lm_hash.is_some()));
         if bool::from(choice(self.received.needs_lm_hash()) & exists & !has_lm_hash) {
             return Err(Denied::NoLmHash.into());
@@ -166,18 +176,25 @@ impl UserClaim {
         self.accept(proven, lm_hash.map(LmSessionKey::from).as_ref())
     }
 
-    /// Verifies with the user's NTLMv2 key, for servers that keep it instead of the hash, which makes
-    /// it cheaper: [`ResponseKey::new`] of the hash and of [`claimed_user`](Self::claimed_user) as it
-    /// is, because a user who comes under another domain has another key, also if only its case
-    /// differs. It verifies NTLMv2 and LMv2 responses.
+    /// Verifies the proof with the user's NTLMv2 key, for servers that store this key instead of
+    /// the NT hash. It is faster than [`verify_nt_hash`](Self::verify_nt_hash), and verifies NTLMv2
+    /// and LMv2 responses only.
     ///
-    /// Only the caller knows which domain the key was made of, so [`Accepted::proven_domain`] is
-    /// `None`. To avoid a timing oracle, verify unknown users against the key of a random hash:
-    /// [`reject`](Self::reject) takes as long as a hash does.
+    /// The key is [`ResponseKey::new`] of the hash and of [`claimed_user`](Self::claimed_user)
+    /// exactly as it was sent: another domain, or the same domain in another letter case, results
+    /// in another key. [`Accepted::proven_domain`] is `None`, because only the caller knows the
+    /// domain of the key.
+    ///
+    /// To avoid a timing oracle, verify unknown users with the key of a random hash. Do not use
+    /// [`reject`](Self::reject) for them, because it takes as long as
+    /// [`verify_nt_hash`](Self::verify_nt_hash).
     ///
     /// # Errors
-    /// [`Error::Denied`]: the key is wrong, or a check of the policy failed;
-    /// [`Refused::ResponseKind`] for responses of other kinds.
+    /// - [`Denied::WrongPassword`]: the proof was not made with this key.
+    /// - [`Refused::ResponseKind`]: the response is neither NTLMv2 nor LMv2, or the policy does not
+    ///   accept it.
+    /// - [`Error::Denied`] with another reason: a check of the MIC, channel bindings, SPN,
+    ///   `TargetInfo` or time failed.
     pub fn verify_response_key(self, key: &ResponseKey) -> Result<Accepted, Error> {
         let kind = match self.received.proof {
             Proof::Ntlmv2 { .. } => ResponseKind::Ntlmv2,
@@ -192,27 +209,36 @@ impl UserClaim {
         self.accept(Proven { domain: None, ..proven }, None)
     }
 
-    /// What a domain controller must be asked that knows the user, with no more than the policy
-    /// allows. Ask it by NETLOGON's `NetrLogonSamLogonEx` or through winbind, and continue with
+    /// Returns what to send to a domain controller that knows the user, limited to what the policy
+    /// allows.
+    ///
+    /// Send it by NETLOGON's `NetrLogonSamLogonEx` or through winbind. Then call
     /// [`verify_by_domain`](Self::verify_by_domain) or [`reject`](Self::reject).
     ///
     /// # Errors
-    /// [`Refused::ResponseKind`] if there is only an LM field: the domain controller does not report
-    /// whether it took it for LM or for LMv2, so the policy must allow both.
+    /// - [`Refused::ResponseKind`]: there is only an `LmChallengeResponse`, and the policy does not
+    ///   allow both LM and LMv2. The domain controller does not report which of the two it
+    ///   verified.
+    /// - [`Refused::ConstantKeyExchangeKey`]: messages are to be protected, and all sessions of the
+    ///   user would start from the same key.
     pub fn network_logon(&self) -> Result<NetworkLogon<'_>, Error> {
         NetworkLogon::new(&self.received)
     }
 
-    /// Verifies with the domain controller's answer, which says that the proof is right, and checks
-    /// everything else that the policy requires.
+    /// Accepts the domain controller's answer that the proof is right, and then checks everything
+    /// else that the policy requires.
     ///
-    /// If the `UserFlags` of the answer contain `LOGON_GUEST`, nothing was proven, and this does what
-    /// [`accept_as_guest`](Self::accept_as_guest) does.
+    /// If the `UserFlags` of the answer contain `LOGON_GUEST`, nothing was proven, and the result
+    /// is that of [`accept_as_guest`](Self::accept_as_guest).
     ///
     /// # Errors
-    /// Those of [`verify_nt_hash`](Self::verify_nt_hash) and [`network_logon`](Self::network_logon),
-    /// with [`Denied::NoLmHash`] if the session key is made of an `LmSessionKey` that the answer lacks;
-    /// for guests those of [`accept_as_guest`](Self::accept_as_guest).
+    /// - [`Refused::ResponseKind`], [`Refused::ConstantKeyExchangeKey`]: the causes are those of
+    ///   [`network_logon`](Self::network_logon).
+    /// - [`Denied::NoLmHash`]: the session key is derived from the `LmSessionKey`, and the answer
+    ///   has none.
+    /// - [`Error::Denied`] with another reason: a check of the MIC, channel bindings, SPN,
+    ///   `TargetInfo` or time failed.
+    /// - Those of [`accept_as_guest`](Self::accept_as_guest) if the client is a guest.
     pub fn verify_by_domain(mut self, validation: &Validation) -> Result<Accepted, Error> {
         if validation.is_guest() {
             return self.accept_as_guest();
@@ -229,14 +255,16 @@ impl UserClaim {
         self.accept(proven, validation.lm_session_key.as_ref())
     }
 
-    /// Accepts a client that proved nothing, without session security. The caller decides that the
-    /// user is unknown and that guests are welcome ([MS-NLMP] 3.2.5.1.2). What else the client sends
-    /// is not proven either, and not checked. In SPNEGO, a client that signs its list of mechanisms cannot
-    /// become a guest, because there is no key to verify the signature.
+    /// Accepts a client as a guest, without a proof and without session security ([MS-NLMP]
+    /// 3.2.5.1.2).
+    ///
+    /// The caller decides that the user is unknown and that guests are allowed. Nothing that the
+    /// client sent is proven or checked. In SPNEGO, a client that signs its list of mechanisms
+    /// cannot become a guest, because there is no key to verify the signature.
     ///
     /// # Errors
-    /// [`Denied::Guest`] unless the policy allows it, or if the policy requires what only a proof or a
-    /// key can give. It takes as long as [`reject`](Self::reject).
+    /// - [`Denied::Guest`]: the policy does not allow guests, or it requires something that only a
+    ///   client with a proof can have. This takes as long as [`reject`](Self::reject).
     pub fn accept_as_guest(self) -> Result<Accepted, Error> {
         let policy = self.received.policy();
         if !policy.allow_guest || checks::without_proof(policy).is_err() {
@@ -245,18 +273,20 @@ impl UserClaim {
         accept_unproven(self.received, Identity::Guest, Secrecy::Unusable)
     }
 
-    /// Rejects the client, for this reason. It takes as many instructions as a wrong password does with
-    /// [`verify_nt_hash`](Self::verify_nt_hash) and has the same type, so that the time does not show
-    /// which users exist.
+    /// Rejects the client for this reason.
+    ///
+    /// It executes as many instructions as [`verify_nt_hash`](Self::verify_nt_hash) with a wrong
+    /// password, and returns the same type. So the time does not show which users exist.
     ///
     /// # Errors
-    /// Always: [`Error::Denied`] with [`Denied::Rejected`].
+    /// Always [`Denied::Rejected`] with this reason.
     #[inline]
     pub fn reject(self, reason: Rejection) -> Result<Accepted, Error> {
         self.verify(None, None, Denied::Rejected(reason))
     }
 
-    /// The end of every way to the keys: what is proven, then the key, then all other checks.
+    /// Derives the session key from the verified proof, and runs the remaining checks. Every user
+    /// that is accepted passes through here.
     fn accept(
         self,
         proven: Proven,
@@ -298,7 +328,7 @@ impl UserClaim {
     }
 }
 
-/// A client that claims to be no user.
+/// An anonymous client that is still to be accepted.
 #[derive(Debug)]
 #[must_use = "the client is not accepted yet"]
 pub struct AnonymousClaim {
@@ -306,26 +336,29 @@ pub struct AnonymousClaim {
 }
 
 impl AnonymousClaim {
-    /// The machine that the client claims to run on.
+    /// The workstation name that the client claims.
     #[must_use]
     pub const fn claimed_workstation(&self) -> &Text {
         &self.received.workstation
     }
 
-    /// What the client claims, to log it when the claim is used up.
+    /// Returns everything that the client claims, for the log. Call it before the claim is
+    /// consumed.
     #[must_use]
     pub fn claimed(&self) -> Claimed {
         let Received { user, workstation, proof, .. } = &self.received;
         Claimed::new(user, workstation, proof.possible_kinds())
     }
 
-    /// Accepts the client, without session security unless
-    /// [`SharedPolicy::allow_insecure_anonymous_keys`](crate::SharedPolicy::allow_insecure_anonymous_keys) is
-    /// set.
+    /// Accepts the client. It has no session security, unless
+    /// [`SharedPolicy::allow_insecure_anonymous_keys`](crate::SharedPolicy::allow_insecure_anonymous_keys)
+    /// is set.
     ///
     /// # Errors
-    /// [`Error::Denied`] if the policy requires what only a proof can carry: a MIC, channel bindings
-    /// or an SPN; [`Refused::MissingFlags`] if it requires SIGN or SEAL.
+    /// - [`Denied::MicMissing`], [`Denied::ChannelBindingsMissing`], [`Denied::SpnMissing`]: the
+    ///   policy requires a MIC, channel bindings or an SPN, which only a proof can carry.
+    /// - [`Refused::MissingFlags`]: the policy requires SIGN or SEAL, and an anonymous client has
+    ///   no secret key.
     pub fn accept(self) -> Result<Accepted, Error> {
         let secrecy = if self.received.policy().shared.allow_insecure_anonymous_keys {
             Secrecy::KnownToEveryone

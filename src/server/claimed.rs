@@ -9,13 +9,13 @@ use crate::policy::ResponseKind;
 use crate::text::{CharacterSet, Text};
 use crate::wire::{Authenticate, NegotiateFlags};
 
-/// What an AUTHENTICATE claims, for the log. Nothing of it is proven.
+/// The names and the kind of response in an AUTHENTICATE, for the log. Nothing of it is proven.
 ///
-/// An administrator who reads that a client was rejected wants to know which one. The claims have it
-/// ([`UserClaim::claimed`](super::UserClaim::claimed)); where
-/// [`AwaitAuthenticate::read`](super::AwaitAuthenticate::read) already rejects the message, for the
-/// kind of its response for example, [`parse`](Self::parse) has it. `Display` escapes the names, so
-/// that a client cannot write lines of its own into the log:
+/// Use it to log which client was rejected. A claim returns it
+/// ([`UserClaim::claimed`](super::UserClaim::claimed)); if
+/// [`AwaitAuthenticate::read`](super::AwaitAuthenticate::read) rejected the message,
+/// [`parse`](Self::parse) reads it from the bytes. `Display` escapes the names, so a client cannot
+/// add lines to the log:
 ///
 /// ```
 /// # use ntlm::wire::{Authenticate, NegotiateFlags, NtResponse};
@@ -40,37 +40,38 @@ use crate::wire::{Authenticate, NegotiateFlags};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claimed {
-    /// The user; `None` if the client names none, as anonymous clients do.
+    /// The user that the client claims to be; `None` for an anonymous client.
     pub user: Option<UserName>,
-    /// The machine that the client claims to run on; empty if it does not say.
+    /// The workstation name that the client claims; empty if it sent none.
     pub workstation: Text,
-    /// Which kinds the response can be: one, or both of LM and LMv2, which look alike; none if there
-    /// is no response.
+    /// The kinds that the response can be. An LM response and an LMv2 response look alike, so there
+    /// can be two; there is none if the client sent no response.
     pub responses: &'static [ResponseKind],
 }
 
 impl Claimed {
-    /// Reads what an AUTHENTICATE claims; `None` if the bytes are no AUTHENTICATE.
+    /// Reads the names and the kind of response from an AUTHENTICATE; `None` if the bytes are not
+    /// an AUTHENTICATE.
     ///
-    /// This is for the log: it decides nothing, and a name that is not text in the character set of
-    /// the message's flags is shown as far as it can be. Clients are known (wget) whose flags name
-    /// another character set than the one they use.
+    /// The names are decoded in the character set of the message's flags. If that fails, they are
+    /// decoded as UTF-8 as far as possible, because wget 1.21.3, for example, sends OEM names and
+    /// sets UNICODE.
     #[must_use]
     pub fn parse(authenticate: &[u8]) -> Option<Self> {
         Self::parse_negotiated(authenticate, None)
     }
 
-    /// Reads it with the character set that was negotiated, if that is known.
+    /// Does the same as [`parse`](Self::parse), with the negotiated character set if it is known.
     pub(super) fn parse_negotiated(
         authenticate: &[u8],
         negotiated: Option<CharacterSet>,
     ) -> Option<Self> {
-        // The session key is not for the log.
+        // The session key is not needed.
         let message = Authenticate::parse_for_server(authenticate, |_| false).ok()?;
         Some(Self::of(&message, negotiated))
     }
 
-    /// What a parsed AUTHENTICATE claims.
+    /// Returns what a parsed AUTHENTICATE claims.
     pub(super) fn of(message: &Authenticate<'_>, negotiated: Option<CharacterSet>) -> Self {
         let flags = message.flags.unwrap_or(NegotiateFlags::empty());
         let character_set =
@@ -92,10 +93,12 @@ impl Claimed {
     }
 }
 
-/// How many bytes of a name are shown: fields may overlap, and a short message fill the log.
+/// Maximum number of bytes of a name in the log. Without a limit, a short message whose fields
+/// overlap would result in a long log line.
 const LONGEST: usize = 512;
 
-/// A name for people. The code page of an OEM name is not looked up: `curl` sends UTF-8 there.
+/// Decodes a name for the log. OEM names are decoded as UTF-8 and not in the OEM code page, because
+/// curl 7.88.1 sends UTF-8.
 fn shown(name: &[u8], character_set: CharacterSet) -> Text {
     let (name, _) = name.split_at(name.len().min(LONGEST));
     match character_set {
@@ -106,8 +109,8 @@ fn shown(name: &[u8], character_set: CharacterSet) -> Text {
 }
 
 impl fmt::Display for Claimed {
-    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2`: names are escaped, and what is
-    /// absent is `none`.
+    /// Prints `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2`. Names are escaped; an
+    /// absent user or response is `none`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.user {
             Some(user) => write!(f, "user={:?}", user.to_string())?,
@@ -135,9 +138,9 @@ mod tests {
         Claimed::parse(&bytes).unwrap()
     }
 
-    /// As wget does it.
+    /// wget 1.21.3 sends this.
     #[test]
-    fn a_name_that_is_no_utf_16_is_shown_as_bytes() {
+    fn name_that_is_not_utf16_is_logged_as_utf8() {
         let claimed = parse(&Authenticate {
             user: b"alice",
             nt_response: NtResponse::V1(&[7; 24]),
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_outside_utf_8_is_replaced() {
+    fn invalid_utf8_byte_in_a_name_is_replaced() {
         let claimed = parse(&Authenticate {
             user: b"j\xfcrgen",
             flags: Some(NegotiateFlags::NEGOTIATE_OEM),
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_lm_field_alone_can_be_two_kinds() {
+    fn lm_response_without_nt_response_is_logged_as_lmv2_or_lm() {
         let claimed = parse(&Authenticate {
             user: b"alice",
             lm_response: LmResponse::new(&[7; 24]),
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anonymous_client_has_no_user() {
+    fn anonymous_client_is_logged_without_a_user() {
         let claimed = parse(&Authenticate {
             lm_response: LmResponse::new(&[0]),
             flags: Some(NegotiateFlags::NEGOTIATE_OEM),

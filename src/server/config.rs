@@ -1,4 +1,4 @@
-//! What a server is made of, and what must be so before a handshake begins.
+//! A server's configuration, and the checks before a handshake begins.
 
 use alloc::vec::Vec;
 
@@ -14,23 +14,24 @@ use crate::wire::{AvPairs, AvPairsBuf, NegotiateFlags};
 #[derive(Clone, Debug)]
 pub(super) struct Config {
     pub(super) names: Names,
-    /// What the names come to in each CHALLENGE, or why they do not.
+    /// The encoded `TargetInfo`, or the error to report if the names are too long.
     pub(super) target_info: Result<AvPairsBuf, Refused>,
     pub(super) policy: Policy,
-    /// Zeros if there are none.
+    /// 16 zeros if none were set.
     pub(super) bindings: ChannelBindings,
-    /// Whether each connection is given bindings of its own, after its CHALLENGE.
+    /// Whether each connection gets its own bindings after its CHALLENGE.
     pub(super) bindings_come_later: bool,
     pub(super) spns: Vec<Text>,
 }
 
 impl Config {
-    /// Fails if no handshake can succeed.
+    /// Fails if no handshake with this configuration can succeed.
     pub(super) fn check_all(&self) -> Result<(), Error> {
         self.check(self.expects_bindings())?;
         let SharedPolicy { offer, require, require_when_protected, .. } = self.policy.shared;
         offer.character_set().ok_or(Misuse::NoCharacterSet)?;
-        // A client that asks for all, and one that leaves room for what excludes another flag.
+        // Extended session security excludes LM_KEY. So try a client that asks for everything but
+        // extended session security, and then one that asks for everything.
         let granted = |asked| -> Result<(), Error> {
             Ok(demand(grant(offer, asked)?, require, require_when_protected)?)
         };
@@ -40,9 +41,9 @@ impl Config {
         self.target_info().map(drop)
     }
 
-    /// Fails if no handshake must begin or continue: NTLM is blocked, or this side lacks what the
-    /// policy requires of clients. `has_bindings` says whether the connection has channel bindings, or
-    /// [will have](Self::expects_bindings) them.
+    /// Fails if a handshake must not begin or continue: NTLM is blocked, or the application did not
+    /// set what the policy requires. `has_bindings` says whether the connection has channel
+    /// bindings or [will have](Self::expects_bindings) them.
     pub(super) fn check(&self, has_bindings: bool) -> Result<(), Error> {
         if self.policy.shared.blocked {
             return Err(Refused::Blocked.into());
@@ -63,12 +64,12 @@ impl Config {
         Ok(())
     }
 
-    /// Whether there are bindings before the CHALLENGE, or will be after it.
+    /// Whether there are channel bindings now, or there will be after the CHALLENGE.
     pub(super) fn expects_bindings(&self) -> bool {
         self.bindings_come_later || !self.bindings.is_none()
     }
 
-    /// `TargetInfo` without the time.
+    /// `TargetInfo`, with zeros in place of the time.
     pub(super) fn target_info(&self) -> Result<AvPairs<'_>, Error> {
         if self.names.is_nameless() {
             return Err(Misuse::NoServerName.into());
@@ -77,8 +78,8 @@ impl Config {
         Ok(target_info.as_pairs())
     }
 
-    /// Checks a message of the client before it is parsed. Its length is limited because it is kept
-    /// until the handshake ends.
+    /// Checks a message of the client before it is parsed. The length is limited because the
+    /// message is stored until the handshake ends.
     pub(super) fn check_received(&self, message: &[u8]) -> Result<(), Error> {
         if message.len() > self.policy.shared.max_message_len {
             return Err(Refused::TooLong.into());

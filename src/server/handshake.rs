@@ -1,4 +1,4 @@
-//! A server's handshake in one value.
+//! A server's handshake as one value that is advanced step by step.
 
 use alloc::vec::Vec;
 
@@ -7,9 +7,10 @@ use crate::channel_bindings::ChannelBindings;
 use crate::environment::Environment;
 use crate::error::{Error, Misuse};
 
-/// A server's handshake in one value, for owners of `&mut self`. It does what [`Server::challenge`]
-/// and [`AwaitAuthenticate::read`] do; use those where a state per type is as easy.
+/// A server's handshake as one value, for code that keeps it behind `&mut self`.
 ///
+/// It does the same as [`Server::challenge`] and [`AwaitAuthenticate::read`]. Prefer those if your
+/// code can hold a different type for each state, because then a wrong order does not compile.
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// # use ntlm::{Client, Credentials, Error, Os, Server};
@@ -47,27 +48,27 @@ enum State {
     Over,
 }
 
-/// What a step of a server's [`Handshake`] returns.
+/// What to do after a step of a server's [`Handshake`].
 #[derive(Debug)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "a handshake goes on or ends")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[expect(clippy::exhaustive_enums, reason = "a handshake continues or ends")]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once")]
 pub enum Step {
-    /// Send this token. The client's answer goes into the next step.
+    /// Send this token, and pass the client's reply to the next step.
     Send(Vec<u8>),
-    /// The messages are complete: verify the claim.
+    /// The messages are complete. Verify the claim.
     Done(Claim),
 }
 
 impl Server {
-    /// Begins a handshake in one value. The first step takes the NEGOTIATE.
+    /// Starts a connection-oriented handshake as one value. Pass the NEGOTIATE to the first step.
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     #[must_use]
     pub fn handshake(&self) -> Handshake {
         Handshake(State::Connection(self.clone()))
     }
 
-    /// Begins a connectionless handshake in one value. The first step takes no bytes, since the
+    /// Starts a connectionless handshake as one value. Pass no bytes to the first step, because the
     /// server speaks first.
     #[must_use]
     pub fn handshake_datagram(&self) -> Handshake {
@@ -76,8 +77,8 @@ impl Server {
 }
 
 impl Handshake {
-    /// Sets the channel bindings of this connection, at any time before the last step: see
-    /// [`AwaitAuthenticate::with_channel_bindings`].
+    /// Sets the channel bindings of this connection. Call it before the step that takes the
+    /// AUTHENTICATE. See [`AwaitAuthenticate::with_channel_bindings`].
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         let with = |server: Server| match bindings.is_none() {
@@ -92,12 +93,14 @@ impl Handshake {
         })
     }
 
-    /// Takes what the client sent, and returns what to do. One attempt ends it.
+    /// Takes the bytes that the client sent, and returns what to do. The first AUTHENTICATE ends
+    /// the handshake, whether or not it is accepted.
     ///
     /// # Errors
-    /// As [`Server::challenge`] and [`AwaitAuthenticate::read`], and [`Misuse::HandshakeOver`] after
-    /// the end or an error. [`Misuse::WrongMode`] if there are bytes before a connectionless server
-    /// has spoken.
+    /// - [`Misuse::HandshakeOver`]: an earlier step completed the handshake or failed.
+    /// - [`Misuse::WrongMode`]: there are bytes, and the server has to speak first.
+    /// - All errors of [`Server::challenge`] (connectionless: [`Server::challenge_datagram`]) and of
+    ///   [`AwaitAuthenticate::read`].
     pub fn step(
         &mut self,
         received: &[u8],

@@ -1,4 +1,4 @@
-//! The messages of an exchange, as they are on the wire.
+//! The messages of a handshake as bytes.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,20 +6,20 @@ use core::ops::Range;
 
 use crate::secret::Counted;
 
-/// One after the other in one buffer, since a busy server keeps many of them.
+/// The messages one after the other in one buffer, because a busy server stores many of them.
 pub(super) struct Messages {
     bytes: Vec<u8>,
     negotiate_end: usize,
     challenge_end: usize,
 }
 
-/// What an AUTHENTICATE usually has beyond what it repeats of the CHALLENGE: header, responses and
-/// the client's names.
+/// Usual size in bytes of the parts of an AUTHENTICATE that do not repeat the CHALLENGE: header,
+/// responses and the client's names.
 const USUAL_ANSWER: usize = 320;
 
 impl Messages {
-    /// The first two, with room for the usual third. The first is empty if the exchange is
-    /// connectionless.
+    /// Stores the NEGOTIATE, which is empty if the handshake is connectionless, and the CHALLENGE.
+    /// Reserves space for an AUTHENTICATE of usual size.
     pub(super) fn new(negotiate: &[u8], challenge: &[u8]) -> Self {
         let (negotiate_end, challenge_end) = (negotiate.len(), negotiate.len() + challenge.len());
         let usual = challenge_end.saturating_add(challenge.len()).saturating_add(USUAL_ANSWER);
@@ -46,7 +46,7 @@ impl Messages {
         self.bytes.split_at(self.challenge_end).1
     }
 
-    /// A part of the AUTHENTICATE.
+    /// A range of bytes of the AUTHENTICATE.
     pub(super) fn within_authenticate(&self, range: &Range<usize>) -> &[u8] {
         self.authenticate().split_at(range.end).0.split_at(range.start).1
     }

@@ -1,11 +1,10 @@
-//! The side that verifies.
+//! The server side of a handshake.
 //!
-//! Connection-oriented: the NEGOTIATE goes into [`Server::challenge`], the CHALLENGE comes out.
-//! The AUTHENTICATE goes into [`AwaitAuthenticate::read`], and a [`Claim`] comes out: who the
-//! client says it is. Look the user up, from any task and for as long as it takes, and let the
-//! claim be verified: with a hash, or by a domain controller. Only then is there an [`Accepted`]
-//! with the keys of the session.
-//!
+//! Connection-oriented: [`Server::challenge`] takes the client's NEGOTIATE and returns the
+//! CHALLENGE. [`AwaitAuthenticate::read`] takes the AUTHENTICATE and returns a [`Claim`]: the name
+//! of the user that the client claims to be. Look this user up, in any thread or task and for as
+//! long as necessary, and verify the claim with the user's hash or through a domain controller.
+//! Only then do you get an [`Accepted`] with the session keys.
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! # use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, server};
@@ -28,7 +27,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Connectionless: [`Server::challenge_datagram`] starts, since the server speaks first.
+//! Connectionless: [`Server::challenge_datagram`] returns the CHALLENGE, because the server speaks
+//! first.
 
 mod accepted;
 mod await_authenticate;
@@ -73,14 +73,14 @@ use crate::session::import_handshake;
 use crate::text::{CharacterSet, Text, TextError};
 use crate::wire::{self, AvId, AvPairs, Challenge, Negotiate, NegotiateFlags};
 
-/// A service that clients log in to. Cheap to clone; good for many exchanges at a time.
+/// A server's names and configuration. It is cheap to clone and can run many handshakes.
 #[derive(Clone, Debug)]
 pub struct Server {
     config: Arc<Config>,
 }
 
 impl Server {
-    /// A server with the default policy.
+    /// Creates a server with the default policy, and without channel bindings and SPNs.
     #[must_use]
     pub fn new(names: Names) -> Self {
         let config = Config {
@@ -94,15 +94,18 @@ impl Server {
         Self { config: Arc::new(config) }
     }
 
-    /// Sets what is accepted.
+    /// Sets the policy: what the server accepts and requires. See [`Policy`].
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         self.with(|config| config.policy = policy)
     }
 
-    /// Sets the bindings of the TLS connection that clients use. [`Policy::channel_bindings`]
-    /// decides how strictly they are checked. By default a client that sends none is accepted,
-    /// because many cannot; the specification would reject it, as [`Enforcement::Required`] does.
+    /// Sets the channel bindings of the TLS connections that clients use.
+    /// [`Policy::channel_bindings`] decides how strictly they are checked.
+    ///
+    /// By default, a client that sends no bindings is accepted, because many clients cannot send
+    /// them. \[MS-NLMP\] 3.2.5.1.2 says that the server rejects such a client;
+    /// [`Enforcement::Required`] does so.
     ///
     /// [`Enforcement::Required`]: crate::Enforcement::Required
     #[doc(alias("EPA", "extended protection", "channel binding"))]
@@ -111,29 +114,29 @@ impl Server {
         self.with(|config| config.bindings = bindings)
     }
 
-    /// Promises channel bindings for each connection, by
-    /// [`AwaitAuthenticate::with_channel_bindings`], for servers with several certificates (SNI) or
-    /// renewed ones.
+    /// Announces that each connection gets its own channel bindings through
+    /// [`AwaitAuthenticate::with_channel_bindings`]. Use it if the server has several certificates
+    /// (SNI) or renews them.
     ///
-    /// A handshake then begins without bindings, also where the policy requires them. Unless the
-    /// policy does not check bindings at all, [`AwaitAuthenticate::read`] fails if the promise was
-    /// forgotten and the server has no bindings of its own.
+    /// Handshakes then begin without bindings even if the policy requires them. If the policy checks
+    /// bindings and neither the connection nor the server has any, [`AwaitAuthenticate::read`] fails
+    /// with [`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings).
     #[must_use]
     pub fn with_channel_bindings_per_connection(self) -> Self {
         self.with(|config| config.bindings_come_later = true)
     }
 
-    /// Tells by which service principal names clients may ask for this server, such as
-    /// `HTTP/www.example.com`. They are compared as whole texts, in any case; how strictly that is
-    /// checked, [`Policy::spn`] says.
+    /// Sets the SPNs (service principal names) under which clients may ask for this server, such as
+    /// `HTTP/www.example.com`. The client's SPN must be equal to one of them; letter case is
+    /// ignored. [`Policy::spn`] decides how strictly it is checked.
     #[doc(alias("SPN", "service principal name", "MsvAvTargetName"))]
     #[must_use]
     pub fn with_spns<T: Into<Text>>(self, names: impl IntoIterator<Item = T>) -> Self {
         self.with(|config| config.spns = names.into_iter().map(Into::into).collect())
     }
 
-    /// Returns the server if a handshake with it can succeed: call it when the configuration is
-    /// read, so that its mistakes appear there and not with the first client.
+    /// Checks the configuration, and returns the server if a handshake with it can succeed. Call
+    /// this when the configuration is read, so that mistakes are reported early.
     ///
     /// ```
     /// use ntlm::error::{Error, Misuse};
@@ -141,15 +144,20 @@ impl Server {
     ///
     /// let server = Server::new(server::Names::member("FILES", "EXAMPLE")).checked()?;
     ///
-    /// // This policy requires channel bindings, and the server has none to compare with.
+    /// // This policy requires channel bindings, and none were set.
     /// let error = server.with_policy(server::Policy::strict()).checked().unwrap_err();
     /// assert_eq!(error, Error::Misuse(Misuse::NoChannelBindings));
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// - [`Error::Misuse`]: the server has no NetBIOS name; the policy offers no character set; or it
-    ///   requires channel bindings or an SPN, and the server was given none to compare with.
+    /// - [`Misuse::NoServerName`](crate::error::Misuse::NoServerName): the server has no NetBIOS
+    ///   name.
+    /// - [`Misuse::NoCharacterSet`](crate::error::Misuse::NoCharacterSet): the policy offers
+    ///   neither UNICODE nor OEM.
+    /// - [`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings),
+    ///   [`Misuse::NoSpn`](crate::error::Misuse::NoSpn): the policy requires channel bindings or an
+    ///   SPN, and none were set.
     /// - [`Refused::MissingFlags`]: the policy requires flags that it does not offer.
     /// - [`Refused::OurName`]: the names of the server are too long.
     /// - [`Refused::Blocked`]: the policy blocks NTLM.
@@ -158,20 +166,23 @@ impl Server {
         Ok(self)
     }
 
-    /// Answers a NEGOTIATE with the CHALLENGE.
+    /// Answers a NEGOTIATE: returns the CHALLENGE to send to the client, and the state that waits for
+    /// the AUTHENTICATE.
     ///
-    /// Each challenge is good for one attempt: the state that waits for the answer is used up by
-    /// it, whatever comes out.
+    /// Each CHALLENGE can be answered once: the returned state is consumed by the first
+    /// AUTHENTICATE, whether or not that succeeds.
     ///
     /// # Errors
-    /// - [`Error::Wire`]: the bytes are no NEGOTIATE.
-    /// - [`Error::Unexpected`]: it offers no character set that the policy grants, or contains the
-    ///   header of another message.
-    /// - [`Error::Refused`]: it lacks flags that the policy requires, or is too long; the names of
-    ///   the server are too long; or NTLM is blocked.
+    /// - [`Error::Wire`]: the bytes are not a NEGOTIATE.
+    /// - [`Unexpected::CharacterSet`]: the client offers no character set that the policy grants.
+    /// - [`Unexpected::SecondHeader`]: the NEGOTIATE contains the header of another message.
+    /// - [`Refused::MissingFlags`]: the client does not offer flags that the policy requires.
+    /// - [`Refused::TooLong`]: the NEGOTIATE is longer than the policy allows.
+    /// - [`Refused::OurName`]: the names of the server are too long.
+    /// - [`Refused::Blocked`]: the policy blocks NTLM.
     /// - [`Error::Misuse`]: the server has no NetBIOS name; or the policy requires channel bindings
-    ///   or an SPN, and the server was given none to compare with.
-    /// - [`Error::Environment`]: there is no time, or no randomness.
+    ///   or an SPN, and none were set.
+    /// - [`Error::Environment`]: the time is not known, or there is no randomness.
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn challenge(
         &self,
@@ -186,10 +197,13 @@ impl Server {
         self.emit(flags, negotiate, environment)
     }
 
-    /// Makes the CHALLENGE that opens a connectionless exchange.
+    /// Starts a connectionless handshake: returns the CHALLENGE, which is its first message, and
+    /// the state that waits for the AUTHENTICATE.
     ///
     /// # Errors
-    /// As [`challenge`](Self::challenge).
+    /// - [`Unexpected::CharacterSet`]: the policy offers neither UNICODE nor OEM.
+    /// - [`Refused::OurName`], [`Refused::Blocked`], [`Error::Misuse`], [`Error::Environment`]: the
+    ///   causes are those of [`challenge`](Self::challenge).
     pub fn challenge_datagram(
         &self,
         environment: &mut dyn Environment,
@@ -199,21 +213,22 @@ impl Server {
         self.emit(flags, &[], environment)
     }
 
-    /// Goes on with an exchange whose first two messages were kept elsewhere, such as by another
-    /// process; `negotiate` is empty if the exchange is connectionless.
+    /// Continues a handshake from its first two messages, for example to verify a recorded
+    /// handshake. `negotiate` is empty if the handshake is connectionless.
     ///
-    /// The caller answers for what [`AwaitAuthenticate`] does by itself: that this server has made
-    /// this CHALLENGE, and that it is answered once. The CHALLENGE tells the names; this server's
-    /// own are not looked at.
+    /// The caller must guarantee what [`AwaitAuthenticate`] otherwise guarantees: that this server
+    /// issued the CHALLENGE, and that it is answered only once. The AUTHENTICATE is compared with
+    /// the names in the CHALLENGE, not with those of this server.
     ///
-    /// It is also the way to check a recorded exchange. The server has the policy
-    /// [`Policy::insecure_for_analysis`], and the clock of the [`Environment`] shows the time of the
-    /// recording.
+    /// To verify a recorded handshake, use an [`Environment`] whose clock shows the time of the
+    /// recording, such as [`AtTime`](crate::environment::AtTime), and if necessary the policy
+    /// [`Policy::insecure_for_analysis`].
     ///
     /// # Errors
-    /// [`Refused::TooLong`] if `negotiate` is longer than the policy allows,
-    /// [`Unexpected::SecondHeader`] if one of the messages contains the header of another, and
-    /// [`Error::Wire`] if `challenge` is no CHALLENGE, or `negotiate` neither a NEGOTIATE nor empty.
+    /// - [`Error::Wire`]: `challenge` is not a CHALLENGE, or `negotiate` is neither empty nor a
+    ///   NEGOTIATE.
+    /// - [`Unexpected::SecondHeader`]: one of the messages contains the header of another message.
+    /// - [`Refused::TooLong`]: `negotiate` is longer than the policy allows.
     pub fn resume(&self, negotiate: &[u8], challenge: &[u8]) -> Result<AwaitAuthenticate, Error> {
         self.config.check_received(negotiate)?;
         check_kept_negotiate(negotiate)?;
@@ -223,11 +238,13 @@ impl Server {
         Ok(AwaitAuthenticate::new(&self.config, messages, sent))
     }
 
-    /// Goes on with an exchange that another process [exported](AwaitAuthenticate::export). This
-    /// server must be configured as that one was.
+    /// Continues a handshake that another process [exported](AwaitAuthenticate::export). Both
+    /// servers must have the same configuration.
     ///
     /// # Errors
-    /// [`ImportError`].
+    /// - [`ImportError::Foreign`]: the bytes are not an exported handshake of a server.
+    /// - [`ImportError::Version`]: another version of this crate exported it.
+    /// - [`ImportError::Damaged`]: the bytes are truncated, too long or inconsistent.
     pub fn import(&self, exported: &[u8]) -> Result<AwaitAuthenticate, ImportError> {
         let (negotiate, challenge, bindings) = import_handshake(exported)?;
         if check_single_header(negotiate).and(check_single_header(challenge)).is_err() {
@@ -240,7 +257,7 @@ impl Server {
         Ok(handshake.with_channel_bindings(ChannelBindings::from_md5(bindings)))
     }
 
-    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
+    #[expect(clippy::expect_used, reason = "`Names::target_info` built the list")]
     fn emit(
         &self,
         mut flags: NegotiateFlags,
@@ -251,8 +268,8 @@ impl Server {
         let target_info = self.config.target_info()?;
         let (_, target_type) = self.config.names.target();
         flags |= target_type | NegotiateFlags::NEGOTIATE_TARGET_INFO;
-        // Announced even to clients that do not, as Windows Server 2022 does: some clients put the
-        // MIC in a wrong place otherwise (seen by gss-ntlmssp).
+        // Set even if the client did not set it, as in Windows Server 2022. Without this flag, some
+        // clients write the MIC at a wrong offset (reported by gss-ntlmssp).
         flags.set(NegotiateFlags::NEGOTIATE_VERSION, policy.shared.version.is_some());
         let character_set = flags.character_set().ok_or(Unexpected::CharacterSet)?;
         let target_name = self.target_name(character_set, target_info);
@@ -267,9 +284,10 @@ impl Server {
             version: Some(policy.shared.version.unwrap_or_default()),
         };
         let mut token = Vec::with_capacity(message.encoded_len());
-        // Only the names together can be too long.
+        // Everything but the names has a fixed length.
         message.emit(&mut token).map_err(|_| Refused::OurName(TextError::TooLong))?;
-        // The list is the last field, and the time is its last pair.
+        // `TargetInfo` is the last field, and it ends with the 8 bytes of the time and 4 bytes of
+        // `MsvAvEOL`.
         let start = token.len() - target_info.as_bytes().len();
         let (_, [time @ .., _, _, _, _]) =
             token.split_last_chunk_mut::<12>().expect("each list ends with a time");
@@ -280,20 +298,21 @@ impl Server {
         Ok((token, AwaitAuthenticate::new(&self.config, messages, sent)))
     }
 
-    /// `TargetName` in this character set.
-    #[expect(clippy::expect_used, reason = "`Names::target_info` has made the list")]
+    /// Returns `TargetName` in this character set.
+    #[expect(clippy::expect_used, reason = "`Names::target_info` built the list")]
     fn target_name<'a>(
         &self,
         character_set: CharacterSet,
         target_info: AvPairs<'a>,
     ) -> Cow<'a, [u8]> {
         match character_set {
-            // The same text is in the list, in UTF-16.
+            // `TargetInfo` contains the same name in UTF-16.
             CharacterSet::Unicode => {
-                target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has one").into()
+                target_info.get(AvId::NB_DOMAIN_NAME).expect("each list has a domain name").into()
             }
-            // The AV pairs carry the names; clients do nothing with this field. So a name that the
-            // code page lacks is left out instead of rejecting all clients without UNICODE.
+            // Clients ignore this field, because `TargetInfo` has the names in UTF-16. So a name
+            // that the code page cannot encode is left empty: an error would reject all clients
+            // without UNICODE.
             CharacterSet::Oem => {
                 let (target, _) = self.config.names.target();
                 let code_page = self.config.policy.shared.code_page;
@@ -308,8 +327,9 @@ impl Server {
     }
 }
 
-/// Checks a NEGOTIATE that was kept elsewhere; a connectionless exchange has none. The MIC covers it,
-/// and its header is what tells the borders of the messages.
+/// Parses a NEGOTIATE that was kept outside this process; it is empty if the handshake is
+/// connectionless. The MIC covers it, and only the header of each message shows where the message
+/// starts.
 fn check_kept_negotiate(negotiate: &[u8]) -> Result<(), wire::Error> {
     if negotiate.is_empty() {
         return Ok(());

@@ -1,17 +1,19 @@
-//! What a server calls itself.
+//! The names of a server.
 
 use crate::error::Refused;
 use crate::text::{Text, TextError};
 use crate::wire::{AvId, AvPairsBuf, NegotiateFlags};
 
-/// The names that a server tells its clients, in the `TargetInfo` of the CHALLENGE
-/// ([MS-NLMP] 3.2.1.1). They are configuration, seen by everybody who asks.
+/// The names that a server sends to its clients, in the `TargetInfo` of the CHALLENGE ([MS-NLMP]
+/// 3.2.1.1).
+///
+/// Everyone who connects can read them. They are not used to look up users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     netbios_computer: Text,
     is_member: bool,
-    /// Empty unless it is a member. The names of DNS are empty too where there is none: see
-    /// [`Accepted`](super::Accepted) for why they are no `Option`.
+    /// Empty unless `is_member`. The DNS names are empty if they were not set;
+    /// [`Accepted`](super::Accepted) explains why they are not `Option`s.
     netbios_domain: Text,
     dns_computer: Text,
     dns_domain: Text,
@@ -19,8 +21,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// A server that belongs to no domain, with its NetBIOS name (up to 15 upper-case characters,
-    /// by custom), which stands for its domain too.
+    /// A server that is not a member of a domain, with its NetBIOS name (by convention at most 15
+    /// upper-case characters), which is also sent as the domain name.
     #[must_use]
     pub fn standalone(netbios_computer: impl Into<Text>) -> Self {
         Self {
@@ -33,7 +35,8 @@ impl Names {
         }
     }
 
-    /// A server that belongs to a domain, with the NetBIOS names of both.
+    /// A server that is a member of a domain, with its own NetBIOS name and that of the domain,
+    /// such as `FILES` and `EXAMPLE`.
     #[must_use]
     pub fn member(netbios_computer: impl Into<Text>, netbios_domain: impl Into<Text>) -> Self {
         Self {
@@ -55,13 +58,13 @@ impl Names {
         Self { dns_domain: name.into(), ..self }
     }
 
-    /// Adds the DNS name of the forest.
+    /// Adds the DNS name of the forest, such as `example.com`.
     #[must_use]
     pub fn with_dns_tree(self, name: impl Into<Text>) -> Self {
         Self { dns_tree: name.into(), ..self }
     }
 
-    /// `TargetName`, and the flag that says whose name it is.
+    /// Returns `TargetName`, and the flag that says whether it is the name of a domain or a server.
     pub(super) fn target(&self) -> (&Text, NegotiateFlags) {
         if self.is_member {
             (&self.netbios_domain, NegotiateFlags::TARGET_TYPE_DOMAIN)
@@ -70,8 +73,9 @@ impl Names {
         }
     }
 
-    /// `TargetInfo`, in the order of 3.2.5.1.1, with a time to be filled in at its end. The pseudo
-    /// code there has no `MsvAvTimestamp`, but 2.2.2.1 says that it is always sent.
+    /// Returns `TargetInfo` in the order of 3.2.5.1.1, with zeros in place of the time at its end.
+    /// The pseudocode there does not contain `MsvAvTimestamp`, but 2.2.2.1 says that a server
+    /// always sends it.
     pub(super) fn target_info(&self) -> Result<AvPairsBuf, Refused> {
         let too_long = |_| Refused::OurName(TextError::TooLong);
         let (target, _) = self.target();

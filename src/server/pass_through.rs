@@ -1,4 +1,5 @@
-//! Asking a domain controller ([MS-NLMP] 3.2.5.1.2, [MS-NRPC] 2.2.1.4.5).
+//! What a domain controller is asked, and what it answers ([MS-NLMP] 3.2.5.1.2, [MS-NRPC]
+//! 2.2.1.4.5).
 
 use core::fmt;
 
@@ -11,19 +12,19 @@ use crate::policy::ResponseKind;
 use crate::secret::Counted;
 use crate::text::Text;
 
-/// What a domain controller is asked: `NETLOGON_NETWORK_INFO`.
+/// The question for a domain controller: `NETLOGON_NETWORK_INFO`.
 ///
-/// It holds no more than the policy allows: next to an NT response, an LM response that could prove
-/// the password with less is left out.
+/// It contains no more than the policy allows: an LM response is left out if there is an NT
+/// response, unless the policy accepts LM responses.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NetworkLogon<'a> {
-    /// Who the client says it is.
+    /// The name that the client claims.
     pub user: &'a UserName,
-    /// Which machine the client says it is.
+    /// The workstation name that the client claims.
     pub workstation: &'a Text,
-    /// `LmChallenge`: the challenge to send, which for NTLMv1 with extended session security is not
-    /// the server's own.
+    /// `LmChallenge`: the server's challenge. For NTLMv1 with extended session security it is
+    /// instead a hash that includes the client's challenge.
     pub challenge: [u8; 8],
     /// `NtChallengeResponse`, as received.
     pub nt_response: &'a [u8],
@@ -52,12 +53,12 @@ impl<'a> NetworkLogon<'a> {
 }
 
 impl Received {
-    /// What kind of response a domain controller vouches for, if the policy allows it to be asked.
+    /// Returns the kind of response that a domain controller verifies, if the policy allows it.
     ///
-    /// It does not say whether it took an LM field without an NT response for LM or for LMv2, so
-    /// the policy must accept both. Without extended session security the session keys of both are
-    /// the same, or made of the LM hash. With it the response counts as LMv2: a client with LM there
-    /// gets other keys. (Samba 4.17 rejects LM anyway unless `lanman auth` is set.)
+    /// Without an NT response, the domain controller does not report whether it verified LM or
+    /// LMv2, so the policy must accept both. Without extended session security, the session keys of
+    /// both are equal or derived from the LM hash. With it, the response counts as LMv2; a client
+    /// that sent LM derives another key. (Samba 4.17.12 rejects LM unless `lanman auth` is set.)
     pub(super) fn kind_to_pass_on(&self) -> Result<ResponseKind, Refused> {
         let (kinds, kind) = match self.proof {
             Proof::LmField { can_be_lm, .. } => {
@@ -91,8 +92,8 @@ impl fmt::Debug for NetworkLogon<'_> {
     }
 }
 
-/// What a domain controller answers about a client that it believes:
-/// `NETLOGON_VALIDATION_SAM_INFO`, or winbind's `NT_KEY`.
+/// A domain controller's answer that the proof is right: `NETLOGON_VALIDATION_SAM_INFO`, or
+/// winbind's `NT_KEY`.
 #[derive(Clone, Debug)]
 pub struct Validation {
     pub(super) user: Option<UserName>,
@@ -102,15 +103,16 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// The bit of `UserFlags` that says that the domain controller took the client for a guest
+    /// The bit of `UserFlags` which says that the domain controller accepted the client as a guest
     /// (\[MS-NRPC\] 2.2.1.4.11).
     pub const LOGON_GUEST: u32 = 1;
 
-    /// The logon is good, with its `UserSessionKey` of 16 bytes, which is what \[MS-NLMP\] calls
-    /// `SessionBaseKey`, and its `UserFlags`. If those contain
-    /// [`LOGON_GUEST`](Self::LOGON_GUEST), the client proved nothing and is a guest. Winbind's
-    /// `ntlm_auth --request-nt-key` does not report the flags: give 0, and keep the guest account of
-    /// the domain disabled.
+    /// Creates it from the 16 bytes of `UserSessionKey`, which \[MS-NLMP\] calls `SessionBaseKey`,
+    /// and from `UserFlags`.
+    ///
+    /// If the flags contain [`LOGON_GUEST`](Self::LOGON_GUEST), the client proved nothing and is a
+    /// guest. Winbind's `ntlm_auth --request-nt-key` does not report the flags: pass 0, and keep
+    /// the guest account of the domain disabled.
     #[must_use]
     pub fn new(user_session_key: [u8; 16], user_flags: u32) -> Self {
         let session_base_key = SessionBaseKey::from(user_session_key);
@@ -121,14 +123,15 @@ impl Validation {
         self.user_flags & Self::LOGON_GUEST != 0
     }
 
-    /// Adds whom the domain controller found (`EffectiveName` and `LogonDomainName`), which is who
-    /// is accepted then, instead of who was claimed.
+    /// Adds the user that the domain controller found (`EffectiveName` and `LogonDomainName`).
+    /// [`Identity::User`](super::Identity::User) then contains this name instead of the claimed
+    /// one.
     #[must_use]
     pub fn with_user(self, user: UserName) -> Self {
         Self { user: Some(user), ..self }
     }
 
-    /// Adds the `LmSessionKey` of 8 bytes, for session keys that are made of the LM hash.
+    /// Adds the 8 bytes of `LmSessionKey`, which session keys derived from the LM hash need.
     #[must_use]
     pub fn with_lm_session_key(self, key: [u8; 8]) -> Self {
         Self { lm_session_key: Some(LmSessionKey::from(key)), ..self }

@@ -1,18 +1,20 @@
-//! What a server accepts.
+//! What a server accepts and requires.
 
 use core::time::Duration;
 
 use crate::policy::{Enforcement, ResponseKind, SharedPolicy};
 use crate::wire::NegotiateFlags;
 
-/// A server's policy. The default is safe: NTLMv2 only, a MIC if one is promised, 128 bits and
-/// extended session security where messages are protected, channel bindings and SPN right
-/// if they are there, and neither anonymous clients nor guests.
+/// A server's policy: what it accepts, and what it requires of clients.
 ///
+/// The default is safe. The server accepts only NTLMv2, and no anonymous clients or guests. It
+/// verifies the MIC (message integrity code) if the client announced one, and channel bindings and
+/// SPN if the client sent them. If messages are to be protected, it requires 128 bits and extended
+/// session security (ESS).
 /// ```
 /// use ntlm::{ChannelBindings, Enforcement, Server, server};
 ///
-/// // Inside TLS, for clients that all send channel bindings.
+/// // Inside TLS, for clients that all send channel bindings:
 /// # let certificate_hash = [7; 32];
 /// let mut policy = server::Policy::default();
 /// policy.channel_bindings = Enforcement::Required;
@@ -26,57 +28,65 @@ use crate::wire::NegotiateFlags;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Policy {
-    /// What a client's policy has too: responses, flags, MIC, version, code page, length.
+    /// The fields that a client's policy has too: LM compatibility level, flags, MIC, version, code
+    /// page, message length.
     pub shared: SharedPolicy,
-    /// Whether an LMv2 response without an NTLMv2 response is accepted. Cyrus SASL's client sends
-    /// it alone; tedious, SQL Server's driver for Node, sends it beside an NT response of 16 bytes
-    /// that proves nothing. LMv2 covers neither a MIC nor channel bindings. Default: no.
+    /// Whether LMv2 is accepted if there is no NTLMv2 response. Default: no, because LMv2 covers
+    /// neither a MIC nor channel bindings.
+    ///
+    /// Cyrus SASL 2.1.28 sends only LMv2. tedious 18.6.2, SQL Server's driver for Node.js, sends it
+    /// beside an NT response of 16 bytes that proves nothing.
     pub allow_lmv2_alone: bool,
     /// Whether anonymous clients are accepted. Default: no.
     pub allow_anonymous: bool,
     /// Whether [`accept_as_guest`](super::UserClaim::accept_as_guest) is allowed. Default: no.
     ///
-    /// Nothing that a guest sends is proven, so that its channel bindings and SPN are not
-    /// looked at; where they are required, there are no guests.
+    /// Nothing that a guest sends is proven, so its channel bindings and SPN are not checked. If
+    /// the policy requires them, guests are rejected.
     pub allow_guest: bool,
     /// How strictly the client's channel bindings are compared with
-    /// [this server's](crate::Server::with_channel_bindings). Default:
-    /// [`Enforcement::IfPresent`], with which NTLMv1, that carries none, is not checked either
-    /// where it is allowed. Bindings of all zeros count as none.
+    /// [this server's](crate::Server::with_channel_bindings). Default: [`Enforcement::IfPresent`].
+    /// Bindings of 16 zeros count as absent, and NTLMv1 cannot carry bindings.
     ///
-    /// With [`Enforcement::Required`] and no bindings of this server, no handshake begins
+    /// [`Enforcement::Required`] needs bindings of this server. Without them, no handshake begins
     /// ([`Misuse::NoChannelBindings`](crate::error::Misuse::NoChannelBindings)), unless
     /// [`allow_any_channel_bindings`](Self::allow_any_channel_bindings) is set.
     ///
-    /// Set [`require_mic`](SharedPolicy::require_mic) too if you require bindings or a
-    /// [SPN](Self::spn): a client that sends no MIC and copies the CHALLENGE's AV
-    /// pairs, such as curl, also copies pairs that a man in the middle inserted.
+    /// If you require channel bindings or an [SPN](Self::spn), set
+    /// [`require_mic`](SharedPolicy::require_mic) too. Clients that send no MIC and copy the AV
+    /// pairs of the CHALLENGE, such as curl 7.88.1, also copy pairs that a man in the middle
+    /// inserted.
     #[doc(alias("EPA", "extended protection", "channel binding", "ApplicationRequiresCBT"))]
     pub channel_bindings: Enforcement,
-    /// Whether a server that has no bindings of its own accepts any that are not zero where
-    /// [`channel_bindings`](Self::channel_bindings) are required (`ApplicationRequiresCBT`). That
-    /// shows that the client supports them, and protects against nothing. Default: no.
+    /// Whether a server without channel bindings accepts any that are not zero, if
+    /// [`channel_bindings`](Self::channel_bindings) are required (`ApplicationRequiresCBT`).
+    /// Default: no.
+    ///
+    /// This shows only that the client supports channel bindings. It does not protect against
+    /// anything.
     pub allow_any_channel_bindings: bool,
-    /// How strictly the service that the client asked for is compared with
-    /// [this server's names](crate::Server::with_spns). Default:
-    /// [`Enforcement::IfPresent`], which has no effect without such names.
-    /// [`Enforcement::Required`] without them begins no handshake
+    /// How strictly the client's SPN (service principal name) is compared with
+    /// [this server's](crate::Server::with_spns). Default: [`Enforcement::IfPresent`], which checks
+    /// nothing if this server has no SPN.
+    ///
+    /// [`Enforcement::Required`] needs an SPN of this server. Without one, no handshake begins
     /// ([`Misuse::NoSpn`](crate::error::Misuse::NoSpn)).
     #[doc(alias("SPN", "service principal name"))]
     pub spn: Enforcement,
-    /// Whether an NTLMv2 client must repeat what the server said in its `TargetInfo`: its names
-    /// and its time. So a response that was made for another server is refused (CVE-2015-0005,
-    /// CVE-2019-1019). Default: yes; all implementations seen do so.
+    /// Whether an NTLMv2 response must repeat the names and the time of this server's `TargetInfo`.
+    /// A response to another server is then rejected (CVE-2015-0005, CVE-2019-1019). Default: yes;
+    /// every known implementation repeats them.
     pub require_target_info: bool,
-    /// How far the time in an NTLMv2 response may be from the server's (`MaxLifetime`), `None` for
-    /// any. Default: 36 hours.
+    /// How far the time of an NTLMv2 response may differ from this server's clock (`MaxLifetime`);
+    /// `None` for any time. Default: 36 hours.
     ///
-    /// If the response repeats the `MsvAvTimestamp` of this server's CHALLENGE, that is the time
-    /// that counts, because it shows how old the response can be. So clients without a clock, such
-    /// as pysmb and Perl's Authen::NTLM, are not rejected.
+    /// If the response repeats the `MsvAvTimestamp` of the CHALLENGE, that time is compared, because it
+    /// shows how old the response can be. So clients with a wrong clock or without one, such as pysmb
+    /// and Perl's Authen::NTLM 1.09, are accepted. Otherwise the `TimeStamp` of the client is compared.
     pub max_time_difference: Option<Duration>,
-    /// How old the challenge may be when it is answered, `None` for any age. Default: 36 hours, as
-    /// Windows had it until it stopped checking; Samba takes 30 minutes.
+    /// How old the CHALLENGE may be when the AUTHENTICATE arrives; `None` for any age. Default: 36
+    /// hours, which was the limit of Windows until it removed the check. Samba's limit is 30
+    /// minutes.
     pub max_challenge_age: Option<Duration>,
 }
 
@@ -99,10 +109,9 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// All that a server can demand, for services inside TLS whose clients are current: Windows
-    /// since Vista with extended protection (as the specification has it), Chromium, Samba, WinPR,
-    /// pyspnego and others of that kind. The application gives what clients are compared with:
-    ///
+    /// Every requirement that a server can make, for services inside TLS with current clients:
+    /// Windows since Vista with extended protection (according to the specification), Chromium,
+    /// Samba, WinPR, pyspnego and similar ones. The application must set SPNs and channel bindings:
     /// ```
     /// use ntlm::wire::NegotiateFlags;
     /// use ntlm::{ChannelBindings, Server, server};
@@ -119,39 +128,40 @@ impl Policy {
     /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
-    /// What differs from the default, and whom it locks out, as they were recorded
-    /// (`tests/strict.rs` holds what comes of each):
-    /// - UNICODE must be negotiated, and OEM is not granted. Clients that offer OEM alone are
-    ///   refused with their first message ([`Unexpected::CharacterSet`]): curl, axios-ntlm, wget.
-    /// - EXTENDED_SESSIONSECURITY must be negotiated even if nothing will be protected, and
-    ///   KEY_EXCH too if something will: with it, what signatures show is encrypted. 128 bits are
-    ///   demanded there as by default, and 56 is not granted. Clients that do not ask for all that
-    ///   are refused with their first message ([`Refused::MissingFlags`]): libntlm, Cyrus SASL and
-    ///   cntlm for want of the first, Heimdal of 128.
-    /// - There must be a [MIC](SharedPolicy::require_mic) ([`Denied::MicMissing`]): Firefox, impacket,
-    ///   httpntlm, Samba's `ntlm_auth` helper, and gss-ntlmssp outside SPNEGO send none.
-    /// - There must be the [channel bindings](Self::channel_bindings) of this server
-    ///   ([`Denied::ChannelBindings`]): clients behind a proxy that ends TLS. Clients without TLS and
-    ///   those that know no bindings send none ([`Denied::ChannelBindingsMissing`]).
-    /// - The client must have asked for one of this server's [names](Self::spn)
-    ///   ([`Denied::Spn`]): clients that know the server by an alias or an address that is
-    ///   not among them. Clients such as ntlm-auth name none ([`Denied::SpnMissing`]).
-    /// - The server must have been given both: otherwise no handshake begins, with
-    ///   [`Misuse::NoChannelBindings`] or [`Misuse::NoSpn`].
-    /// - The [time](Self::max_time_difference) in the response, and the
-    ///   [age](Self::max_challenge_age) of the challenge, may be five minutes off
-    ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]): clients that do not repeat the server's
-    ///   time, and whose clock goes wrong. An answer takes one round trip, so that an honest one
-    ///   is never so late; five minutes is also what Kerberos allows to clocks.
+    /// Differences from the default, with the clients that each of them rejects according to
+    /// recordings (`tests/strict.rs`):
+    /// - UNICODE is required, and OEM is not granted. Clients that offer only OEM are rejected at
+    ///   their first message ([`Unexpected::CharacterSet`]): curl, axios-ntlm, wget.
+    /// - EXTENDED_SESSIONSECURITY is required even if messages are not protected. KEY_EXCH is
+    ///   required if messages are protected; it also encrypts the checksum in each signature. 128
+    ///   is required then too, as by default, and 56 is not granted. Clients that do not offer
+    ///   these flags are rejected at their first message ([`Refused::MissingFlags`]): libntlm,
+    ///   Cyrus SASL and cntlm do not offer the first, Heimdal does not offer 128.
+    /// - A [MIC](SharedPolicy::require_mic) is required ([`Denied::MicMissing`]). Firefox,
+    ///   impacket, httpntlm, Samba's `ntlm_auth` helper, and gss-ntlmssp without SPNEGO send none.
+    /// - The [channel bindings](Self::channel_bindings) of this server are required. Clients behind
+    ///   a proxy that ends TLS send others ([`Denied::ChannelBindings`]). Clients without TLS and
+    ///   clients that do not support channel bindings send none
+    ///   ([`Denied::ChannelBindingsMissing`]).
+    /// - One of this server's [SPNs](Self::spn) is required. Clients that use an alias or an
+    ///   address without an SPN of its own send another ([`Denied::Spn`]). Clients such as
+    ///   ntlm-auth send none ([`Denied::SpnMissing`]).
+    /// - The application must have set SPNs and channel bindings. Otherwise no handshake begins
+    ///   ([`Misuse::NoChannelBindings`], [`Misuse::NoSpn`]).
+    /// - The [time](Self::max_time_difference) of the response may differ by at most five minutes,
+    ///   and the [CHALLENGE](Self::max_challenge_age) may be at most five minutes old
+    ///   ([`Denied::Time`], [`Denied::ChallengeExpired`]). This rejects clients that do not repeat the
+    ///   server's time and whose clock is wrong. A handshake takes only one round trip, and Kerberos
+    ///   allows clocks the same difference.
     ///
-    /// As by default, there are no anonymous clients, no guests, and no responses but NTLMv2, which
-    /// must repeat what this server said.
+    /// As by default, the server accepts only NTLMv2, and no anonymous clients or guests. The
+    /// response must repeat what this server sent.
     ///
-    /// What a client asks to have signed or sealed, nobody can take away on the way, since the MIC
-    /// covers it. But only the application knows whether its protocol protects messages at all, so
-    /// that [`require`](SharedPolicy::require) does not hold SIGN and SEAL: add them, as above, where it
-    /// does. Outside TLS that is what stands against relaying in the place of bindings: set
-    /// `channel_bindings` to [`Enforcement::IfPresent`] there.
+    /// A man in the middle cannot remove a client's request for signing or sealing, because the MIC
+    /// covers it. But only the application knows whether its protocol protects messages, so
+    /// [`require`](SharedPolicy::require) does not contain SIGN and SEAL: add them, as above, if it
+    /// does. Without TLS, they replace channel bindings as the protection against relaying: add
+    /// them, and set `channel_bindings` to [`Enforcement::IfPresent`].
     ///
     /// [`Denied::MicMissing`]: crate::error::Denied::MicMissing
     /// [`Denied::ChannelBindings`]: crate::error::Denied::ChannelBindings
@@ -168,7 +178,7 @@ impl Policy {
     #[must_use]
     pub fn strict() -> Self {
         let five_minutes = Some(Duration::from_secs(5 * 60));
-        // What the default does not allow, this one does not either.
+        // Fields that are not listed are already as strict as possible by default.
         Self {
             shared: SharedPolicy::strict(),
             channel_bindings: Enforcement::Required,
@@ -179,9 +189,9 @@ impl Policy {
         }
     }
 
-    /// A policy that accepts whatever can be verified: any kind of response, anonymous clients, guests,
-    /// keys of any strength, recordings of any age. For tests and for the analysis of recordings. **Do
-    /// not deploy it**: it protects against nothing but a wrong password.
+    /// A policy that accepts everything that can be verified, for tests and for the analysis of
+    /// recordings: any kind of response, anonymous clients, guests, keys of any strength,
+    /// recordings of any age. **Do not deploy it**: it rejects only wrong passwords.
     #[must_use]
     pub fn insecure_for_analysis() -> Self {
         Self {
@@ -198,9 +208,10 @@ impl Policy {
         }
     }
 
-    /// The flags that a NEGOTIATE must offer if messages are to be protected. A client that turns out to
-    /// be anonymous protects nothing, and Samba's offers SIGN without extended session security; so
-    /// where anonymous clients are allowed, only the AUTHENTICATE shows whether that is needed.
+    /// The flags that a NEGOTIATE must offer if it requests protection. If anonymous clients are
+    /// allowed, only the AUTHENTICATE shows whether messages will be protected: Samba's client
+    /// requests SIGN without extended session security, and if it is anonymous, it protects
+    /// nothing.
     pub(super) const fn required_of_offers(&self) -> NegotiateFlags {
         if self.allow_anonymous && !self.shared.allow_insecure_anonymous_keys {
             NegotiateFlags::empty()
@@ -209,7 +220,7 @@ impl Policy {
         }
     }
 
-    /// Whether a kind of response may prove a password.
+    /// Whether this kind of response may prove a password.
     pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
         let carries_what_is_required = kind == ResponseKind::Ntlmv2
             || !self.shared.require_mic
@@ -228,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strict_policy_waits_no_longer_than_five_minutes() {
+    fn strict_policy_allows_five_minutes() {
         let five_minutes = Some(Duration::from_secs(300));
         let policy = Policy::strict();
         assert_eq!(policy.max_time_difference, five_minutes);
@@ -236,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strict_policy_takes_ntlmv2_alone_and_nobody_who_proves_nothing() {
+    fn strict_policy_accepts_only_ntlmv2_and_no_unproven_clients() {
         let policy = Policy::strict();
         let kinds = [
             ResponseKind::Lm,

@@ -1,4 +1,4 @@
-//! Which secret proves which response ([MS-NLMP] 3.3.1, 3.3.2).
+//! Verifies a response with a hash or a key ([MS-NLMP] 3.3.1, 3.3.2).
 
 use super::received::Received;
 use super::response::Proof;
@@ -9,22 +9,23 @@ use crate::secret;
 use crate::text::Text;
 use crate::upcase::uppercase;
 
-/// A response that is right, and what follows from it.
+/// A verified response, and the key that follows from it.
 pub(super) struct Proven {
     pub(super) kind: ResponseKind,
-    /// The domain that the response covers, if it is known to cover one.
+    /// The domain that the response covers; `None` if it covers none or the domain is not known.
     pub(super) domain: Option<ProvenDomain>,
     pub(super) session_base_key: SessionBaseKey,
 }
 
-/// Which domain follows the user's name in what an NTLMv2 or LMv2 response covers.
+/// The domain that an NTLMv2 or LMv2 response covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProvenDomain {
-    /// The one that was sent.
+    /// The domain that was sent.
     Sent,
-    /// The same in upper case, as Samba tries it.
+    /// The same in upper case, which Samba accepts too.
     Uppercase,
-    /// None, as 3.2.5.1.2 has it. A Windows XP that sent its own name meant none.
+    /// Empty, as 3.2.5.1.2 allows: Windows XP sends its machine name as the domain, but computes
+    /// the proof with an empty one.
     Empty,
 }
 
@@ -39,7 +40,8 @@ impl ProvenDomain {
         }
     }
 
-    /// The user's NTLMv2 key with that domain; `None` if it is one of the others.
+    /// Returns the user's NTLMv2 key with this domain; `None` if another variant results in the
+    /// same key.
     fn response_key(self, nt_hash: &NtHash, user: &UserName) -> Option<ResponseKey> {
         let (user, sent) = (user.user(), user.domain());
         let upper = sent.utf16_units().map(uppercase);
@@ -54,8 +56,8 @@ impl ProvenDomain {
 }
 
 impl Received {
-    /// Compares the response with the right one for these hashes, in each way that the policy
-    /// accepts. `None` if it is wrong.
+    /// Verifies the response with these hashes, as each kind that the policy accepts. `None` if it
+    /// is wrong.
     pub(super) fn prove(&self, nt_hash: &NtHash, lm_hash: Option<&LmHash>) -> Option<Proven> {
         let mut kinds = self.proof.possible_kinds().iter().filter(|kind| self.accepts(**kind));
         kinds.find_map(|kind| self.prove_kind(*kind, nt_hash, lm_hash))
@@ -80,7 +82,7 @@ impl Received {
                 })
             }
             (Proof::LmField { response, .. }, _) => {
-                // A user without an LM hash takes as many instructions as one with.
+                // Without an LM hash, execute the same number of instructions as with one.
                 let no_hash = LmHash::from([0; 16]);
                 let right = lm_hash.unwrap_or(&no_hash).lm_response(&self.server_challenge);
                 let is_right = secret::choice(secret::equal(&right, &response));
@@ -93,8 +95,8 @@ impl Received {
         }
     }
 
-    /// Compares an NTLMv2 response, or an LMv2 response that stands alone, with the right one for
-    /// this key. `None` if it is wrong, or of another kind.
+    /// Verifies an NTLMv2 response, or an LMv2 response without an NT response, with this key.
+    /// `None` if it is wrong or of another kind.
     pub(super) fn prove_with_key(&self, key: &ResponseKey, domain: ProvenDomain) -> Option<Proven> {
         let domain = Some(domain);
         match self.proof {

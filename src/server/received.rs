@@ -1,4 +1,4 @@
-//! What one AUTHENTICATE says ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
+//! The contents of an AUTHENTICATE ([MS-NLMP] 3.2.5.1.2, 3.2.5.2.2).
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -21,15 +21,15 @@ use crate::wire::{
     Authenticate, AvFlags, AvId, AvPairs, NegotiateFlags, NtResponse, Ntlmv2Response, range_within,
 };
 
-/// Everything that one AUTHENTICATE says. It is made when the message arrives, which is parsed then
-/// and never again, and is owned, so that it can wait for a look-up.
+/// Everything that is needed from an AUTHENTICATE. The message is parsed once, when it arrives.
+/// This type owns its contents, so it can wait while the user is looked up.
 pub(super) struct Received {
     pub(super) config: Arc<Config>,
-    /// The channel bindings of the connection on which it arrived.
+    /// The channel bindings of the connection on which the message arrived.
     pub(super) bindings: ChannelBindings,
-    /// As sent and received: the MIC and the NTLMv2 proof are computed over these bytes.
+    /// Exactly as sent and received, because the MIC and the NTLMv2 proof cover these bytes.
     pub(super) messages: Messages,
-    /// What was negotiated in the end.
+    /// The negotiated flags.
     pub(super) flags: NegotiateFlags,
     pub(super) server_challenge: [u8; 8],
     /// The time in the CHALLENGE.
@@ -37,44 +37,45 @@ pub(super) struct Received {
     pub(super) user: UserName,
     pub(super) workstation: Text,
     pub(super) proof: Proof,
-    /// Where the responses are in the AUTHENTICATE.
+    /// The ranges of bytes of the responses in the AUTHENTICATE.
     pub(super) nt_response: Range<usize>,
     pub(super) lm_response: Range<usize>,
-    /// `EncryptedRandomSessionKey`, if it has its 16 bytes.
+    /// `EncryptedRandomSessionKey`, if it has 16 bytes.
     pub(super) encrypted_session_key: Option<[u8; 16]>,
     pub(super) mic: Option<Mic>,
-    /// What an NTLMv2 response carries besides the proof; other responses carry nothing.
+    /// What the AV pairs of an NTLMv2 response announce; `None` for other responses.
     pub(super) announced: Option<Announced>,
     /// When the message arrived.
     pub(super) now: FileTime,
 }
 
-/// A MIC, and where it is in the AUTHENTICATE.
+/// A MIC, and its offset in the AUTHENTICATE.
 #[derive(Clone, Copy)]
 pub(super) struct Mic {
     pub(super) value: [u8; 16],
     pub(super) offset: usize,
 }
 
-/// What the client announces in the AV pairs of an NTLMv2 response, which its proof covers.
+/// What the AV pairs of an NTLMv2 response announce. The proof covers them.
 pub(super) struct Announced {
-    /// Whether the message has a MIC (`MsvAvFlags`).
+    /// Whether `MsvAvFlags` announces a MIC.
     pub(super) has_mic: bool,
-    /// `MsvAvChannelBindings`, unless they are zeros.
+    /// `MsvAvChannelBindings`, unless it is 16 zeros.
     pub(super) bindings: Option<[u8; 16]>,
-    /// `MsvAvTargetName`; empty if there is none or the client marks it as unverified.
+    /// `MsvAvTargetName`; empty if it is absent or marked as unverified.
     pub(super) spn: Text,
-    /// Whether it repeats what the CHALLENGE says in its `TargetInfo`.
+    /// Whether the AV pairs of the CHALLENGE's `TargetInfo` are repeated.
     pub(super) repeats_target_info: bool,
     /// `MsvAvTimestamp`.
     #[cfg(feature = "http")]
     pub(super) server_time: Option<FileTime>,
-    /// The time that the response was made.
+    /// The time to compare with the server's: see [`time_of`].
     pub(super) time: FileTime,
 }
 
 impl Received {
-    /// Takes from a parsed AUTHENTICATE what it says. Only what cannot be read is rejected here.
+    /// Takes what is needed from a parsed AUTHENTICATE. It rejects only messages that are
+    /// inconsistent; the policy is checked later.
     pub(super) fn new(
         config: Arc<Config>,
         bindings: ChannelBindings,
@@ -128,19 +129,19 @@ impl Received {
         self.messages.within_authenticate(&self.lm_response)
     }
 
-    /// Whether the policy accepts a kind of response, and the key that follows from it.
+    /// Whether the policy accepts this kind of response and the key that follows from it.
     pub(super) fn accepts(&self, kind: ResponseKind) -> bool {
         self.policy().accepts(kind) && allows_key(self.policy(), self.flags, kind)
     }
 
-    /// Whether messages can be protected afterwards: an anonymous client has no secret key.
+    /// Whether messages can be protected. An anonymous client has no secret key.
     pub(super) fn has_usable_key(&self) -> bool {
         !matches!(self.proof, Proof::Anonymous)
             || self.policy().shared.allow_insecure_anonymous_keys
     }
 
-    /// Whether the session key is made of the user's LM hash (3.4.5.1), or nothing but the LM hash
-    /// can prove the response.
+    /// Whether the session key is derived from the user's LM hash (3.4.5.1), or the response can
+    /// only be an LM response.
     pub(super) fn needs_lm_hash(&self) -> bool {
         let from_lm_hash =
             NegotiateFlags::NEGOTIATE_LM_KEY | NegotiateFlags::REQUEST_NON_NT_SESSION_KEY;
@@ -151,11 +152,12 @@ impl Received {
         }
     }
 
-    /// `ExportedSessionKey`: what the client sent encrypted, or the key exchange key itself.
+    /// Returns `ExportedSessionKey`: decrypted if the client sent it, and otherwise the key
+    /// exchange key.
     ///
-    /// With KEY_EXCH but neither SIGN nor SEAL, the specification takes the key exchange key, and
-    /// peers disagree: gss-ntlmssp and Samba send a key all the same and use it; pyspnego sends one
-    /// byte and does not. So the length of the field decides.
+    /// If KEY_EXCH but neither SIGN nor SEAL was negotiated, 3.2.5.1.2 says that the key exchange
+    /// key is used. gss-ntlmssp 1.2.0 and Samba 4.17.12 send a key nevertheless and use it;
+    /// pyspnego 0.12.4 sends one byte and does not use it. So we use the field if it has 16 bytes.
     pub(super) fn exported_session_key(
         &self,
         key_exchange_key: &KeyExchangeKey,
@@ -177,7 +179,8 @@ impl Announced {
         Self {
             has_mic: flags.contains(AvFlags::MIC_PRESENT),
             bindings: pairs.channel_bindings().copied(),
-            // A value that is not UTF-16 was rejected with the list, so only an absent one is empty.
+            // A value that is not UTF-16 was rejected when the message was parsed, so only an
+            // absent one is empty here.
             spn: pairs.text(AvId::TARGET_NAME).filter(|_| is_verified).unwrap_or_default(),
             repeats_target_info: repeats(sent.target_info(messages.challenge()), pairs),
             #[cfg(feature = "http")]
@@ -187,18 +190,20 @@ impl Announced {
     }
 }
 
-/// Whether a client repeats the server's pairs. `MsvAvFlags`, bindings and SPN are the client's to
-/// set.
+/// Whether the client repeats the server's AV pairs. `MsvAvFlags`, channel bindings and SPN are
+/// excluded, because the client sets them.
 fn repeats(ours: AvPairs<'_>, theirs: AvPairs<'_>) -> bool {
     let clients = [AvId::FLAGS, AvId::TARGET_NAME, AvId::CHANNEL_BINDINGS];
     let is_ours = |id: AvId| id.name().is_some() && !clients.contains(&id);
     ours.iter().filter(|(id, _)| is_ours(*id)).all(|(id, value)| theirs.get(id) == Some(value))
 }
 
-/// 3.2.5.1.2 compares TimeStamp with the present. pysmb and Perl's Authen::NTLM 1.09 send no time, or
-/// some seconds after 1601, and are accepted by Samba 4.17. Their responses repeat the
-/// `MsvAvTimestamp` of our CHALLENGE, so they are no older than that; then it is the time that is
-/// compared.
+/// Returns the time to compare with the server's.
+///
+/// 3.2.5.1.2 compares the `TimeStamp` of the response. pysmb and Perl's Authen::NTLM 1.09 send no
+/// time there or some seconds after 1601, and Samba 4.17.12 accepts them. Their responses repeat
+/// the `MsvAvTimestamp` of our CHALLENGE, so they cannot be older than the CHALLENGE. If it is
+/// repeated, we compare that time instead.
 fn time_of(
     response: Ntlmv2Response<'_>,
     sent: Option<FileTime>,
@@ -210,8 +215,8 @@ fn time_of(
     }
 }
 
-/// Who the client claims to be, and its workstation. That proves nothing, so it counts as none if it is
-/// no text.
+/// Decodes the names of the user and the workstation. A workstation name that cannot be decoded
+/// becomes empty, because it proves nothing.
 fn names(
     message: &Authenticate<'_>,
     flags: NegotiateFlags,
@@ -225,7 +230,7 @@ fn names(
     Ok((user, text(message.workstation).unwrap_or_default()))
 }
 
-/// Otherwise a message could make more work than an honest one of its length.
+/// Rejects messages whose fields overlap: a short one could cause as much hashing as a long one.
 fn check_shared_bytes(bytes: &[u8], message: &Authenticate<'_>) -> Result<(), Unexpected> {
     let Authenticate { user, domain, workstation, nt_response, .. } = message;
     let fields = [user, domain, workstation, nt_response.as_bytes()];
@@ -233,7 +238,7 @@ fn check_shared_bytes(bytes: &[u8], message: &Authenticate<'_>) -> Result<(), Un
     if sum > bytes.len() { Err(Unexpected::SharedBytes) } else { Ok(()) }
 }
 
-/// Whether the policy allows the key that follows from a kind of response.
+/// Whether the policy allows the key exchange key of this kind of response.
 pub(super) fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseKind) -> bool {
     policy.shared.allow_constant_key_exchange_key
         || !flags.intersects(NegotiateFlags::PROTECTION)
@@ -241,7 +246,7 @@ pub(super) fn allows_key(policy: &Policy, flags: NegotiateFlags, kind: ResponseK
 }
 
 impl fmt::Debug for Received {
-    /// Shows no byte of the responses, the session key and the MIC.
+    /// Does not print the bytes of the responses, the session key and the MIC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
             .field("messages", &self.messages)

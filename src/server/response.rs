@@ -1,17 +1,17 @@
-//! What an AUTHENTICATE contains as proof, and what it can be ([MS-NLMP] 3.2.5.1.2).
+//! The proof in an AUTHENTICATE, and the kinds of response that it can be ([MS-NLMP] 3.2.5.1.2).
 
 use crate::crypto::ntlm2_session_challenge;
 use crate::error::Unexpected;
 use crate::policy::ResponseKind;
 use crate::wire::{Authenticate, NegotiateFlags, NtResponse};
 
-/// The proof. If there is an NT response, the LM response proves nothing:
-/// it may stand for less (CVE-2019-1338, CVE-2018-1139).
+/// The proof in an AUTHENTICATE. If there is an NT response, the LM response is not accepted as
+/// proof, because it can be of a weaker kind (CVE-2019-1338, CVE-2018-1139).
 #[derive(Clone, Copy)]
 pub(super) enum Proof {
-    /// Nothing: the marks of an anonymous client.
+    /// An anonymous client, which sends no proof.
     Anonymous,
-    /// `NTProofStr`. What it covers follows it in the NT response.
+    /// `NTProofStr`. The bytes that it covers follow it in the NT response.
     Ntlmv2 {
         proof: [u8; 16],
     },
@@ -22,10 +22,11 @@ pub(super) enum Proof {
     Ntlmv1 {
         response: [u8; 24],
     },
-    /// No NT response that proves anything: LMv2 (Cyrus SASL) or LM (cntlm), which look alike.
+    /// An `LmChallengeResponse` without a usable NT response: LMv2 (Cyrus SASL 2.1.28) or LM (cntlm
+    /// 0.92.3), which look alike.
     ///
-    /// With extended session security LM has no key, and a short NT response was seen beside LMv2
-    /// alone (tedious).
+    /// With extended session security it is LMv2, because LM has no session key there. Beside a short
+    /// NT response it is LMv2 too, because tedious 18.6.2 sends that.
     LmField {
         response: [u8; 24],
         can_be_lm: bool,
@@ -41,7 +42,7 @@ impl Proof {
         let is_extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         let is_lm_key = flags.contains(NegotiateFlags::NEGOTIATE_LM_KEY);
         match message.nt_response {
-            // 3.2.5.1.2. The flag J says nothing, as in Windows.
+            // 3.2.5.1.2 decides by these fields. Like Windows, ignore the flag ANONYMOUS (J).
             NtResponse::Empty if message.user.is_empty() && lm.is_anonymous() => {
                 Ok(Self::Anonymous)
             }
@@ -51,8 +52,9 @@ impl Proof {
                     *lm.client_challenge().ok_or(Unexpected::NoClientChallenge)?;
                 Ok(Self::Ntlm2Session { response: *response, client_challenge })
             }
-            // LM_KEY makes the session key of the LM response. So whether it is there is looked at
-            // before the proof: no error then says whether the password is right.
+            // With LM_KEY, the session key is derived from the LM response. Check that it is
+            // present before the proof is verified, so that the error does not show whether the
+            // password is right.
             NtResponse::V1(_) if is_lm_key && lm.as_v1().is_none() => Err(Unexpected::NoResponse),
             NtResponse::V1(response) => Ok(Self::Ntlmv1 { response: *response }),
             NtResponse::Empty | NtResponse::Short(_) => {
@@ -63,7 +65,7 @@ impl Proof {
         }
     }
 
-    /// Which kinds of response it can be.
+    /// The kinds of response that it can be.
     pub(super) const fn possible_kinds(self) -> &'static [ResponseKind] {
         match self {
             Self::Anonymous => &[],
@@ -75,7 +77,7 @@ impl Proof {
         }
     }
 
-    /// What stands for the server's challenge where the response is computed or passed on.
+    /// Returns the challenge to use in the computation of the response, or to pass on.
     pub(super) fn challenge(self, server_challenge: &[u8; 8]) -> [u8; 8] {
         match self {
             Self::Ntlm2Session { client_challenge, .. } => {

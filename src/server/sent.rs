@@ -1,4 +1,4 @@
-//! What the server's own CHALLENGE says.
+//! The parts of a CHALLENGE that the AUTHENTICATE is compared with.
 
 use core::ops::Range;
 
@@ -6,19 +6,19 @@ use crate::environment::FileTime;
 use crate::negotiation::flags_that_hold;
 use crate::wire::{self, Authenticate, AvPairs, Challenge, NegotiateFlags, range_within};
 
-/// What a CHALLENGE says, as far as the AUTHENTICATE is compared with it.
+/// The parts of a CHALLENGE that the AUTHENTICATE is compared with.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) flags: NegotiateFlags,
     pub(super) server_challenge: [u8; 8],
     /// `MsvAvTimestamp`.
     pub(super) time: Option<FileTime>,
-    /// Where `TargetInfo` is in the CHALLENGE.
+    /// The range of bytes of `TargetInfo` in the CHALLENGE.
     pub(super) target_info: Range<usize>,
 }
 
 impl Sent {
-    /// Reads a CHALLENGE that was not made in this process.
+    /// Parses a CHALLENGE that was not made in this process.
     pub(super) fn parse(challenge: &[u8]) -> Result<Self, wire::Error> {
         let message = Challenge::parse_for_client(challenge)?;
         let pairs = message.target_info.unwrap_or_default();
@@ -30,8 +30,8 @@ impl Sent {
         })
     }
 
-    /// Parses the AUTHENTICATE that answers this CHALLENGE. It has a session key only where the
-    /// flags of both agree on one.
+    /// Parses the AUTHENTICATE that answers this CHALLENGE. `EncryptedRandomSessionKey` is read
+    /// only if the flags of both messages contain KEY_EXCH.
     pub(super) fn parse_answer<'a>(
         &self,
         authenticate: &'a [u8],
@@ -42,7 +42,8 @@ impl Sent {
         Authenticate::parse_for_server(authenticate, has_key)
     }
 
-    /// The pairs of this CHALLENGE, of which these are the bytes.
+    /// Returns the AV pairs of this CHALLENGE. `challenge` must be the message that `self` was made
+    /// of.
     pub(super) fn target_info<'a>(&self, challenge: &'a [u8]) -> AvPairs<'a> {
         let Range { start, end } = self.target_info;
         AvPairs::known(challenge.split_at(end).0.split_at(start).1)

@@ -248,7 +248,7 @@ fn users_of_a_domain_log_in_while_its_controller_answers_and_again_after_it_did_
 
     // It refuses.
     domain.start_without_ntlm();
-    assert_rejected(&mut web, ALICE, "the domain controller allows no NTLM for this account");
+    assert_rejected(&mut web, ALICE, "the domain controller does not allow NTLM for this account");
     domain.stop();
 
     domain.start();

@@ -1,4 +1,4 @@
-//! All that is checked of an AUTHENTICATE besides the proof ([MS-NLMP] 3.2.5.1.2).
+//! Checks an AUTHENTICATE apart from its proof ([MS-NLMP] 3.2.5.1.2).
 
 use super::policy::Policy;
 use super::received::{Announced, Received, allows_key};
@@ -11,8 +11,8 @@ use crate::policy::Enforcement;
 use crate::secret;
 use crate::wire::NegotiateFlags;
 
-/// What no proof could save, in this order: the age of the challenge, the flags, the kind of response
-/// and the encrypted session key.
+/// The checks that need no verified proof, in this order: the age of the CHALLENGE, the flags, the
+/// kind of response, the encrypted session key.
 pub(super) fn before_proof(received: &Received) -> Result<(), Error> {
     let shared = &received.policy().shared;
     check_age(received)?;
@@ -34,7 +34,7 @@ fn check_age(received: &Received) -> Result<(), Denied> {
     }
 }
 
-/// Rejects a response that the policy does not allow, whatever the password is.
+/// Rejects a kind of response that the policy does not allow, before the password is verified.
 fn check_kind(received: &Received) -> Result<(), Refused> {
     let Received { proof, flags, .. } = received;
     let policy = received.policy();
@@ -52,7 +52,8 @@ fn check_kind(received: &Received) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Where messages will be protected, or each stands alone, the key must have been sent.
+/// If messages will be protected, or the handshake is connectionless, `EncryptedRandomSessionKey`
+/// is required where KEY_EXCH was negotiated.
 fn check_encrypted_key(received: &Received) -> Result<(), Unexpected> {
     let flags = received.flags;
     let needs = NegotiateFlags::PROTECTION | NegotiateFlags::NEGOTIATE_DATAGRAM;
@@ -63,11 +64,12 @@ fn check_encrypted_key(received: &Received) -> Result<(), Unexpected> {
     Ok(())
 }
 
-/// What a client without a proof, a guest or an anonymous one, cannot have, and the policy requires.
+/// Rejects guests and anonymous clients if the policy requires what only a client with a proof can
+/// have.
 pub(super) fn without_proof(policy: &Policy) -> Result<(), Error> {
     let protection = policy.shared.require & NegotiateFlags::PROTECTION;
     if !protection.is_empty() {
-        // Whatever flags it sets, it has no key that protects anything.
+        // Guests and anonymous clients have no secret key, whatever flags they set.
         return Err(Refused::MissingFlags(protection).into());
     }
     let requirements = [
@@ -81,18 +83,18 @@ pub(super) fn without_proof(policy: &Policy) -> Result<(), Error> {
     }
 }
 
-/// What was found to be right.
+/// The results: `true` if the value was checked and is right, `false` if it was not checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Checked {
     pub(super) mic: bool,
     pub(super) bindings: bool,
 }
 
-/// What can be believed once the password is proven, in this order: the MIC, the channel bindings, the
-/// SPN, what the client repeats of the CHALLENGE, and the time.
+/// The checks of what the proof covers, in this order: the MIC, the channel bindings, the SPN, the
+/// repeated `TargetInfo`, the time.
 ///
-/// Only an NTLMv2 response carries what is checked here. Where a policy requires one of them, other
-/// responses are rejected before.
+/// Only an NTLMv2 response contains these. If the policy requires one of them, other responses were
+/// rejected before.
 pub(super) fn after_proof(
     received: &Received,
     key: &ExportedSessionKey,
@@ -106,9 +108,12 @@ pub(super) fn after_proof(
     Ok(Checked { mic, bindings })
 }
 
-/// `MsvAvFlags` decides whether there is a MIC, because the proof covers it. That a MIC is missing,
-/// or room for one, says nothing: an attacker can take both away (CVE-2019-1040), and Samba and
-/// pyspnego leave room for one that they do not send.
+/// Checks the MIC if `MsvAvFlags` announces one. The proof covers `MsvAvFlags`, so an attacker
+/// cannot change it.
+///
+/// The absence of a MIC field proves nothing, because an attacker can remove it (CVE-2019-1040).
+/// Its presence proves nothing either, because Samba and pyspnego reserve space for a MIC that they
+/// do not send.
 fn check_mic(
     received: &Received,
     announced: &Announced,
@@ -132,7 +137,8 @@ fn check_mic(
     if secret::equal(&right, &mic.value) { Ok(true) } else { Err(Denied::Mic) }
 }
 
-/// Whether the client's channel bindings are this server's.
+/// Compares the client's channel bindings with this connection's. Returns whether there was
+/// anything to compare.
 fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, Denied> {
     let policy = received.policy();
     let is_required = policy.channel_bindings == Enforcement::Required;
@@ -140,7 +146,7 @@ fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, De
     match (policy.channel_bindings, ours, &announced.bindings) {
         (Enforcement::Off, ..) | (Enforcement::IfPresent, _, None) => Ok(false),
         (Enforcement::Required, _, None) => Err(Denied::ChannelBindingsMissing),
-        // No handshake begins so (`Config::check`).
+        // Unreachable: `Config::check` does not let such a handshake begin.
         (_, None, Some(_)) if is_required && !policy.allow_any_channel_bindings => {
             Err(Denied::ChannelBindings)
         }
@@ -150,7 +156,7 @@ fn check_bindings(received: &Received, announced: &Announced) -> Result<bool, De
     }
 }
 
-/// `ClientSuppliedTargetName`.
+/// Compares the client's SPN (`ClientSuppliedTargetName`) with this server's.
 fn check_spn(received: &Received, announced: &Announced) -> Result<(), Denied> {
     let (ours, theirs) = (&received.config.spns, &announced.spn);
     let is_ours = || ours.iter().any(|our| our.eq_ignore_case(theirs));
@@ -163,7 +169,7 @@ fn check_spn(received: &Received, announced: &Announced) -> Result<(), Denied> {
     }
 }
 
-/// A response that repeats what this server sent was made for it.
+/// Rejects a response to another server: it does not repeat what this server sent.
 fn check_target_info(received: &Received, announced: &Announced) -> Result<(), Denied> {
     if received.policy().require_target_info && !announced.repeats_target_info {
         return Err(Denied::TargetInfo);

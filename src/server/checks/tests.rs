@@ -1,4 +1,4 @@
-//! Each check alone.
+//! Each check on its own.
 
 use core::time::Duration;
 
@@ -18,7 +18,8 @@ use alloc::vec;
 const NOW: u64 = 1_000_000_000;
 const AUTHENTICATE: [u8; 20] = [7; 20];
 
-/// What an NTLMv2 client sends that has a MIC, bindings and an SPN, to a server with the same.
+/// A valid NTLMv2 message with a MIC, channel bindings and an SPN, and a server with the same
+/// bindings and SPN.
 fn received(set: impl FnOnce(&mut Received, &mut Config)) -> Received {
     let mut config = Config {
         target_info: Names::standalone("FILES").target_info(),
@@ -77,14 +78,14 @@ fn before(set: impl FnOnce(&mut Received, &mut Config)) -> Result<(), Error> {
 }
 
 #[test]
-fn honest_message_passes() {
+fn valid_message_is_accepted() {
     assert_eq!(before(|_, _| ()), Ok(()));
     assert_eq!(after(|_, _| ()), Ok((true, true)));
     assert_eq!(after(|received, _| received.announced = None), Ok((false, false)));
 }
 
 #[test]
-fn mic_that_is_announced_must_be_there_and_right() {
+fn announced_mic_that_is_absent_or_wrong_is_rejected() {
     let wrong = after(|received, _| received.mic.as_mut().unwrap().value[0] ^= 1);
     assert_eq!(wrong, Err(Denied::Mic));
     assert_eq!(after(|received, _| received.mic = None), Err(Denied::MicMissing));
@@ -98,7 +99,7 @@ fn mic_that_is_announced_must_be_there_and_right() {
 }
 
 #[test]
-fn bindings_are_compared_as_the_policy_says() {
+fn channel_bindings_are_checked_as_the_policy_requires() {
     use Enforcement::{IfPresent, Off, Required};
     let (wrong, missing) = (Denied::ChannelBindings, Denied::ChannelBindingsMissing);
     for (enforcement, ours, theirs, expected) in [
@@ -110,7 +111,7 @@ fn bindings_are_compared_as_the_policy_says() {
         (Required, [1; 16], None, Err(missing)),
         (Required, [1; 16], Some([2; 16]), Err(wrong)),
         (Required, [1; 16], Some([1; 16]), Ok(true)),
-        // Without bindings of this server there is nothing to compare with.
+        // This server has no bindings to compare with.
         (Required, [0; 16], Some([2; 16]), Err(wrong)),
     ] {
         let result = after(|received, config| {
@@ -129,7 +130,7 @@ fn bindings_are_compared_as_the_policy_says() {
 }
 
 #[test]
-fn spns_are_compared_as_the_policy_says() {
+fn spn_is_checked_as_the_policy_requires() {
     use Enforcement::{IfPresent, Off, Required};
     for (enforcement, theirs, expected) in [
         (Off, "HTTP/other", Ok(())),
@@ -154,7 +155,7 @@ fn spns_are_compared_as_the_policy_says() {
 }
 
 #[test]
-fn response_was_made_for_this_server_and_lately() {
+fn response_to_another_server_or_too_old_is_rejected() {
     let another = |received: &mut Received| announced(received).repeats_target_info = false;
     assert_eq!(after(|received, _| another(received)), Err(Denied::TargetInfo));
     let allowed = after(|received, config| {
@@ -179,7 +180,7 @@ fn response_was_made_for_this_server_and_lately() {
 }
 
 #[test]
-fn flags_that_the_policy_requires_must_hold() {
+fn required_flag_that_was_not_negotiated_is_rejected() {
     let seal = NegotiateFlags::NEGOTIATE_SEAL;
     let result = before(|_, config| config.policy.shared.require = seal);
     assert_eq!(result, Err(Refused::MissingFlags(seal).into()));
@@ -188,7 +189,7 @@ fn flags_that_the_policy_requires_must_hold() {
 }
 
 #[test]
-fn kind_of_response_must_be_allowed() {
+fn response_kind_that_the_policy_does_not_allow_is_rejected() {
     let ntlmv1 = Proof::Ntlmv1 { response: [0; 24] };
     let result = before(|received, _| received.proof = ntlmv1);
     assert_eq!(result, Err(Refused::ResponseKind.into()));
@@ -204,7 +205,7 @@ fn kind_of_response_must_be_allowed() {
 }
 
 #[test]
-fn encrypted_session_key_is_needed_where_messages_are_protected() {
+fn missing_encrypted_session_key_is_rejected_if_messages_are_protected() {
     let exchanged = NegotiateFlags::NEGOTIATE_KEY_EXCH;
     let with = |flags| {
         before(|received, config| {
@@ -221,7 +222,7 @@ fn encrypted_session_key_is_needed_where_messages_are_protected() {
 }
 
 #[test]
-fn who_proves_nothing_has_nothing_that_is_required() {
+fn client_without_proof_is_rejected_if_the_policy_requires_what_a_proof_carries() {
     let mut policy = Policy::default();
     assert_eq!(without_proof(&policy), Ok(()));
     policy.spn = Enforcement::Required;
