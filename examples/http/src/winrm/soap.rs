@@ -216,12 +216,16 @@ impl Response {
     pub fn parse(envelope: &str, action: Action, message_id: &str) -> anyhow::Result<Self> {
         let document = Document::parse(envelope).context("the response is no XML")?;
         let relates_to = text(&document, "RelatesTo").unwrap_or_default();
-        ensure!(relates_to.eq_ignore_ascii_case(message_id), "the response is to another request");
+        let is_fault = all(&document, "Fault").next().is_some();
+        // A server that could not read the request does not know its identifier.
+        let is_to_this =
+            relates_to.eq_ignore_ascii_case(message_id) || is_fault && relates_to.is_empty();
+        ensure!(is_to_this, "the response is to another request");
         let mut codes = all(&document, "WSManFault").map(|fault| fault.attribute("Code"));
         if action == Action::Receive && codes.any(|code| code == Some(NO_OUTPUT_YET)) {
             return Ok(Self::default());
         }
-        if all(&document, "Fault").next().is_some() {
+        if is_fault {
             let reason = text(&document, "Text").unwrap_or("no reason given").trim();
             bail!("the server reports {reason:?}");
         }
@@ -322,6 +326,15 @@ mod tests {
         assert_eq!(error.to_string(), "the server reports \"no <shell>\"");
         let answer = request(Action::Delete).answer(&Answer::Done);
         assert!(Response::parse(&answer, Action::Delete, "uuid:2").is_err());
+    }
+
+    #[test]
+    fn only_a_fault_may_be_to_a_request_that_could_not_be_read() {
+        let error = Response::parse(&fault("", "no XML"), Action::Create, "uuid:1").unwrap_err();
+        assert_eq!(error.to_string(), "the server reports \"no XML\"");
+        let request = Request { message_id: String::new(), ..request(Action::Delete) };
+        let error = Response::parse(&request.answer(&Answer::Done), request.action, "uuid:1");
+        assert_eq!(error.unwrap_err().to_string(), "the response is to another request");
     }
 
     #[test]
