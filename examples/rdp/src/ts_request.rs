@@ -109,7 +109,8 @@ impl TsRequest {
     /// Reads a message. TLS does not delimit messages, so its length is that of the DER.
     pub fn read(stream: &mut impl Read) -> anyhow::Result<Self> {
         let mut message = vec![0; 2];
-        stream.read_exact(&mut message).context("no TSRequest")?;
+        // In versions 2 and 5, a server rejects a login in no other way.
+        stream.read_exact(&mut message).context("no TSRequest: does the peer reject the login?")?;
         let len = match message[1] {
             short @ 0..0x80 => usize::from(short),
             long => {
