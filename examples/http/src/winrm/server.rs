@@ -30,8 +30,7 @@ use crate::users::Users;
 /// How long a client may take to begin TLS, to send the head of a request, before which the connection may
 /// be idle, and to send the body; each in all, not for each octet.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// An envelope of 153600 octets (`MaxEnvelopeSize`), and what sealing adds. The XML parser compares all
-/// attributes of an element with each other, so a request of 1 MiB would take it minutes.
+/// An envelope of 153600 octets (`MaxEnvelopeSize`), and what sealing adds.
 const MAX_BODY_LEN: usize = 160 << 10;
 
 /// What all connections share.

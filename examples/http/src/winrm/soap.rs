@@ -98,6 +98,9 @@ impl Request {
     /// # Errors
     /// Also if it asks for something else than a command in a shell.
     pub fn parse(envelope: &str) -> anyhow::Result<Self> {
+        // The parser compares attributes and namespaces with each other: many would take it minutes.
+        let attributes = envelope.matches('=').count();
+        ensure!(attributes <= MOST_ATTRIBUTES, "the request has too many attributes");
         let document = Document::parse(envelope).context("the request is no XML")?;
         let uri = text(&document, "Action").context("the request has no action")?;
         let action = Action::ALL.into_iter().find(|action| action.uri() == uri);
@@ -136,6 +139,9 @@ impl Request {
         envelope(&self.message_id, &format!("{}Response", self.action.uri()), &body)
     }
 }
+
+/// More than the requests of clients have, whose text may contain some `=` too.
+const MOST_ATTRIBUTES: usize = 200;
 
 /// What a server answers.
 #[derive(Debug)]
@@ -347,6 +353,16 @@ mod tests {
             assert_eq!(response.is_ok(), action == Action::Receive, "{action:?}");
             assert!(response.is_err() || response.unwrap().output == Output::default());
         }
+    }
+
+    #[test]
+    fn a_request_with_many_attributes_is_rejected_unread() {
+        let parse = |attributes: usize| {
+            let attributes: String = (0..attributes).map(|at| format!(" a{at} = ''")).collect();
+            Request::parse(&format!("<a{attributes}/>")).unwrap_err().to_string()
+        };
+        assert_eq!(parse(MOST_ATTRIBUTES), "the request has no action");
+        assert_eq!(parse(MOST_ATTRIBUTES + 1), "the request has too many attributes");
     }
 
     #[test]
