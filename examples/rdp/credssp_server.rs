@@ -20,12 +20,13 @@ use ntlm::server::Names;
 use ntlm::spnego::Acceptor;
 use ntlm::{Server, UserName};
 use ntlm_rdp_examples::connections::serve_each;
+use ntlm_rdp_examples::rdp::Protocol;
 use ntlm_rdp_examples::server::{Gate, Login, policy};
 use ntlm_rdp_examples::tcp::DeadlineStream;
 use ntlm_rdp_examples::users::Users;
 use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Lets RDP clients log in with CredSSP, and logs who did.
 #[derive(Parser)]
@@ -100,18 +101,30 @@ fn converse(
     let mut stream = DeadlineStream::new(stream, PATIENCE);
     let protocol = rdp::confirm(&mut stream)?;
     let mut stream = tls::accept(config, stream)?;
-    let login = gate.let_in(&mut stream, claimed)?;
-    log_login(&login, peer);
-    protocol.authorize(&mut stream)?;
-    // A client that accepts this server continues with RDP; one that only logs in closes.
-    stream.sock.restart(PATIENCE);
-    if rdp::begins(&mut stream) {
-        println!("continues from={peer}");
-        stream.write_all(&rdp::DISCONNECT)?;
-    }
+    let result = log_in(gate, &mut stream, protocol, peer, claimed);
     stream.conn.send_close_notify();
     // The client may have left already.
     let _ = stream.conn.complete_io(&mut stream.sock);
+    result
+}
+
+/// The login over TLS, and the end of what follows it.
+fn log_in(
+    gate: &Gate,
+    stream: &mut StreamOwned<ServerConnection, DeadlineStream>,
+    protocol: Protocol,
+    peer: SocketAddr,
+    claimed: &mut Option<UserName>,
+) -> anyhow::Result<()> {
+    let login = gate.let_in(stream, claimed)?;
+    log_login(&login, peer);
+    protocol.authorize(stream)?;
+    // A client that accepts this server continues with RDP; one that only logs in closes.
+    stream.sock.restart(PATIENCE);
+    if rdp::begins(stream) {
+        println!("continues from={peer}");
+        stream.write_all(&rdp::DISCONNECT)?;
+    }
     Ok(())
 }
 
