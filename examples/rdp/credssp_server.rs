@@ -103,8 +103,10 @@ fn converse(
     let mut stream = tls::accept(config, stream)?;
     let result = log_in(gate, &mut stream, protocol, peer, claimed);
     stream.conn.send_close_notify();
-    // The client may have left already.
-    let _ = stream.conn.complete_io(&mut stream.sock);
+    // Not `complete_io`, which would wait for the end of a handshake that has failed.
+    while stream.conn.wants_write() && stream.conn.write_tls(&mut stream.sock).is_ok_and(|n| n > 0)
+    {
+    }
     result
 }
 
