@@ -43,6 +43,8 @@ impl Site {
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
         let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
+            // The user keeps the name that the client claims, with its domain. An application that decides
+            // by names sets that of its store with `UserClaim::with_account`, as `web_application` does.
             Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
                 Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
