@@ -95,7 +95,7 @@ const ACCOUNT_DISABLED: [u8; 4] = 0xc000_0072_u32.to_le_bytes();
 fn an_anonymous_smbclient_logs_in_where_the_server_allows_it() {
     let mut server = Server::start(&["--anonymous"]);
     assert_accepted(&server.smbclient_as("%", &["--no-pass"]));
-    assert_eq!(server.only_line().field("user"), "");
+    assert_eq!(server.only_line().field("user"), "anonymous");
     let mut server = Server::start(&[]);
     let got = server.smbclient_as("%", &["--no-pass"]);
     assert_rejected(&got, "NT_STATUS_LOGON_FAILURE");
