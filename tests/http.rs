@@ -10,7 +10,7 @@ use ntlm::http::{
 };
 use ntlm::server::{self, Names};
 use ntlm::session::Protection;
-use ntlm::wire::ErrorKind;
+use ntlm::wire::{ErrorKind, NegotiateFlags};
 use ntlm::{
     ChannelBindings, Client, Credentials, Enforcement, FileTime, LmCompatibility, NtHash, Server,
     client,
@@ -475,6 +475,12 @@ fn a_connection_that_closes_carries_no_exchange() {
     assert_eq!(refusal.reason, Error::ConnectionCloses);
     // An offer would make a client such as `curl --http1.0` try again and again.
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (400, 0));
+    // This matters more than what else is wrong.
+    let mut policy = server::Policy::default();
+    policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
+    let seals = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
+    let refusal = refused(&mut ServerConnection::new(seals), &close);
+    assert_eq!((refusal.reason, refusal.reply.status), (Error::ConnectionCloses, 400));
     // The last message may be the connection's last one.
     let mut client = client(PASSWORD);
     let authenticate = up_to_authenticate(&mut client, &mut server);

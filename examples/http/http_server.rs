@@ -42,10 +42,10 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS", requires = "certificate", requires = "key")]
     tls_listen: Option<SocketAddr>,
     /// The certificate for HTTPS, with its chain (PEM).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "tls_listen")]
     certificate: Option<PathBuf>,
     /// The certificate's private key (PEM).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "tls_listen")]
     key: Option<PathBuf>,
     /// Who may log in: lines `DOMAIN\user:NT hash`. Without it, `alice` of any domain, with the password
     /// "correct horse".
@@ -57,8 +57,8 @@ struct Arguments {
     /// The LM compatibility level, 0-5: 5 takes NTLMv2 alone, 4 NTLMv1 too, 3 and less all.
     #[arg(long, value_name = "LEVEL", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=5))]
     level: u8,
-    /// Whether HTTPS clients must be bound to the TLS channel.
-    #[arg(long, value_enum, default_value_t = Bindings::IfPresent)]
+    /// Whether HTTPS clients must be bound to the TLS channel. HTTP clients cannot be, and still log in.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Bindings::IfPresent, requires = "tls_listen")]
     channel_bindings: Bindings,
     /// Insist on a message integrity code.
     #[arg(long)]

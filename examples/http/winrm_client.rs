@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> anyhow::Result<i32> {
     let url = &options.url;
-    let credentials = options.login.credentials()?.context("there is no --user")?;
+    let credentials = options.login.credentials()?.context("--user is required")?;
     let client = Client::new(credentials)
         .with_spn(format!("HTTP/{}", url.host_str().unwrap_or_default()))
         .checked()?;

@@ -52,7 +52,7 @@ struct Arguments {
     require_channel_bindings: bool,
 
     /// Ask for another login after this many requests of a session
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     requests: Option<u32>,
 }
 

@@ -6,6 +6,8 @@
 //! smbclient -p 4450 -U 'EXAMPLE\alice%correct horse' '//127.0.0.1/IPC$' -c exit
 //! ```
 //!
+//! `smb_client` logs in too, and then reports STATUS_NOT_SUPPORTED, because there is nothing to list.
+//!
 //! What to copy is [`Login::session_setup`]: a token in, a status and a token out. The server's
 //! first token, which offers NTLM, is in its answer to NEGOTIATE.
 
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use ntlm::error::Rejection;
 use ntlm::server::{Identity, Names};
@@ -82,7 +85,8 @@ fn serve(options: &Options) -> anyhow::Result<()> {
         None => Users::one("alice", "correct horse"),
     };
     let service = Service { acceptor, users };
-    let listener = TcpListener::bind(options.listen)?;
+    let context = || format!("cannot listen on {}", options.listen);
+    let listener = TcpListener::bind(options.listen).with_context(context)?;
     println!("listening on {}", listener.local_addr()?);
     serve_each(&listener, MOST_CONNECTIONS, move |stream, _| {
         if let Err(error) = service.converse(stream) {

@@ -31,7 +31,7 @@ struct Options {
     server: Address,
 
     /// Log in as this user
-    #[arg(short, long, value_name = r"DOMAIN\USER")]
+    #[arg(short, long, value_name = r"DOMAIN\USER", value_parser = user)]
     user: String,
 
     /// Use the NT hash of the password (32 hexadecimal digits) instead of the password. Nothing is
@@ -59,6 +59,14 @@ fn main() -> ExitCode {
             eprintln!("credssp_client: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Otherwise a password behind a colon would be sent as a part of the name.
+fn user(text: &str) -> Result<String, &'static str> {
+    match text.contains(':') {
+        true => Err("the password does not belong here, but in the variable NTLM_PASSWORD"),
+        false => Ok(text.to_owned()),
     }
 }
 

@@ -100,6 +100,7 @@ fn converse(
     let mut stream = DeadlineStream::new(stream, PATIENCE);
     let protocol = rdp::confirm(&mut stream)?;
     let mut stream = tls::accept(config, stream)?;
+    // After a rejection there is no close_notify: a client of pyspnego 0.12.4 never ends if it gets one.
     let login = gate.let_in(&mut stream, claimed)?;
     log_login(&login, peer);
     protocol.authorize(&mut stream)?;

@@ -6,10 +6,10 @@
 //! under the names `NTLM` and `Negotiate` ([RFC 4559]).
 //! [`AuthHeader`] and [`header_value`] are for applications that drive the handshake on their own.
 //!
-//! The examples `http_client`, `http_server`, `web_application`, `reqwest_client`, `ureq_client`,
-//! `health_monitor` and `reverse_proxy` use them with hyper, axum, tokio, rustls, reqwest and ureq. With the feature `http-types`
-//! there are conversions from and to the types of the crate `http`, which hyper, axum and reqwest
-//! use; headers can be given as a `&http::HeaderMap` without it.
+//! The examples `http_client`, `http_server`, `web_application`, `hyper_client`, `reqwest_client`,
+//! `ureq_client`, `winrm_client`, `winrm_server`, `health_monitor` and `reverse_proxy` use them with hyper,
+//! axum, tokio, rustls, reqwest and ureq. With the feature `http-types` there are conversions from and to
+//! the types of the crate `http`, which hyper, axum and reqwest use; headers can be given as a `&http::HeaderMap` without it.
 //!
 //! # A client
 //!
@@ -210,7 +210,7 @@
 //! their own, and show neither the proxy's 407 nor its connection. For `http:` URLs, reqwest can. ureq
 //! shows neither the connection of a response nor the server's certificate, so it cannot notice another
 //! connection or send channel bindings. Where you need these, use the connections of hyper, as the
-//! example `http_client` does.
+//! example `hyper_client` does, and `http_client` through proxies.
 //!
 //! HTTP/2 and later send many requests at a time on one connection, so NTLM needs HTTP/1.1.
 //! A server that lets clients log in offers `http/1.1` alone in TLS (ALPN), or ends such a request

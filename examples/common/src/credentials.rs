@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 /// kept by the shell: better leave it to the environment or the prompt.
 #[derive(clap::Args)]
 pub struct LoginOptions {
-    /// Log in as this user; without a password, the variable NTLM_PASSWORD or a prompt supplies it
+    /// Log in as this user. Others on this machine can see a password here; without one, the variable
+    /// NTLM_PASSWORD or a prompt supplies it
     #[arg(short, long, value_name = r"DOMAIN\USER[:PASSWORD]")]
     user: Option<String>,
 

@@ -135,7 +135,11 @@ pub fn host(url: &Url) -> &str {
 }
 
 /// Host and port, as `CONNECT` names them.
+///
+/// # Errors
+/// If the URL is not of HTTP: `wss://` must not be taken for plain HTTP.
 pub fn address(url: &Url) -> anyhow::Result<String> {
+    ensure!(matches!(url.scheme(), "http" | "https"), "the URL is neither http:// nor https://");
     let host = url.host_str().context("the URL has no host")?;
     let port = url.port_or_known_default().context("the URL has no port")?;
     Ok(format!("{host}:{port}"))
@@ -171,6 +175,13 @@ mod tests {
         assert_eq!(absolute_form(&url), "https://www.example.com/a%20b?c=d");
         assert_eq!(host(&url), "www.example.com");
         assert_eq!(address(&url).unwrap(), "www.example.com:443");
+    }
+
+    #[test]
+    fn urls_of_other_protocols_are_rejected() {
+        for url in ["ftp://a.example", "ws://a.example", "wss://a.example", "file:///a"] {
+            assert!(address(&url.parse().unwrap()).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How many connections a server usually serves at the same time.
 pub const MOST_CONNECTIONS: usize = 1000;
+/// How long a connection may last. Without it, a client that reads no response would keep its place for
+/// ever. A client that is logged in then has to log in again.
+const LIFETIME: Duration = Duration::from_secs(3600);
 /// How long to wait after `accept` failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves at most `limit` connections at the same time; others wait. It never returns: neither a failing
-/// `accept` nor a panic in `serve` ends it.
+/// Serves at most `limit` connections at the same time, each for at most an hour; others wait. It never
+/// returns: neither a failing `accept` nor a panic in `serve` ends it.
 pub async fn serve_each<F>(
     listener: TcpListener,
     limit: usize,
@@ -30,7 +33,9 @@ pub async fn serve_each<F>(
                 let _ = stream.set_nodelay(true);
                 let served = serve(stream, peer);
                 tokio::spawn(async move {
-                    served.await;
+                    if timeout(LIFETIME, served).await.is_err() {
+                        println!("closed from={peer} reason=\"it has lasted too long\"");
+                    }
                     drop(place);
                 });
             }
@@ -74,5 +79,17 @@ mod tests {
         // It panics, and leaves its place.
         first.write_all(b"x").await.unwrap();
         timeout(PATIENCE, third.read_exact(&mut byte)).await.unwrap().unwrap();
+    }
+
+    /// Time passes at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_nothing_does_not_keep_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve_each(listener, 1, |stream, _| serve(stream)));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut received = Vec::new();
+        timeout(2 * LIFETIME, client.read_to_end(&mut received)).await.unwrap().unwrap();
+        assert_eq!(received, b"x");
     }
 }

@@ -72,3 +72,51 @@ impl Entrance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ntlm::http::Scheme;
+    use ntlm::server::Names;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::users::Users;
+
+    /// What a client that is not logged in is answered to this.
+    async fn answer(head: &str, piece: &[u8], pause: Duration) -> String {
+        let site = Site {
+            directory: None,
+            withheld: Vec::new(),
+            users: Users::default(),
+            schemes: vec![Scheme::Ntlm],
+            is_proxy: false,
+            is_verbose: false,
+        };
+        let server = Server::new(Names::standalone("WEB"));
+        let entrance = Entrance { site: Arc::new(site), server, tls: None };
+        let (client, stream) = duplex(1 << 16);
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let send = async {
+            writer.write_all(head.as_bytes()).await.unwrap();
+            while writer.write_all(piece).await.is_ok() {
+                sleep(pause).await;
+            }
+        };
+        let mut answer = String::new();
+        let converse = entrance.converse(stream, ([127, 0, 0, 1], 1).into());
+        let (read, (), ()) = tokio::join!(reader.read_to_string(&mut answer), send, converse);
+        read.unwrap();
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_without_an_end_are_answered() {
+        let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let piece = [b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat();
+        let answered = answer(chunked, &piece, Duration::ZERO).await;
+        assert!(answered.starts_with("HTTP/1.1 413 "), "{answered}");
+        let answered = answer(chunked, b"1\r\nx\r\n", Duration::from_secs(1)).await;
+        assert!(answered.starts_with("HTTP/1.1 408 "), "{answered}");
+    }
+}

@@ -45,7 +45,7 @@ struct Link {
 /// request logs in again.
 pub struct Answer<'a> {
     pub response: Response,
-    /// How many requests it took.
+    /// How many requests it took, with those of redirects.
     pub requests: usize,
     /// Our own address of the connection.
     pub connection: SocketAddr,
@@ -122,6 +122,7 @@ impl NtlmClient {
         body: impl Fn() -> Option<Body>,
     ) -> anyhow::Result<Answer<'_>> {
         let mut has_body = true;
+        let mut total = 0;
         for _ in 0..MAX_REDIRECTS {
             let sent = self
                 .send(|| {
@@ -131,8 +132,10 @@ impl NtlmClient {
                 })
                 .await?;
             let Sent { response, requests, connection } = sent;
+            total += requests;
             let status = response.status();
             let Some(target) = redirect::target(&url, status, response.headers())? else {
+                let requests = total;
                 return Ok(Answer { response, requests, connection, client: PhantomData });
             };
             ensure!(

@@ -43,6 +43,8 @@ impl Site {
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
         let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
+            // The user keeps the name that the client claims, with its domain. An application that decides
+            // by names sets that of its store with `UserClaim::with_account`, as `web_application` does.
             Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
                 Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
@@ -85,21 +87,17 @@ impl Site {
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
         match (request.method(), request.uri().path()) {
-            (&Method::POST, _) => {
-                let Ok(body) = collect(request).await else {
-                    let text = format!("at most {MAX_BODY_LEN} bytes\n");
-                    return Ok(files::text(StatusCode::PAYLOAD_TOO_LARGE, text));
-                };
-                Ok(files::text(StatusCode::OK, format!("{} bytes from {user}\n", body.len())))
-            }
+            (&Method::POST, _) => Ok(match drain(request).await {
+                Ok(len) => files::text(StatusCode::OK, format!("{len} bytes from {user}\n")),
+                Err(status) => unread(status),
+            }),
             (&Method::GET | &Method::HEAD, "/redirect") => Ok(files::redirect("/")),
             (&Method::GET | &Method::HEAD, path) => {
                 let response = match &self.directory {
                     Some(directory) => files::serve(directory, &self.withheld, path).await?,
                     None => files::text(StatusCode::OK, format!("Hello, {user}.\n")),
                 };
-                drain(request).await?;
-                Ok(response)
+                Ok(drain(request).await.map_or_else(unread, |_| response))
             }
             _ => Ok(files::text(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD or POST\n".into())),
         }
@@ -109,7 +107,9 @@ impl Site {
 /// What NTLM wants to be replied, once the request was read to its end: otherwise the connection
 /// would close, and the exchange with it.
 async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<files::Body>> {
-    drain(request).await?;
+    if let Err(status) = drain(request).await {
+        return Ok(unread(status));
+    }
     let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
     let mut response = files::text(status, "This wants NTLM, over one connection.\n".into());
     reply.append_to(response.headers_mut());
@@ -141,12 +141,26 @@ fn log_login(peer: SocketAddr, client: &Authenticated<'_>) {
 /// The longest body that is read.
 const MAX_BODY_LEN: usize = 16 << 20;
 
-async fn collect(request: Request<Incoming>) -> io::Result<Bytes> {
-    let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect();
-    let body = timeout(PATIENCE, body).await?;
-    Ok(body.map_err(io::Error::other)?.to_bytes())
+/// Reads a body to its end, and returns its length, or the status of the response if it has no end. It is
+/// not kept, because clients that are not logged in send bodies too.
+async fn drain(request: Request<Incoming>) -> Result<usize, StatusCode> {
+    let mut body = Limited::new(request.into_body(), MAX_BODY_LEN);
+    let read = async {
+        let mut len = 0;
+        while let Some(frame) = body.frame().await {
+            len += frame.ok()?.data_ref().map_or(0, Bytes::len);
+        }
+        Some(len)
+    };
+    let read = timeout(PATIENCE, read).await;
+    read.map_err(|_| StatusCode::REQUEST_TIMEOUT)?.ok_or(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-async fn drain(request: Request<Incoming>) -> io::Result<()> {
-    collect(request).await.map(drop)
+/// hyper closes the connection after it.
+fn unread(status: StatusCode) -> Response<files::Body> {
+    let text = match status {
+        StatusCode::REQUEST_TIMEOUT => "the body did not come in time\n".into(),
+        _ => format!("at most {MAX_BODY_LEN} bytes\n"),
+    };
+    files::text(status, text)
 }

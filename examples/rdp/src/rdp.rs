@@ -138,15 +138,17 @@ fn write(stream: &mut impl Write, packet: &[u8]) -> anyhow::Result<()> {
 /// Reads the X.224 packet in a TPKT, without its length.
 fn read(stream: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     let mut header = [0; 4];
-    stream.read_exact(&mut header).context("no RDP")?;
-    let [3, 0, high, low] = header else { bail!("no RDP") };
+    stream.read_exact(&mut header).context(NO_RDP)?;
+    let [3, 0, high, low] = header else { bail!(NO_RDP) };
     let len = usize::from(u16::from_be_bytes([high, low]));
     ensure!((11..=512).contains(&len), "a packet of {len} octets");
     let mut packet = vec![0; len - 4];
-    stream.read_exact(&mut packet).context("no RDP")?;
+    stream.read_exact(&mut packet).context(NO_RDP)?;
     ensure!(usize::from(packet[0]) == packet.len() - 1, "the packet has another length");
     Ok(packet.split_off(1))
 }
+
+const NO_RDP: &str = "the peer does not speak RDP";
 
 #[cfg(test)]
 mod tests {

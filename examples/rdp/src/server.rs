@@ -29,7 +29,8 @@ pub struct Gate {
 
 /// A client that logged in.
 pub struct Login {
-    /// Who it is. The user in `delegated` is only what the client claims.
+    /// Who it is, by the name that the client claims: `UserClaim::with_account` sets that of a store. The
+    /// user in `delegated` was not verified.
     pub identity: ntlm::server::Identity,
     /// The line of [`Accepted::log`].
     pub log: String,

@@ -1,8 +1,8 @@
 //! `TSRequest`, the only message of CredSSP ([MS-CSSP] 2.2.1).
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use der::asn1::OctetString;
 use der::{Decode, Encode, Sequence};
 
@@ -109,7 +109,10 @@ impl TsRequest {
     /// Reads a message. TLS does not delimit messages, so its length is that of the DER.
     pub fn read(stream: &mut impl Read) -> anyhow::Result<Self> {
         let mut message = vec![0; 2];
-        stream.read_exact(&mut message).context("no TSRequest")?;
+        match stream.read_exact(&mut message) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!(CLOSED),
+            read => read.context("no TSRequest")?,
+        }
         let len = match message[1] {
             short @ 0..0x80 => usize::from(short),
             long => {
@@ -128,6 +131,8 @@ impl TsRequest {
     }
 }
 
+const CLOSED: &str = "no TSRequest: the peer has closed the connection. In versions 2 and 5, a server \
+    rejects a login in this way";
 /// Tokens of Kerberos, which a client may send first, can have tens of kilobytes.
 const MAX_LEN: usize = 0x4_0000;
 
@@ -166,6 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_rejected() {
+        assert_eq!(TsRequest::read(&mut &b""[..]).unwrap_err().to_string(), CLOSED);
         let whole = TsRequest::new(6).with_token(&[7; 200]).unwrap().to_bytes().unwrap();
         for len in 0..whole.len() {
             assert!(TsRequest::read(&mut &whole[..len]).is_err(), "{len}");

@@ -38,8 +38,9 @@ impl Versions {
         let version = peer.min(self.max_version);
         ensure!(
             version >= self.min_version,
-            "the peer speaks version {peer} of CredSSP, and this side {} or higher",
-            self.min_version
+            "the peer speaks version {peer} of CredSSP, and this side {} to {}",
+            self.min_version,
+            self.max_version
         );
         Ok(Version(version))
     }

@@ -105,7 +105,8 @@ pub trait Users: Send + Sync + 'static {
     /// [`LookUp::verify`] or [`LookUp::reject`]. It is cancelled if the client closes the connection.
     ///
     /// What it adds to `account`, such as a number or roles, is in the extensions of all requests of the
-    /// client, if it is accepted. It logs the outcome itself: [`observe`](Self::observe) does not get it.
+    /// client, if it is accepted. An anonymous client, which is accepted only if the policy allows it, is
+    /// not looked up, and has no account. It logs the outcome itself: [`observe`](Self::observe) does not get it.
     fn verify<'a>(
         &self,
         client: LookUp<'a>,
@@ -210,6 +211,10 @@ where
             users.verify(client, peer, account).await
         }
         Step::Outcome(outcome) => {
+            // No client is logged in, and the next one may be anonymous, which is not looked up.
+            if !matches!(outcome, Outcome::Authenticated(_)) {
+                account.clear();
+            }
             users.observe(&outcome, peer);
             outcome
         }

@@ -18,7 +18,7 @@ use ntlm::error::Rejection;
 use ntlm::http::{
     ClientConnection, LookUp, Next, Outcome, RequestHeader, Scheme, ServerConnection,
 };
-use ntlm::server::{Identity, Names};
+use ntlm::server::{Identity, Names, Policy};
 use ntlm::{Client, Credentials, NtHash, Os, Server, UserName};
 use ntlm_web_examples::layer::{Connection, NtlmLayer, Users};
 use tokio::sync::Notify;
@@ -72,6 +72,19 @@ async fn the_service_sees_what_was_found_about_the_client_of_the_connection() {
     let calls = site.calls.load(Relaxed);
     assert_eq!(site.get(&connections[0], None).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(site.calls.load(Relaxed), calls);
+}
+
+#[tokio::test]
+async fn an_anonymous_client_has_no_account_of_another_client() {
+    let site = Site { allows_anonymous: true, ..Site::new() };
+    let anonymous = || ClientConnection::new(Client::new(Credentials::anonymous()));
+    for password in [PASSWORD, "guess"] {
+        let connection = site.connection();
+        let _ = site.log_in(&connection, &mut client(password)).await;
+        let answer = site.log_in_again(&connection, &mut anonymous()).await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""), "{password}");
+        assert_eq!(*site.number.lock().unwrap(), None, "{password}");
+    }
 }
 
 #[tokio::test]
@@ -213,6 +226,7 @@ async fn a_connection_answers_one_request_at_a_time() {
 struct Site {
     users: Arc<Recorder>,
     schemes: Vec<Scheme>,
+    allows_anonymous: bool,
     calls: Arc<AtomicUsize>,
     has_seen_tokens: Arc<AtomicBool>,
     /// What it saw of the user with the last request.
@@ -227,6 +241,7 @@ impl Site {
         Self {
             users: Arc::default(),
             schemes: vec![Scheme::Ntlm],
+            allows_anonymous: false,
             calls: Arc::default(),
             has_seen_tokens: Arc::default(),
             number: Arc::default(),
@@ -236,7 +251,9 @@ impl Site {
     }
 
     fn connection(&self) -> Connection {
-        let server = Server::new(Names::member("WEB", "EXAMPLE"));
+        let mut policy = Policy::default();
+        policy.allow_anonymous = self.allows_anonymous;
+        let server = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
         let state = ServerConnection::new(server).with_schemes(self.schemes.clone());
         Connection::new(state, SocketAddr::from(([127, 0, 0, 1], 1)))
     }
@@ -400,7 +417,8 @@ impl Users for Recorder {
         self.events.lock().unwrap().push(match outcome {
             Outcome::Authenticated(client) if client.is_new => {
                 let how = if client.header.is_some() { " in SPNEGO" } else { "" };
-                format!("login {}{how}", client.accepted.user().unwrap())
+                let user = client.accepted.user().map_or("anonymous".into(), ToString::to_string);
+                format!("login {user}{how}")
             }
             Outcome::Authenticated(_) => return,
             Outcome::Refused(refusal) => format!("rejected {}", refusal.log()),

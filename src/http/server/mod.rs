@@ -278,6 +278,10 @@ impl ServerConnection {
         persists: bool,
         environment: &mut dyn Environment,
     ) -> Outcome<'_> {
+        // First: with a 401 for any other reason, a client would try again on the next connection.
+        if !persists {
+            return self.refuse(Error::ConnectionCloses, None);
+        }
         match self.server.challenge(negotiate, environment) {
             Err(reason) => self.refuse(reason.into(), None),
             Ok((challenge, handshake)) => {

@@ -108,8 +108,10 @@ impl<'a> Remote<'a> {
         let shell = Some(shell_id.as_deref().context("the server opens no shell")?);
         let code = self.run_in(shell, line).await;
         // Also if the command failed: a server has a limit of shells.
-        self.call(Action::Delete, shell, None, None).await?;
-        code
+        let deleted = self.call(Action::Delete, shell, None, None).await;
+        // What went wrong first is what counts.
+        let code = code?;
+        deleted.map(|_| code)
     }
 
     /// Runs a command, prints its output, and returns its exit code.

@@ -30,9 +30,8 @@ use crate::users::Users;
 /// How long a client may take to begin TLS, to send the head of a request, before which the connection may
 /// be idle, and to send the body; each in all, not for each octet.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a connection may last, also if the client reads no response.
-const LIFETIME: Duration = Duration::from_secs(3600);
-const MAX_BODY_LEN: usize = 1 << 20;
+/// An envelope of 153600 octets (`MaxEnvelopeSize`), and what sealing adds.
+const MAX_BODY_LEN: usize = 160 << 10;
 
 /// What all connections share.
 pub struct Service {
@@ -58,7 +57,7 @@ pub async fn serve(
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), answer);
     // The client may leave at any time.
-    let _ = timeout(LIFETIME, connection).await;
+    let _ = connection.await;
 }
 
 /// One connection: its login, and what follows from it.
@@ -91,8 +90,11 @@ impl<'a> Peer<'a> {
     ) -> io::Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         // To its end: otherwise a 401 would close the connection, and end the login.
-        let body = timeout(PATIENCE, Limited::new(body, MAX_BODY_LEN).collect()).await?;
-        let body = body.map_err(io::Error::other)?.to_bytes();
+        let body = match timeout(PATIENCE, Limited::new(body, MAX_BODY_LEN).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => return Ok(close(StatusCode::PAYLOAD_TOO_LARGE)),
+            Err(_) => return Ok(close(StatusCode::REQUEST_TIMEOUT)),
+        };
 
         if self.service.requests.is_some_and(|limit| self.requests >= limit) {
             return self.log_out(head.version);
@@ -241,7 +243,7 @@ fn log_login(peer: SocketAddr, accepted: &Accepted, has_spnego: bool) {
 #[cfg(test)]
 mod tests {
     use ntlm::server::Names;
-    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::{Instant, sleep};
 
     use super::*;
@@ -258,7 +260,7 @@ mod tests {
         let start = Instant::now();
         let served = async {
             let served = serve(&service, stream, ([127, 0, 0, 1], 1).into());
-            timeout(2 * LIFETIME, served).await.unwrap();
+            timeout(10 * PATIENCE, served).await.unwrap();
             start.elapsed()
         };
         tokio::join!(served, client).0
@@ -280,11 +282,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn client_that_reads_no_response_does_not_keep_its_connection() {
-        let (mut client, stream) = duplex(16);
-        let lasted = lasts(stream, async {
-            client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-        });
-        assert!(lasted.await <= LIFETIME);
+    async fn body_that_is_too_long_is_answered() {
+        let (mut client, stream) = duplex(2 * MAX_BODY_LEN);
+        let request = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        client.write_all(&[b'x'; MAX_BODY_LEN + 1]).await.unwrap();
+        let mut answer = [0; 13];
+        let read = async {
+            client.read_exact(&mut answer).await.unwrap();
+        };
+        lasts(stream, read).await;
+        assert_eq!(answer, *b"HTTP/1.1 413 ");
     }
 }

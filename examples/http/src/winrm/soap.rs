@@ -98,6 +98,9 @@ impl Request {
     /// # Errors
     /// Also if it asks for something else than a command in a shell.
     pub fn parse(envelope: &str) -> anyhow::Result<Self> {
+        // The parser compares attributes and namespaces with each other: many would take it minutes.
+        let attributes = envelope.matches('=').count();
+        ensure!(attributes <= MOST_ATTRIBUTES, "the request has too many attributes");
         let document = Document::parse(envelope).context("the request is no XML")?;
         let uri = text(&document, "Action").context("the request has no action")?;
         let action = Action::ALL.into_iter().find(|action| action.uri() == uri);
@@ -136,6 +139,9 @@ impl Request {
         envelope(&self.message_id, &format!("{}Response", self.action.uri()), &body)
     }
 }
+
+/// More than the requests of clients have, whose text may contain some `=` too.
+const MOST_ATTRIBUTES: usize = 200;
 
 /// What a server answers.
 #[derive(Debug)]
@@ -216,12 +222,16 @@ impl Response {
     pub fn parse(envelope: &str, action: Action, message_id: &str) -> anyhow::Result<Self> {
         let document = Document::parse(envelope).context("the response is no XML")?;
         let relates_to = text(&document, "RelatesTo").unwrap_or_default();
-        ensure!(relates_to.eq_ignore_ascii_case(message_id), "the response is to another request");
+        let is_fault = all(&document, "Fault").next().is_some();
+        // A server that could not read the request does not know its identifier.
+        let is_to_this =
+            relates_to.eq_ignore_ascii_case(message_id) || is_fault && relates_to.is_empty();
+        ensure!(is_to_this, "the response is to another request");
         let mut codes = all(&document, "WSManFault").map(|fault| fault.attribute("Code"));
         if action == Action::Receive && codes.any(|code| code == Some(NO_OUTPUT_YET)) {
             return Ok(Self::default());
         }
-        if all(&document, "Fault").next().is_some() {
+        if is_fault {
             let reason = text(&document, "Text").unwrap_or("no reason given").trim();
             bail!("the server reports {reason:?}");
         }
@@ -325,6 +335,15 @@ mod tests {
     }
 
     #[test]
+    fn only_a_fault_may_be_to_a_request_that_could_not_be_read() {
+        let error = Response::parse(&fault("", "no XML"), Action::Create, "uuid:1").unwrap_err();
+        assert_eq!(error.to_string(), "the server reports \"no XML\"");
+        let request = Request { message_id: String::new(), ..request(Action::Delete) };
+        let error = Response::parse(&request.answer(&Answer::Done), request.action, "uuid:1");
+        assert_eq!(error.unwrap_err().to_string(), "the response is to another request");
+    }
+
+    #[test]
     fn timeout_is_no_fault_where_the_output_of_a_command_is_asked_for() {
         let fault = fault("uuid:1", "timeout");
         let detail = format!("<f:WSManFault xmlns:f=\"f\" Code=\"{NO_OUTPUT_YET}\"/></s:Fault>");
@@ -334,6 +353,16 @@ mod tests {
             assert_eq!(response.is_ok(), action == Action::Receive, "{action:?}");
             assert!(response.is_err() || response.unwrap().output == Output::default());
         }
+    }
+
+    #[test]
+    fn a_request_with_many_attributes_is_rejected_unread() {
+        let parse = |attributes: usize| {
+            let attributes: String = (0..attributes).map(|at| format!(" a{at} = ''")).collect();
+            Request::parse(&format!("<a{attributes}/>")).unwrap_err().to_string()
+        };
+        assert_eq!(parse(MOST_ATTRIBUTES), "the request has no action");
+        assert_eq!(parse(MOST_ATTRIBUTES + 1), "the request has too many attributes");
     }
 
     #[test]
