@@ -27,10 +27,10 @@ impl<'a> Authenticate<'a> {
     /// | 88 | ... and both |
     ///
     /// # Errors
-    /// - [`ErrorKind::Signature`](super::ErrorKind::Signature) or
-    ///   [`ErrorKind::MessageType`](super::ErrorKind::MessageType) if this is not an AUTHENTICATE.
-    /// - [`ErrorKind::TooShort`](super::ErrorKind::TooShort) if the message ends within its header.
-    /// - [`ErrorKind::FieldOutside`](super::ErrorKind::FieldOutside) if a field runs past the end
+    /// - [`ErrorKind::Signature`](crate::wire::ErrorKind::Signature) or
+    ///   [`ErrorKind::MessageType`](crate::wire::ErrorKind::MessageType) if this is not an AUTHENTICATE.
+    /// - [`ErrorKind::TooShort`](crate::wire::ErrorKind::TooShort) if the message ends within its header.
+    /// - [`ErrorKind::FieldOutside`](crate::wire::ErrorKind::FieldOutside) if a field runs past the end
     ///   of the message.
     /// - The errors of [`NtResponse::parse`].
     #[inline]
