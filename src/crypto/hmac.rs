@@ -144,7 +144,7 @@ impl<C: Compress> Hmac<'_, C> {
 impl<C> Drop for Hmac<'_, C> {
     fn drop(&mut self) {
         self.state.zeroize();
-        // `len` bounds what the block can contain: `finish` sets it to the 16 bytes of the inner
+        // `len` bounds what the block contains: `finish` sets it to 16, the length of the inner
         // hash.
         let used = self.len.min(64) as usize;
         self.block[..used].zeroize();

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn key_from_an_lm_response_that_has_not_24_bytes_is_none() {
+    fn key_from_an_lm_response_of_another_length_is_none() {
         for flags in [EXTENDED, LM_KEY] {
             for lm_response in [&[][..], &[4; 8], &[4; 23], &[4; 25]] {
                 assert_eq!(ntlmv1_key(flags, lm_response), None);

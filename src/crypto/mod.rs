@@ -91,8 +91,8 @@ key! {
 }
 
 key! {
-    /// `ExportedSessionKey`: the key that both sides share after the handshake. The signing and sealing
-    /// keys are derived from it, and SMB protects its messages with it.
+    /// `ExportedSessionKey`: the key that both sides share after the handshake. The signing and
+    /// sealing keys are derived from it, and SMB protects its messages with it.
     ExportedSessionKey
 }
 

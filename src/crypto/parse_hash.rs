@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{LmHash, NtHash};
 
-/// The error if text is not an NT or LM hash. It contains nothing of the text, which may be secret.
+/// An error in parsing an NT or LM hash. It contains nothing of the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHashError {

@@ -82,8 +82,8 @@ pub fn des(key: &[u8; 7], data: &[u8; 8]) -> [u8; 8] {
     block.into()
 }
 
-/// Computes `DESL(K, D)`: encrypts the block with three DES keys, which are the 16 bytes and five
-/// zeros.
+/// Computes `DESL(K, D)`: encrypts the block three times, with three DES keys that are cut from the
+/// 16 bytes of the key and five zeros.
 #[must_use]
 pub fn desl(key: &[u8; 16], data: &[u8; 8]) -> [u8; 24] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;

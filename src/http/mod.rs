@@ -226,8 +226,8 @@
 //! in some products). Forwarding TCP unchanged always works. These were tested:
 //!
 //! - **HAProxy 2.6.** Works: `mode tcp`, and `mode http` with its defaults or any `http-reuse`,
-//!   because HAProxy stops sharing a connection when a server asks for NTLM. Does not work: `option
-//!   http-server-close`, `option httpclose` ([`Error::ConnectionCloses`]).
+//!   because HAProxy stops sharing a connection when a server asks for NTLM. Does not work:
+//!   `option http-server-close`, `option httpclose` ([`Error::ConnectionCloses`]).
 //! - **nginx 1.22.** Works: `stream { … proxy_pass … }`. Does not work: `http { … proxy_pass … }`
 //!   with its defaults or with `proxy_http_version 1.1`, because nginx opens a connection for each
 //!   request ([`Error::ConnectionCloses`], [`Error::NoPendingChallenge`]). **Dangerous:** with

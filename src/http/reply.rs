@@ -14,8 +14,8 @@ use crate::server::Claimed;
 #[non_exhaustive]
 pub struct Reply {
     /// The status code: 401, or 407 from a proxy; 505 for HTTP/2; 400 if the client closes its
-    /// connection in the middle of the handshake, because with another 401 some clients try again
-    /// without end.
+    /// connection in the middle of the handshake, because some clients answer another 401 with many
+    /// more attempts.
     pub status: u16,
     /// The name of the header: `WWW-Authenticate` or `Proxy-Authenticate`.
     pub name: &'static str,

@@ -169,7 +169,7 @@ impl Session {
     /// Encrypts a message in place, and returns its signature.
     ///
     /// # Errors
-    /// The errors of [`wrap`](Self::wrap). The message is unchanged then.
+    /// The errors of [`wrap`](Self::wrap). On error, the message is unchanged.
     pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
         self.sending()?.seal(message)
     }
@@ -202,8 +202,8 @@ impl Session {
     /// negotiated: as in Samba, the signature covers only the stub data then.
     ///
     /// # Errors
-    /// The errors of [`wrap`](Self::wrap), where SEAL is needed only if a part is sealed, even an
-    /// empty one. The parts are unchanged then.
+    /// The errors of [`wrap`](Self::wrap), but SEAL is needed only if there is a sealed part (an
+    /// empty one counts). On error, the parts are unchanged.
     #[doc(alias("gss_wrap_iov", "GSS_WrapEx"))]
     pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         self.sending()?.seal_parts(parts)
@@ -213,7 +213,7 @@ impl Session {
     /// [`seal_parts`](Self::seal_parts) returned to the peer.
     ///
     /// # Errors
-    /// The errors of [`unseal`](Self::unseal), where SEAL is needed only if a part is sealed.
+    /// The errors of [`unseal`](Self::unseal), but SEAL is needed only if there is a sealed part.
     #[doc(alias("gss_unwrap_iov", "GSS_UnwrapEx"))]
     pub fn unseal_parts(
         &mut self,
@@ -228,14 +228,14 @@ impl Session {
     ///
     /// Call it before all methods that protect messages. The `mechListMIC` uses up the first
     /// sequence number, but no key stream: the first message is encrypted with the start of the key
-    /// stream, as gss-ntlmssp, Samba and Windows do it with extended session security.
+    /// stream. gss-ntlmssp, Samba and Windows do the same with extended session security.
     ///
     /// This needs extended session security. Without it, Samba exchanges `mechListMIC`s if the
-    /// AUTHENTICATE contains a MIC (message integrity code): the client sends what
-    /// [`sign`](Self::sign) returns as first signature, and the server what it returns as second.
-    /// For SMB, which needs no other session, make them with a session from a copy of the key, and
-    /// drop that session. Other protocols cannot continue after this, because Samba then restarts
-    /// RC4 but not the sequence numbers, which this crate does not support.
+    /// AUTHENTICATE contains a MIC (message integrity code). They are ordinary signatures of the
+    /// list: the client's has the sequence number 0, the server's has 1. For SMB, which needs no
+    /// other session, use [`sign`](Self::sign) and [`verify`](Self::verify) of a session from a
+    /// copy of the key, and drop that session afterwards. Other protocols cannot continue, because
+    /// Samba then restarts RC4 but not the sequence numbers, which this crate does not support.
     ///
     /// # Errors
     /// - [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated.

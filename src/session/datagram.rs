@@ -82,7 +82,7 @@ impl DatagramSession {
     /// Encrypts a message in place, and returns its signature.
     ///
     /// # Errors
-    /// The message is unchanged then.
+    /// On error, the message is unchanged.
     /// - [`Misuse::NotNegotiated`] if SEAL was not negotiated.
     /// - [`Misuse::NeedsExtendedSessionSecurity`] if that was not negotiated (\[MS-NLMP\] 3.4.3).
     pub fn seal(&self, sequence: u32, message: &mut [u8]) -> Result<Signature, Error> {

@@ -40,7 +40,7 @@ impl Sender {
     /// [`Session::seal`](super::Session::seal).
     ///
     /// # Errors
-    /// The message is unchanged then.
+    /// On error, the message is unchanged.
     /// - [`Misuse::NotNegotiated`](crate::error::Misuse::NotNegotiated) if SEAL was not negotiated.
     /// - [`Integrity::Exhausted`](crate::error::Integrity::Exhausted) after 2^32 messages.
     pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {

@@ -59,7 +59,7 @@ pub enum Error {
 #[non_exhaustive]
 pub enum MicError {
     /// The signature does not match: the list was changed in transit, or the peer signed something
-    /// else. The password is right nevertheless.
+    /// else. A wrong password is not the cause.
     #[error("it does not match")]
     Wrong,
     /// The peer did not send the required signature.
@@ -110,7 +110,7 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Bytes are not a SPNEGO token: the [kind](Self::kind) of error and the [offset](Self::offset) at
+/// An error in parsing a SPNEGO token: its [kind](Self::kind), and the [offset](Self::offset) at
 /// which it occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenError {

@@ -95,7 +95,7 @@ impl<'a> Token<'a> {
     /// end.
     ///
     /// # Errors
-    /// [`TokenError`], with one of the kinds of [`TokenErrorKind`] and the offset.
+    /// [`TokenError`] with the [kind](TokenErrorKind) of error and its offset.
     pub fn parse(token: &'a [u8]) -> Result<Self, TokenError> {
         if token.len() > MAX_LEN {
             return Err(TokenError::new(TokenErrorKind::TooLong, MAX_LEN));

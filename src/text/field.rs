@@ -17,7 +17,7 @@ pub enum CharacterSet {
     Oem,
 }
 
-/// The error if bytes cannot be decoded as text, or text cannot be encoded.
+/// An error in decoding or encoding text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {

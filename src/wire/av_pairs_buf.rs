@@ -21,7 +21,7 @@ impl AvPairsBuf {
     /// Adds a pair at the end of the list, before `MsvAvEOL`.
     ///
     /// # Errors
-    /// The list is unchanged then.
+    /// On error, the list is unchanged.
     /// - [`ErrorKind::FieldTooLong`] if the value exceeds 65 535 bytes.
     /// - [`ErrorKind::AvPairLength`] if the value has a wrong length for its id, or the id is
     ///   [`AvId::EOL`].

@@ -90,7 +90,7 @@ impl<'a> Challenge<'a> {
     /// `target_info` is present, `NEGOTIATE_TARGET_INFO` is set.
     ///
     /// # Errors
-    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes; `out` is unchanged then.
+    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes. On error, `out` is unchanged.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut flags = self.flags;
         if self.target_info.is_some() {

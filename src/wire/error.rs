@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::av_id::AvId;
 
-/// A message cannot be parsed or written: the [kind](Self::kind) of error and the
+/// An error in parsing or writing a message: its [kind](Self::kind), and the
 /// [offset](Self::offset) at which it occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {

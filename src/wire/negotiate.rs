@@ -68,8 +68,8 @@ impl<'a> Negotiate<'a> {
     /// flags of the two names are set if the name is present, and cleared otherwise.
     ///
     /// # Errors
-    /// [`FieldTooLong`](super::ErrorKind::FieldTooLong) if a name exceeds 65 535 bytes; `out` is
-    /// unchanged then.
+    /// [`FieldTooLong`](super::ErrorKind::FieldTooLong) if a name exceeds 65 535 bytes. On error,
+    /// `out` is unchanged.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut flags = self.flags;
         flags.set(NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED, self.domain.is_some());

@@ -29,7 +29,8 @@ impl Mac<'_> {
     /// Hashes bytes, and encrypts them in place.
     ///
     /// Each compression also produces the next 64 bytes of the key stream, which `keys` holds until
-    /// the whole piece is hashed. The rest of the piece, less than 64 bytes, is encrypted on its own.
+    /// the whole piece is hashed. The rest of the piece, less than 64 bytes, is encrypted on its
+    /// own.
     pub(crate) fn seal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         let mut keys = [[0; 64]; PIECE];
         for piece in bytes.chunks_mut(64 * PIECE) {

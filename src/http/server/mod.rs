@@ -310,7 +310,7 @@ impl ServerConnection {
         }
     }
 
-    /// Exists for the compiler: without the feature `spnego`, `is_spnego` is always false.
+    /// Never called: without the feature `spnego`, `is_spnego` is always false.
     #[cfg(not(feature = "spnego"))]
     fn on_spnego(
         &mut self,

@@ -40,7 +40,8 @@ pub struct Authenticated<'a> {
     /// Clients that have signed the list of mechanisms require it. `None` for bare NTLM.
     pub header: Option<ResponseHeader>,
     /// The mechanism that the client prefers to NTLM, such as Kerberos, if it logged in with this
-    /// request: see [`Established::client_preferred`](crate::spnego::Established::client_preferred).
+    /// request: see
+    /// [`Established::client_preferred`](crate::spnego::Established::client_preferred).
     #[cfg(feature = "spnego")]
     pub client_preferred: Option<Mechanism>,
     /// Whether this request contained a valid signature of the client's list of mechanisms: see

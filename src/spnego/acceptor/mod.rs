@@ -203,7 +203,7 @@ impl AwaitClient {
     /// - [`Error::Exchange`] with the errors of [`Server::challenge`] and
     ///   [`AwaitAuthenticate::read`].
     /// - [`Error::Mic`] if the list of mechanisms was changed in transit, or a required
-    ///   `mechListMIC` is missing. The password is right nevertheless.
+    ///   `mechListMIC` is missing. A wrong password is not the cause.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Accepting, Error> {
         self.read_or_claimed(token, environment).map_err(|(error, _)| error)
     }

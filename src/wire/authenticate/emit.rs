@@ -14,7 +14,7 @@ impl<'a> Authenticate<'a> {
     /// has even offsets.
     ///
     /// # Errors
-    /// `out` is unchanged then.
+    /// On error, `out` is unchanged.
     /// - [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes.
     /// - [`ErrorKind::FlagsMissing`] if `mic` or `version` is present, but `flags` is absent.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {

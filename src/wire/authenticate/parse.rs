@@ -28,10 +28,12 @@ impl<'a> Authenticate<'a> {
     ///
     /// # Errors
     /// - [`ErrorKind::Signature`](crate::wire::ErrorKind::Signature) or
-    ///   [`ErrorKind::MessageType`](crate::wire::ErrorKind::MessageType) if this is not an AUTHENTICATE.
-    /// - [`ErrorKind::TooShort`](crate::wire::ErrorKind::TooShort) if the message ends within its header.
-    /// - [`ErrorKind::FieldOutside`](crate::wire::ErrorKind::FieldOutside) if a field runs past the end
-    ///   of the message.
+    ///   [`ErrorKind::MessageType`](crate::wire::ErrorKind::MessageType) if this is not an
+    ///   AUTHENTICATE.
+    /// - [`ErrorKind::TooShort`](crate::wire::ErrorKind::TooShort) if the message ends within its
+    ///   header.
+    /// - [`ErrorKind::FieldOutside`](crate::wire::ErrorKind::FieldOutside) if a field runs past the
+    ///   end of the message.
     /// - The errors of [`NtResponse::parse`].
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
@@ -94,9 +96,9 @@ impl<'a> Authenticate<'a> {
     /// Reads the fields after `Workstation`. The header ends at `end`, or where the session key
     /// starts.
     ///
-    /// [MS-NLMP] 2.2.1.3 makes `Version` depend on NEGOTIATE_VERSION, but curl, axios-ntlm, cntlm and
-    /// libntlm set the flag and send no `Version`, and Chromium's header has room for it with the
-    /// flag clear. So only the length of the header counts.
+    /// [MS-NLMP] 2.2.1.3 makes `Version` depend on NEGOTIATE_VERSION, but curl, axios-ntlm, cntlm
+    /// and libntlm set the flag and send no `Version`, and Chromium's header has room for it with
+    /// the flag clear. So only the length of the header counts.
     #[inline]
     fn read_tail(
         &mut self,
