@@ -1,4 +1,4 @@
-//! NegotiateFlags: the 32 flags in every message ([MS-NLMP] 2.2.2.5).
+//! NegotiateFlags: the 32 flags that the messages contain ([MS-NLMP] 2.2.2.5).
 
 use core::fmt;
 

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn key_stream_is_the_same_whatever_parts_it_is_applied_to() {
+    fn key_stream_does_not_depend_on_how_a_message_is_divided() {
         let mut bytes = message(300);
         let mut encrypted = message(300);
         primitives::KeyStream::new(&KEY).apply(&mut encrypted);
