@@ -1,14 +1,19 @@
-//! Upper-casing of one UTF-16 code unit, as Windows does it.
+//! Upper-casing of UTF-16 code units as Windows does it.
 //!
-//! The mapping is frozen: user names were hashed with it. So it is neither the standard library's,
-//! which follows Unicode's newest edition, nor a locale's. Source: the "Windows 8 Upper Case Mapping
-//! Table" that [MS-UCODEREF] refers to, and the final sigma (U+03C2 to U+03A3), which that table
-//! leaves out but Windows NT's own table has and every implementation seen maps.
+//! Both sides must map a user name in the same way, because NTOWFv2 hashes its upper case. So the
+//! mapping is fixed: it follows neither newer versions of Unicode, as the standard library does,
+//! nor a locale.
+//!
+//! The source is the "Windows 8 Upper Case Mapping Table" that [MS-UCODEREF] refers to, plus one
+//! mapping: final sigma, U+03C2 to U+03A3. That table omits it, but the table of Windows NT
+//! contains it, and all implementations examined map it.
 
-/// The upper case of a code unit; itself if it has none. Surrogates have none, nor has `ß`, of
-/// which gss-ntlmssp, pyspnego, impacket and ntlm-auth make `SS`.
+/// Returns the upper case of a code unit, or the unit itself if it has none.
+///
+/// Surrogates have none, and neither has `ß`. gss-ntlmssp, pyspnego, impacket and ntlm-auth map `ß`
+/// to `SS`, so they compute other hashes than Windows and this crate for such names.
 pub(crate) fn uppercase(unit: u16) -> u16 {
-    // Most names are ASCII, and the search below costs a handshake 0.1 µs.
+    // A shortcut, because most names are ASCII, and the search below adds 0.1 µs to a handshake.
     if let Ok(ascii @ ..=0x7f) = u8::try_from(unit) {
         return ascii.to_ascii_uppercase().into();
     }
@@ -19,7 +24,8 @@ pub(crate) fn uppercase(unit: u16) -> u16 {
     if unit <= last && (unit - first) % step == 0 { upper + (unit - first) } else { unit }
 }
 
-/// First and last code unit of a range, the step within it, and the upper case of the first.
+/// Ranges of lower-case code units: first, last, the step between them, and the upper case of the
+/// first.
 #[rustfmt::skip]
 const RANGES: &[(u16, u16, u16, u16)] = &[
     (0x0061, 0x007a, 1, 0x0041), (0x00e0, 0x00f6, 1, 0x00c0), (0x00f8, 0x00fe, 1, 0x00d8),

@@ -89,7 +89,7 @@ fn what_is_missing_is_said_with_its_place() {
 
 #[test]
 fn sixteen_bytes_of_another_version_are_no_signature() {
-    assert_eq!(lines(&[2; 16])[0], "no NTLM message, 16 bytes");
+    assert_eq!(lines(&[2; 16])[0], "not an NTLM message, 16 bytes");
 }
 
 /// An offset into the header, or of a field that does not count, hides nothing: the table shows the
@@ -170,7 +170,7 @@ fn broken_av_pairs_end_where_they_break() {
     assert!(table.contains(&"68..327 MsvAvNbDomainName missing".to_owned()), "{table:#?}");
     token[70] = 0x0b; // odd
     let table = lines(&token);
-    assert!(table.iter().any(|line| line.ends_with("is no UTF-16")), "{table:#?}");
+    assert!(table.iter().any(|line| line.ends_with("is not UTF-16")), "{table:#?}");
 }
 
 #[test]
@@ -179,9 +179,9 @@ fn what_is_no_message_is_named_if_it_can_be() {
         let table = annotate(token).to_string();
         assert!(table.starts_with(start), "{table}");
     };
-    starts(b"", "no NTLM message, 0 bytes");
-    starts(b"-ERR go away", "no NTLM message, 12 bytes\n     0..12");
-    starts(b"NTLM TlRMTVNTUAABAAAA", "no NTLM message, 21 bytes\nit is in base64");
+    starts(b"", "not an NTLM message, 0 bytes");
+    starts(b"-ERR go away", "not an NTLM message, 12 bytes\n     0..12");
+    starts(b"NTLM TlRMTVNTUAABAAAA", "not an NTLM message, 21 bytes\nit is in base64");
     starts(&Signature::DUMMY.as_bytes()[..], "NTLMSSP_MESSAGE_SIGNATURE, 16 bytes");
     starts(b"NTLMSSP\0\x04\0\0\0abc", "NTLM message of unknown type, 15 bytes");
     let transcript = transcript("spnego-gss-gss");
@@ -192,11 +192,11 @@ fn what_is_no_message_is_named_if_it_can_be() {
         starts(&token, "NegTokenResp, 143 bytes");
         // A byte more, in which nothing is found but the message.
         let cut = format!(
-            "no NTLM message, 144 bytes\nmalformed SPNEGO token: bytes follow where an element must end, at byte 143\n{around}"
+            "not an NTLM message, 144 bytes\nmalformed SPNEGO token: bytes follow where an element must end, at byte 143\n{around}"
         );
         starts(&[&token[..], &[0]].concat(), &cut.replace("114", "115"));
     } else {
-        starts(&token, &format!("no NTLM message, 143 bytes\n{around}"));
+        starts(&token, &format!("not an NTLM message, 143 bytes\n{around}"));
     }
 }
 
@@ -253,7 +253,7 @@ mod in_spnego {
             // gss-ntlmssp leaves two bytes before the names, if they have an odd place.
             let leaves_a_gap = id == "unicode-gss-samba" && table[0] == "NegTokenResp, 371 bytes";
             assert_eq!(has_unknown, leaves_a_gap, "{id}: {table:#?}");
-            assert!(is_empty || !table[0].starts_with("no NTLM message"), "{id}: {table:#?}");
+            assert!(is_empty || !table[0].starts_with("not an NTLM message"), "{id}: {table:#?}");
             // What is inside ends within the token.
             for line in &table {
                 let range = line.split(' ').next().unwrap().split_once("..");

@@ -1,5 +1,4 @@
-//! From a proven response to the keys of a session: KXKEY, SIGNKEY, SEALKEY and the MIC
-//! ([MS-NLMP] 3.4.5, 3.1.5.1.2).
+//! Key derivation: KXKEY, SIGNKEY, SEALKEY ([MS-NLMP] 3.4.5) and the MIC (3.1.5.1.2).
 
 use super::primitives::{des, hmac_md5, join, md5, rc4k};
 use super::{ExportedSessionKey, LmHash, key};
@@ -7,32 +6,33 @@ use crate::secret::Secret;
 use crate::wire::NegotiateFlags;
 
 key! {
-    /// `SessionBaseKey`: the key that follows from a proven response.
+    /// `SessionBaseKey`: the key that follows from the user's response, and the start of the key
+    /// derivation.
     SessionBaseKey
 }
 
 key! {
-    /// `KeyExchangeKey`: encrypts the exported session key on its way to the server.
+    /// `KeyExchangeKey`: encrypts the exported session key that the client sends to the server.
     KeyExchangeKey
 }
 
 key! {
-    /// `SignKey`: the HMAC key of one direction, with extended session security.
+    /// `SignKey`: the HMAC-MD5 key with which one side signs, with extended session security.
     SigningKey
 }
 
-/// Which side of the exchange: each signs and seals with keys of its own.
+/// A side of the handshake. Each side signs and seals with keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "there are two sides")]
 pub enum Side {
     /// The side that authenticates.
     Client,
-    /// The side that verifies.
+    /// The side that verifies the proof.
     Server,
 }
 
 impl Side {
-    /// The side at the other end.
+    /// Returns the other side.
     #[must_use]
     pub const fn peer(self) -> Self {
         match self {
@@ -42,8 +42,8 @@ impl Side {
     }
 }
 
-/// The first 8 bytes of the LM hash: all of it that session keys need, and what a domain
-/// controller hands out as `LmSessionKey`.
+/// The first 8 bytes of the LM hash. Session keys need no more of it, and a domain controller
+/// returns them as `LmSessionKey`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LmSessionKey(Secret<8>);
 
@@ -61,16 +61,17 @@ impl From<&LmHash> for LmSessionKey {
 }
 
 impl SessionBaseKey {
-    /// `KXKEY` of NTLMv2: the same bytes, whatever the flags say (3.4.5.1).
+    /// Returns `KXKEY` of NTLMv2: the same bytes, regardless of the flags (\[MS-NLMP\] 3.4.5.1).
     #[must_use]
     pub fn ntlmv2_key_exchange_key(&self) -> KeyExchangeKey {
         KeyExchangeKey::from(*self.expose())
     }
 
-    /// `KXKEY` of NTLMv1 (3.4.5.1). `lm_response` is the `LmChallengeResponse` as sent.
+    /// Returns `KXKEY` of NTLMv1 (\[MS-NLMP\] 3.4.5.1). `lm_response` is the `LmChallengeResponse`
+    /// as sent.
     ///
-    /// `None` if the flags want a key from the LM hash and there is none, or from the LM response
-    /// and it does not have 24 bytes.
+    /// The result is `None` if the flags require the LM hash but `lm_session_key` is `None`, or if
+    /// they require the LM response but it does not have 24 bytes.
     #[must_use]
     pub fn ntlmv1_key_exchange_key(
         &self,
@@ -100,19 +101,20 @@ impl SessionBaseKey {
 }
 
 impl KeyExchangeKey {
-    /// `EncryptedRandomSessionKey`: the exported session key, for the server alone.
+    /// Encrypts the exported session key, and returns the `EncryptedRandomSessionKey` of the
+    /// AUTHENTICATE.
     #[must_use]
     pub fn encrypt(&self, key: &ExportedSessionKey) -> [u8; 16] {
         rc4k(self.expose(), key.expose())
     }
 
-    /// The exported session key that `EncryptedRandomSessionKey` holds.
+    /// Decrypts the exported session key from the `EncryptedRandomSessionKey` of the AUTHENTICATE.
     #[must_use]
     pub fn decrypt(&self, encrypted_random_session_key: &[u8; 16]) -> ExportedSessionKey {
         ExportedSessionKey::from(rc4k(self.expose(), encrypted_random_session_key))
     }
 
-    /// The exported session key if none was sent: the same bytes.
+    /// Returns the exported session key of a handshake without KEY_EXCH: the same bytes.
     #[must_use]
     pub fn as_exported_session_key(&self) -> ExportedSessionKey {
         ExportedSessionKey::from(*self.expose())
@@ -120,8 +122,8 @@ impl KeyExchangeKey {
 }
 
 impl SigningKey {
-    /// `SIGNKEY` (3.4.5.2): the key with which `side` signs; `None` without extended session
-    /// security.
+    /// Derives `SIGNKEY` (\[MS-NLMP\] 3.4.5.2), the key with which `side` signs. Returns `None`
+    /// without extended session security.
     #[must_use]
     pub fn derive(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Option<Self> {
         let magic: &[u8] = match side {
@@ -135,13 +137,14 @@ impl SigningKey {
 }
 
 impl AsRef<[u8]> for LmSessionKey {
-    /// The 8 secret bytes. The caller is responsible for wiping any copy.
+    /// Returns the 8 secret bytes. Wiping any copy is the caller's responsibility.
     fn as_ref(&self) -> &[u8] {
         self.0.expose()
     }
 }
 
-/// `SealKey`: the RC4 key with which one side seals. It has 16 bytes, or 8 if it was weakened.
+/// `SealKey`: the RC4 key with which one side seals, 16 bytes, or 8 if it is weakened to 56 or 40
+/// bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingKey(Bytes);
 
@@ -152,11 +155,12 @@ enum Bytes {
 }
 
 impl SealingKey {
-    /// `SEALKEY` (3.4.5.3): the key with which `side` seals. Without extended session security it
-    /// is the same for both sides.
+    /// Derives `SEALKEY` (\[MS-NLMP\] 3.4.5.3), the key with which `side` seals. Without extended
+    /// session security, both sides have the same key.
     ///
-    /// The prose says that 40 or 56 bits count without extended session security; the pseudo code
-    /// and the example (4.2.2.4) weaken the key only with LM_KEY, or DATAGRAM.
+    /// For that case, the prose of 3.4.5.3 says that keys have 56 or 40 bits. The pseudocode there
+    /// and the example in 4.2.2.4 weaken the key only if LM_KEY or DATAGRAM was negotiated. This
+    /// function does the latter.
     #[must_use]
     pub fn derive(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let key = key.expose();
@@ -186,14 +190,14 @@ impl SealingKey {
         })))
     }
 
-    /// The key of one connectionless message: MD5 of the sealing key and the message's sequence
-    /// number (3.4).
+    /// Derives the key of one connectionless message: MD5 of the sealing key and the message's
+    /// sequence number (4 bytes, little-endian; \[MS-NLMP\] 3.4).
     #[must_use]
     pub fn for_message(&self, sequence: u32) -> Self {
         Self::from(md5(&[self.expose(), &sequence.to_le_bytes()]))
     }
 
-    /// The 16 or 8 secret bytes. The caller is responsible for wiping any copy.
+    /// Returns the 16 or 8 secret bytes. Wiping any copy is the caller's responsibility.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         match &self.0 {
@@ -210,14 +214,17 @@ impl From<[u8; 16]> for SealingKey {
 }
 
 impl AsRef<[u8]> for SealingKey {
-    /// The secret bytes, as [`expose`](Self::expose) returns them.
+    /// Returns the secret bytes, as [`expose`](Self::expose) does.
     fn as_ref(&self) -> &[u8] {
         self.expose()
     }
 }
 
-/// `MIC` (3.1.5.1.2): HMAC-MD5 of the raw messages under the exported session key. The AUTHENTICATE
-/// comes in parts, with zeros in the place of its MIC; a connectionless exchange has no NEGOTIATE.
+/// Computes the MIC (message integrity code, \[MS-NLMP\] 3.1.5.1.2): the HMAC-MD5 of all messages
+/// as sent, under the exported session key.
+///
+/// The function concatenates its parts, so pass NEGOTIATE (none in a connectionless handshake),
+/// CHALLENGE, and AUTHENTICATE with 16 zeros in the place of its MIC.
 #[must_use]
 pub fn mic(key: &ExportedSessionKey, messages: &[&[u8]]) -> [u8; 16] {
     hmac_md5(key.expose(), messages)
@@ -238,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_session_security_comes_before_lm_key_and_that_before_non_nt() {
+    fn extended_session_security_overrides_lm_key_which_overrides_non_nt() {
         let key = |flags| ntlmv1_key(flags, &[4; 24]);
         assert_eq!(key(EXTENDED | LM_KEY), key(EXTENDED));
         assert_eq!(key(EXTENDED | NON_NT), key(EXTENDED));
@@ -251,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_lm_response_needs_all_of_it() {
+    fn key_from_an_lm_response_of_another_length_is_none() {
         for flags in [EXTENDED, LM_KEY] {
             for lm_response in [&[][..], &[4; 8], &[4; 23], &[4; 25]] {
                 assert_eq!(ntlmv1_key(flags, lm_response), None);

@@ -1,12 +1,13 @@
-//! Hashes and keys on their own ([MS-NLMP] 3.3, 3.4.5 and 6).
+//! Password hashes and keys (\[MS-NLMP\] 3.3, 3.4.5 and 6).
 //!
-//! With the feature `hazmat`, also the responses, the keys between the hash and a session, and the
+//! The feature `hazmat` adds the responses, the keys between a hash and a session, and the
 //! primitives. [`Client`](crate::Client) and [`Server`](crate::Server) compute all of them for you.
-//! They are public for test tools, and for the protocols that use the same hashes and responses
-//! (NETLOGON, MS-CHAP).
+//! They are public for test tools, and for protocols with the same hashes and responses (NETLOGON,
+//! MS-CHAP).
 //!
-//! Each role of a key has its own type, so that one cannot be passed in the place of another. All of
-//! these types wipe their bytes when dropped, print none of them, and compare in constant time.
+//! Each role of a key has its own type, so one cannot be passed in the place of another. All of
+//! these types wipe their bytes when dropped, do not show them in `Debug`, and compare in constant
+//! time.
 //!
 //! ```
 //! use ntlm::crypto::{NtHash, ResponseKey};
@@ -50,7 +51,7 @@ pub(crate) use response::ntlm2_session_challenge;
 
 use crate::secret::Secret;
 
-/// Declares a key of 16 bytes with a role of its own.
+/// Declares the type of a 16-byte key.
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -58,7 +59,7 @@ macro_rules! key {
         pub struct $name(Secret<16>);
 
         impl $name {
-            /// The 16 secret bytes. The caller is responsible for wiping any copy.
+            /// Returns the 16 secret bytes. Wiping any copy is the caller's responsibility.
             #[must_use]
             pub fn expose(&self) -> &[u8; 16] {
                 self.0.expose()
@@ -72,7 +73,7 @@ macro_rules! key {
         }
 
         impl AsRef<[u8]> for $name {
-            /// The 16 secret bytes, as [`expose`](Self::expose) returns them.
+            /// Returns the 16 secret bytes, as [`expose`](Self::expose) does.
             fn as_ref(&self) -> &[u8] {
                 self.expose()
             }
@@ -82,19 +83,20 @@ macro_rules! key {
 use key;
 
 key! {
-    /// `ResponseKeyNT` of NTLMv2 (`NTOWFv2`), the key of a user's NTLMv2 and LMv2 responses. It
-    /// depends on the user's name and domain as they are sent.
+    /// The key of a user's NTLMv2 and LMv2 responses: `NTOWFv2`, the specification's
+    /// `ResponseKeyNT`. It depends on the password, the user name and the domain as the client
+    /// sends them.
     #[doc(alias("NTOWFv2", "LMOWFv2", "ResponseKeyNT", "ResponseKeyLM"))]
     ResponseKey
 }
 
 key! {
-    /// `ExportedSessionKey`: the key that both sides share after the handshake. SMB signs and encrypts
-    /// with it.
+    /// `ExportedSessionKey`: the key that both sides share after the handshake. The signing and
+    /// sealing keys are derived from it, and SMB protects its messages with it.
     ExportedSessionKey
 }
 
-/// Declares methods that are public with the feature `hazmat`.
+/// Declares methods that are public with the feature `hazmat`, and `pub(crate)` without it.
 macro_rules! hazmat {
     ($(impl $type:ident { $(
         $(#[$attribute:meta])*

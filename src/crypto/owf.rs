@@ -1,4 +1,4 @@
-//! One-way functions of passwords: NTOWFv1, LMOWFv1, NTOWFv2 ([MS-NLMP] 3.3.1, 3.3.2).
+//! The one-way functions of a password: NTOWFv1, LMOWFv1 and NTOWFv2 ([MS-NLMP] 3.3.1, 3.3.2).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,32 +12,33 @@ use crate::text::{CodePage, Text};
 use crate::upcase::uppercase;
 
 key! {
-    /// The NT hash of a password (`NTOWFv1`): its MD4. It is as good as the password, because a client
-    /// can log in with the hash ("pass the hash").
+    /// The NT hash of a password (`NTOWFv1`): the MD4 of the password in UTF-16LE. Protect it like
+    /// the password, because a client can log in with the hash alone ("pass the hash").
     ///
-    /// It is made from a [password](Self::from_password), from 32 hexadecimal digits with
-    /// [`str::parse`], or from its 16 bytes.
+    /// Make it from a [password](Self::from_password), from 32 hexadecimal digits with
+    /// [`str::parse`], or from its 16 bytes with `From`.
     #[doc(alias("NTOWFv1", "NTOWF", "NTHash", "pass the hash"))]
     NtHash
 }
 
 key! {
-    /// The LM hash of a password (`LMOWFv1`): two DES keys of seven upper-case characters each. It can
-    /// be brute-forced, so treat it as the password.
+    /// The LM hash of a password (`LMOWFv1`): a constant, encrypted with two DES keys of seven
+    /// upper-case characters each. Protect it like the password, because each half can be
+    /// brute-forced quickly.
     #[doc(alias("LMOWFv1", "LMOWF"))]
     LmHash
 }
 
 impl NtHash {
-    /// The hash of a password.
+    /// Hashes a password.
     #[doc(alias("NTOWFv1"))]
     #[must_use]
     pub fn from_password(password: &str) -> Self {
         Self::from_utf16(password.encode_utf16())
     }
 
-    /// The hash of a password of UTF-16 code units, well formed or not, as machine accounts have
-    /// it.
+    /// Hashes a password of UTF-16 code units. They may be ill-formed, as in the random passwords
+    /// of machine accounts.
     #[must_use]
     pub fn from_utf16(password: impl IntoIterator<Item = u16>) -> Self {
         Self::from(md4_of_units(password))
@@ -45,23 +46,26 @@ impl NtHash {
 }
 
 impl LmHash {
-    /// The hash of a password, `None` if it has none: it must have at most 14 characters, all of
-    /// them in the code page, which on Windows is the OEM code page of the machine.
+    /// Hashes a password. Returns `None` if its upper case has more than 14 bytes in the code page,
+    /// or contains a character that the code page does not contain.
+    ///
+    /// Windows uses the OEM code page of the machine.
     #[must_use]
     pub fn from_password(password: &str, code_page: &dyn CodePage) -> Option<Self> {
         Self::from_utf16(password.encode_utf16(), code_page)
     }
 
-    /// The hash of a password of UTF-16 code units, as [`from_password`](Self::from_password).
+    /// Hashes a password of UTF-16 code units, as [`from_password`](Self::from_password) does.
+    /// Returns `None` also if they are ill-formed.
     #[must_use]
     pub fn from_utf16(
         password: impl IntoIterator<Item = u16>,
         code_page: &dyn CodePage,
     ) -> Option<Self> {
-        // Look at most at 15 code units: 15 are already too many for an LM hash in any code page.
+        // 15 code units are too many in every code page, so the rest need not be read.
         let mut upper = Zeroizing::new(Vec::with_capacity(15));
         upper.extend(password.into_iter().take(15).map(uppercase));
-        // With room for all, since text that grows leaves copies behind.
+        // Reserve the maximum, because a string that grows leaves unwiped copies behind.
         let mut text = Zeroizing::new(String::with_capacity(3 * upper.len()));
         for character in char::decode_utf16(upper.iter().copied()) {
             text.push(character.ok()?);
@@ -75,18 +79,19 @@ impl LmHash {
     }
 }
 
-/// What LMOWFv1 encrypts.
+/// The constant that LMOWFv1 encrypts.
 const MAGIC: &[u8; 8] = b"KGS!@#$%";
 
 impl ResponseKey {
-    /// `NTOWFv2`, which is also `LMOWFv2`: the user's name is upper-cased, the domain is not.
+    /// Computes `NTOWFv2`, which equals `LMOWFv2`. The user name is upper-cased; the domain is used
+    /// as it is.
     #[doc(alias("NTOWFv2", "LMOWFv2"))]
     #[must_use]
     pub fn new(nt_hash: &NtHash, user: &Text, domain: &Text) -> Self {
         Self::of_units(nt_hash, user, domain.utf16_units())
     }
 
-    /// As [`new`](Self::new), with the domain's units as the client meant them.
+    /// Computes the key as [`new`](Self::new) does, from the domain's UTF-16 code units.
     pub(crate) fn of_units(
         nt_hash: &NtHash,
         user: &Text,
@@ -105,27 +110,28 @@ mod tests {
     use crate::text::Ascii;
 
     #[test]
-    fn a_password_of_15_characters_has_no_lm_hash() {
+    fn password_of_15_characters_has_no_lm_hash() {
         assert!(LmHash::from_password("14 characters!", &Ascii).is_some());
         assert_eq!(LmHash::from_password("15 characters!!", &Ascii), None);
     }
 
     #[test]
-    fn a_password_outside_the_code_page_has_no_lm_hash() {
+    fn password_outside_the_code_page_has_no_lm_hash() {
         assert_eq!(LmHash::from_password("päßword", &Ascii), None);
         static WESTERN: [char; 128] = {
             let mut table = ['\u{fffd}'; 128];
             table[0x0e] = 'Ä';
             table
         };
-        // The lower-case letter is looked up as the upper-case one, as Windows does.
+        // Like Windows, upper-case before encoding: the code page need not contain the lower-case
+        // letter.
         let upper = LmHash::from_password("PÄSSWORD", &WESTERN);
         assert!(upper.is_some());
         assert_eq!(LmHash::from_password("pässword", &WESTERN), upper);
     }
 
     #[test]
-    fn the_empty_password_has_its_known_hashes() {
+    fn empty_password_has_the_published_hashes() {
         let nt = 0x31d6_cfe0_d16a_e931_b73c_59d7_e0c0_89c0_u128.to_be_bytes();
         let lm = 0xaad3_b435_b514_04ee_aad3_b435_b514_04ee_u128.to_be_bytes();
         assert_eq!(NtHash::from_password("").expose(), &nt);

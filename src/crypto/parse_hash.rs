@@ -1,4 +1,4 @@
-//! NT and LM hashes as text: 32 hexadecimal digits.
+//! Parses NT and LM hashes from text: 32 hexadecimal digits.
 
 use core::str::FromStr;
 
@@ -6,14 +6,15 @@ use zeroize::Zeroizing;
 
 use super::{LmHash, NtHash};
 
-/// Why text is not an NT or LM hash. It holds nothing of the text, which may be a secret.
+/// An error in parsing an NT or LM hash. It contains nothing of the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHashError {
-    /// The text has only hexadecimal digits, but not 32 of them.
+    /// The text consists of hexadecimal digits, but not of 32. It contains their number.
     #[error("a hash has 32 hexadecimal digits, not {0}")]
     Length(usize),
-    /// A character is not a hexadecimal digit: its position, where the first character has 1.
+    /// A character is not a hexadecimal digit. It contains the position of that character, counted
+    /// from 1.
     #[error("character {0} of the hash is not a hexadecimal digit")]
     Digit(usize),
 }
@@ -21,7 +22,7 @@ pub enum ParseHashError {
 impl FromStr for NtHash {
     type Err = ParseHashError;
 
-    /// Parses 32 hexadecimal digits in either case, as password databases and dumps contain them.
+    /// Parses 32 hexadecimal digits in either case, the form in password databases and dumps.
     ///
     /// ```
     /// use ntlm::NtHash;
@@ -51,7 +52,8 @@ fn parse(digits: &str) -> Result<Zeroizing<u128>, ParseHashError> {
     for character in digits.chars() {
         length += 1;
         let digit = character.to_digit(16).ok_or(ParseHashError::Digit(length))?;
-        // Of too many digits, the first ones fall out.
+        // If there are too many digits, the first ones are shifted out; the length is checked
+        // below.
         *number = *number << 4 | u128::from(digit);
     }
     if length == 32 { Ok(number) } else { Err(ParseHashError::Length(length)) }
@@ -64,14 +66,14 @@ mod tests {
     const DIGITS: &str = "0123456789abcdef0123456789ABCDEF";
 
     #[test]
-    fn hexadecimal_digits_of_either_case_are_the_hash() {
+    fn digits_of_either_case_are_parsed() {
         let bytes = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes();
         assert_eq!(DIGITS.parse(), Ok(NtHash::from(bytes)));
         assert_eq!(DIGITS.parse(), Ok(LmHash::from(bytes)));
     }
 
     #[test]
-    fn text_of_another_length_is_no_hash() {
+    fn text_of_another_length_is_rejected() {
         for length in 0..32 {
             let error = ParseHashError::Length(length);
             assert_eq!(DIGITS[..length].parse::<NtHash>(), Err(error));
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_is_no_digit_is_named_by_its_position() {
+    fn error_contains_the_position_of_the_first_wrong_character() {
         for (text, position) in [
             ("+123456789abcdef0123456789abcdef", 1),
             ("0x23456789abcdef0123456789abcdef", 2),

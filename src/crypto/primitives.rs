@@ -1,6 +1,6 @@
-//! The hashes and ciphers that NTLM is made of ([MS-NLMP] 6). Public with the feature `hazmat`.
+//! The hashes and ciphers of NTLM (\[MS-NLMP\] 6). Public with the feature `hazmat`.
 //!
-//! All of them are broken, or their keys are too short. Use them for nothing but NTLM.
+//! Do not use them for anything but NTLM: all of them are broken, or have keys that are too short.
 
 use des::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use md4::Md4;
@@ -10,20 +10,20 @@ use zeroize::Zeroizing;
 
 use super::hmac::{Compress, HmacKey};
 
-/// `MD4(M)`.
+/// Computes `MD4(M)`.
 #[must_use]
 pub fn md4(message: &[u8]) -> [u8; 16] {
     Md4::digest(message).into()
 }
 
-/// MD4 of UTF-16 code units, which are nowhere put together.
+/// Computes the MD4 of UTF-16 code units, without a copy of the whole text in memory.
 pub(super) fn md4_of_units(units: impl IntoIterator<Item = u16>) -> [u8; 16] {
     let mut hash = Md4::new();
     by_block(units, |bytes| hash.update(bytes));
     hash.finalize().into()
 }
 
-/// Passes UTF-16 code units on as bytes, least significant first, a block of the hashes at a time.
+/// Encodes UTF-16 code units as little-endian bytes, and passes them on in blocks of 64 bytes.
 pub(super) fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl FnMut(&[u8])) {
     let mut block = Zeroizing::new([0; 64]);
     let mut units = units.into_iter();
@@ -40,7 +40,7 @@ pub(super) fn by_block(units: impl IntoIterator<Item = u16>, mut hand_on: impl F
     }
 }
 
-/// `MD5(M)` of the concatenation of the parts.
+/// Computes `MD5(M)` of the concatenation of the parts.
 #[must_use]
 pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Md5::new();
@@ -50,7 +50,7 @@ pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
     hash.finalize().into()
 }
 
-/// `HMAC_MD5(K, M)` of the concatenation of the parts.
+/// Computes `HMAC_MD5(K, M)` of the concatenation of the parts.
 #[must_use]
 pub fn hmac_md5(key: &[u8; 16], parts: &[&[u8]]) -> [u8; 16] {
     let key = HmacMd5Key::new(key);
@@ -61,7 +61,7 @@ pub fn hmac_md5(key: &[u8; 16], parts: &[&[u8]]) -> [u8; 16] {
     hmac.finish()
 }
 
-/// Spreads 56 bits over 8 bytes, the lowest bit of each set so that the number of ones is odd.
+/// Expands 56 bits to the 8 bytes of a DES key: 7 bits per byte, and odd parity in the lowest bit.
 #[must_use]
 pub fn des_key(key: &[u8; 7]) -> [u8; 8] {
     let [a, b, c, d, e, f, g] = *key;
@@ -73,7 +73,7 @@ pub fn des_key(key: &[u8; 7]) -> [u8; 8] {
     })
 }
 
-/// `DES(K, D)`: one block under a key of 7 bytes.
+/// Computes `DES(K, D)`: encrypts one block with a key of 7 bytes.
 #[must_use]
 pub fn des(key: &[u8; 7], data: &[u8; 8]) -> [u8; 8] {
     let key = Zeroizing::new(des_key(key));
@@ -82,7 +82,8 @@ pub fn des(key: &[u8; 7], data: &[u8; 8]) -> [u8; 8] {
     block.into()
 }
 
-/// `DESL(K, D)`: the block under the three keys that 16 bytes and five zeros make.
+/// Computes `DESL(K, D)`: encrypts the block three times, with three DES keys that are cut from the
+/// 16 bytes of the key and five zeros.
 #[must_use]
 pub fn desl(key: &[u8; 16], data: &[u8; 8]) -> [u8; 24] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
@@ -94,13 +95,13 @@ pub fn desl(key: &[u8; 16], data: &[u8; 8]) -> [u8; 24] {
     result
 }
 
-/// Two blocks after each other.
+/// Concatenates two blocks.
 pub(super) fn join(first: [u8; 8], second: [u8; 8]) -> [u8; 16] {
     let [high, low] = [first, second].map(|half| u128::from(u64::from_be_bytes(half)));
     (high << 64 | low).to_be_bytes()
 }
 
-/// `RC4K(K, D)`: the data under a fresh RC4 state; the same call takes it back.
+/// Computes `RC4K(K, D)`: encrypts or decrypts the data with a fresh RC4 state.
 #[must_use]
 pub fn rc4k(key: &[u8; 16], data: &[u8; 16]) -> [u8; 16] {
     let mut result = *data;
@@ -108,7 +109,7 @@ pub fn rc4k(key: &[u8; 16], data: &[u8; 16]) -> [u8; 16] {
     result
 }
 
-/// `CRC32(M)`: reflected polynomial 0xEDB88320, all ones before and inverted after.
+/// Computes `CRC32(M)`, the CRC of zlib and Ethernet (reflected polynomial 0xEDB88320).
 #[cfg(any(test, feature = "hazmat"))]
 #[must_use]
 pub fn crc32(message: &[u8]) -> u32 {
@@ -117,7 +118,7 @@ pub fn crc32(message: &[u8]) -> u32 {
     crc.finish()
 }
 
-/// A CRC32 in the making. It is no secret and protects nothing on its own.
+/// An incremental CRC32.
 #[derive(Clone, Copy)]
 pub(crate) struct Crc32(u32);
 
@@ -128,7 +129,7 @@ impl Default for Crc32 {
 }
 
 impl Crc32 {
-    #[expect(clippy::indexing_slicing, reason = "the table has a step for each byte")]
+    #[expect(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         for byte in bytes {
             let [low, ..] = self.0.to_le_bytes();
@@ -158,7 +159,7 @@ const CRC_TABLE: [u32; 256] = {
     table
 };
 
-/// The MD5 of the crate `md-5`.
+/// The MD5 compression function of the crate `md-5`.
 #[derive(Clone)]
 pub(super) struct RustCrypto;
 
@@ -168,15 +169,17 @@ impl Compress for RustCrypto {
     }
 }
 
-/// The key of an HMAC-MD5 in the handshake.
+/// The HMAC-MD5 key that the handshake uses.
 pub(super) type HmacMd5Key = HmacKey<RustCrypto>;
 
-/// An RC4 state. It is not `Clone`: two copies would encrypt two messages with the same stream.
+/// An RC4 state. It is not `Clone`, because two copies would encrypt with the same key stream.
 pub(crate) struct KeyStream(Rc4);
 
 impl KeyStream {
-    /// The state of a key of 8 or 16 bytes. RC4 repeats its key up to 256 bytes, so that one which
-    /// is repeated up to 32 before is the same.
+    /// Sets up the state from a key of 8 or 16 bytes.
+    ///
+    /// The type `Rc4` has a fixed key length of 32 bytes. Repeating the key up to that length
+    /// changes nothing, because RC4 itself repeats its key up to 256 bytes.
     pub(crate) fn new(key: &[u8]) -> Self {
         let mut repeated = Zeroizing::new([0; 32]);
         for part in repeated.chunks_exact_mut(key.len()) {
@@ -196,13 +199,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn md5_is_rfc_1321s() {
+    fn md5_of_parts_equals_the_vector_of_rfc_1321() {
         let expected = 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72_u128.to_be_bytes();
         assert_eq!(md5(&[b"a", b"bc"]), expected);
     }
 
     #[test]
-    fn crc32_is_the_common_one_however_it_is_fed() {
+    fn crc32_equals_the_published_check_value_whole_and_in_parts() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         let mut crc = Crc32::default();
         crc.update(b"1234");
@@ -210,9 +213,10 @@ mod tests {
         assert_eq!(crc.finish(), 0xcbf4_3926);
     }
 
-    /// Their crates do so under a feature only; without it this does not compile.
+    /// The crates implement `ZeroizeOnDrop` only if their feature is on; otherwise this does not
+    /// compile.
     #[test]
-    fn states_wipe_themselves() {
+    fn states_of_the_crates_are_wiped_on_drop() {
         fn wiped<T: zeroize::ZeroizeOnDrop>() {}
         wiped::<Rc4>();
         wiped::<des::Des>();

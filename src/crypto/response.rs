@@ -5,14 +5,14 @@ use super::{LmHash, NtHash, ResponseKey, SessionBaseKey, hazmat};
 
 hazmat! {
     impl NtHash {
-        /// `NtChallengeResponse` of NTLMv1. The challenge is the server's or, with extended session
-        /// security, [`ntlm2_session_challenge`].
+        /// Computes `NtChallengeResponse` of NTLMv1. With extended session security, pass the
+        /// result of [`ntlm2_session_challenge`], otherwise the server's challenge.
         #[must_use]
         fn ntlmv1_response(&self, challenge: &[u8; 8]) -> [u8; 24] {
             desl(self.expose(), challenge)
         }
 
-        /// `SessionBaseKey` of NTLMv1, with and without extended session security.
+        /// Computes `SessionBaseKey` of NTLMv1, with and without extended session security.
         #[must_use]
         fn session_base_key(&self) -> SessionBaseKey {
             SessionBaseKey::from(md4(self.expose()))
@@ -20,7 +20,7 @@ hazmat! {
     }
 
     impl LmHash {
-        /// `LmChallengeResponse` of NTLMv1 without extended session security.
+        /// Computes `LmChallengeResponse` of NTLMv1 without extended session security.
         #[must_use]
         fn lm_response(&self, server_challenge: &[u8; 8]) -> [u8; 24] {
             desl(self.expose(), server_challenge)
@@ -28,10 +28,11 @@ hazmat! {
     }
 
     impl ResponseKey {
-        /// `LMv2_RESPONSE`: HMAC-MD5 of both challenges, followed by the client's challenge.
+        /// Computes `LMv2_RESPONSE`: the HMAC-MD5 of both challenges, followed by the client's
+        /// challenge.
         ///
-        /// 2.2.2.4 names the key among what is hashed; 3.3.2 and the example show that it is the key
-        /// only.
+        /// \[MS-NLMP\] 2.2.2.4 also lists the key among the hashed data. According to 3.3.2 and the
+        /// example it is only the key of the HMAC.
         #[must_use]
         fn lmv2_response(
             &self,
@@ -45,9 +46,11 @@ hazmat! {
             response
         }
 
-        /// `SessionBaseKey` of NTLMv2, from its `NTProofStr`. For an LMv2 response without an NTLMv2
-        /// response it is made from the first 16 bytes of that, which the specification does not
-        /// say, but Windows and Samba do.
+        /// Computes `SessionBaseKey` of NTLMv2 from the `NTProofStr`.
+        ///
+        /// If the client sent an LMv2 response but no NTLMv2 response, pass the first 16 bytes of
+        /// the LMv2 response. The specification does not define this case; Windows and Samba do the
+        /// same.
         #[must_use]
         fn session_base_key(&self, proof: &[u8; 16]) -> SessionBaseKey {
             SessionBaseKey::from(hmac_md5(self.expose(), &[proof]))
@@ -56,16 +59,16 @@ hazmat! {
 }
 
 impl ResponseKey {
-    /// `NTProofStr`: HMAC-MD5 of the server's challenge and the `NTLMv2_CLIENT_CHALLENGE`, which
-    /// is taken as it is on the wire.
+    /// Computes `NTProofStr`: the HMAC-MD5 of the server's challenge and `blob`, the bytes of the
+    /// `NTLMv2_CLIENT_CHALLENGE` as sent.
     #[cfg(feature = "hazmat")]
     #[must_use]
     pub fn ntlmv2_proof(&self, server_challenge: &[u8; 8], blob: &[u8]) -> [u8; 16] {
         hmac_md5(self.expose(), &[server_challenge, blob])
     }
 
-    /// The `NTProofStr` and its [`session_base_key`](Self::session_base_key), with the work on the key
-    /// done once.
+    /// Computes the `NTProofStr` and its [`session_base_key`](Self::session_base_key), with one
+    /// set-up of the HMAC key.
     pub(crate) fn prove_ntlmv2(
         &self,
         server_challenge: &[u8; 8],
@@ -82,8 +85,8 @@ impl ResponseKey {
     }
 }
 
-/// Replaces the server's challenge in NTLMv1 with extended session security: the "NTLM2 session
-/// response" binds the client's challenge too.
+/// Computes the challenge of the "NTLM2 session response", which is NTLMv1 with extended session
+/// security: the first 8 bytes of the MD5 of both challenges. It replaces the server's challenge.
 #[cfg_attr(
     not(feature = "hazmat"),
     expect(unreachable_pub, reason = "public with the feature `hazmat`")

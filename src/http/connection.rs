@@ -1,29 +1,28 @@
-//! What both sides' connections share: which headers and status, and whether there is a next
-//! request.
+//! The parts of a connection that both sides share: status codes, header names, and persistence.
 
 use alloc::vec::Vec;
 
 use super::{AuthHeader, Error};
 
-/// The version of HTTP of a connection.
+/// The HTTP version of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "what matters to NTLM")]
+#[expect(clippy::exhaustive_enums, reason = "NTLM needs no other distinction")]
 pub enum HttpVersion {
-    /// HTTP/1.0: the connection ends with the response, unless `Connection: keep-alive` says
-    /// otherwise.
+    /// HTTP/1.0: the connection closes after the response, unless it has `Connection: keep-alive`.
     Http10,
-    /// HTTP/1.1: the connection goes on, unless `Connection: close` says otherwise.
+    /// HTTP/1.1: the connection persists, unless a message has `Connection: close`.
     Http11,
-    /// HTTP/2 and later: requests share the connection, and NTLM does not work.
+    /// HTTP/2 and later: many requests share the connection at the same time, so NTLM does not
+    /// work.
     Http2,
 }
 
-/// Who asks for authentication: each has a status and headers of its own.
+/// The party that asks for authentication, which determines the status code and the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// The server that has what is requested (401).
+    /// The origin server (401).
     Origin,
-    /// A proxy on the way there (407).
+    /// A proxy (407).
     Proxy,
 }
 
@@ -35,7 +34,7 @@ impl Asker {
         }
     }
 
-    /// The header in which it offers schemes and sends tokens.
+    /// Returns the header in which this party offers schemes and sends tokens.
     pub(super) const fn offer_header(self) -> &'static str {
         match self {
             Self::Origin => "WWW-Authenticate",
@@ -43,7 +42,7 @@ impl Asker {
         }
     }
 
-    /// The header in which the client sends tokens.
+    /// Returns the header in which the client sends tokens to this party.
     pub(super) const fn credentials_header(self) -> &'static str {
         match self {
             Self::Origin => "Authorization",
@@ -52,11 +51,11 @@ impl Asker {
     }
 }
 
-/// The headers of a message that matter here.
+/// The relevant headers of a message.
 pub(super) struct Headers<V> {
-    /// The values of the one header that was asked for.
+    /// The values of the header `wanted`.
     pub(super) values: Vec<V>,
-    /// Whether another message can follow on the connection.
+    /// Whether the connection persists after this message.
     pub(super) persists: bool,
 }
 
@@ -81,7 +80,7 @@ impl<V: AsRef<[u8]>> Headers<V> {
         Self { values, persists: !closes && (keeps_alive || version != HttpVersion::Http10) }
     }
 
-    /// The schemes that carry NTLM, in the order of the headers.
+    /// Returns the offered schemes that transmit NTLM, in the order of the headers.
     pub(super) fn offers(&self) -> impl Iterator<Item = AuthHeader<'_>> {
         self.values.iter().flat_map(AuthHeader::offers)
     }
@@ -92,8 +91,8 @@ fn has_option(value: &[u8], option: &str) -> bool {
     options.any(|other| other.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
-/// Returns false if the first byte is that of GSS-API's framing (RFC 2743, section 3.1) or of a SPNEGO
-/// token (RFC 4178).
+/// Returns whether a token is neither wrapped in GSS-API framing (RFC 2743, section 3.1) nor a
+/// SPNEGO token (RFC 4178), judged by its first byte.
 pub(super) const fn is_bare(token: &[u8]) -> bool {
     !matches!(token.first(), Some(0x60 | 0xa0 | 0xa1))
 }
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_goes_on_or_ends() {
+    fn connection_persists_as_version_and_headers_say() {
         let persists_at = |asker, version, headers: &[(&str, &str)]| {
             Headers::new(version, headers.iter().copied(), asker, "Authorization").persists
         };
@@ -118,7 +117,7 @@ mod tests {
         assert!(!persists(http11, &[("connection", "Foo, CLOSE")]));
         assert!(!persists(http11, &[("Connection", "keep-alive"), ("Connection", "close")]));
         assert!(persists(http11, &[("Connection", "closed"), ("X-Connection", "close")]));
-        // Old proxies pass on what was meant for them.
+        // From a server, the header is ignored, because an old proxy may have passed it on.
         let close = [("Proxy-Connection", "close")];
         assert!(persists(http11, &close));
         assert!(!persists_at(Asker::Proxy, http11, &close));

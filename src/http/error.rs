@@ -1,69 +1,74 @@
-//! Why an exchange over HTTP cannot go on.
+//! Errors of a handshake over HTTP.
 
 use core::fmt;
 
 use crate::error;
 use crate::wire;
 
-/// What stopped an exchange over HTTP, beyond the errors of the exchange itself.
+/// The error that ended a handshake over HTTP.
 ///
-/// It is for your own log: to the peer, all refusals look alike.
+/// Log it, but do not send it to the client, for which all reasons must look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What follows the scheme in a header is not base64 (RFC 4648, section 4).
+    /// The token in a header is not base64 (RFC 4648, section 4).
     #[error("malformed header: the token is not base64")]
     NotBase64,
-    /// The token of a header exceeds [`MAX_TOKEN_LEN`](super::MAX_TOKEN_LEN) bytes.
+    /// The token in a header exceeds [`MAX_TOKEN_LEN`](super::MAX_TOKEN_LEN) bytes.
     #[error("malformed header: the token is too long")]
     TooLong,
-    /// The request has the header more than once, so that it is not clear which one counts.
+    /// Server: the request has the header more than once, so its meaning is ambiguous.
     #[error("malformed header: it is present more than once")]
     Repeated,
-    /// The token is wrapped in SPNEGO, or of another mechanism such as Kerberos, where only bare NTLM
-    /// messages are understood: under `NTLM`, and under `Negotiate` without the feature `spnego`.
-    #[error("the token is wrapped in SPNEGO or of another mechanism; only bare NTLM is understood")]
+    /// The token is a SPNEGO token or one of another mechanism, such as Kerberos. Under `NTLM`, and
+    /// under `Negotiate` without the feature `spnego`, only bare NTLM messages are supported.
+    #[error("the token is not a bare NTLM message, but SPNEGO or another mechanism")]
     NotBare,
-    /// The negotiation in SPNEGO failed, under `Negotiate`.
+    /// The SPNEGO negotiation under `Negotiate` failed.
     #[cfg(feature = "spnego")]
     #[error("{0}")]
     Spnego(crate::spnego::Error),
-    /// Client: the server answered the NEGOTIATE with a bare offer instead of a CHALLENGE.
-    /// Something in between passed the request to another server or connection, or removes tokens.
+    /// Client: the server answered the NEGOTIATE by offering NTLM again, without a CHALLENGE.
+    /// Possible causes: the server rejects the NEGOTIATE, for example because of its policy; a
+    /// proxy sent the request to another server or on another connection; or a proxy removes
+    /// tokens.
     #[error("the server did not answer the NEGOTIATE with a CHALLENGE")]
     NoChallenge,
-    /// Client: the server answered the AUTHENTICATE with a CHALLENGE, so it took it for the start
-    /// of another handshake: the request went on another connection, or to another server, than the
-    /// NEGOTIATE. The password may be right; start over on one connection (see
-    /// [one connection](super#one-connection)).
-    #[error("the AUTHENTICATE was answered with a CHALLENGE: it went on another connection")]
+    /// Client: the server answered the AUTHENTICATE with a CHALLENGE. The request with the
+    /// AUTHENTICATE was sent on another connection, or to another server, than the one with the
+    /// NEGOTIATE. The password can be right; start again on one connection (see [One
+    /// connection](super#one-connection)).
+    #[error("the AUTHENTICATE was answered with a CHALLENGE: it was sent on another connection")]
     OtherConnection,
-    /// Server: an AUTHENTICATE came on a connection on which no challenge is pending. Something in
-    /// between shares its connections among clients or spreads the requests of one client over
-    /// several (see [connection affinity](super#one-connection)); or the client answered twice.
-    #[error("an AUTHENTICATE came where no challenge is pending: does a proxy share connections?")]
+    /// Server: an AUTHENTICATE was received on a connection on which no CHALLENGE is pending.
+    /// Either a proxy shares its connections between clients, or distributes the requests of a
+    /// client over several connections (see [One connection](super#one-connection)), or the client
+    /// sent its AUTHENTICATE twice.
+    #[error(
+        "received an AUTHENTICATE without a pending challenge: does a proxy share connections?"
+    )]
     NoPendingChallenge,
-    /// Server: the AUTHENTICATE answers another CHALLENGE than the one that was sent last on this
-    /// connection, as the time in it shows. It is [the same trouble](super#one-connection), and not
-    /// a wrong password.
+    /// Server: the AUTHENTICATE answers another CHALLENGE than the last one on this connection, as
+    /// the time in it shows. The cause is a proxy that shares connections (see [One
+    /// connection](super#one-connection)), not a wrong password.
     #[error("the AUTHENTICATE answers another challenge: does a proxy share connections?")]
     OtherChallenge,
-    /// The connection ends with this response, so the exchange cannot go on: the next message would
-    /// come on another one.
-    #[error("the connection ends in the middle of the exchange")]
+    /// The peer closes the connection after this message, so the next message of the handshake
+    /// could only be sent on another connection, where it is invalid.
+    #[error("the connection closes in the middle of the handshake")]
     ConnectionCloses,
-    /// The connection is HTTP/2 or later, which carries many requests at a time. NTLM needs
-    /// HTTP/1.1 (RFC 9113, section 9.2.3 names it).
+    /// The connection is HTTP/2 or later, in which many requests share a connection at the same
+    /// time. NTLM needs HTTP/1.1 (RFC 9113, section 9.2.3).
     #[error("NTLM needs HTTP/1.1")]
     NeedsHttp11,
-    /// The exchange itself failed.
+    /// The NTLM handshake itself failed.
     #[error("{0}")]
     Exchange(error::Error),
 }
 
 impl Error {
-    /// Prints the error for the log: as `Display` does, but with the reason why authentication
-    /// failed, as [`error::Error::log`] does.
+    /// Returns the text of the error for the log. Unlike `Display`, it contains the reason why
+    /// authentication failed: see [`error::Error::log`].
     ///
     /// ```
     /// use ntlm::error::Denied;
@@ -78,7 +83,7 @@ impl Error {
         Log(self)
     }
 
-    /// Returns the NTSTATUS for this error ([MS-ERREF] 2.3), as [`error::Error::ntstatus`] does.
+    /// Returns the NTSTATUS of this error (\[MS-ERREF\] 2.3): see [`error::Error::ntstatus`].
     ///
     /// ```
     /// use ntlm::error::Denied;
@@ -86,7 +91,7 @@ impl Error {
     ///
     /// let error = Error::Exchange(Denied::WrongPassword.into());
     /// assert_eq!(error.ntstatus(), 0xc000_006d);
-    /// // To Windows, the answer to another challenge is a wrong answer.
+    /// // Windows treats the answer to another challenge like a wrong password.
     /// assert_eq!(Error::OtherChallenge.ntstatus(), 0xc000_006d);
     /// ```
     #[must_use]
@@ -110,8 +115,8 @@ impl Error {
         }
     }
 
-    /// Returns the SECURITY_STATUS that SSPI returns for this error, as
-    /// [`error::Error::security_status`] does.
+    /// Returns the SECURITY_STATUS that SSPI returns for this error: see
+    /// [`error::Error::security_status`].
     #[must_use]
     #[doc(alias("SEC_E_LOGON_DENIED", "SEC_E_INVALID_TOKEN"))]
     pub const fn security_status(self) -> u32 {
@@ -135,7 +140,7 @@ impl Error {
     }
 }
 
-/// An error as it is logged.
+/// The text of an error for the log.
 struct Log(Error);
 
 impl fmt::Display for Log {
@@ -161,7 +166,7 @@ impl From<error::Error> for Error {
 
 #[cfg(feature = "spnego")]
 impl From<crate::spnego::Error> for Error {
-    /// An error of the handshake inside is the same as without SPNEGO.
+    /// Unwraps errors of the NTLM handshake, so that they are the same with and without SPNEGO.
     fn from(error: crate::spnego::Error) -> Self {
         match error {
             crate::spnego::Error::Exchange(error) => Self::Exchange(error),

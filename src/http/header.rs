@@ -10,21 +10,21 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::Error;
 
-/// The longest token that is decoded, in bytes: what the three messages' own lengths can say.
+/// The maximum length of a token, in bytes, after base64 decoding. Longer tokens are rejected.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
-/// A name under which NTLM messages travel.
+/// An authentication scheme of HTTP that transmits NTLM messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there are two")]
+#[expect(clippy::exhaustive_enums, reason = "no other scheme transmits NTLM")]
 pub enum Scheme {
-    /// `NTLM`.
+    /// `NTLM`: bare NTLM messages.
     Ntlm,
-    /// `Negotiate`: made for SPNEGO, but Windows takes and sends bare NTLM messages too.
+    /// `Negotiate`: SPNEGO tokens (RFC 4559). Windows also accepts and sends bare NTLM messages.
     Negotiate,
 }
 
 impl Scheme {
-    /// The name in headers.
+    /// Returns the name in headers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// A scheme in a header value, with the token that follows it.
+/// A scheme in a header value, and the token that follows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AuthHeader<'a> {
     scheme: Scheme,
@@ -53,8 +53,9 @@ pub struct AuthHeader<'a> {
 }
 
 impl<'a> AuthHeader<'a> {
-    /// What `WWW-Authenticate` or `Proxy-Authenticate` offers of the schemes that carry NTLM. One
-    /// value can hold several offers between commas; other schemes are passed over.
+    /// Parses a value of `WWW-Authenticate` or `Proxy-Authenticate`, and returns the offered
+    /// schemes that transmit NTLM. A value can contain several offers, separated by commas. Other
+    /// schemes are skipped.
     ///
     /// ```
     /// use ntlm::http::{AuthHeader, Scheme};
@@ -67,37 +68,40 @@ impl<'a> AuthHeader<'a> {
         Elements(Some(value.as_ref())).filter_map(Self::parse)
     }
 
-    /// What `Authorization` or `Proxy-Authorization` holds, `None` if it is of another scheme.
+    /// Parses a value of `Authorization` or `Proxy-Authorization`. Returns `None` if the scheme is
+    /// another one.
     pub fn credentials(value: &'a (impl AsRef<[u8]> + ?Sized)) -> Option<Self> {
         Self::parse(value.as_ref())
     }
 
     fn parse(element: &'a [u8]) -> Option<Self> {
         let (name, token) = split_scheme(element)?;
-        // A parameter of the scheme before can have such a name.
+        // The element can also be a parameter of the previous scheme, such as `ntlm=x`.
         let is_parameter = token.first() == Some(&b'=');
         let scheme = Scheme::from_name(name).filter(|_| !is_parameter)?;
         Some(Self { scheme, token })
     }
 
-    /// The scheme.
+    /// Returns the scheme.
     #[must_use]
     pub const fn scheme(self) -> Scheme {
         self.scheme
     }
 
-    /// Whether the scheme stands alone: a server's offer to start.
+    /// Returns whether no token follows the scheme. From a server, that is an offer to start a
+    /// handshake.
     #[must_use]
     pub const fn is_bare(self) -> bool {
         self.token.is_empty()
     }
 
-    /// The token, empty if the scheme stands alone.
+    /// Decodes the token. It is empty if none follows the scheme.
     ///
     /// # Errors
-    /// [`Error::NotBase64`] or [`Error::TooLong`].
+    /// - [`Error::NotBase64`] if the token is not base64. Padding may be absent.
+    /// - [`Error::TooLong`] if the token exceeds [`MAX_TOKEN_LEN`] bytes.
     pub fn token(self) -> Result<Vec<u8>, Error> {
-        // Before anything is allocated.
+        // Check the length before memory is allocated for the token.
         if self.token.len() > MAX_TOKEN_LEN.div_ceil(3) * 4 {
             return Err(Error::TooLong);
         }
@@ -107,7 +111,7 @@ impl<'a> AuthHeader<'a> {
 }
 
 impl fmt::Debug for AuthHeader<'_> {
-    /// Without the token, from which passwords can be guessed.
+    /// Omits the token, because an attacker can use it to brute-force the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthHeader")
             .field("scheme", &self.scheme)
@@ -116,7 +120,7 @@ impl fmt::Debug for AuthHeader<'_> {
     }
 }
 
-/// A header value: the scheme and the token in base64; the scheme alone if the token is empty.
+/// Returns a header value: the scheme, followed by the token in base64 unless it is empty.
 #[must_use]
 pub fn header_value(scheme: Scheme, token: &[u8]) -> String {
     let mut value = String::from(scheme.name());
@@ -127,8 +131,9 @@ pub fn header_value(scheme: Scheme, token: &[u8]) -> String {
     value
 }
 
-/// The name of the scheme of credentials, for the log. `None` if nothing follows it, because then it
-/// may be a secret itself, or if it is not a name (RFC 9110, section 5.6.2).
+/// Returns the name of the scheme of credentials, for the log. Returns `None` if nothing follows
+/// it, because the value may then be a secret without a scheme, or if it has more than 32
+/// characters or is not a token (RFC 9110, section 5.6.2).
 pub(super) fn name_of_scheme(credentials: &[u8]) -> Option<&str> {
     let (name, rest) = split_scheme(credentials)?;
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
@@ -136,7 +141,7 @@ pub(super) fn name_of_scheme(credentials: &[u8]) -> Option<&str> {
     core::str::from_utf8(name).ok().filter(|name| is_name && !name.is_empty())
 }
 
-/// Splits a value at the first space: the scheme, and what follows it.
+/// Splits a value at the first white space into the scheme and the rest.
 fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let value = value.trim_ascii();
     let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
@@ -144,13 +149,14 @@ fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, rest.trim_ascii_start()))
 }
 
-/// Padded when written; on reading, some leave the padding out.
+/// Base64 that is written with padding and read with or without, because some peers omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The elements of a list, between the commas that are not in quotes (RFC 9110, section 5.6.1).
+/// Iterates over the elements of a list, which are separated by commas outside of quotes (RFC 9110,
+/// section 5.6.1).
 struct Elements<'a>(Option<&'a [u8]>);
 
 impl<'a> Iterator for Elements<'a> {
@@ -190,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_called_what_they_are_called() {
+    fn schemes_are_displayed_with_their_header_names() {
         assert_eq!(format!("{} {}", Scheme::Ntlm, Scheme::Negotiate), "NTLM Negotiate");
     }
 
@@ -208,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_and_what_is_in_quotes_are_passed_over() {
+    fn other_schemes_quoted_text_and_parameters_are_not_offers() {
         assert_eq!(offers(""), []);
         assert_eq!(offers("NTLMv2, Basic realm=\"NTLM\", XNTLM"), []);
         assert_eq!(offers(r#"Basic realm="a\", NTLM, ", NTLM"#), [(Scheme::Ntlm, &b""[..])]);
@@ -220,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_one_value() {
+    fn credentials_are_not_split_at_commas() {
         assert_eq!(AuthHeader::credentials("Basic YTpi, NTLM YWJj"), None);
         let header = AuthHeader::credentials("ntlm YWJj").unwrap();
         assert_eq!((header.scheme(), header.token()), (Scheme::Ntlm, Ok(b"abc".to_vec())));
@@ -229,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_have_names_unless_they_may_be_secrets() {
+    fn credentials_that_may_be_a_secret_have_no_scheme_name() {
         let name = |value: &'static str| name_of_scheme(value.as_bytes());
         assert_eq!(name("Basic YTpi"), Some("Basic"));
         assert_eq!(name(" SCRAM-SHA-256  data=YQ"), Some("SCRAM-SHA-256"));
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_base64_with_or_without_padding() {
+    fn token_is_decoded_with_or_without_padding() {
         let token = |token: &[u8]| AuthHeader { scheme: Scheme::Ntlm, token }.token();
         assert_eq!(token(b""), Ok(vec![]));
         assert_eq!(token(b"YQ=="), Ok(b"a".to_vec()));
@@ -251,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_long_or_too_long() {
+    fn token_longer_than_the_maximum_is_rejected() {
         let length = |length| {
             let value = header_value(Scheme::Ntlm, &vec![7; length]);
             AuthHeader::credentials(&value).unwrap().token().map(|token| token.len())
@@ -262,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_header_value_is_parsed_back() {
         assert_eq!(header_value(Scheme::Negotiate, b""), "Negotiate");
         let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0");
         assert_eq!(value, "NTLM TlRMTVNTUAABAAAA");

@@ -1,4 +1,4 @@
-//! What a server replies to a client that has not proven itself.
+//! The server's reply to a client that is not authenticated.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -9,49 +9,52 @@ use super::Error;
 use crate::error::{self, Denied, Rejection};
 use crate::server::Claimed;
 
-/// How to reply to a request: a status and one header, which may have several values.
+/// The status and the headers of a reply, and the scheme that the client tried.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
-    /// 401 or 407; 505 for HTTP/2; 400 if the client closes its connection in the middle of the
-    /// handshake, because another 401 would make it try again without end.
+    /// The status code: 401, or 407 from a proxy; 505 for HTTP/2; 400 if the client closes its
+    /// connection in the middle of the handshake, because some clients answer another 401 with many
+    /// more attempts.
     pub status: u16,
-    /// `WWW-Authenticate` or `Proxy-Authenticate`.
+    /// The name of the header: `WWW-Authenticate` or `Proxy-Authenticate`.
     pub name: &'static str,
-    /// The values, each for a header line of its own; none with 505 and 400.
+    /// The values of the header. Send each in a header line of its own. Empty with 505 and 400.
     pub values: Vec<String>,
-    /// For the log, and not part of the reply: the scheme of the request's credentials if it is not
-    /// one that this server offers, such as `Basic`. It is at most 32 letters, digits and other
-    /// characters of a token (RFC 9110), so nothing in it needs escaping.
+    /// For the log, not for the reply: the scheme of the credentials in the request, such as
+    /// `Basic`, if this server does not offer it. It has at most 32 characters, all of which are
+    /// allowed in a token (RFC 9110), so it needs no escaping.
     pub tried: Option<String>,
 }
 
-/// A request that was refused: what to reply, and why.
+/// A rejected request: the reply, and the reason for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The reply. It is the same for every reason why a login fails: the client may start again.
+    /// The reply to send. It is the same for all reasons for which a login fails, and lets the
+    /// client start again.
     pub reply: Reply,
-    /// The reason, for the log alone. Log it with [`log`](Refusal::log): `Display` says "authentication
-    /// failed" whatever it was, so that it cannot leak to the client.
+    /// The reason, only for the log. Use [`log`](Refusal::log), because `Display` prints
+    /// "authentication failed" for all of these reasons, so that it cannot leak to the client.
     pub reason: Error,
-    /// Who the client claims to be, and how it tried to prove that, if the request contains an
-    /// AUTHENTICATE. Nothing of it is proven.
+    /// The user that the client claims to be, and the kind of its response, if the request contains
+    /// an AUTHENTICATE. Neither is verified.
     pub claimed: Option<Box<Claimed>>,
 }
 
 impl Refusal {
-    /// Prints for the log who was refused and why, with escaped names:
-    /// `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 reason="authentication failed: wrong
-    /// password"`. Without an AUTHENTICATE there is only the reason.
+    /// Returns the text for the log: who was rejected, and why. Names are escaped.
+    ///
+    /// An example is `user="EXAMPLE\\alice" workstation="PC" response=Ntlmv2 reason="authentication
+    /// failed: wrong password"`. Without an AUTHENTICATE, it contains only the reason.
     #[must_use]
     pub fn log(&self) -> impl fmt::Display {
         Log(self)
     }
 
-    /// Returns whether the password was wrong, so that an application counts a guess for the account of
-    /// [`claimed`](Self::claimed). All other refusals say nothing about the password: an unknown user,
-    /// wrong channel bindings, a domain controller that cannot be asked.
+    /// Returns whether the password was wrong. Count it as a failed attempt for the account in
+    /// [`claimed`](Self::claimed), to limit brute force. For all other reasons, such as an unknown
+    /// user, wrong channel bindings or an unreachable domain controller, this returns false.
     #[must_use]
     #[doc(alias = "lockout")]
     pub const fn is_wrong_password(&self) -> bool {
@@ -64,7 +67,7 @@ impl Refusal {
     }
 }
 
-/// A refusal as it is logged.
+/// The text of a refusal for the log.
 struct Log<'a>(&'a Refusal);
 
 impl fmt::Display for Log<'_> {
@@ -78,7 +81,7 @@ impl fmt::Display for Log<'_> {
 }
 
 impl fmt::Debug for Reply {
-    /// Without the tokens, as elsewhere.
+    /// Omits the tokens, and shows only the schemes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schemes = self.values.iter().filter_map(|value| value.split(' ').next());
         f.debug_struct("Reply")

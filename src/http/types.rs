@@ -1,4 +1,4 @@
-//! Conversions with the types of the crate `http` (feature `http-types`).
+//! Conversions from and to types of the crate `http` (feature `http-types`).
 
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Response, StatusCode, Version};
@@ -6,8 +6,8 @@ use ::http::{Response, StatusCode, Version};
 use super::{HttpVersion, Reply, RequestHeader, ResponseHeader};
 
 impl From<Version> for HttpVersion {
-    /// So that a request's or response's `version()` can be given as it is. HTTP/0.9 counts as
-    /// HTTP/1.0: its connections end with the response too.
+    /// Converts the `version()` of a request or response. HTTP/0.9 becomes HTTP/1.0, because its
+    /// connections also close after the response.
     fn from(version: Version) -> Self {
         match version {
             Version::HTTP_09 | Version::HTTP_10 => Self::Http10,
@@ -18,8 +18,8 @@ impl From<Version> for HttpVersion {
 }
 
 impl Reply {
-    /// Appends the header of this reply to those of a response, a line for each value. The status is
-    /// the caller's to set; [`Response::from`] does both.
+    /// Appends the header of this reply to those of a response, with a line for each value. This
+    /// does not set the status; [`Response::from`] does both.
     ///
     /// ```
     /// # use ntlm::{Os, Server, server::Names};
@@ -44,7 +44,7 @@ impl Reply {
     /// ```
     ///
     /// # Panics
-    /// If the application has changed the header to something that is none.
+    /// If the application has changed the name or a value to something that is invalid in HTTP.
     pub fn append_to(&self, headers: &mut HeaderMap) {
         for value in &self.values {
             headers.append(header_name(self.name), header_value(value));
@@ -53,7 +53,7 @@ impl Reply {
 }
 
 impl From<&Reply> for Response<()> {
-    /// A response without a body, with the status and the header of the reply.
+    /// Makes a response with the status and the header of the reply, and no body.
     #[expect(clippy::expect_used, reason = "see the message")]
     fn from(reply: &Reply) -> Self {
         let mut response = Self::new(());
@@ -68,15 +68,15 @@ impl ResponseHeader {
     /// Appends this header to those of a response.
     ///
     /// # Panics
-    /// If the application has changed the header to something that is none.
+    /// If the application has changed the name or the value to something that is invalid in HTTP.
     pub fn append_to(&self, headers: &mut HeaderMap) {
         headers.append(header_name(self.name), header_value(&self.value));
     }
 }
 
 impl RequestHeader {
-    /// Puts this header into those of a request, in the place of an earlier one. Its value is marked as
-    /// sensitive, so that it is not printed.
+    /// Sets this header in those of a request, and replaces an earlier one. The value is marked as
+    /// sensitive, so that `Debug` does not print it.
     ///
     /// ```
     /// # use ntlm::{Client, Credentials, Os};
@@ -100,7 +100,7 @@ impl RequestHeader {
     /// ```
     ///
     /// # Panics
-    /// If the application has changed the header to something that is none.
+    /// If the application has changed the name or the value to something that is invalid in HTTP.
     pub fn insert_into(&self, headers: &mut HeaderMap) {
         let mut value = header_value(&self.value);
         value.set_sensitive(true);
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_those_that_matter_to_ntlm() {
+    fn http_0_9_is_converted_to_1_0_and_3_to_2() {
         for (version, expected) in [
             (Version::HTTP_09, HttpVersion::Http10),
             (Version::HTTP_10, HttpVersion::Http10),

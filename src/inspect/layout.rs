@@ -1,25 +1,25 @@
-//! Where the parts of each message's header are.
+//! The header fields of each message: offset, name and type.
 
 use core::ops::Range;
 
 use crate::wire::NegotiateFlags;
 
-/// A part of a message's header: where it is, its name, and what it is.
+/// A part of a message's header: its offset, name and kind.
 pub(super) type Part = (usize, &'static str, Kind);
 
-/// What a part is, and how long.
+/// The kind of a header part, which determines its length.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Flags,
-    /// Bytes of that number.
+    /// This number of other bytes.
     Bytes(usize),
     Version,
     Mic,
-    /// A descriptor of an item of the payload, which counts if the flags have these.
+    /// The descriptor of a payload item. It is ignored unless all of these flags are set.
     Field(Item, NegotiateFlags),
 }
 
-/// What an item of the payload is.
+/// The kind of a payload item.
 #[derive(Clone, Copy)]
 pub(super) enum Item {
     Text,
@@ -29,7 +29,7 @@ pub(super) enum Item {
     Secret,
 }
 
-/// The header of a message: its name, up to where it always goes, and its parts.
+/// The header of a message: its name, its mandatory length, and its parts.
 pub(super) struct Header {
     pub(super) name: &'static str,
     pub(super) least: usize,
@@ -82,11 +82,12 @@ const OEM_WORKSTATION: NegotiateFlags = NegotiateFlags::NEGOTIATE_OEM_WORKSTATIO
 const TARGET_INFO: NegotiateFlags = NegotiateFlags::NEGOTIATE_TARGET_INFO;
 const KEY_EXCH: NegotiateFlags = NegotiateFlags::NEGOTIATE_KEY_EXCH;
 
-/// What has the signature of a message and no known type.
+/// Bytes with the signature of a message, but an unknown type.
 pub(super) const UNKNOWN: Header =
     Header { name: "NTLM message of unknown type", least: 12, parts: &[] };
 
-/// `NTLMv2_CLIENT_CHALLENGE` behind `NTProofStr`, up to its AV pairs; indented below the response.
+/// The fields of an NTLMv2 response between `NTProofStr` and the AV pairs, with names indented
+/// below the response.
 pub(super) const NTLMV2: &[(Range<usize>, &str)] = &[
     (16..18, "  RespType, HiRespType"),
     (18..24, "  Reserved"),

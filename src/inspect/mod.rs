@@ -1,4 +1,4 @@
-//! Messages as tables for people: byte range, field and value.
+//! Prints messages as tables of byte range, field and value.
 //!
 //! ```
 //! use ntlm::{Client, Credentials, inspect};
@@ -11,12 +11,12 @@
 //! # Ok::<(), ntlm::Error>(())
 //! ```
 //!
-//! It takes bytes, not a parsed message, so that it shows how far a broken one makes sense: one cut
-//! short, one with fields that lie outside it, or no message at all.
+//! The input is bytes, not a parsed message. So malformed messages are shown as far as they make
+//! sense: truncated ones, ones with fields outside the message, and bytes that are not NTLM at all.
 //!
-//! With the feature `spnego`, it shows SPNEGO's `NegTokenInit` and `NegTokenResp` around a message too.
-//! The byte ranges of the message inside are then counted from the start of the whole token. The
-//! offsets that the message itself contains are counted from the start of the message, as always.
+//! With the feature `spnego`, the table also shows SPNEGO's `NegTokenInit` and `NegTokenResp`
+//! around a message. The byte ranges of the message then count from the start of the whole token.
+//! Offsets inside the message count from the start of the message.
 
 mod layout;
 #[cfg(feature = "spnego")]
@@ -28,16 +28,17 @@ use core::fmt::{self, Display, Formatter};
 
 use table::Table;
 
-/// The table of a token: print it with `{}`.
+/// Returns the table of a token, which `{}` prints.
 ///
-/// Responses, the MIC, the encrypted session key and SPNEGO's `mechListMIC` are masked, because they
-/// are enough to guess passwords offline. Messages of mechanisms other than NTLM are masked too.
+/// Responses, the MIC, the encrypted session key and SPNEGO's `mechListMIC` are masked, because
+/// with them an attacker can brute-force the password offline. Messages of mechanisms other than
+/// NTLM are masked too.
 #[must_use]
 pub fn annotate(token: &[u8]) -> Annotated<'_> {
     Annotated { token, shows_secrets: false }
 }
 
-/// See [`annotate`].
+/// The table of a token, made by [`annotate`].
 #[derive(Clone, Copy)]
 pub struct Annotated<'a> {
     token: &'a [u8],
@@ -45,7 +46,7 @@ pub struct Annotated<'a> {
 }
 
 impl Annotated<'_> {
-    /// Shows what is masked otherwise.
+    /// Shows the values that are otherwise masked.
     #[must_use]
     pub fn with_secrets(self) -> Self {
         Self { shows_secrets: true, ..self }

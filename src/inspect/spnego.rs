@@ -1,4 +1,4 @@
-//! The lines of a SPNEGO token (feature `spnego`), and of the message inside.
+//! The table of a SPNEGO token and of the message inside (feature `spnego`).
 
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Formatter};
@@ -12,15 +12,15 @@ use crate::spnego::{
 use crate::wire::SIGNATURE;
 
 impl Table<'_, '_, '_> {
-    /// Shows a token of SPNEGO, or of another mechanism in the framing of GSS-API.
+    /// Prints a SPNEGO token, or a token of another mechanism in GSS-API framing.
     pub(super) fn spnego(&mut self) -> fmt::Result {
         let token = self.token;
         let parts = match Parts::of(token) {
             Ok(parts) => parts,
             Err(error) => {
-                self.no_message()?;
+                self.not_ntlm()?;
                 writeln!(self.f, "malformed SPNEGO token: {error}")?;
-                return self.stranger();
+                return self.guess();
             }
         };
         writeln!(self.f, "{}, {} bytes", parts.title, token.len())?;
@@ -38,14 +38,14 @@ impl Table<'_, '_, '_> {
     }
 }
 
-/// What a part of a token holds.
+/// The value of a part of a token.
 enum Value<'a> {
     Text(&'static str),
     Number(u8),
     Mechanism(&'a [u8]),
     Hex(&'a [u8]),
     Name(&'a [u8]),
-    /// Masked like the secrets of an NTLM message.
+    /// A value that is masked, like the secrets of an NTLM message.
     Secret,
 }
 
@@ -66,11 +66,11 @@ impl Display for Value<'_> {
     }
 }
 
-/// The parts of a token in order.
+/// The parts of a token, in order.
 struct Parts<'a> {
     title: &'static str,
     rows: Vec<(Range<usize>, &'static str, Value<'a>)>,
-    /// Where the message of the mechanism is.
+    /// The range of the mechanism's message.
     message: Range<usize>,
 }
 
@@ -110,13 +110,13 @@ impl<'a> Parts<'a> {
         self.rows.push((range, name, value));
     }
 
-    /// An element that holds a value.
+    /// Adds an element that contains a value.
     fn leaf(&mut self, element: Element<'a>, name: &'static str, value: fn(&'a [u8]) -> Value<'a>) {
         let contents = element.contents;
         self.add(contents.range(), name, value(contents.bytes()));
     }
 
-    /// A message of the mechanism.
+    /// Adds a message of the mechanism.
     fn message(&mut self, contents: Elements<'a>, name: &'static str) {
         let is_ntlm = contents.bytes().starts_with(&SIGNATURE);
         let value = if is_ntlm { Value::Text("NTLM, see below") } else { secret(contents.bytes()) };
@@ -124,8 +124,8 @@ impl<'a> Parts<'a> {
         self.message = contents.range();
     }
 
-    /// A field of a `NegTokenInit` or `NegTokenResp`. Its contents were checked when the token was
-    /// parsed, but for those of unknown fields.
+    /// Adds a field of a `NegTokenInit` or `NegTokenResp`. Parsing the token has checked the
+    /// contents of known fields.
     fn field(&mut self, field: Element<'a>, token: &Token<'_>) -> Result<(), TokenError> {
         let number = field.tag & NUMBER;
         let (is_init, neg_state) = match token {
@@ -154,7 +154,7 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// The list, of which a `mechListMIC` covers this range.
+    /// Adds the list of mechanisms. Its range is the one that a `mechListMIC` covers.
     fn mech_types(&mut self, list: Element<'a>) -> Result<(), TokenError> {
         self.add(list.range(), "  mechTypes", Value::Text("in the order of preference"));
         let mut entries = list.contents;
@@ -164,7 +164,7 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// Nothing else reads what `negHints` contain, so they may be malformed.
+    /// Adds `negHints`. Parsing the token has not checked their contents, so they may be malformed.
     fn hints(&mut self, hints: Element<'a>) {
         self.add(hints.range(), "  negHints", Value::Text("not protected"));
         let mut fields = hints.contents;
@@ -180,9 +180,9 @@ impl<'a> Parts<'a> {
 }
 
 const FRAMING: u8 = 0x60;
-/// The tag of `negHints`, which stand where RFC 4178 has a `mechListMIC`.
+/// The tag of `negHints`, which have the same field number as `mechListMIC` in RFC 4178.
 const SEQUENCE: u8 = 0x30;
-/// These bits of a tag are the number of the field.
+/// The bits of a tag that contain the number of the field.
 const NUMBER: u8 = 0x1f;
 
 const fn secret(contents: &[u8]) -> Value<'_> {

@@ -1,4 +1,4 @@
-//! The lines of a table.
+//! Prints the table of a token, line by line.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -12,17 +12,16 @@ use super::value::{AvValue, Hex, Utf16, descriptor, exactly, time};
 use crate::text::CharacterSet;
 use crate::wire::{AvId, NegotiateFlags, SIGNATURE, Signature, Version};
 
-/// A line of the table, or several.
+/// A part of the header, or an item of the payload with its bytes.
 enum Row<'a> {
     Part(Kind),
-    /// With its bytes.
     Item(Item, &'a [u8]),
 }
 
-/// Prints a token line by line.
+/// The printer of a token.
 pub(super) struct Table<'a, 'f, 'g> {
     pub(super) token: &'a [u8],
-    /// Where the token starts within the bytes that the table is about.
+    /// The offset of the token within the bytes whose ranges the table shows.
     pub(super) start: usize,
     pub(super) shows_secrets: bool,
     pub(super) f: &'f mut Formatter<'g>,
@@ -38,14 +37,14 @@ impl<'a> Table<'a, '_, '_> {
             #[cfg(feature = "spnego")]
             _ if self.may_be_spnego() => self.spnego(),
             _ => {
-                self.no_message()?;
-                self.stranger()
+                self.not_ntlm()?;
+                self.guess()
             }
         }
     }
 
-    /// `[APPLICATION 0]` of GSS-API's framing (RFC 2743, 3.1), or a token of SPNEGO without it (RFC
-    /// 4178, 4.2).
+    /// Returns whether the first byte is that of GSS-API framing (RFC 2743, section 3.1), or of a
+    /// SPNEGO token without framing (RFC 4178, section 4.2).
     fn may_be_spnego(&self) -> bool {
         matches!(self.token.first(), Some(0x60 | 0xa0 | 0xa1))
     }
@@ -84,7 +83,7 @@ impl<'a> Table<'a, '_, '_> {
         let mut end = 12;
         for (range, name, row) in rows {
             self.gap(end, range.start)?;
-            // A part that the message is too short for covers none of its bytes.
+            // A part that is missing from a truncated message covers none of its bytes.
             if range.end <= self.token.len() {
                 end = end.max(range.end);
             }
@@ -98,9 +97,9 @@ impl<'a> Table<'a, '_, '_> {
         self.gap(end, self.token.len())
     }
 
-    /// The parts of the header, of which old peers leave out the last ones: it ends at `end`.
+    /// Returns the parts of the header, which ends at `end`. Old peers omit the last ones.
     fn rows(&self, header: &Header, end: usize) -> Vec<(Range<usize>, &'static str, Row<'a>)> {
-        // pyspnego leaves the version out and puts the MIC in its place.
+        // pyspnego omits the version, and sends the MIC in its place.
         let has_mic_only = (80..88).contains(&end);
         let row = |(at, name, kind): &Part| {
             let at = match kind {
@@ -146,7 +145,8 @@ impl<'a> Table<'a, '_, '_> {
                     () if is_outside => ", outside the message",
                     () => "",
                 };
-                // A field counts from the start of its message, and the rows from that of the token.
+                // Offsets in a message count from its start; if the message is inside a token, that
+                // differs from the byte ranges of the table.
                 let of = if self.start == 0 { "" } else { " of the message" };
                 self.line(
                     range,
@@ -157,7 +157,7 @@ impl<'a> Table<'a, '_, '_> {
         }
     }
 
-    /// The items of the payload that count, also those outside the message.
+    /// Returns the payload items that are not ignored, including those outside the message.
     fn items(
         &self,
         header: &Header,
@@ -253,12 +253,12 @@ impl<'a> Table<'a, '_, '_> {
         self.line(12..16, "SeqNum, encrypted", Hex(&legacy.sequence))
     }
 
-    pub(super) fn no_message(&mut self) -> fmt::Result {
-        writeln!(self.f, "no NTLM message, {} bytes", self.token.len())
+    pub(super) fn not_ntlm(&mut self) -> fmt::Result {
+        writeln!(self.f, "not an NTLM message, {} bytes", self.token.len())
     }
 
-    /// Shows what a token that is no NTLM message may be instead.
-    pub(super) fn stranger(&mut self) -> fmt::Result {
+    /// Prints a guess at what a token is that is not an NTLM message: base64, or a wrapped message.
+    pub(super) fn guess(&mut self) -> fmt::Result {
         let token = self.token;
         let inside = token.windows(SIGNATURE.len()).position(|bytes| bytes == SIGNATURE);
         if let Some(start) = inside {
@@ -273,17 +273,17 @@ impl<'a> Table<'a, '_, '_> {
         self.gap(0, token.len())
     }
 
-    /// Prints the table of a message inside this token, which starts there.
+    /// Prints the table of a message inside this token, at the offset `start`.
     pub(super) fn inside(&mut self, token: &[u8], start: usize) -> fmt::Result {
         Table { token, start, shows_secrets: self.shows_secrets, f: &mut *self.f }.print()
     }
 
-    /// The bytes from `at` on; `None` if the token is too short.
+    /// Returns `N` bytes at the offset `at`, or `None` if the token is too short.
     fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.token.get(at..)?.first_chunk().copied()
     }
 
-    /// Bytes that belong to no field.
+    /// Prints a line for bytes that belong to no field, if there are any.
     fn gap(&mut self, start: usize, end: usize) -> fmt::Result {
         if start >= end {
             return Ok(());

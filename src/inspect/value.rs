@@ -1,4 +1,4 @@
-//! Values as people read them.
+//! Formatting of values in the table.
 
 use core::fmt::{self, Display, Formatter};
 
@@ -6,13 +6,13 @@ use crate::environment::FileTime;
 use crate::text::Text;
 use crate::wire::{AvFlags, AvId};
 
-/// The bytes of a part that always has this length.
-#[expect(clippy::expect_used, reason = "the callers know the length from the table or compared it")]
+/// Returns the bytes of a part whose length is known to be `N`.
+#[expect(clippy::expect_used, reason = "the layout defines the length, or the caller compared it")]
 pub(super) fn exactly<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes.try_into().expect("the part has its length")
+    bytes.try_into().expect("the length of the part was checked")
 }
 
-/// Length and offset of an item.
+/// Returns the length and the offset in the descriptor of a payload item.
 pub(super) fn descriptor([low, high, _, _, offset @ ..]: [u8; 8]) -> (usize, usize) {
     let length = u16::from_le_bytes([low, high]);
     let offset = usize::try_from(u32::from_le_bytes(offset)).unwrap_or(usize::MAX);
@@ -33,7 +33,7 @@ impl Display for Utf16<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match Text::from_utf16le(self.0) {
             Ok(text) => write!(f, "{text:?}"),
-            Err(_) => write!(f, "{} is no UTF-16", Hex(self.0)),
+            Err(_) => write!(f, "{} is not UTF-16", Hex(self.0)),
         }
     }
 }

@@ -118,7 +118,7 @@
 //!
 //! # Connections of HTTP
 //!
-//! - `an AUTHENTICATE came where no challenge is pending` ([`http::Error::NoPendingChallenge`]),
+//! - `received an AUTHENTICATE without a pending challenge` ([`http::Error::NoPendingChallenge`]),
 //!   `the AUTHENTICATE answers another challenge` ([`http::Error::OtherChallenge`]): something
 //!   between client and server shares connections. It may show only under load.
 //! - On a client, from the same cause: `the server did not answer the NEGOTIATE with a CHALLENGE`
@@ -126,11 +126,11 @@
 //!   `the AUTHENTICATE was answered with a CHALLENGE` ([`http::Error::OtherConnection`]).
 //! - [`http::Next::Rejected`], on a client: not accepted. The password may be wrong, or the server
 //!   wants more. Only its log has the reason.
-//! - `the connection ends in the middle of the exchange` ([`http::Error::ConnectionCloses`]): a
+//! - `the connection closes in the middle of the handshake` ([`http::Error::ConnectionCloses`]): a
 //!   proxy that closes connections (rows 42, 44), or HTTP/1.0.
 //! - `NTLM needs HTTP/1.1` ([`http::Error::NeedsHttp11`]): offer only `http/1.1` in TLS.
-//! - `the token is wrapped in SPNEGO or of another mechanism` ([`http::Error::NotBare`]): enable
-//!   the feature `spnego`.
+//! - `the token is not a bare NTLM message, but SPNEGO or another mechanism`
+//!   ([`http::Error::NotBare`]): enable the feature `spnego`.
 //! - `malformed header` ([`http::Error::NotBase64`], [`http::Error::TooLong`],
 //!   [`http::Error::Repeated`]): the header was changed, or is sent twice.
 //! - `mechListMIC` (`http::Error::Spnego`): the list of mechanisms was changed in transit, or the

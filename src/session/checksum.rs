@@ -8,13 +8,13 @@ use crate::error::{Error, Integrity};
 use crate::secret;
 use crate::wire::{ExtendedSignature, LegacySignature, NegotiateFlags, Signature};
 
-/// Which of the two signatures is made (2.2.2.9), and with which key. Extended session security
-/// alone decides.
+/// Which of the two signatures messages get ([MS-NLMP] 2.2.2.9), and with which key: `Extended`
+/// with extended session security, `Legacy` without it.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    /// HMAC-MD5. Its first bytes are encrypted if the session key was exchanged (3.4.4.2).
+    /// The first 8 bytes of an HMAC-MD5, encrypted if KEY_EXCH was negotiated (3.4.4.2).
     Extended { mac_key: MacKey, encrypts_checksum: bool },
-    /// An encrypted CRC32 (3.4.4.1).
+    /// An encrypted CRC32 and sequence number (3.4.4.1).
     Legacy,
 }
 
@@ -48,9 +48,10 @@ impl Form {
         match self {
             Self::Extended { .. } => secret::equal(expected.as_bytes(), received.as_bytes()),
             Self::Legacy => {
-                // Skip RandomPad: 3.4.4.1 has it ignored, and Windows and Samba send any bytes
-                // there. Compare the rest as one slice: with two comparisons, the compiler may skip
-                // the second.
+                // Skip RandomPad: receivers ignore it (3.4.4.1), and Windows and Samba send
+                // arbitrary bytes there.
+                // Compare checksum and sequence number as one slice: if they were compared one
+                // after the other, the compiler could skip the second comparison.
                 let [expected, received] = [expected, received].map(|signature| {
                     let LegacySignature { checksum, sequence, .. } = signature.legacy();
                     [checksum, sequence]
@@ -61,7 +62,11 @@ impl Form {
     }
 }
 
-/// Fails if a signature cannot be that of the message with this number. It uses no key stream.
+/// Rejects a signature whose version or sequence number is wrong, before any key stream is used.
+/// Legacy signatures encrypt the number, so only their version is checked here.
+///
+/// # Errors
+/// [`Integrity::Version`], [`Integrity::Sequence`].
 pub(super) fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> Result<(), Error> {
     if !signature.is_known_version() {
         return Err(Integrity::Version.into());
@@ -72,14 +77,14 @@ pub(super) fn admit(signature: &Signature, sequence: u32, is_extended: bool) -> 
     Ok(())
 }
 
-/// The checksum of one message, which takes in part after part.
+/// An incremental checksum of one message.
 pub(super) enum Checksum<'a> {
     Extended { mac: Mac<'a>, encrypts: bool },
     Legacy { crc: Crc32 },
 }
 
 impl Checksum<'_> {
-    /// Takes in a part, then encrypts it if it is sealed.
+    /// Adds a part to the checksum, and encrypts it if it is sealed.
     pub(super) fn seal(&mut self, stream: &mut KeyStream, part: &mut Part<'_>) {
         match (self, part) {
             (_, Part::Unsigned(_)) => {}
@@ -92,7 +97,7 @@ impl Checksum<'_> {
         }
     }
 
-    /// Decrypts a part if it is sealed, then takes it in.
+    /// Decrypts a part if it is sealed, and adds it to the checksum.
     pub(super) fn unseal(&mut self, stream: &mut KeyStream, part: &mut Part<'_>) {
         match (self, part) {
             (_, Part::Unsigned(_)) => {}
@@ -112,7 +117,7 @@ impl Checksum<'_> {
         }
     }
 
-    /// Returns the signature. Its encrypted bytes take the next ones of the key stream.
+    /// Returns the signature, encrypted with the next bytes of the key stream.
     pub(super) fn finish(self, stream: &mut KeyStream, sequence: u32) -> Signature {
         match self {
             Self::Extended { mac, encrypts } => {
@@ -124,7 +129,8 @@ impl Checksum<'_> {
                 ExtendedSignature::new(checksum, sequence).into()
             }
             Self::Legacy { crc } => {
-                // RandomPad takes its share of the key stream, though zero is sent in its place.
+                // RandomPad uses up 4 bytes of the key stream, although zeros are sent in its
+                // place.
                 let (mut pad, mut number) = ([0; 4], sequence.to_le_bytes());
                 let mut checksum = crc.finish().to_le_bytes();
                 stream.apply(&mut pad);

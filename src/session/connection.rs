@@ -1,4 +1,5 @@
-//! Sessions of a connection: messages arrive in the order in which they were sent ([MS-NLMP] 3.4).
+//! Connection-oriented sessions: messages arrive in the order in which they were sent ([MS-NLMP]
+//! 3.4).
 
 use alloc::vec::Vec;
 
@@ -11,35 +12,37 @@ use crate::wire::{NegotiateFlags, Signature};
 
 /// Protects the messages of one connection, in both directions.
 ///
-/// It counts messages: they must be verified in the order in which they were protected. If a
-/// signature does not match, [`unseal`](Self::unseal) wipes the message, and the session rejects
-/// everything received afterwards, because RC4 cannot be rewound. A signature that is rejected
-/// before the key stream is used (wrong version, wrong sequence number) does no harm: the message is
-/// still encrypted, and the session continues.
+/// A session numbers its messages, so the receiver must check them in the order in which the sender
+/// protected them. What happens to a message that fails the check depends on the cause:
 ///
-/// Without extended session security, signatures do not protect sealed messages against changes:
-/// the signature is a CRC32 encrypted with RC4, and both are linear. An attacker who flips bits of
-/// the ciphertext can compute which bits of the signature to flip, without a key, and the changed
-/// message verifies ([MS-NLMP] 3.4.4.1). There the sequence number is encrypted too, so a message
-/// that is not the next one looks like a changed one.
+/// - A wrong version or sequence number is rejected before the key stream is used. The message
+///   stays encrypted, and the session continues.
+/// - If the signature does not match, [`unseal`](Self::unseal) wipes the message, and the session
+///   rejects everything received afterwards, because RC4 cannot be rewound.
 ///
-/// It is not `Clone`: two copies would encrypt with the same key stream.
+/// Without extended session security, signatures do not protect sealed messages against changes.
+/// The signature is a CRC32 encrypted with RC4 (\[MS-NLMP\] 3.4.4.1), and both are linear: an
+/// attacker who flips bits of the ciphertext can compute, without the key, which bits of the
+/// signature to flip, and the changed message passes the check. The sequence number is encrypted
+/// too, so a message out of order cannot be told from a changed one.
+///
+/// A session is not `Clone`, because two copies would encrypt with the same key stream.
 #[derive(Debug)]
 pub struct Session {
     pub(super) channel: Channel,
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all sessions are of the largest")]
+#[expect(clippy::large_enum_variant, reason = "nearly all sessions are `Duplex`, the largest")]
 pub(super) enum Channel {
-    /// Extended session security: each direction has its keys and its counter.
+    /// With extended session security, each direction has keys and a counter of its own.
     Duplex { sending: Direction, receiving: Direction },
-    /// Without it, both directions share one RC4 state and one counter (3.4), so that the peers
-    /// must take turns.
+    /// Without it, both directions share one RC4 state and one counter (3.4), so the peers must
+    /// take turns.
     Shared(Direction),
-    /// ALWAYS_SIGN alone: signatures are dummies (3.4.4.3).
+    /// ALWAYS_SIGN was negotiated, but neither SIGN nor SEAL: signatures are dummies (3.4.4.3).
     Dummy,
-    /// Nothing was negotiated.
+    /// None of the three was negotiated.
     Nothing,
 }
 
@@ -60,8 +63,8 @@ impl Session {
         Self { channel }
     }
 
-    /// Takes the first number of each direction that a `mechListMIC` has used up. Nothing was signed
-    /// without two directions.
+    /// Skips the first sequence number of each direction in which a `mechListMIC` was made. These
+    /// exist only with extended session security.
     pub(super) fn after(mut self, mics: MechListMics) -> Self {
         if let Channel::Duplex { sending, receiving } = &mut self.channel {
             if mics.sent {
@@ -74,7 +77,7 @@ impl Session {
         self
     }
 
-    /// Returns what this session can do.
+    /// Returns how this session can protect messages.
     #[must_use]
     pub const fn protection(&self) -> Protection {
         match &self.channel {
@@ -85,14 +88,16 @@ impl Session {
         }
     }
 
-    /// Returns the signature of a message that is sent in clear.
+    /// Signs a message that is sent in clear, and returns the signature.
     ///
-    /// If ALWAYS_SIGN but neither SIGN nor SEAL was negotiated, it is [`Signature::DUMMY`], for
-    /// peers that require a signature there (3.4.4.3).
+    /// If ALWAYS_SIGN was negotiated, but neither SIGN nor SEAL, the signature is
+    /// [`Signature::DUMMY`], for peers that require one (\[MS-NLMP\] 3.4.4.3).
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`], or [`Integrity::Exhausted`] after 2^32 messages. Without extended
-    /// session security also [`Integrity::Closed`], because both directions share a key stream.
+    /// - [`Misuse::NotNegotiated`] if none of SIGN, SEAL and ALWAYS_SIGN was negotiated.
+    /// - [`Integrity::Exhausted`] after 2^32 messages.
+    /// - [`Integrity::Closed`] if a received message did not match its signature; only without
+    ///   extended session security, where both directions share a key stream.
     ///
     /// [`Integrity::Exhausted`]: crate::error::Integrity::Exhausted
     /// [`Integrity::Closed`]: crate::error::Integrity::Closed
@@ -104,22 +109,23 @@ impl Session {
         }
     }
 
-    /// Checks the signature of a message that came in clear.
+    /// Checks the signature of a message that was received in clear.
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message or was changed. [`Misuse::NotNegotiated`]
-    /// if neither SIGN nor SEAL was negotiated: a dummy signature proves nothing about the message.
-    /// A caller that wants to accept it must compare it with [`Signature::DUMMY`].
+    /// - [`Error::Integrity`] if this is not the next message, or it was changed.
+    /// - [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated, because a dummy
+    ///   signature proves nothing about the message. To accept one nevertheless, compare it with
+    ///   [`Signature::DUMMY`].
     #[doc(alias("gss_verify_mic", "VerifySignature"))]
     pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
         self.receiving()?.verify(message, signature)
     }
 
-    /// Encrypts a message and puts its signature in front: 16 bytes, then the ciphertext. LDAP,
-    /// other protocols with SASL, and CredSSP send it like that.
+    /// Encrypts a message, and returns the signature (16 bytes) followed by the ciphertext. LDAP,
+    /// other protocols with SASL, and CredSSP send messages in this form.
     ///
-    /// It always seals. If the peers negotiated SIGN without SEAL, it fails: send the signature of
-    /// [`sign`](Self::sign) and the message instead.
+    /// This always seals. If the peers negotiated SIGN without SEAL, send the signature of
+    /// [`sign`](Self::sign) and the message in clear instead.
     ///
     /// ```
     #[doc = include_str!("hidden_handshake.md")]
@@ -130,36 +136,40 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`sign`](Self::sign).
+    /// - [`Misuse::NotNegotiated`] if SEAL was not negotiated.
+    /// - [`Error::Integrity`] as [`sign`](Self::sign) returns it.
     #[doc(alias("gss_wrap", "EncryptMessage"))]
     pub fn wrap(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.sending()?.wrap(message)
     }
 
-    /// Takes what the peer's [`wrap`](Self::wrap) made, and returns the message.
+    /// Decrypts a token of the peer's [`wrap`](Self::wrap), checks its signature, and returns the
+    /// message.
     ///
     /// ```
     #[doc = include_str!("hidden_handshake.md")]
     /// let mut token = server.wrap(b"to the client")?;
-    /// assert!(client.unwrap(&token[..15]).is_err()); // no place for a signature
+    /// assert!(client.unwrap(&token[..15]).is_err()); // shorter than a signature
     /// token[20] ^= 1;
     /// assert!(client.unwrap(&token).is_err()); // changed in transit
     /// # Ok::<(), ntlm::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Wire`] with [`SignatureLength`](crate::wire::ErrorKind::SignatureLength) if the token
-    /// has fewer than 16 bytes; the session continues then. [`Error::Integrity`] if it is not the
-    /// next message or was changed. [`Misuse::NotNegotiated`]. No plain text is left in memory.
+    /// - [`Error::Wire`] with [`SignatureLength`](crate::wire::ErrorKind::SignatureLength) if the
+    ///   token has fewer than 16 bytes; the session continues then.
+    /// - [`Error::Integrity`] if this is not the next message, or it was changed. The decrypted
+    ///   copy is wiped.
+    /// - [`Misuse::NotNegotiated`] if SEAL was not negotiated.
     #[doc(alias("gss_unwrap", "DecryptMessage"))]
     pub fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, Error> {
         self.receiving()?.unwrap(token)
     }
 
-    /// Encrypts a message in place and returns its signature, which may travel anywhere.
+    /// Encrypts a message in place, and returns its signature.
     ///
     /// # Errors
-    /// The errors of [`sign`](Self::sign). The message is unchanged then.
+    /// The errors of [`wrap`](Self::wrap). On error, the message is unchanged.
     pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
         self.sending()?.seal(message)
     }
@@ -167,8 +177,9 @@ impl Session {
     /// Decrypts a message in place and checks its signature.
     ///
     /// # Errors
-    /// [`Error::Integrity`]: if it is not the next message, it stays encrypted; if it was changed,
-    /// it is wiped. [`Misuse::NotNegotiated`].
+    /// - [`Error::Integrity`] if this is not the next message, which then stays encrypted, or if it
+    ///   was changed, in which case it is wiped.
+    /// - [`Misuse::NotNegotiated`] if SEAL was not negotiated.
     pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
         self.receiving()?.unseal(message, signature)
     }
@@ -185,26 +196,24 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// The signature covers the clear and the sealed parts, in this order, with and without extended
-    /// session security (3.4.6). Windows and pyspnego do the same. An empty sealed part counts as
-    /// sealed.
-    ///
-    /// The caller chooses which parts are signed: a [`Part::Unsigned`] is not. DCE/RPC signs
-    /// header and trailer only if extended session security was negotiated; without it they are
-    /// unsigned, as in Samba, and the signature covers the stub data alone.
+    /// The signature covers the clear and the sealed parts in the order given, with and without
+    /// extended session security (\[MS-NLMP\] 3.4.6). It does not cover [`Part::Unsigned`]. Use
+    /// that for the header and the trailer of DCE/RPC if extended session security was not
+    /// negotiated: as in Samba, the signature covers only the stub data then.
     ///
     /// # Errors
-    /// The errors of [`sign`](Self::sign). The parts are unchanged then.
+    /// The errors of [`wrap`](Self::wrap), but SEAL is needed only if there is a sealed part (an
+    /// empty one counts). On error, the parts are unchanged.
     #[doc(alias("gss_wrap_iov", "GSS_WrapEx"))]
     pub fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         self.sending()?.seal_parts(parts)
     }
 
-    /// Reverses [`seal_parts`](Self::seal_parts): decrypts the sealed parts in place and checks the
-    /// signature.
+    /// Decrypts the sealed parts in place, and checks the signature that
+    /// [`seal_parts`](Self::seal_parts) returned to the peer.
     ///
     /// # Errors
-    /// The errors of [`unseal`](Self::unseal).
+    /// The errors of [`unseal`](Self::unseal), but SEAL is needed only if there is a sealed part.
     #[doc(alias("gss_unwrap_iov", "GSS_UnwrapEx"))]
     pub fn unseal_parts(
         &mut self,
@@ -214,19 +223,24 @@ impl Session {
         self.receiving()?.unseal_parts(parts, signature)
     }
 
-    /// Returns the `mechListMIC` of SPNEGO (RFC 4178): signs the list of mechanisms, before all
-    /// other messages. It takes the first sequence number, but not the key stream, which starts with
-    /// the next message. gss-ntlmssp, Samba and Windows do so with extended session security.
+    /// Signs SPNEGO's list of mechanisms, and returns this side's `mechListMIC` (RFC 4178, section
+    /// 5).
     ///
-    /// Without extended session security, Samba exchanges one as well, if the AUTHENTICATE has a
-    /// MIC: the client's is what [`sign`](Self::sign) returns for the first message, the server's
-    /// that for the second. For SMB, which needs no session besides, make a throw-away session from
-    /// a copy of the key. Other protocols cannot continue, because Samba then restarts RC4 but not
-    /// the sequence numbers, which this crate does not support.
+    /// Call it before all methods that protect messages. The `mechListMIC` uses up the first
+    /// sequence number, but no key stream: the first message is encrypted with the start of the key
+    /// stream. gss-ntlmssp, Samba and Windows do the same with extended session security.
+    ///
+    /// This needs extended session security. Without it, Samba exchanges `mechListMIC`s if the
+    /// AUTHENTICATE contains a MIC (message integrity code). They are ordinary signatures of the
+    /// list: the client's has the sequence number 0, the server's has 1. For SMB, which needs no
+    /// other session, use [`sign`](Self::sign) and [`verify`](Self::verify) of a session from a
+    /// copy of the key, and drop that session afterwards. Other protocols cannot continue, because
+    /// Samba then restarts RC4 but not the sequence numbers, which this crate does not support.
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`], [`Misuse::NeedsExtendedSessionSecurity`], or
-    /// [`Misuse::MechListMicTooLate`] if another message was protected before.
+    /// - [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated.
+    /// - [`Misuse::NeedsExtendedSessionSecurity`] if that was not negotiated.
+    /// - [`Misuse::MechListMicTooLate`] if this session has sent a message.
     #[doc(alias = "mechListMIC")]
     pub fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
         self.duplex()?.0.mech_list_mic(mech_types)
@@ -235,8 +249,9 @@ impl Session {
     /// Checks the peer's `mechListMIC`, before all its other messages.
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it does not match, and the errors of
-    /// [`mech_list_mic`](Self::mech_list_mic).
+    /// [`Error::Integrity`] if it does not match. [`Misuse`] as
+    /// [`mech_list_mic`](Self::mech_list_mic) returns it, with [`Misuse::MechListMicTooLate`] if
+    /// this session has received a message.
     #[doc(alias = "mechListMIC")]
     pub fn verify_mech_list_mic(
         &mut self,
@@ -246,11 +261,12 @@ impl Session {
         self.duplex()?.1.verify_mech_list_mic(mech_types, signature)
     }
 
-    /// Splits the session into two halves that can be used apart, one for each direction.
+    /// Splits the session into a sending and a receiving half, for example for two threads.
     ///
     /// # Errors
-    /// [`Misuse::NeedsExtendedSessionSecurity`]: without it, both directions share a key stream.
-    /// [`Misuse::NotNegotiated`].
+    /// - [`Misuse::NeedsExtendedSessionSecurity`] if that was not negotiated, because both
+    ///   directions share a key stream then.
+    /// - [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated.
     pub fn split(self) -> Result<(Sender, Receiver), Error> {
         match self.channel {
             Channel::Duplex { sending, receiving } => Ok((Sender(sending), Receiver(receiving))),
@@ -267,13 +283,13 @@ impl Session {
         self.directions().map(|(shared, receiving)| receiving.unwrap_or(shared))
     }
 
-    /// Returns both directions, if each has its own keys.
+    /// Returns the sending and the receiving direction, if each has keys of its own.
     fn duplex(&mut self) -> Result<(&mut Direction, &mut Direction), Error> {
         let (sending, receiving) = self.directions()?;
         Ok((sending, receiving.ok_or(Misuse::NeedsExtendedSessionSecurity)?))
     }
 
-    /// Returns the sending or shared direction, and the receiving one if it is another.
+    /// Returns the sending and the receiving direction. If both share one, the second is `None`.
     fn directions(&mut self) -> Result<(&mut Direction, Option<&mut Direction>), Error> {
         match &mut self.channel {
             Channel::Duplex { sending, receiving } => Ok((sending, Some(receiving))),

@@ -1,4 +1,4 @@
-//! Connectionless sessions: each message stands alone ([MS-NLMP] 3.4).
+//! Connectionless sessions: each message is protected on its own ([MS-NLMP] 3.4).
 
 use super::checksum::Form;
 use super::direction::Direction;
@@ -8,18 +8,23 @@ use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Misuse};
 use crate::wire::{NegotiateFlags, Signature};
 
-/// Protects datagrams, which may be lost or arrive in any order.
+/// Protects the messages of a connectionless handshake: datagrams, which can be lost or arrive in
+/// any order.
 ///
-/// Each message has a sequence number that the application chooses and transmits. Each number must
-/// be used for one message in each direction only: two messages with the same number have the same
-/// key stream. Rejecting replayed messages is the application's responsibility too, because only
-/// the application can record which numbers arrived. Without extended session security, both
-/// directions have the same key, so a number must be used in one of them only, and an attacker
-/// could send a message back to its sender.
+/// Each message has a sequence number, which the application chooses and transmits. The following
+/// is the application's responsibility:
 ///
-/// The key of a message is made from the sealing key and the sequence number before the message is
-/// encrypted, as the specification says. gss-ntlmssp changes the key only between encrypting and
-/// signing; therefore the two can sign for each other, but not seal.
+/// - Use each number for only one message per direction, because messages with the same number are
+///   encrypted with the same key stream.
+/// - Reject replayed messages: record which numbers have arrived.
+/// - Without extended session security, use each number in only one of the two directions, and
+///   reject messages that come back: both directions share a key, so an attacker can return a
+///   message to its sender.
+///
+/// As \[MS-NLMP\] 3.4 requires, the key of a message is made from the sealing key and the sequence
+/// number before the message is encrypted. gss-ntlmssp changes the key only after it has encrypted
+/// the message, and before it signs. Therefore the two verify each other's signatures, but cannot
+/// unseal each other's messages.
 #[derive(Debug)]
 pub struct DatagramSession {
     protection: Protection,
@@ -46,25 +51,25 @@ impl DatagramSession {
         }
     }
 
-    /// Returns what this session can do.
+    /// Returns how this session can protect messages.
     #[must_use]
     pub const fn protection(&self) -> Protection {
         self.protection
     }
 
-    /// Returns the signature of a message that is sent in clear.
+    /// Signs a message that is sent in clear, and returns the signature.
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`].
+    /// [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated.
     pub fn sign(&self, sequence: u32, message: &[u8]) -> Result<Signature, Error> {
         self.seal_parts(sequence, &mut [Part::Clear(message)])
     }
 
-    /// Checks the signature of a message that came in clear.
+    /// Checks the signature of a message that was received in clear.
     ///
     /// # Errors
-    /// [`Error::Integrity`] if the message, its number or its signature was changed;
-    /// [`Misuse::NotNegotiated`].
+    /// - [`Error::Integrity`] if the message, its number or its signature was changed.
+    /// - [`Misuse::NotNegotiated`] if neither SIGN nor SEAL was negotiated.
     pub fn verify(
         &self,
         sequence: u32,
@@ -74,11 +79,12 @@ impl DatagramSession {
         self.unseal_parts(sequence, &mut [Part::Clear(message)], signature)
     }
 
-    /// Encrypts a message in place and returns its signature.
+    /// Encrypts a message in place, and returns its signature.
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`], or [`Misuse::NeedsExtendedSessionSecurity`] (3.4.3); the message
-    /// is unchanged then.
+    /// On error, the message is unchanged.
+    /// - [`Misuse::NotNegotiated`] if SEAL was not negotiated.
+    /// - [`Misuse::NeedsExtendedSessionSecurity`] if that was not negotiated (\[MS-NLMP\] 3.4.3).
     pub fn seal(&self, sequence: u32, message: &mut [u8]) -> Result<Signature, Error> {
         self.seal_parts(sequence, &mut [Part::Sealed(message)])
     }
@@ -86,8 +92,9 @@ impl DatagramSession {
     /// Decrypts a message in place and checks its signature.
     ///
     /// # Errors
-    /// [`Error::Integrity`]: if the signature is of another number or version, the message stays
-    /// encrypted; if it was changed, it is wiped. Otherwise the errors of [`seal`](Self::seal).
+    /// [`Error::Integrity`] if the signature has another sequence number or version, in which case
+    /// the message stays encrypted, or if the message was changed, in which case it is wiped.
+    /// [`Error::Misuse`] as [`seal`](Self::seal) returns it.
     pub fn unseal(
         &self,
         sequence: u32,
@@ -106,8 +113,8 @@ impl DatagramSession {
         self.direction(&self.sending, sequence, parts)?.seal_parts(parts)
     }
 
-    /// Reverses [`seal_parts`](Self::seal_parts): decrypts the sealed parts in place and checks the
-    /// signature.
+    /// Decrypts the sealed parts in place, and checks the signature that
+    /// [`seal_parts`](Self::seal_parts) returned to the peer.
     ///
     /// # Errors
     /// The errors of [`unseal`](Self::unseal).
@@ -120,7 +127,7 @@ impl DatagramSession {
         self.direction(&self.receiving, sequence, parts)?.unseal_parts(parts, signature)
     }
 
-    /// Returns the direction that protects this one message.
+    /// Makes the `Direction` that protects the message with this sequence number, and no other.
     fn direction(
         &self,
         keys: &Keys,

@@ -1,5 +1,4 @@
-//! One direction of a session: its keys, its key stream, its counter and its protection
-//! ([MS-NLMP] 3.4).
+//! The state of one direction of a session: keys, key stream and counter ([MS-NLMP] 3.4).
 
 use alloc::vec::Vec;
 use core::mem;
@@ -14,7 +13,8 @@ use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::error::{Error, Integrity, Misuse};
 use crate::wire::{NegotiateFlags, Signature};
 
-/// Protects the messages of one direction or, without extended session security, of both.
+/// Protects the messages of one direction. Without extended session security, one value protects
+/// both directions.
 #[derive(Debug)]
 pub(super) struct Direction {
     /// What was negotiated.
@@ -27,22 +27,22 @@ pub(super) struct Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Number(u32),
-    /// All numbers are used up.
+    /// All sequence numbers are used up.
     Exhausted,
-    /// An earlier message did not match its signature. RC4 cannot be rewound.
+    /// An earlier message did not match its signature, and RC4 cannot be rewound.
     Closed,
 }
 
-/// The keys, made when the first message needs them: many sessions protect no message, and SPNEGO's
-/// `mechListMIC` needs a key stream of its own.
+/// The keys of a direction. They are derived when the first message needs them, because many
+/// sessions protect no message, and because SPNEGO's `mechListMIC` needs a key stream of its own.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it becomes the larger one, in place")]
+#[expect(clippy::large_enum_variant, reason = "`Unmade` becomes `Made` in place")]
 pub(super) enum Keys {
     Unmade(Origin),
     Made(Form, KeyStream),
 }
 
-/// What keys are derived from.
+/// What the keys of a direction are derived from.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) flags: NegotiateFlags,
@@ -51,21 +51,22 @@ pub(super) struct Origin {
     pub(super) side: Side,
 }
 
-/// The number of the first message.
+/// The sequence number of the first message.
 const FIRST: u32 = 0;
 
-/// The length of a signature, which stands in front of a wrapped message.
+/// The length of a signature in bytes.
 const SIGNATURE_LENGTH: usize = 16;
 
 impl Direction {
-    /// The direction in which `side` sends, from its first message on.
+    /// Returns the direction in which `side` sends. Its keys are derived later.
     pub(super) fn derived(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         let origin = Origin { flags, key: key.clone(), side };
         let (keys, next) = (Keys::Unmade(origin), Next::Number(FIRST));
         Self { protection: Protection::from_flags(flags), keys, next }
     }
 
-    /// A direction with given keys, whose next message has this number.
+    /// Returns a direction with these keys, a fresh key stream, and this number for the next
+    /// message.
     pub(super) fn with_keys(
         protection: Protection,
         form: Form,
@@ -96,7 +97,8 @@ impl Direction {
         self.unseal_parts(&mut [Part::Sealed(message)], signature)
     }
 
-    /// Seals a copy of the message behind its signature. The copy is wiped if that fails.
+    /// Returns the signature, followed by the sealed message. If sealing fails, the copy of the
+    /// message is wiped.
     pub(super) fn wrap(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let mut token = Zeroizing::new(Vec::with_capacity(SIGNATURE_LENGTH + message.len()));
         token.extend_from_slice(&[0; SIGNATURE_LENGTH]);
@@ -106,7 +108,8 @@ impl Direction {
         Ok(mem::take(&mut *token))
     }
 
-    /// Unseals a copy of what stands behind the signature. The copy is wiped if that fails.
+    /// Returns the message of a token that [`wrap`](Self::wrap) made. If unsealing fails, the copy
+    /// of the message is wiped.
     pub(super) fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, Error> {
         let (signature, sealed) = token.split_at(token.len().min(SIGNATURE_LENGTH));
         let signature = Signature::try_from(signature)?;
@@ -115,8 +118,8 @@ impl Direction {
         Ok(mem::take(&mut *message))
     }
 
-    /// Encrypts the sealed parts and returns the signature. The checksum covers the plain text of
-    /// each part; it is encrypted last, with the same key stream.
+    /// Encrypts the sealed parts, and returns the signature. The checksum covers the plaintext of
+    /// all signed parts. It is encrypted after them, with the same key stream.
     pub(super) fn seal_parts(&mut self, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         let sequence = self.begin(parts)?;
         let (form, stream) = self.keys.made();
@@ -129,10 +132,9 @@ impl Direction {
         Ok(signature)
     }
 
-    /// Decrypts the sealed parts and checks the signature.
-    ///
-    /// A signature of another version or number is rejected before the key stream is used, and does
-    /// no harm. After that the key stream cannot be rewound.
+    /// Decrypts the sealed parts, and checks the signature. A wrong checksum closes the direction;
+    /// a wrong version or number is rejected before the key stream is used, so the direction stays
+    /// open.
     pub(super) fn unseal_parts(
         &mut self,
         parts: &mut [Part<'_>],
@@ -150,14 +152,15 @@ impl Direction {
         self.conclude(sequence, is_equal).inspect_err(|_| wipe(parts))
     }
 
-    /// Signs the first message, with a key stream that is not used again.
+    /// Signs SPNEGO's list of mechanisms as first message, with a key stream that is then dropped.
     pub(super) fn mech_list_mic(&mut self, mech_types: &[u8]) -> Result<Signature, Error> {
         let (_, signature) = self.first_signature(mech_types)?;
         self.next = Next::after(FIRST);
         Ok(signature)
     }
 
-    /// Counts a `mechListMIC` that was made or verified before.
+    /// Skips the sequence number of a `mechListMIC` that was made or verified before this value
+    /// existed.
     pub(super) fn skip_first(&mut self) {
         self.next = Next::after(FIRST);
     }
@@ -183,14 +186,14 @@ impl Direction {
         Ok((form, signature))
     }
 
-    /// Returns the number of the next message, if it may be protected like this. This is the only
-    /// place that compares what the caller asks for with what was negotiated.
+    /// Returns the number of the next message. Fails if these parts need more than was negotiated:
+    /// this is the only place that checks it.
     fn begin(&self, parts: &[Part<'_>]) -> Result<u32, Error> {
         self.protection.allows(needed(parts))?;
         self.next.number()
     }
 
-    /// Goes to the next number, or closes the direction if the signature is wrong.
+    /// Advances to the next number, or closes the direction if the signature is wrong.
     fn conclude(&mut self, sequence: u32, is_equal: bool) -> Result<(), Error> {
         if is_equal {
             self.next = Next::after(sequence);
@@ -211,15 +214,15 @@ impl Next {
         }
     }
 
-    /// Returns what follows the message with this number. Numbers never wrap around, because none
-    /// must be used twice.
+    /// Returns what follows the message with this number. Numbers never wrap around, because each
+    /// is used only once.
     fn after(number: u32) -> Self {
         number.checked_add(1).map_or(Self::Exhausted, Self::Number)
     }
 }
 
 impl Keys {
-    /// Returns whether signatures are those of extended session security.
+    /// Returns whether signatures have the form of extended session security.
     fn are_extended(&self) -> bool {
         match self {
             Self::Unmade(origin) => {
@@ -229,7 +232,7 @@ impl Keys {
         }
     }
 
-    /// Makes the keys, unless they are made.
+    /// Returns the keys, and derives them first if necessary.
     fn made(&mut self) -> (&Form, &mut KeyStream) {
         if let Self::Unmade(origin) = self {
             let (form, stream) = origin.derive();

@@ -1,34 +1,34 @@
-//! The format in which handshakes, session keys and sessions are handed over to another process.
+//! The format in which handshakes, session keys and sessions are exported to another process.
 //!
-//! Numbers have the least significant byte first. Every export starts with the same six bytes; a
-//! body of its kind follows, and nothing after that.
+//! An export is a start of 6 bytes and one body, with nothing after it. Lengths are in bytes, and
+//! integers are little-endian.
 //!
 //! | export | bytes | contents |
 //! |---|---|---|
-//! | start | 4 | `ntlm` |
+//! | start | 4 | `ntlm` in ASCII |
 //! | | 1 | version of this format: 1 |
 //! | | 1 | kind of the body: 1 handshake, 2 session keys, 3 session |
-//! | handshake | 4 + n | NEGOTIATE: its length, then its bytes; none if connectionless |
-//! | | 4 + n | CHALLENGE, likewise |
-//! | | 16 | channel bindings of the connection, MD5; zeros if there are none |
+//! | handshake | 4 + n | NEGOTIATE: its length, then its bytes; length 0 if connectionless |
+//! | | 4 + n | CHALLENGE, in the same way |
+//! | | 16 | channel bindings of the connection (MD5); zeros if there are none |
 //! | session keys | 4 | negotiated flags |
 //! | | 16 | exported session key |
 //! | | 1 | this side: 0 client, 1 server |
 //! | | 1 | key: 0 unusable, 1 secret, 2 known to everyone |
 //! | | 1 | `mechListMIC`s made: 0 none, 1 this side's, 2 the peer's, 3 both |
 //! | session | 1 | protection: 0 none, 1 sign, 2 seal |
-//! | | 1 | directions: 0 none, 1 dummy signatures, 2 one for both, 3 sending then receiving |
-//! | | n | each direction, if there is one |
-//! | direction | 1 | 0 open, 1 all numbers are used up, 2 closed by a wrong signature |
-//! | | 4 | if open: number of the next message |
-//! | | 1 | 0 keys not made yet, 1 made |
-//! | | 4 | if not made: negotiated flags |
-//! | | 16 | if not made: exported session key |
-//! | | 1 | if not made: side that sends: 0 client, 1 server |
-//! | | 1 | if made: 0 CRC32, 1 HMAC-MD5, 2 HMAC-MD5 with an encrypted start |
-//! | | 32 | if made and HMAC-MD5: the MD5 states after the inner and after the outer key block |
-//! | | 256 | if made: permutation of RC4 |
-//! | | 2 | if made: i and j of RC4 |
+//! | | 1 | directions: 0 none, 1 none, with dummy signatures, 2 one for both, 3 sending, then receiving |
+//! | | n | the directions |
+//! | direction | 1 | 0 open, 1 all sequence numbers used up, 2 closed by a wrong signature |
+//! | | 4 | if open: sequence number of the next message |
+//! | | 1 | keys: 0 not derived yet, 1 derived |
+//! | | 4 | if not derived: negotiated flags |
+//! | | 16 | if not derived: exported session key |
+//! | | 1 | if not derived: side that sends: 0 client, 1 server |
+//! | | 1 | if derived: 0 CRC32, 1 HMAC-MD5, 2 HMAC-MD5 whose first 8 bytes are encrypted |
+//! | | 32 | if derived and HMAC-MD5: the MD5 states after the inner and after the outer key block |
+//! | | 256 | if derived: permutation of RC4 |
+//! | | 2 | if derived: i and j of RC4 |
 
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ use crate::wire::NegotiateFlags;
 const MAGIC: [u8; 4] = *b"ntlm";
 const VERSION: u8 = 1;
 
-/// What was exported.
+/// The kind of an export. The numbers are those in the table above.
 #[derive(Clone, Copy)]
 enum Kind {
     Handshake = 1,
@@ -54,13 +54,13 @@ enum Kind {
     Session = 3,
 }
 
-/// The longest bodies of each kind, and the start.
+/// The lengths of the start and of the longest bodies, in bytes.
 const START_LENGTH: usize = 6;
 const SESSION_KEYS_LENGTH: usize = 23;
 const DIRECTION_LENGTH: usize = 297;
 const SESSION_LENGTH: usize = 2 + 2 * DIRECTION_LENGTH;
 
-/// The values in the order of their numbers.
+/// Each value is at the index by which the table numbers it.
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
 const PROTECTIONS: [Protection; 3] = [Protection::None, Protection::Sign, Protection::Seal];
 const SECRECIES: [Secrecy; 3] = [Secrecy::Unusable, Secrecy::Secret, Secrecy::KnownToEveryone];
@@ -72,7 +72,8 @@ const MECH_LIST_MICS: [MechListMics; 4] = [
     MechListMics { sent: true, received: true },
 ];
 
-/// What a server has before the AUTHENTICATE arrives: two messages, and the bindings of the connection.
+/// Exports the state of a server that waits for the AUTHENTICATE. `negotiate` is empty if the
+/// handshake is connectionless.
 pub(crate) fn export_handshake(
     negotiate: &[u8],
     challenge: &[u8],
@@ -85,16 +86,16 @@ pub(crate) fn export_handshake(
     out.finish()
 }
 
-#[expect(clippy::expect_used, reason = "no message comes near 4 GiB")]
+#[expect(clippy::expect_used, reason = "messages are shorter than 4 GiB")]
 fn message(out: &mut Encoder, message: &[u8]) {
-    out.u32(u32::try_from(message.len()).expect("policy and fields limit each message"));
+    out.u32(u32::try_from(message.len()).expect("the policy limits the length of messages"));
     out.bytes(message);
 }
 
-/// NEGOTIATE and CHALLENGE, which are not parsed yet, and the channel bindings.
+/// NEGOTIATE and CHALLENGE, not parsed yet, and the channel bindings.
 type Handshake<'a> = (&'a [u8], &'a [u8], [u8; 16]);
 
-/// Returns what [`export_handshake`] was given.
+/// Returns the arguments of [`export_handshake`].
 pub(crate) fn import_handshake(exported: &[u8]) -> Result<Handshake<'_>, ImportError> {
     let mut from = open(Kind::Handshake, exported)?;
     let mut message = || {
@@ -107,8 +108,8 @@ pub(crate) fn import_handshake(exported: &[u8]) -> Result<Handshake<'_>, ImportE
 }
 
 impl SessionKeys {
-    /// Exports the keys as bytes, for another process, which makes the session. They are secret:
-    /// see [`Exported`].
+    /// Exports the keys, so that another process can make the session. The bytes are secret: see
+    /// [`Exported`].
     #[must_use]
     pub fn export(self) -> Exported {
         let mut out = start(Kind::SessionKeys, SESSION_KEYS_LENGTH);
@@ -120,11 +121,14 @@ impl SessionKeys {
         out.finish()
     }
 
-    /// Imports keys that [`export`](Self::export) returned. Import them once, and only from a source
-    /// that you trust as much as your own process.
+    /// Imports keys that [`export`](Self::export) returned.
+    ///
+    /// Import them only once, because two sessions would encrypt with the same key stream, and only
+    /// from a source that you trust as much as your own process.
     ///
     /// # Errors
-    /// [`ImportError`].
+    /// [`ImportError`] if the bytes are not an export of session keys by this version of the
+    /// format.
     pub fn import(exported: &[u8]) -> Result<Self, ImportError> {
         let mut from = open(Kind::SessionKeys, exported)?;
         let keys = Self {
@@ -139,13 +143,13 @@ impl SessionKeys {
 }
 
 impl Session {
-    /// Exports the session as bytes, for another process, which continues where this one stopped.
-    /// They are secret: see [`Exported`].
+    /// Exports the session, so that another process can continue it. The bytes are secret: see
+    /// [`Exported`].
     ///
     /// ```
     #[doc = include_str!("hidden_handshake.md")]
-    /// let handed_over = server.export(); // this consumes the session
-    /// let mut server = Session::import(handed_over.as_bytes())?;
+    /// let exported = server.export(); // consumes the session
+    /// let mut server = Session::import(exported.as_bytes())?;
     /// assert_eq!(server.unwrap(&client.wrap(b"message")?)?, b"message");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -169,12 +173,13 @@ impl Session {
         out.finish()
     }
 
-    /// Imports a session that [`export`](Self::export) returned. Import it once, because two of them
-    /// would encrypt with the same key stream, and only from a source that you trust as much as your
-    /// own process.
+    /// Imports a session that [`export`](Self::export) returned.
+    ///
+    /// Import it only once, because two sessions would encrypt with the same key stream, and only
+    /// from a source that you trust as much as your own process.
     ///
     /// # Errors
-    /// [`ImportError`].
+    /// [`ImportError`] if the bytes are not an export of a session by this version of the format.
     pub fn import(exported: &[u8]) -> Result<Self, ImportError> {
         let mut from = open(Kind::Session, exported)?;
         let protection = from.one_of(&PROTECTIONS)?;
@@ -296,9 +301,8 @@ fn open(kind: Kind, exported: &[u8]) -> Result<Decoder<'_>, ImportError> {
 mod tests {
     use super::*;
 
-    /// A direction that ended is handed over with the reason.
     #[test]
-    fn an_ended_direction_keeps_its_reason() {
+    fn exhausted_or_closed_direction_stays_so_after_import() {
         for end in [Next::Exhausted, Next::Closed] {
             let key = ExportedSessionKey::from([7; 16]);
             let mut direction = Direction::derived(NegotiateFlags::PROTECTION, &key, Side::Client);
@@ -312,9 +316,9 @@ mod tests {
         }
     }
 
-    /// The numbers in the table are the places in these arrays.
+    /// Export writes the discriminant, and import takes it as index into the array.
     #[test]
-    fn values_are_numbered_as_in_the_table() {
+    fn exported_numbers_are_indices_of_the_import_arrays() {
         assert!(SIDES.iter().zip(0..).all(|(side, number)| *side as u8 == number));
         assert!(PROTECTIONS.iter().zip(0..).all(|(value, number)| *value as u8 == number));
         assert!(SECRECIES.iter().zip(0..).all(|(value, number)| *value as u8 == number));

@@ -1,4 +1,4 @@
-//! The two halves of a session, which can be used apart.
+//! The sending and the receiving half of a session, which can be used independently.
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ pub struct Sender(pub(super) Direction);
 pub struct Receiver(pub(super) Direction);
 
 impl Sender {
-    /// Returns the signature of a message that is sent in clear: see
+    /// Signs a message that is sent in clear, and returns the signature: see
     /// [`Session::sign`](super::Session::sign).
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Sender {
         self.0.sign(message)
     }
 
-    /// Encrypts a message and puts its signature in front: see
+    /// Encrypts a message, and returns the signature followed by the ciphertext: see
     /// [`Session::wrap`](super::Session::wrap).
     ///
     /// # Errors
@@ -36,13 +36,13 @@ impl Sender {
         self.0.wrap(message)
     }
 
-    /// Encrypts a message in place and returns its signature: see
+    /// Encrypts a message in place, and returns its signature: see
     /// [`Session::seal`](super::Session::seal).
     ///
     /// # Errors
-    /// [`Misuse::NotNegotiated`](crate::error::Misuse::NotNegotiated) without SEAL, or
-    /// [`Integrity::Exhausted`](crate::error::Integrity::Exhausted) after 2^32 messages. The message
-    /// is unchanged then.
+    /// On error, the message is unchanged.
+    /// - [`Misuse::NotNegotiated`](crate::error::Misuse::NotNegotiated) if SEAL was not negotiated.
+    /// - [`Integrity::Exhausted`](crate::error::Integrity::Exhausted) after 2^32 messages.
     pub fn seal(&mut self, message: &mut [u8]) -> Result<Signature, Error> {
         self.0.seal(message)
     }
@@ -58,39 +58,39 @@ impl Sender {
 }
 
 impl Receiver {
-    /// Checks the signature of a message that came in clear: see
+    /// Checks the signature of a message that was received in clear: see
     /// [`Session::verify`](super::Session::verify).
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message or was changed.
+    /// [`Error::Integrity`] if this is not the next message, or it was changed.
     #[doc(alias("gss_verify_mic", "VerifySignature"))]
     pub fn verify(&mut self, message: &[u8], signature: &Signature) -> Result<(), Error> {
         self.0.verify(message, signature)
     }
 
-    /// Takes a signature and the ciphertext behind it, and returns the message: see
-    /// [`Session::unwrap`](super::Session::unwrap).
+    /// Decrypts a token of the peer's [`Sender::wrap`], checks its signature, and returns the
+    /// message: see [`Session::unwrap`](super::Session::unwrap).
     ///
     /// # Errors
-    /// [`Error::Wire`] if the token is shorter than a signature, and the errors of
+    /// [`Error::Wire`] if the token is shorter than a signature (16 bytes), and the errors of
     /// [`unseal`](Self::unseal).
     #[doc(alias("gss_unwrap", "DecryptMessage"))]
     pub fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, Error> {
         self.0.unwrap(token)
     }
 
-    /// Decrypts a message in place and checks its signature: see
+    /// Decrypts a message in place, and checks its signature: see
     /// [`Session::unseal`](super::Session::unseal).
     ///
     /// # Errors
-    /// [`Error::Integrity`] if it is not the next message, which then stays encrypted, or if it was
-    /// changed, in which case it is wiped.
-    /// [`Misuse::NotNegotiated`](crate::error::Misuse::NotNegotiated) without SEAL.
+    /// - [`Error::Integrity`] if this is not the next message, which then stays encrypted, or if it
+    ///   was changed, in which case it is wiped.
+    /// - [`Misuse::NotNegotiated`](crate::error::Misuse::NotNegotiated) if SEAL was not negotiated.
     pub fn unseal(&mut self, message: &mut [u8], signature: &Signature) -> Result<(), Error> {
         self.0.unseal(message, signature)
     }
 
-    /// Decrypts the sealed parts in place and checks the signature: see
+    /// Decrypts the sealed parts in place, and checks the signature: see
     /// [`Session::unseal_parts`](super::Session::unseal_parts).
     ///
     /// # Errors

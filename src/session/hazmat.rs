@@ -1,7 +1,7 @@
-//! Sessions of keys that the caller gives (feature `hazmat`).
+//! Sessions from keys that the caller supplies (feature `hazmat`).
 //!
-//! The handshake gives each session keys of its own. Here that is the caller's responsibility: two
-//! sessions of one key encrypt with the same key stream.
+//! Each key must be used for one session only, because two sessions with the same key encrypt with
+//! the same key stream. Here this is the caller's responsibility.
 
 use super::checksum::Form;
 use super::direction::Direction;
@@ -11,7 +11,8 @@ use crate::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use crate::wire::NegotiateFlags;
 
 impl SessionKeys {
-    /// Makes the keys of a handshake that took place elsewhere. Needs the feature `hazmat`.
+    /// Makes session keys from the results of a handshake by another implementation. Needs the
+    /// feature `hazmat`.
     #[must_use]
     pub const fn with_key(flags: NegotiateFlags, key: ExportedSessionKey, side: Side) -> Self {
         Self::new(flags, key, side, Secrecy::Secret)
@@ -19,10 +20,11 @@ impl SessionKeys {
 }
 
 impl Session {
-    /// Makes a session from flags and a key, for a context that was established elsewhere.
-    /// Otherwise it comes from [`SessionKeys::into_session`](super::SessionKeys::into_session).
+    /// Makes a session from the results of a handshake by another implementation. After a handshake
+    /// by this crate, call [`SessionKeys::into_session`](super::SessionKeys::into_session).
     ///
-    /// A key must be used for one session only. Needs the feature `hazmat`.
+    /// Use a key for one session only, because two sessions would encrypt with the same key stream.
+    /// Needs the feature `hazmat`.
     #[must_use]
     pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         Self::derived(flags, key, side)
@@ -30,11 +32,12 @@ impl Session {
 }
 
 impl DatagramSession {
-    /// Makes a session from flags and a key, for a context that was established elsewhere.
-    /// Otherwise it comes from
+    /// Makes a session from the results of a handshake by another implementation. After a handshake
+    /// by this crate, call
     /// [`SessionKeys::into_datagram_session`](super::SessionKeys::into_datagram_session).
     ///
-    /// A key must be used for one session only. Needs the feature `hazmat`.
+    /// Use a key for one session only, because two sessions would encrypt with the same key stream.
+    /// Needs the feature `hazmat`.
     #[must_use]
     pub fn new(flags: NegotiateFlags, key: &ExportedSessionKey, side: Side) -> Self {
         Self::derived(flags, key, side)
@@ -42,11 +45,11 @@ impl DatagramSession {
 }
 
 impl Sender {
-    /// Makes a sending half from keys of its own and a fresh key stream. Its next message has this
-    /// sequence number. For contexts that were established elsewhere, and for tests.
+    /// Makes a sending half from its keys, with a fresh key stream. `sequence` is the number of its
+    /// next message.
     ///
-    /// Without a signing key it makes signatures without extended session security. A key must be
-    /// used for one direction of one session only. Needs the feature `hazmat`.
+    /// `signing_key` is `None` without extended session security. Use a sealing key for one
+    /// direction of one session only. Needs the feature `hazmat`.
     #[must_use]
     pub fn with_keys(
         flags: NegotiateFlags,
@@ -59,7 +62,8 @@ impl Sender {
 }
 
 impl Receiver {
-    /// Makes the receiving end of [`Sender::with_keys`]. Needs the feature `hazmat`.
+    /// Makes a receiving half from the keys with which the peer sends: see [`Sender::with_keys`].
+    /// Needs the feature `hazmat`.
     #[must_use]
     pub fn with_keys(
         flags: NegotiateFlags,

@@ -1,7 +1,7 @@
-//! Which `mechListMIC`s of SPNEGO were made.
+//! The record of the `mechListMIC`s of SPNEGO that were exchanged.
 
-/// Which `mechListMIC`s were made with the keys. Each takes the first sequence number of its
-/// direction, but not the key stream ([MS-SPNG] 3.3.5.1).
+/// Which `mechListMIC`s were made with the session keys. Each uses up the first sequence number of
+/// its direction, but no key stream ([MS-SPNG] 3.3.5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct MechListMics {
     pub(super) sent: bool,

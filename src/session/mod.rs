@@ -1,8 +1,8 @@
-//! Signing and sealing messages once the peers share a key ([MS-NLMP] 3.4).
+//! Signing and sealing of messages after the handshake (\[MS-NLMP\] 3.4).
 //!
-//! A session comes from [`SessionKeys`]. The client has them after
-//! [`answer`](crate::client::AwaitChallenge::answer), and the server after it accepted the client.
-//! What a session can do was settled before the handshake began: ask for it with
+//! A session is made from [`SessionKeys`]. The client gets them from
+//! [`answer`](crate::client::AwaitChallenge::answer), and the server when it has accepted the
+//! client. The handshake negotiates the protection, so ask for it before: with
 //! [`Client::with_protection`](crate::Client::with_protection).
 //!
 //! ```
@@ -11,13 +11,13 @@
 //! let token = client.wrap(b"attack at dawn")?; // a signature, then the ciphertext
 //! assert_eq!(server.unwrap(&token)?, b"attack at dawn");
 //!
-//! // Or in place, for protocols that send the signature elsewhere.
+//! // In place, for protocols that send the signature elsewhere.
 //! let mut message = *b"at the north gate";
 //! let signature = server.seal(&mut message)?;
 //! client.unseal(&mut message, &signature)?;
 //! assert_eq!(&message, b"at the north gate");
 //!
-//! // Or signed alone.
+//! // Signed only.
 //! let signature = client.sign(b"readable")?;
 //! server.verify(b"readable", &signature)?;
 //! # Ok::<(), ntlm::Error>(())
@@ -28,16 +28,17 @@
 //! | LDAP, GSSAPI `gss_wrap` | [`Session::wrap`], [`Session::unwrap`]: signature, then ciphertext |
 //! | GSSAPI `gss_get_mic` | [`Session::sign`], [`Session::verify`] |
 //! | DCE/RPC, WinRM with headers | [`Session::seal_parts`], [`Session::unseal_parts`] |
-//! | SPNEGO | [`Session::mech_list_mic`] before all other calls |
+//! | SPNEGO without the module `spnego` | [`Session::mech_list_mic`] before all other calls |
 //! | CredSSP | [`Session::wrap`] for `pubKeyAuth` and `authInfo`; the client must ask for [`Protection::Seal`] |
-//! | SMB | [`SessionKeys::exported_session_key`]: SMB protects its messages itself (for SPNEGO around it, copy the key before [`SessionKeys::into_session`]) |
-//! | datagrams | [`DatagramSession`], which takes the application's sequence numbers |
+//! | SMB | [`SessionKeys::exported_session_key`]: SMB protects its messages itself (if SPNEGO needs a session too, copy the key before [`SessionKeys::into_session`]) |
+//! | datagrams | [`DatagramSession`] with the application's sequence numbers |
 //!
-//! Where SIGN was negotiated without SEAL, other implementations differ in what they wrap: Samba
-//! sends the signature and the message in clear ([`Session::sign`]), but over LDAP it seals, and
-//! gss-ntlmssp and pyspnego seal everywhere. To seal there, make a session with `Session::new`
-//! (feature `hazmat`) and add `NEGOTIATE_SEAL` to [`SessionKeys::flags`]. Messages of no bytes are
-//! protected like others, but gss-ntlmssp rejects them.
+//! If SIGN was negotiated without SEAL, the `gss_wrap` of other implementations differs: Samba
+//! sends the signature and the message in clear ([`Session::sign`]), except over LDAP, where it
+//! seals; gss-ntlmssp and pyspnego always seal. To seal nevertheless, make a session with
+//! `Session::new` (feature `hazmat`), and add `NEGOTIATE_SEAL` to [`SessionKeys::flags`].
+//!
+//! Empty messages can be signed and sealed like others, but gss-ntlmssp rejects them.
 
 mod checksum;
 mod connection;

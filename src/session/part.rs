@@ -1,19 +1,18 @@
-//! A message in parts: some are encrypted, and one signature covers them.
+//! Messages in parts: some parts are encrypted, and one signature covers the signed ones.
 
 use core::fmt;
 
 use super::Protection;
 use crate::secret::Counted;
 
-/// A part of a message.
+/// A part of a message: see [`Session::seal_parts`](super::Session::seal_parts).
 #[non_exhaustive]
 pub enum Part<'a> {
-    /// Signed, and sent as it is.
+    /// Signed, and sent in clear: `SECBUFFER_READONLY_WITH_CHECKSUM` in SSPI.
     Clear(&'a [u8]),
-    /// Signed, and encrypted or decrypted in place.
+    /// Signed, and encrypted or decrypted in place: `SECBUFFER_DATA` in SSPI.
     Sealed(&'a mut [u8]),
-    /// Neither signed nor sealed. SSPI's callers mark such a part `SECBUFFER_READONLY`, and a
-    /// [`Clear`](Self::Clear) one `SECBUFFER_READONLY_WITH_CHECKSUM`.
+    /// Neither signed nor sealed: `SECBUFFER_READONLY` in SSPI.
     Unsigned(&'a [u8]),
 }
 
@@ -27,7 +26,7 @@ impl fmt::Debug for Part<'_> {
     }
 }
 
-/// Returns what must be negotiated to protect these parts.
+/// Returns the protection that must be negotiated for these parts.
 pub(super) fn needed(parts: &[Part<'_>]) -> Protection {
     let any_sealed = parts.iter().any(|part| matches!(part, Part::Sealed(_)));
     if any_sealed { Protection::Seal } else { Protection::Sign }

@@ -1,19 +1,19 @@
-//! How far messages are protected: not at all, signed, or signed and sealed.
+//! The levels of message protection: none, signed, or signed and sealed.
 
 use crate::error::{Error, Misuse};
 use crate::wire::NegotiateFlags;
 
-/// How messages are to be protected after the handshake.
+/// How messages are protected after the handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Protection {
     /// Not at all, as in HTTP.
     #[default]
     None,
-    /// Signed: changed, replayed and reordered messages are rejected, if extended session security
-    /// is negotiated; see [`Session`](super::Session) for what holds without it.
+    /// Signed: the receiver rejects changed, replayed and reordered messages. This needs extended
+    /// session security; [`Session`](super::Session) says what holds without it.
     Sign,
-    /// Signed and sealed: messages are encrypted as well.
+    /// Signed and sealed: messages are also encrypted.
     Seal,
 }
 
@@ -30,14 +30,14 @@ impl Protection {
         }
     }
 
-    /// Returns the protection of connectionless messages. They are sealed only with extended session
-    /// security (3.4.3).
+    /// Returns the protection of connectionless messages. They can be sealed only with extended
+    /// session security ([MS-NLMP] 3.4.3).
     pub(super) fn from_datagram_flags(flags: NegotiateFlags) -> Self {
         let has_keys = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
         Self::from_flags(flags).min(if has_keys { Self::Seal } else { Self::Sign })
     }
 
-    /// Fails if this is less than the caller asks for.
+    /// Fails with [`Misuse::NotNegotiated`] if this is less than the caller asks for.
     pub(super) fn allows(self, asked: Self) -> Result<(), Error> {
         if asked <= self { Ok(()) } else { Err(Misuse::NotNegotiated.into()) }
     }

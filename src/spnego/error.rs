@@ -1,83 +1,89 @@
-//! Why a SPNEGO negotiation cannot continue.
+//! Errors of a SPNEGO negotiation.
 
 use core::fmt;
 
 use super::Mechanism;
 use crate::error;
 
-/// What stopped a SPNEGO negotiation. It is for your own log: to the peer, all failures look alike.
+/// The error that ended a SPNEGO negotiation. Log it, but do not send it to the peer, for which all
+/// failures must look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The handshake inside failed.
+    /// The NTLM handshake inside SPNEGO failed.
     #[error("{0}")]
     Exchange(error::Error),
-    /// The bytes are no SPNEGO token.
+    /// The bytes are not a SPNEGO token.
     #[error("malformed SPNEGO token: {0}")]
     Token(TokenError),
-    /// The peer sent this kind of token, which cannot stand here.
-    #[error("{0} where another SPNEGO token is due")]
+    /// The peer sent this kind of token at a point where another kind is required.
+    #[error("received {0} where another SPNEGO token is required")]
     Unexpected(TokenKind),
-    /// Initiator: the server chose this mechanism instead of NTLM. Acceptor: the client named it after
-    /// it had offered NTLM, or sent its token without SPNEGO.
+    /// The peer uses this mechanism instead of NTLM. Initiator: the server chose it. Acceptor: the
+    /// client named it after the server had chosen NTLM, or it sent a token of this mechanism
+    /// without SPNEGO.
     #[error("the peer uses {0} instead of NTLM")]
     Mechanism(Mechanism),
     /// The peer does not offer NTLM.
     #[error("the peer does not offer NTLM")]
     NtlmNotOffered,
-    /// The NTLM message that is due is missing from the token.
+    /// The token does not contain the NTLM message that must come next.
     #[error("the NTLM message is missing from the SPNEGO token")]
     NoMessage,
-    /// There is an NTLM message where none is due.
-    #[error("there is an NTLM message where none is due")]
+    /// The token contains an NTLM message at a point where none is expected.
+    #[error("the SPNEGO token contains an unexpected NTLM message")]
     UnexpectedMessage,
     /// The peer sent the `negState` reject.
     #[error("the peer rejects the negotiation")]
     Rejected,
-    /// Initiator: the server sent the `negState` accept-completed before it saw an AUTHENTICATE, so
-    /// nothing was verified.
-    #[error("the server accepts before there is an AUTHENTICATE")]
+    /// Initiator: the server sent the `negState` accept-completed before it received an
+    /// AUTHENTICATE, so it has verified nothing.
+    #[error("the server accepts before it has received an AUTHENTICATE")]
     CompletedEarly,
-    /// Initiator: the server waits for a token, and there is none left to send.
-    #[error("the server waits for a token, and there is none left to send")]
+    /// Initiator: the server waits for another token, but the client has none to send.
+    #[error("the server waits for another token, but the client has none to send")]
     NothingToSend,
-    /// The list of mechanisms is not protected as it must be.
+    /// The list of mechanisms is not protected as required.
     #[error("mechListMIC: {0}")]
     Mic(MicError),
-    /// Stepping form: the negotiation is over.
+    /// [`InitiatorHandshake`](super::InitiatorHandshake) and
+    /// [`AcceptorHandshake`](super::AcceptorHandshake): the negotiation is over, because it was
+    /// completed or failed.
     #[error("misuse: the negotiation is over")]
     Over,
 }
 
-/// What is wrong with a `mechListMIC`, the signature over the list of mechanisms (RFC 4178, 5).
+/// What is wrong with a `mechListMIC`, the signature over the list of mechanisms (RFC 4178, section
+/// 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[doc(alias = "mechListMIC")]
 pub enum MicError {
-    /// It does not match: the list was changed in transit, or the peer signed something else. It does
-    /// not mean that the password is wrong.
+    /// The signature does not match: the list was changed in transit, or the peer signed something
+    /// else. A wrong password is not the cause.
     #[error("it does not match")]
     Wrong,
-    /// It is due and did not come.
+    /// The peer did not send the required signature.
     #[error("it is missing")]
     Missing,
-    /// It came before the handshake had a key.
-    #[error("it came before there was a key")]
+    /// The peer sent the signature before the handshake had a key.
+    #[error("it was received before the handshake had a key")]
     Early,
-    /// It came, but this handshake has no key to verify it: the client is anonymous or was accepted as
-    /// a guest, or signing with extended session security was not negotiated.
-    #[error("it came, and the handshake cannot sign")]
+    /// The peer sent a signature, but this handshake has no key to verify it: the client is
+    /// anonymous or was accepted as a guest, or signing with extended session security was not
+    /// negotiated.
+    #[error("it was received, but this handshake has no key to verify it")]
     NoKey,
-    /// It came for a second time.
-    #[error("it came twice")]
+    /// The peer sent the signature twice.
+    #[error("it was received twice")]
     Twice,
-    /// The client prefers another mechanism, and the handshake cannot sign. A man in the middle could
-    /// have forced NTLM.
+    /// The client prefers another mechanism, and the handshake cannot sign. A man in the middle
+    /// could have forced NTLM.
     #[error("the client prefers another mechanism, and the handshake cannot sign")]
     CannotSign,
 }
 
-/// The kinds of token that SPNEGO's carriers transport.
+/// The kinds of token that an application protocol with SPNEGO transmits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -87,9 +93,9 @@ pub enum TokenKind {
     Response,
     /// An NTLM message without SPNEGO.
     Ntlm,
-    /// A token of another mechanism, in the framing of GSS-API.
+    /// A token of another mechanism in GSS-API framing.
     Other,
-    /// No bytes: a client asks the server to speak first.
+    /// No bytes: the client asks the server to send the first token.
     Empty,
 }
 
@@ -105,14 +111,15 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Bytes that are no SPNEGO token: what is wrong, and where.
+/// An error in parsing a SPNEGO token: its [kind](Self::kind), and the [offset](Self::offset) at
+/// which it occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenError {
     kind: TokenErrorKind,
     offset: usize,
 }
 
-/// What is wrong with a SPNEGO token.
+/// The kind of an error in a SPNEGO token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
@@ -125,13 +132,13 @@ pub enum TokenErrorKind {
     /// A length is indefinite, or has more than four octets.
     #[error("a length is indefinite or has more than four octets")]
     Length,
-    /// An element has another tag than the one that is due.
+    /// An element has another tag than the required one.
     #[error("an element has the wrong tag")]
     Tag,
     /// Bytes follow where an element or the token must end.
     #[error("bytes follow where an element must end")]
     Trailing,
-    /// A field is there twice, or after one that it must precede.
+    /// A field occurs twice, or after a field that it must precede.
     #[error("a field is duplicate or out of order")]
     FieldOrder,
     /// `mechTypes` is missing or empty.
@@ -143,8 +150,8 @@ pub enum TokenErrorKind {
     /// The token is longer than 65,535 bytes.
     #[error("the token is longer than 65535 bytes")]
     TooLong,
-    /// `negState` is not one octet, or not one of the four values.
-    #[error("negState is none of the four")]
+    /// `negState` does not have one octet, or not one of the four values.
+    #[error("negState has an unknown value")]
     NegState,
     /// An object identifier is malformed, or longer than 128 octets.
     #[error("an object identifier is malformed")]
@@ -156,13 +163,13 @@ impl TokenError {
         Self { kind, offset }
     }
 
-    /// What is wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(self) -> TokenErrorKind {
         self.kind
     }
 
-    /// The byte, counted from the start of the token, where it is wrong.
+    /// Returns the offset in bytes, from the start of the token, at which the error occurred.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -178,16 +185,16 @@ impl fmt::Display for TokenError {
 impl core::error::Error for TokenError {}
 
 impl Error {
-    /// Prints the error for the log: as `Display` does, but with the reason why authentication
-    /// failed, as [`error::Error::log`] does.
+    /// Returns the text of the error for the log. Unlike `Display`, it contains the reason why
+    /// authentication failed: see [`error::Error::log`].
     #[must_use]
     pub fn log(self) -> impl fmt::Display {
         Log(self)
     }
 
     /// Returns the NTSTATUS that protocols such as SMB send for this error. It is
-    /// `STATUS_LOGON_FAILURE` for every reason that a peer must not tell apart:
-    /// see [`error::Error::ntstatus`].
+    /// `STATUS_LOGON_FAILURE` for all reasons that the peer must not be able to distinguish: see
+    /// [`error::Error::ntstatus`].
     #[must_use]
     pub const fn ntstatus(self) -> u32 {
         match self {
@@ -221,7 +228,7 @@ impl Error {
     }
 }
 
-/// An error as it is logged.
+/// The text of an error for the log.
 struct Log(Error);
 
 impl fmt::Display for Log {

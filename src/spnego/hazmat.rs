@@ -1,17 +1,18 @@
-//! The negotiation without NTLM (feature `hazmat`): it takes the messages of the mechanism and the
-//! session keys instead of making them. [`Initiator`](super::Initiator) and
-//! [`Acceptor`](super::Acceptor) are made of these states.
+//! The states of a SPNEGO negotiation without NTLM (feature `hazmat`). The caller supplies the
+//! messages of the mechanism and the session keys. [`Initiator`](super::Initiator) and
+//! [`Acceptor`](super::Acceptor) are built on these states.
 //!
-//! They verify nothing of what they are given. They are for recorded handshakes and for tests.
+//! They do not verify the messages and keys that they are given. They are for recorded handshakes
+//! and for tests.
 
-/// The client's states.
+/// The states of a client.
 pub mod initiator {
     pub use crate::spnego::initiator::negotiation::{
         AwaitAnswer, AwaitNegotiate, AwaitReply, AwaitVerdict, Reply, Verdict,
     };
 }
 
-/// The server's states.
+/// The states of a server.
 pub mod acceptor {
     pub use crate::spnego::acceptor::negotiation::{
         AwaitMic, AwaitProof, First, Offer, Start, Verified,

@@ -1,4 +1,4 @@
-//! Mechanisms that SPNEGO negotiates, by object identifier.
+//! The mechanisms that SPNEGO negotiates, and their object identifiers.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ pub enum Mechanism {
     Ntlm,
     /// Kerberos V5, 1.2.840.113554.1.2.2.
     Kerberos,
-    /// Kerberos V5 under the identifier that Windows sends first, 1.2.840.48018.1.2.2.
+    /// Kerberos V5 with another identifier, which Windows lists first: 1.2.840.48018.1.2.2.
     MsKerberos,
     /// Kerberos V5 user-to-user, 1.2.840.113554.1.2.2.3.
     KerberosUserToUser,
@@ -33,7 +33,7 @@ const KNOWN: [(&[u8], Mechanism); 5] = [
 ];
 
 impl Mechanism {
-    /// Returns the mechanism of an object identifier, given without tag and length.
+    /// Returns the mechanism of an object identifier (its contents, without tag and length).
     pub(crate) fn of(oid: &[u8]) -> Self {
         let known = KNOWN.iter().find(|(known, _)| *known == oid);
         known.map_or(Self::Other, |(_, mechanism)| *mechanism)

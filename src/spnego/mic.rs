@@ -1,4 +1,4 @@
-//! The `mechListMIC`s of one negotiation (RFC 4178, 5; [MS-SPNG] 3.3.5.1).
+//! The `mechListMIC`s of one negotiation (RFC 4178, section 5; [MS-SPNG] 3.3.5.1).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,11 +7,11 @@ use super::MicError;
 use crate::session::SessionKeys;
 use crate::wire::Signature;
 
-/// The keys of the handshake, and the list that both sides sign with them.
+/// The list of mechanisms, and the session keys with which both sides sign it.
 #[derive(Debug)]
 pub(super) struct SignedList {
     mech_types: Vec<u8>,
-    /// In one place while the state around it moves, because each move would leave a copy.
+    /// In a box, because each move of the state around it would leave an unwiped copy of the keys.
     keys: Box<SessionKeys>,
 }
 
@@ -20,19 +20,23 @@ impl SignedList {
         Self { mech_types, keys: Box::new(keys) }
     }
 
-    /// Whether the keys can sign. Without SIGN, the "signature" would be a constant, which pyspnego
-    /// sends all the same. Without extended session security it would be a CRC, which Samba sends;
-    /// Windows is not known to. Anonymous clients and guests have no key.
+    /// Returns whether the keys can sign: SIGN and extended session security were negotiated, and
+    /// the client is neither anonymous nor a guest, which have no secret key.
+    ///
+    /// Without SIGN, the signature would be the constant dummy signature; pyspnego sends it
+    /// nevertheless. Without extended session security, it would be an encrypted CRC32; Samba sends
+    /// that, but Windows was not seen to.
     pub(super) fn can_sign(&self) -> bool {
         self.keys.can_sign_mech_types()
     }
 
-    /// Makes this side's `mechListMIC`. Call it if [`can_sign`](Self::can_sign) says so, and once.
+    /// Makes this side's `mechListMIC`. Call it only once, and only if
+    /// [`can_sign`](Self::can_sign).
     pub(super) fn sign(&mut self) -> [u8; 16] {
         *self.keys.sign_mech_types(&self.mech_types).as_bytes()
     }
 
-    /// Verifies the peer's.
+    /// Verifies the peer's `mechListMIC`.
     pub(super) fn verify(&mut self, mic: &[u8]) -> Result<(), MicError> {
         if !self.can_sign() {
             return Err(MicError::NoKey);
@@ -42,9 +46,10 @@ impl SignedList {
         if is_right { Ok(()) } else { Err(MicError::Wrong) }
     }
 
-    /// The keys, of which a session starts after the signatures that were made.
+    /// Returns the session keys. A session made from them skips the sequence numbers of the
+    /// `mechListMIC`s.
     pub(super) fn into_keys(self) -> SessionKeys {
-        // Taken out of the box, the keys would stay behind in it.
+        // A move out of the box would leave an unwiped copy in it.
         self.keys.copy()
     }
 

@@ -1,10 +1,13 @@
-//! SPNEGO around NTLM (RFC 4178, \[MS-SPNG\]): how SMB, LDAP, DCE/RPC, CredSSP, WinRM and browsers under
-//! `Negotiate` carry it.
+//! NTLM in SPNEGO (RFC 4178, \[MS-SPNG\]), as SMB, LDAP, DCE/RPC, CredSSP, WinRM and HTTP
+//! (`Negotiate`) use it.
 //!
-//! SPNEGO negotiates which mechanism a client and a server use. This crate speaks one mechanism, so an
-//! [`Initiator`] offers NTLM alone, and an [`Acceptor`] chooses NTLM from what a client offers, also
-//! where the client prefers Kerberos. Both take and return the tokens of the carrier; the NTLM messages
-//! inside come from [`Client`](crate::Client) and [`Server`](crate::Server), whose policies apply.
+//! With SPNEGO, client and server negotiate an authentication mechanism, such as Kerberos or NTLM.
+//! This crate supports only NTLM: an [`Initiator`] offers nothing else, and an [`Acceptor`] chooses
+//! NTLM if the client offers it, even if the client prefers Kerberos. The application sends and
+//! receives their tokens. The NTLM messages in the tokens are those of [`Client`](crate::Client)
+//! and [`Server`](crate::Server), whose policies apply.
+//!
+//! A usual negotiation has four tokens:
 //!
 //! | token | from | contents |
 //! |---|---|---|
@@ -13,21 +16,26 @@
 //! | `NegTokenResp` | client | accept-incomplete, AUTHENTICATE, `mechListMIC` |
 //! | `NegTokenResp` | server | accept-completed, `mechListMIC` |
 //!
-//! There are more tokens if the client prefers another mechanism, sends no first message, or leaves out
-//! a `mechListMIC` that is due. The `mechListMIC` is a signature over the list of mechanisms. It shows
-//! that nobody changed the list in transit; it is not the MIC of the AUTHENTICATE, which covers the NTLM
+//! There are more tokens if the client prefers another mechanism, sends no NEGOTIATE in its first
+//! token, or omits a required `mechListMIC`.
+//!
+//! The `mechListMIC` is a signature over the client's list of mechanisms, which shows that the list
+//! was not changed in transit. It is not the MIC of the AUTHENTICATE, which covers the NTLM
 //! messages.
 //!
-//! For each `mechListMIC`, the sequence numbers of its direction start at 1 instead of 0. The sessions of
-//! the keys that are returned here do so on their own.
+//! Each `mechListMIC` uses up the first sequence number of its direction. Sessions made from the
+//! keys that this module returns take that into account.
 //!
-//! | carrier | token of a server that rejects | last token |
+//! Application protocols differ in how a server rejects a client, and where it sends its last
+//! token:
+//!
+//! | protocol | rejection | last token |
 //! |---|---|---|
-//! | SMB | none; a status | with the status 0 |
-//! | LDAP (SASL GSS-SPNEGO) | none; a result code | with the result code 0; sealing starts at once |
-//! | DCE/RPC (auth_type 9) | none; a fault | in the response to `alter_context` |
-//! | HTTP | none; 401 | in the 200, if the server sends it: see [`AwaitServer::finish`] |
-//! | CredSSP | none; an error code | with `pubKeyAuth`, or before |
+//! | SMB | a status, without token | with the status 0 |
+//! | LDAP (SASL GSS-SPNEGO) | a result code, without token | with the result code 0; sealing starts directly afterwards |
+//! | DCE/RPC (auth_type 9) | a fault, without token | in the response to `alter_context` |
+//! | HTTP | 401, without token | in the 200; some servers omit it: see [`AwaitServer::finish`] |
+//! | CredSSP | an error code, without token | with `pubKeyAuth`, or before it |
 
 mod acceptor;
 mod emit;

@@ -1,9 +1,10 @@
-//! What both sides check of each `NegTokenResp`.
+//! The checks of a `NegTokenResp` that both sides share.
 
 use super::token::{NegState, NegTokenResp, Token};
 use super::{Error, Mechanism};
 
-/// Reads a peer's later token, which continues with NTLM.
+/// Parses a token that must be a `NegTokenResp`, must not reject, and must not choose another
+/// mechanism than NTLM.
 pub(super) fn read_response(token: &[u8]) -> Result<NegTokenResp<'_>, Error> {
     let response = match Token::parse(token)? {
         Token::Response(response) => response,

@@ -1,6 +1,7 @@
-//! Elements of tag, length and contents, as in DER, but with lengths of any form up to four octets:
-//! NetApp sends longer ones than needed, which the crate `der` rejects. Nothing here recurses or
-//! allocates.
+//! Reading elements of tag, length and contents (X.690), without recursion and allocation.
+//!
+//! DER requires the shortest form of a length, but NetApp sends longer ones, which the crate `der`
+//! rejects. This module accepts lengths of up to four octets in any form.
 
 use core::ops::Range;
 
@@ -10,7 +11,7 @@ use super::{TokenError, TokenErrorKind};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elements<'a> {
     bytes: &'a [u8],
-    /// Where `bytes` starts within the token.
+    /// The offset of `bytes` within the token.
     offset: usize,
 }
 
@@ -18,7 +19,7 @@ pub(crate) struct Elements<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Element<'a> {
     pub(crate) tag: u8,
-    /// With tag and length, as it was received.
+    /// The whole element as received, with tag and length.
     pub(super) encoded: &'a [u8],
     pub(crate) contents: Elements<'a>,
 }
@@ -32,12 +33,12 @@ impl<'a> Elements<'a> {
         self.bytes.is_empty()
     }
 
-    /// The bytes that were not read yet.
+    /// Returns the bytes that were not read yet.
     pub(crate) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Where these bytes are within the token.
+    /// Returns the range of these bytes within the token.
     pub(crate) const fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.bytes.len()
     }
@@ -46,7 +47,7 @@ impl<'a> Elements<'a> {
         TokenError::new(kind, self.offset)
     }
 
-    /// Reads an element of any tag of one octet.
+    /// Reads an element with any tag of one octet.
     pub(crate) fn next(&mut self) -> Result<Element<'a>, TokenError> {
         let too_short = self.error(TokenErrorKind::TooShort);
         let (&tag, rest) = self.bytes.split_first().ok_or(too_short)?;
@@ -60,7 +61,7 @@ impl<'a> Elements<'a> {
                 let count = usize::from(first & 0x7f);
                 let (octets, rest) = rest.split_at_checked(count).ok_or(too_short)?;
                 let length = octets.iter().fold(0, |length, octet| length << 8 | u64::from(*octet));
-                // A length that no `usize` can hold is outside too.
+                // A length that exceeds `usize` also lies outside the token.
                 (usize::try_from(length).unwrap_or(usize::MAX), rest)
             }
             _ => return Err(self.error(TokenErrorKind::Length)),
@@ -78,14 +79,14 @@ impl<'a> Elements<'a> {
         Ok(element)
     }
 
-    /// Reads an element of this tag.
+    /// Reads an element with this tag.
     pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, TokenError> {
         let wrong = self.error(TokenErrorKind::Tag);
         let element = self.next()?;
         if element.tag == tag { Ok(element) } else { Err(wrong) }
     }
 
-    /// Reads the only element of this level, which has this tag.
+    /// Reads an element with this tag, which must be the only one of this level.
     pub(super) fn only(mut self, tag: u8) -> Result<Element<'a>, TokenError> {
         let element = self.expect(tag)?;
         self.finish()?;
@@ -99,7 +100,7 @@ impl<'a> Elements<'a> {
 }
 
 impl Element<'_> {
-    /// Where the element is within the token, with tag and length.
+    /// Returns the range of the element within the token, with tag and length.
     pub(crate) const fn range(&self) -> Range<usize> {
         let end = self.contents.range().end;
         end - self.encoded.len()..end

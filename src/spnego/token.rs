@@ -1,4 +1,4 @@
-//! SPNEGO's two tokens (RFC 4178, 4.2; [MS-SPNG] 2.2.1).
+//! Reading SPNEGO's two tokens (RFC 4178, section 4.2; [MS-SPNG] 2.2.1).
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use super::tlv::{Element, Elements};
 use super::{Mechanism, TokenError, TokenErrorKind, TokenKind};
 use crate::secret::Counted;
 
-/// The longest token that is read, in bytes.
+/// The maximum length of a token, in bytes.
 const MAX_LEN: usize = 65_535;
 const MAX_MECH_TYPES: usize = 64;
 const MAX_OID_LEN: usize = 128;
@@ -19,43 +19,44 @@ const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const ENUMERATED: u8 = 0x0a;
 const SEQUENCE: u8 = 0x30;
-/// `[APPLICATION 0]`, the framing of GSS-API (RFC 2743, 3.1).
+/// `[APPLICATION 0]`, the GSS-API framing (RFC 2743, section 3.1).
 const INITIAL_CONTEXT_TOKEN: u8 = 0x60;
-/// `[0]`, constructed; the others follow.
+/// The context tag `[0]`, constructed. `[1]` is one higher, and so on.
 const CONTEXT: u8 = 0xa0;
 const INIT: u8 = CONTEXT;
 const RESPONSE: u8 = CONTEXT + 1;
 
-/// What a carrier of SPNEGO transports: a token of SPNEGO, or what peers send in its place.
+/// A token of an application protocol with SPNEGO: a SPNEGO token, or something else that peers
+/// send in its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a carrier transports nothing else")]
+#[expect(clippy::exhaustive_enums, reason = "peers send nothing else")]
 pub enum Token<'a> {
-    /// The first token.
+    /// `NegTokenInit`: the first token.
     Init(NegTokenInit<'a>),
-    /// Each later token.
+    /// `NegTokenResp`: each later token.
     Response(NegTokenResp<'a>),
     /// An NTLM message without SPNEGO.
     Ntlm(&'a [u8]),
-    /// A token of another mechanism, in the framing of GSS-API.
+    /// A token of another mechanism in GSS-API framing.
     Other(Mechanism),
     /// No bytes.
     Empty,
 }
 
-/// `NegTokenInit`: which mechanisms the sender offers, and a token of the first one. Servers that speak
-/// first send `NegTokenInit2`, which is read the same.
+/// `NegTokenInit`: the mechanisms that the sender offers, and a message of the first one. A server
+/// that sends the first token sends `NegTokenInit2`, which is parsed in the same way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NegTokenInit<'a> {
-    /// The mechanisms, in the order of preference.
+    /// `mechTypes`: the mechanisms in order of preference.
     pub mech_types: MechTypes<'a>,
-    /// `mechToken`: the first message of the first mechanism.
+    /// `mechToken`: the first message of the first mechanism; `None` if it is absent or empty.
     pub mech_token: Option<&'a [u8]>,
-    /// Whether there are `negHints`. What they say is not protected, and not read.
+    /// Whether `negHints` are present. Their contents are ignored, because nothing protects them.
     pub has_hints: bool,
 }
 
-/// `NegTokenResp`: each later token, of both sides.
+/// `NegTokenResp`: each token after the first, of both sides.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NegTokenResp<'a> {
@@ -63,36 +64,38 @@ pub struct NegTokenResp<'a> {
     pub neg_state: Option<NegState>,
     /// `supportedMech`: the mechanism that the server chose.
     pub supported_mech: Option<Mechanism>,
-    /// `responseToken`: a message of the mechanism; `None` if it is empty.
+    /// `responseToken`: a message of the mechanism; `None` if it is absent or empty.
     pub response_token: Option<&'a [u8]>,
-    /// `mechListMIC`; `None` if it is empty or a copy of the `responseToken`, as Windows 2000 sends it.
+    /// `mechListMIC`; `None` if it is absent or empty, or a copy of `responseToken`, which Windows
+    /// 2000 sends.
     pub mech_list_mic: Option<&'a [u8]>,
 }
 
-/// `negState`: where the negotiation stands, as its sender sees it.
+/// `negState`: the state of the negotiation according to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 4178 has four")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 4178 defines four")]
 pub enum NegState {
-    /// accept-completed.
+    /// accept-completed: the sender accepts, and expects no more tokens.
     AcceptCompleted = 0,
-    /// accept-incomplete: another token is due.
+    /// accept-incomplete: the sender expects another token.
     AcceptIncomplete = 1,
-    /// reject.
+    /// reject: the sender rejects the negotiation.
     Reject = 2,
-    /// request-mic: the list of mechanisms must be signed.
+    /// request-mic: both sides must sign the list of mechanisms.
     RequestMic = 3,
 }
 
-/// The mechanisms that a client offers, as they were received.
+/// `mechTypes`: the list of mechanisms that a client offers, as received.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MechTypes<'a>(&'a [u8]);
 
 impl<'a> Token<'a> {
-    /// Reads a token of at most 65,535 bytes. It accepts what known peers send: lengths that are not
-    /// minimal, `NegTokenInit` without the framing of GSS-API, unknown fields at the end.
+    /// Parses a token of at most 65,535 bytes. It accepts what known peers send: lengths that are
+    /// not in the shortest form, `NegTokenInit` without GSS-API framing, and unknown fields at the
+    /// end.
     ///
     /// # Errors
-    /// [`TokenError`] says what is wrong, and where.
+    /// [`TokenError`] with the [kind](TokenErrorKind) of error and its offset.
     pub fn parse(token: &'a [u8]) -> Result<Self, TokenError> {
         if token.len() > MAX_LEN {
             return Err(TokenError::new(TokenErrorKind::TooLong, MAX_LEN));
@@ -115,7 +118,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// Only `NegTokenInit` is framed.
+    /// Parses a token in GSS-API framing. With SPNEGO's identifier, it must be a `NegTokenInit`.
     fn framed(mut contents: Elements<'a>) -> Result<Self, TokenError> {
         let mechanism = oid(contents.expect(OBJECT_IDENTIFIER)?)?;
         if mechanism != SPNEGO {
@@ -146,11 +149,11 @@ impl<'a> NegTokenInit<'a> {
         while let Some((number, field)) = fields.next()? {
             match number {
                 0 => mech_types = Some(MechTypes::parse(field)?),
-                // `reqFlags`, whose bits mean nothing to NTLM.
+                // `reqFlags` are ignored, because they have no effect on NTLM.
                 1 => drop(field.only(BIT_STRING)?),
                 2 => mech_token = Some(field.only(OCTET_STRING)?.contents.bytes()),
-                // `negHints` of NegTokenInit2, or the mechListMIC of RFC 4178, for which there is no
-                // key yet.
+                // Field 3 is `negHints` in NegTokenInit2, and `mechListMIC` in RFC 4178. The latter
+                // is ignored, because there is no key yet.
                 3 if field.bytes().first() == Some(&SEQUENCE) => {
                     field.only(SEQUENCE)?;
                     has_hints = true;
@@ -204,7 +207,7 @@ impl NegState {
         state.ok_or(contents.error(TokenErrorKind::NegState))
     }
 
-    /// The name that RFC 4178 gives it.
+    /// Returns the name in RFC 4178.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AcceptCompleted => "accept-completed",
@@ -232,21 +235,22 @@ impl<'a> MechTypes<'a> {
         if entries.is_empty() { Ok(Self(list.encoded)) } else { Err(too_many) }
     }
 
-    /// The list as it was received, with tag and length: what a `mechListMIC` covers.
+    /// Returns the list as received, with tag and length. These bytes are covered by a
+    /// `mechListMIC`.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
 
-    /// The mechanisms in order.
+    /// Returns the mechanisms in order.
     pub fn iter(&self) -> impl Iterator<Item = Mechanism> + use<'a> {
         self.oids().map(Mechanism::of)
     }
 
-    /// The object identifiers in order, without tag and length.
+    /// Returns the object identifiers in order, without tag and length.
     #[expect(clippy::expect_used, reason = "`parse` has read each entry of the list")]
     pub(crate) fn oids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let checked = "the list was read before";
+        let checked = "the list was parsed before";
         let mut entries = Elements::new(self.0).next().expect(checked).contents;
         core::iter::from_fn(move || {
             let has_next = !entries.is_empty();
@@ -254,14 +258,14 @@ impl<'a> MechTypes<'a> {
         })
     }
 
-    /// The mechanism that the client prefers.
-    #[expect(clippy::expect_used, reason = "see the message")]
+    /// Returns the mechanism that the client prefers.
+    #[expect(clippy::expect_used, reason = "`parse` rejects an empty list")]
     pub(super) fn first(&self) -> Mechanism {
         self.iter().next().expect("`parse` rejects an empty list")
     }
 }
 
-/// The fields of a token's SEQUENCE: context tags that ascend.
+/// Reads the fields of a token's SEQUENCE, whose context tags must be in ascending order.
 struct Fields<'a> {
     elements: Elements<'a>,
     next: u8,
@@ -272,7 +276,7 @@ impl<'a> Fields<'a> {
         Ok(Self { elements: contents.only(SEQUENCE)?.contents, next: 0 })
     }
 
-    /// The number of the next field, and its contents.
+    /// Reads the next field, and returns its number and contents.
     fn next(&mut self) -> Result<Option<(u8, Elements<'a>)>, TokenError> {
         if self.elements.is_empty() {
             return Ok(None);
@@ -291,16 +295,17 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The contents of an OCTET STRING; `None` if it is empty.
+/// Reads an OCTET STRING, and returns its contents, or `None` if it is empty.
 fn octets(field: Elements<'_>) -> Result<Option<&[u8]>, TokenError> {
     Ok(Some(field.only(OCTET_STRING)?.contents.bytes()).filter(|octets| !octets.is_empty()))
 }
 
-/// The contents of an OBJECT IDENTIFIER. Its numbers are not decoded: they have any size.
+/// Returns the contents of an OBJECT IDENTIFIER. The numbers in it are checked, but not decoded,
+/// because they have no maximum.
 fn oid(element: Element<'_>) -> Result<&[u8], TokenError> {
     let octets = element.contents.bytes();
     let ends = octets.last().is_some_and(|octet| octet & 0x80 == 0);
-    // Each number starts with an octet that is not 0x80.
+    // The first octet of a number must not be 0x80, because that would be a leading zero.
     let mut starts = core::iter::once(&0).chain(octets).zip(octets);
     let is_minimal = starts.all(|(before, octet)| before & 0x80 != 0 || *octet != 0x80);
     if ends && is_minimal && octets.len() <= MAX_OID_LEN {

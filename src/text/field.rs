@@ -1,41 +1,43 @@
-//! Strings in the fields of messages ([MS-NLMP] 2.2).
+//! Encoding and decoding the strings in messages ([MS-NLMP] 2.2).
 
 use alloc::vec::Vec;
 
 use super::Text;
 use super::code_page::CodePage;
 
-/// The character set of a message's strings, as its flags say ([MS-NLMP] 2.2.2.5, A and B).
+/// The character set of the strings in a message, which its flags choose (\[MS-NLMP\] 2.2.2.5, A
+/// and B).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "two flag bits, and UNICODE wins")]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has two character sets")]
 pub enum CharacterSet {
-    /// UTF-16, least significant byte first, without byte order mark or terminator.
+    /// UTF-16LE, without byte order mark and terminator.
     Unicode,
-    /// The OEM character set. The protocol does not say which code page that is.
+    /// The OEM character set. Messages do not contain which code page it is, so both sides must be
+    /// configured with the same one.
     Oem,
 }
 
-/// Why bytes are not text, or why text cannot be encoded.
+/// An error in decoding or encoding text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
-    /// UTF-16 of an odd number of bytes.
+    /// The bytes are not UTF-16, because their number is odd.
     #[error("UTF-16 text has an odd number of bytes")]
     OddLength,
     /// The code page has no character for a byte, or no byte for a character.
     #[error("the OEM code page lacks a character of the text")]
     NotInCodePage,
-    /// The text has more than the 65 535 bytes that a field can hold.
+    /// The encoded text exceeds 65 535 bytes, the maximum length of a field.
     #[error("the text exceeds 65535 bytes")]
     TooLong,
 }
 
 impl Text {
-    /// The text of a message's field.
+    /// Decodes a string of a message. `code_page` is used only for [`CharacterSet::Oem`].
     ///
     /// # Errors
-    /// [`TextError::OddLength`] for UTF-16 of an odd number of bytes, and
-    /// [`TextError::NotInCodePage`] for an OEM byte that `code_page` does not know.
+    /// - [`TextError::OddLength`] if UTF-16 has an odd number of bytes.
+    /// - [`TextError::NotInCodePage`] if `code_page` has no character for an OEM byte.
     pub fn decode(
         bytes: &[u8],
         character_set: CharacterSet,
@@ -49,11 +51,12 @@ impl Text {
         }
     }
 
-    /// The bytes of a message's field.
+    /// Encodes a string for a message. `code_page` is used only for [`CharacterSet::Oem`].
     ///
     /// # Errors
-    /// [`TextError::NotInCodePage`] if `code_page` has no byte for a character, or if a lone
-    /// surrogate would have to become one; [`TextError::TooLong`].
+    /// - [`TextError::NotInCodePage`] if `code_page` has no byte for a character. It has none for a
+    ///   lone surrogate.
+    /// - [`TextError::TooLong`] if the result exceeds 65 535 bytes.
     pub fn encode(
         &self,
         character_set: CharacterSet,
@@ -64,7 +67,7 @@ impl Text {
         Ok(bytes)
     }
 
-    /// As [`encode`](Self::encode), at the end of a buffer.
+    /// Does what [`encode`](Self::encode) does, and appends the result to a buffer.
     pub(crate) fn append_to(
         &self,
         out: &mut Vec<u8>,
@@ -92,7 +95,7 @@ mod tests {
     const OEM: CharacterSet = CharacterSet::Oem;
 
     #[test]
-    fn a_field_holds_65_535_bytes() {
+    fn text_of_more_than_65_535_bytes_is_rejected() {
         let mut text = "x".repeat(65_535);
         assert_eq!(Text::from(&*text).encode(OEM, &Ascii).unwrap().len(), 65_535);
         text.push('x');
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn text_outside_the_code_page_is_an_error() {
+    fn text_outside_the_code_page_is_rejected() {
         let not_in_code_page = Err(TextError::NotInCodePage);
         assert_eq!(Text::from("jürgen").encode(OEM, &Ascii), not_in_code_page);
         assert_eq!(Text::from("bob").encode(OEM, &Ascii), Ok(b"bob".to_vec()));

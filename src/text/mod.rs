@@ -1,5 +1,4 @@
-//! Text as the protocol has it: UTF-16 that need not be well formed, or OEM bytes in a
-//! [`code_page`].
+//! Text in messages: UTF-16, possibly ill-formed, or bytes in an OEM [code page](code_page).
 
 pub mod code_page;
 mod field;
@@ -13,15 +12,15 @@ use crate::upcase::uppercase;
 pub use code_page::{Ascii, CodePage};
 pub use field::{CharacterSet, TextError};
 
-/// A name as a peer sent it or as it will be sent.
+/// A name that a peer sent or that will be sent.
 ///
-/// Windows names are sequences of UTF-16 code units that need not be well formed, and the proof
-/// of a password covers each unit of the user's name. So a lone surrogate is kept as it is:
-/// [`as_str`](Self::as_str) is `None` then, and only `Display` shows a replacement character.
+/// Names in Windows are sequences of UTF-16 code units and can be ill-formed. The proof of the
+/// password covers each code unit of the user name, so lone surrogates are kept:
+/// [`as_str`](Self::as_str) returns `None` then, and only `Display` writes a replacement character.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Repr);
 
-/// Well-formed text is always `Utf8`, so that equal text has one representation.
+/// Well-formed text is always `Utf8`, so each text has only one representation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
     Utf8(String),
@@ -29,16 +28,16 @@ enum Repr {
 }
 
 impl Text {
-    /// The text of these UTF-16 code units, well formed or not.
+    /// Makes text from UTF-16 code units, which may be ill-formed.
     #[must_use]
     pub fn from_utf16(units: &[u16]) -> Self {
         Self::from_units(units.iter().copied(), units.len())
     }
 
-    /// The text of `count` units, with one allocation if it is ASCII.
+    /// Makes text from `count` units, with one allocation if it is ASCII.
     fn from_units(units: impl Iterator<Item = u16> + Clone, count: usize) -> Self {
         let mut text = String::with_capacity(count);
-        // Most names are ASCII, and this is several times faster.
+        // A shortcut for ASCII, as most names are: it is several times faster.
         if units.clone().all(|unit| unit < 0x80) {
             text.extend(units.filter_map(|unit| char::from_u32(unit.into())));
             return Self(Repr::Utf8(text));
@@ -50,7 +49,7 @@ impl Text {
         }
     }
 
-    /// The text of these bytes of UTF-16, least significant byte first, well formed or not.
+    /// Makes text from UTF-16LE, which may be ill-formed.
     ///
     /// # Errors
     /// [`TextError::OddLength`] if the number of bytes is odd.
@@ -62,18 +61,18 @@ impl Text {
         Ok(Self::from_units(units, bytes.len() / 2))
     }
 
-    /// As [`to_utf16le`](Self::to_utf16le), at the end of a buffer.
+    /// Does what [`to_utf16le`](Self::to_utf16le) does, and appends the result to a buffer.
     pub(crate) fn append_utf16le(&self, out: &mut Vec<u8>) {
         out.reserve(self.max_utf16le_len());
         match self.as_str() {
-            // Most names are ASCII, and this is several times faster.
+            // A shortcut for ASCII, as most names are: it is several times faster.
             Some(text) if text.is_ascii() => out.extend(text.bytes().flat_map(|byte| [byte, 0])),
             _ => out.extend(self.utf16_units().flat_map(u16::to_le_bytes)),
         }
     }
 
-    /// The most bytes that [`append_utf16le`](Self::append_utf16le) can append: each byte of UTF-8
-    /// becomes one unit or less.
+    /// Returns an upper bound of the bytes that [`append_utf16le`](Self::append_utf16le) appends. A
+    /// byte of UTF-8 becomes at most one code unit.
     pub(crate) fn max_utf16le_len(&self) -> usize {
         match &self.0 {
             Repr::Utf8(text) => text.len() * 2,
@@ -81,7 +80,7 @@ impl Text {
         }
     }
 
-    /// The text, unless it holds a lone surrogate.
+    /// Returns the text, or `None` if it contains a lone surrogate.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
@@ -90,13 +89,13 @@ impl Text {
         }
     }
 
-    /// Whether there is no text at all.
+    /// Returns whether the text is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_str() == Some("")
     }
 
-    /// The UTF-16 code units.
+    /// Returns the UTF-16 code units.
     pub fn utf16_units(&self) -> impl Iterator<Item = u16> + Clone {
         let (text, units) = match &self.0 {
             Repr::Utf8(text) => (text.as_str(), [].as_slice()),
@@ -105,7 +104,7 @@ impl Text {
         text.encode_utf16().chain(units.iter().copied())
     }
 
-    /// The text as UTF-16, least significant byte first.
+    /// Returns the text as UTF-16LE.
     #[must_use]
     pub fn to_utf16le(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -113,21 +112,21 @@ impl Text {
         bytes
     }
 
-    /// The text with each UTF-16 code unit upper-cased on its own, as Windows does for user names
-    /// (\[MS-NLMP\] section 6, `Uppercase`): "straße" becomes "STRAßE".
+    /// Returns the text in upper case, as Windows converts user names (\[MS-NLMP\] section 6,
+    /// `Uppercase`): each UTF-16 code unit on its own, so "straße" becomes "STRAßE".
     #[must_use]
     pub fn to_uppercase(&self) -> Self {
         Self::from_units(self.utf16_units().map(uppercase), self.max_utf16le_len() / 2)
     }
 
-    /// Whether two names are the same to Windows, which ignores case.
+    /// Returns whether Windows treats two names as the same: they are equal in upper case.
     #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.utf16_units().map(uppercase).eq(other.utf16_units().map(uppercase))
     }
 }
 
-#[expect(clippy::expect_used, reason = "the one caller has chunks of two bytes")]
+#[expect(clippy::expect_used, reason = "the only caller passes chunks of two bytes")]
 fn unit_of(two_bytes: &[u8]) -> u16 {
     u16::from_le_bytes(two_bytes.try_into().expect("a code unit has two bytes"))
 }
@@ -163,7 +162,7 @@ impl PartialEq<&str> for Text {
 }
 
 impl fmt::Display for Text {
-    /// For people to read: a lone surrogate becomes U+FFFD.
+    /// Writes the text, with U+FFFD in the place of each lone surrogate.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Utf8(text) => f.pad(text),
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lone_surrogate_survives_and_is_never_replaced_in_the_bytes() {
+    fn lone_surrogate_is_kept_and_replaced_only_in_display() {
         let bytes = [0x41, 0x00, 0x00, 0xd8, 0x42, 0x00];
         let text = Text::from_utf16le(&bytes).unwrap();
         assert_eq!(text.as_str(), None);
@@ -202,19 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn well_formed_utf16_is_the_same_text_as_utf8() {
+    fn text_from_utf16_equals_text_from_utf8() {
         let text = Text::from("emoji😀");
         assert_eq!(Text::from_utf16le(&text.to_utf16le()), Ok(text.clone()));
         assert_eq!(text, "emoji😀");
     }
 
     #[test]
-    fn an_odd_number_of_bytes_is_no_utf16() {
+    fn utf16_of_an_odd_number_of_bytes_is_rejected() {
         assert_eq!(Text::from_utf16le(&[0x41]), Err(TextError::OddLength));
     }
 
     #[test]
-    fn user_names_are_upper_cased_unit_by_unit() {
+    fn each_code_unit_is_upper_cased_on_its_own() {
         for (name, upper) in [
             ("straße", "STRAßE"),
             ("σίσυφος", "ΣΊΣΥΦΟΣ"),
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn case_is_ignored_outside_ascii_on_both_sides() {
+    fn case_outside_ascii_is_ignored_in_both_directions() {
         for (one, other, same) in [
             ("jürgen", "JÜRGEN", true),
             ("ÿves", "ŸVES", true),

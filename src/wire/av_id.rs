@@ -1,9 +1,9 @@
-//! AvId: what the value of an AV pair means ([MS-NLMP] 2.2.2.1).
+//! AvId: the id of an AV pair ([MS-NLMP] 2.2.2.1).
 
 use core::fmt;
 
-/// The id of an AV pair (attribute and value), which says what the value means. An id without a name
-/// is kept.
+/// The id of an AV pair (attribute and value), which defines the meaning of the value. Unknown ids
+/// are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a number")]
 pub struct AvId(pub u16);
@@ -15,13 +15,13 @@ impl AvId {
     /// `MsvAvNbComputerName`: the server's NetBIOS name, UTF-16.
     #[doc(alias = "MsvAvNbComputerName")]
     pub const NB_COMPUTER_NAME: Self = Self(1);
-    /// `MsvAvNbDomainName`: the server's NetBIOS domain, UTF-16.
+    /// `MsvAvNbDomainName`: the NetBIOS name of the server's domain, UTF-16.
     #[doc(alias = "MsvAvNbDomainName")]
     pub const NB_DOMAIN_NAME: Self = Self(2);
     /// `MsvAvDnsComputerName`: the server's DNS name, UTF-16.
     #[doc(alias = "MsvAvDnsComputerName")]
     pub const DNS_COMPUTER_NAME: Self = Self(3);
-    /// `MsvAvDnsDomainName`: the server's DNS domain, UTF-16.
+    /// `MsvAvDnsDomainName`: the DNS name of the server's domain, UTF-16.
     #[doc(alias = "MsvAvDnsDomainName")]
     pub const DNS_DOMAIN_NAME: Self = Self(4);
     /// `MsvAvDnsTreeName`: the DNS name of the server's forest, UTF-16.
@@ -30,34 +30,37 @@ impl AvId {
     /// `MsvAvFlags`: [`AvFlags`](super::AvFlags), 4 bytes.
     #[doc(alias = "MsvAvFlags")]
     pub const FLAGS: Self = Self(6);
-    /// `MsvAvTimestamp`: the server's time, 8 bytes.
+    /// `MsvAvTimestamp`: the server's time as a [`FileTime`](crate::FileTime), 8 bytes.
     #[doc(alias = "MsvAvTimestamp")]
     pub const TIMESTAMP: Self = Self(7);
-    /// `MsvAvSingleHost`: `Single_Host_Data` (2.2.2.2), which identifies the client's machine to a server on
-    /// the same machine. Received from the network it means nothing.
+    /// `MsvAvSingleHost`: `Single_Host_Data` (\[MS-NLMP\] 2.2.2.2), which identifies the client's
+    /// machine to a server on the same machine. From the network it has no meaning.
     #[doc(alias = "MsvAvSingleHost")]
     pub const SINGLE_HOST: Self = Self(8);
-    /// `MsvAvTargetName`: the service principal name that the client asks for, UTF-16.
+    /// `MsvAvTargetName`: the SPN (service principal name) that the client asks for, UTF-16.
     #[doc(alias = "MsvAvTargetName")]
     pub const TARGET_NAME: Self = Self(9);
-    /// `MsvAvChannelBindings`: an MD5 of 16 bytes; zeros mean that there are none.
+    /// `MsvAvChannelBindings`: the MD5 of the channel bindings, 16 bytes. Zeros mean that there are
+    /// none.
     #[doc(alias = "MsvAvChannelBindings")]
     pub const CHANNEL_BINDINGS: Self = Self(10);
 
-    /// The name in the specification.
+    /// Returns the name in the specification, or `None` for an unknown id.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         NAMES.get(usize::from(self.0)).copied()
     }
 
-    /// Whether the value is UTF-16, whatever character set the messages use.
+    /// Returns whether the value is text, which is UTF-16 even if the messages use the OEM
+    /// character set.
     #[must_use]
     pub const fn is_text(self) -> bool {
         matches!(self.0, 1..=5 | 9)
     }
 
-    /// Whether the specification allows a value of this length. `MsvAvSingleHost` of an unknown
-    /// length belongs to another platform and is ignored as a whole (2.2.2.2).
+    /// Returns whether the specification allows a value of this length in bytes. `MsvAvSingleHost`
+    /// can have any length: one of an unknown length belongs to another platform and is ignored
+    /// ([MS-NLMP] 2.2.2.2).
     #[inline]
     pub(super) const fn allows(self, length: usize) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! A list of AV pairs, for writing ([MS-NLMP] 2.2.2.1).
+//! Writing a list of AV pairs ([MS-NLMP] 2.2.2.1).
 
 use alloc::vec::Vec;
 
@@ -6,23 +6,27 @@ use super::reserved::Reserved;
 use super::{AvId, AvPairs, Error, ErrorKind};
 use crate::text::Text;
 
-/// A list of AV pairs to be written.
+/// A list of AV pairs (attribute and value), for writing. [`AvPairs`] reads it.
 #[derive(Clone, Debug)]
 #[doc(alias("AV_PAIR", "TargetInfo"))]
 pub struct AvPairsBuf {
-    /// The pairs with their `MsvAvEOL`.
+    /// The pairs, including `MsvAvEOL`.
     bytes: Vec<u8>,
 }
 
-/// `MsvAvEOL` and its length.
+/// The pair `MsvAvEOL`: id 0, length 0.
 pub(crate) const EOL: [u8; 4] = [0; 4];
 
 impl AvPairsBuf {
     /// Adds a pair at the end of the list, before `MsvAvEOL`.
     ///
     /// # Errors
-    /// [`ErrorKind::FieldTooLong`] if the value exceeds 65 535 bytes, [`ErrorKind::AvPairLength`]
-    /// or [`ErrorKind::AvPairTwice`] if the list would not be well formed. It is unchanged then.
+    /// On error, the list is unchanged.
+    /// - [`ErrorKind::FieldTooLong`] if the value exceeds 65 535 bytes.
+    /// - [`ErrorKind::AvPairLength`] if the value has a wrong length for its id, or the id is
+    ///   [`AvId::EOL`].
+    /// - [`ErrorKind::AvPairTwice`] if the list already contains this id, and the specification
+    ///   defines it.
     pub fn push(&mut self, id: AvId, value: &[u8]) -> Result<&mut Self, Error> {
         let end = self.bytes.len() - EOL.len();
         let error = |kind| Err(Error::new(kind, end));
@@ -44,12 +48,12 @@ impl AvPairsBuf {
     /// Adds a pair whose value is text.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub fn push_text(&mut self, id: AvId, text: &Text) -> Result<&mut Self, Error> {
         self.push(id, &text.to_utf16le())
     }
 
-    /// The list so far.
+    /// Returns the list so far.
     #[must_use]
     pub fn as_pairs(&self) -> AvPairs<'_> {
         AvPairs::known(&self.bytes)
@@ -62,8 +66,8 @@ impl Default for AvPairsBuf {
     }
 }
 
-/// Appends a pair to an unfinished list, which is checked when it is read as a whole. If the value
-/// is too long, `out` is unchanged.
+/// Appends a pair to a list without `MsvAvEOL`. It does not check whether the list remains well
+/// formed. If the value is too long, `out` is unchanged.
 pub(crate) fn append_pair(out: &mut Vec<u8>, id: AvId, value: &[u8]) -> Result<(), Error> {
     let too_long = Error::new(ErrorKind::FieldTooLong, out.len());
     let length = u16::try_from(value.len()).map_err(|_| too_long)?;
@@ -73,7 +77,7 @@ pub(crate) fn append_pair(out: &mut Vec<u8>, id: AvId, value: &[u8]) -> Result<(
     Ok(())
 }
 
-/// As [`append_pair`], for text.
+/// Appends a pair as [`append_pair`] does, with text as UTF-16LE.
 pub(crate) fn append_text_pair(out: &mut Vec<u8>, id: AvId, text: &Text) -> Result<(), Error> {
     let pair = out.len();
     out.extend_from_slice(&id.0.to_le_bytes());
@@ -95,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pair_holds_65_535_bytes() {
+    fn value_of_more_than_65_535_bytes_is_rejected() {
         let mut list = AvPairsBuf::default();
         let value = vec![7; 65_536];
         assert!(list.push(AvId(0x1234), &value[1..]).is_ok());
@@ -104,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_pair_holds_32_767_units_or_leaves_the_buffer_alone() {
+    fn text_of_more_than_32_767_units_is_rejected_and_the_buffer_unchanged() {
         let mut out = b"before".to_vec();
         let error = Error::new(ErrorKind::FieldTooLong, 6);
         let text = "x".repeat(32_768);
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_list_is_well_formed_or_not_built() {
+    fn pair_that_would_make_the_list_malformed_is_rejected() {
         let mut pairs = AvPairsBuf::default();
         pairs.push_text(AvId::NB_DOMAIN_NAME, &"D".into()).unwrap();
         let kind = |result: Result<&mut AvPairsBuf, Error>| result.unwrap_err().kind();

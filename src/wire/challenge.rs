@@ -1,4 +1,4 @@
-//! CHALLENGE_MESSAGE: what the server chose, and its challenge ([MS-NLMP] 2.2.1.2).
+//! CHALLENGE_MESSAGE: the flags that the server chose, and its challenge ([MS-NLMP] 2.2.1.2).
 
 use alloc::vec::Vec;
 
@@ -8,41 +8,48 @@ use super::write::{Payload, Writer};
 use super::{AvPairs, Error, ErrorKind, MessageType, NegotiateFlags, Version};
 use crate::text::CharacterSet;
 
-/// CHALLENGE_MESSAGE: the second message, or the first of a connectionless handshake, from the
-/// server.
+/// CHALLENGE_MESSAGE (\[MS-NLMP\] 2.2.1.2): the server's message. It is the second one, or the
+/// first one of a connectionless handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("CHALLENGE_MESSAGE", "Type 2 message"))]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
 pub struct Challenge<'a> {
-    /// `TargetName`, in the character set of `flags`: the server's domain or its own name.
+    /// `TargetName`: the name of the server's domain or of the server, in the character set of
+    /// `flags`.
     pub target_name: &'a [u8],
-    /// What the server chose of the client's offer, or offers itself (connectionless).
+    /// `NegotiateFlags`: what the server chose from the client's offer or, connectionless, what the
+    /// server offers.
     pub flags: NegotiateFlags,
     /// `ServerChallenge`: 8 random bytes.
     pub server_challenge: [u8; 8],
     /// `TargetInfo`. Present if `NEGOTIATE_TARGET_INFO` is set and the field is not empty. Some
-    /// corporate proxies set the flag and send an empty field; that means the same as no flag.
+    /// corporate proxies set the flag and send an empty field, which is treated as absent.
     pub target_info: Option<AvPairs<'a>>,
-    /// `Version`: whether the message has room for it, whatever the flags say.
+    /// `Version`. Present if the header is long enough, regardless of `NEGOTIATE_VERSION`.
     pub version: Option<Version>,
 }
 
-/// Up to the challenge; what very old servers send.
+/// The length of the mandatory header, which ends after the challenge. Very old servers send no
+/// more.
 const LEAST: usize = 32;
 const TARGET_NAME: usize = 12;
-/// `Reserved`: how many bytes.
+/// The length of `Reserved`.
 const RESERVED: usize = 8;
 const TARGET_INFO: usize = 40;
 const VERSION: usize = 48;
 
 impl<'a> Challenge<'a> {
-    /// Parses a message. Short forms of 32 bytes (without `TargetInfo`) and of 48 bytes (without
-    /// `Version`) are valid. The reserved bytes, and a `TargetInfo` whose flag is clear, are
-    /// ignored.
+    /// Parses a message. Headers of 32 bytes (without `TargetInfo`) and of 48 bytes (without
+    /// `Version`) are valid too. Reserved bytes are ignored, and so is a `TargetInfo` whose flag is
+    /// clear.
     ///
     /// # Errors
-    /// If it is no CHALLENGE, ends within a part that it must have, names a field outside itself,
-    /// chooses no character set, or holds AV pairs that are not well formed.
+    /// - [`ErrorKind::Signature`] or [`ErrorKind::MessageType`] if this is not a CHALLENGE.
+    /// - [`ErrorKind::TooShort`] if the message ends within its header.
+    /// - [`ErrorKind::FieldOutside`] if a field runs past the end of the message.
+    /// - [`ErrorKind::NoCharacterSet`] if neither `NEGOTIATE_UNICODE` nor `NEGOTIATE_OEM` is set.
+    /// - [`ErrorKind::OddLength`] if `TargetName` is UTF-16 with an odd number of bytes.
+    /// - The errors of [`AvPairs::parse`] for `TargetInfo`.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let (mut parsed, name) = Self::parse_but_target_name(message)?;
@@ -50,9 +57,8 @@ impl<'a> Challenge<'a> {
         Ok(parsed)
     }
 
-    /// Parses a message without its `TargetName`, which is then empty, and without a check of the
-    /// character set. Clients use neither: the AV pairs carry the names, and flags are checked
-    /// when they are agreed on.
+    /// Parses a message as a client needs it: `TargetName` stays empty, because clients take names
+    /// from the AV pairs, and the character set is not checked, because the negotiation checks it.
     pub(crate) fn parse_for_client(message: &'a [u8]) -> Result<Self, Error> {
         Self::parse_but_target_name(message).map(|(parsed, _)| parsed)
     }
@@ -66,7 +72,7 @@ impl<'a> Challenge<'a> {
         let has_info = flags.contains(NegotiateFlags::NEGOTIATE_TARGET_INFO);
         let info = has_info.then(|| Reader::at(message, TARGET_INFO).field()).transpose()?;
         let fields = [Some(name), info].into_iter().flatten();
-        // Exim ends before TargetInfo, Cyrus SASL before Version.
+        // Exim's header ends before TargetInfo, and that of Cyrus SASL before Version.
         let has_version = header_end(message, LEAST, fields) >= VERSION + 8;
         let parsed = Self {
             target_name: &[],
@@ -80,11 +86,11 @@ impl<'a> Challenge<'a> {
         Ok((parsed, name))
     }
 
-    /// Appends the message to `out`, `TargetName` before `TargetInfo`, and sets
-    /// `NEGOTIATE_TARGET_INFO` if there is a `TargetInfo`.
+    /// Appends the message to `out`. In the payload, `TargetName` precedes `TargetInfo`. If
+    /// `target_info` is present, `NEGOTIATE_TARGET_INFO` is set.
     ///
     /// # Errors
-    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes; `out` is unchanged then.
+    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes. On error, `out` is unchanged.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut flags = self.flags;
         if self.target_info.is_some() {
@@ -106,7 +112,7 @@ impl<'a> Challenge<'a> {
         Ok(())
     }
 
-    /// How many bytes [`emit`](Self::emit) appends.
+    /// Returns the number of bytes that [`emit`](Self::emit) appends.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         let target_info = self.target_info.map_or(0, |pairs| pairs.as_bytes().len());
@@ -118,8 +124,11 @@ impl<'a> Challenge<'a> {
     }
 }
 
-/// Without REQUEST_TARGET the field is to be ignored (2.2.1.2), yet the specification's own example
-/// (4.2.2.3) has one: it is shown if it can be, and does no harm if not.
+/// Returns `TargetName`.
+///
+/// Without REQUEST_TARGET, receivers must ignore the field ([MS-NLMP] 2.2.1.2), but the
+/// specification's own example (4.2.2.3) contains one. So it is returned in this case too, except
+/// that a malformed field is treated as empty instead of being an error.
 fn target_name(field: Field, message: &[u8], flags: NegotiateFlags) -> Result<&[u8], Error> {
     let character_set = flags.character_set().ok_or(Error::new(ErrorKind::NoCharacterSet, 20))?;
     let name = field.slice(message).and_then(|name| {
@@ -151,7 +160,7 @@ mod tests {
         \0\x0fS\0e\0r\0v\0e\0r\0\x02\0\x0c\0D\0o\0m\0a\0i\0n\0\x01\0\x0c\0S\0e\0r\0v\0e\0r\0\0\0\0\0";
 
     #[test]
-    fn the_specifications_example_comes_apart_and_together() {
+    fn specification_example_is_parsed_and_written_back_unchanged() {
         let challenge = Challenge::parse(EXAMPLE).unwrap();
         assert_eq!(challenge.target_name, b"S\0e\0r\0v\0e\0r\0");
         assert_eq!(challenge.server_challenge, 0x0123_4567_89ab_cdef_u64.to_be_bytes());
@@ -165,33 +174,33 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_anywhere_is_refused() {
+    fn truncated_message_is_rejected() {
         for len in 0..EXAMPLE.len() {
             assert!(Challenge::parse(&EXAMPLE[..len]).is_err(), "{len}");
         }
     }
 
     #[test]
-    fn errors_tell_the_byte_within_the_message() {
+    fn error_offset_counts_from_the_start_of_the_message() {
         let mut bytes = EXAMPLE.to_vec();
         bytes[0x44 + 2] = 0xff;
         assert_eq!(Challenge::parse(&bytes), Err(Error::new(ErrorKind::AvPairOutside, 0x44)));
     }
 
     #[test]
-    fn a_message_without_a_character_set_is_refused() {
+    fn message_without_a_character_set_is_rejected() {
         let mut bytes = EXAMPLE.to_vec();
         bytes[20] &= !3;
         let error = Error::new(ErrorKind::NoCharacterSet, 20);
         assert_eq!(Challenge::parse(&bytes), Err(error));
     }
 
-    /// 32 bytes, OEM.
+    /// A CHALLENGE of 32 bytes with OEM strings.
     const OLD: &[u8] = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\0\0\0\0\x02\x02\0\0\x01\x23\x45\x67\x89\xab\
         \xcd\xef\0\0\0\0\0\0\0\0";
 
     #[test]
-    fn short_forms_have_what_they_have() {
+    fn short_header_is_parsed_unless_target_info_is_announced() {
         let old = Challenge::parse(OLD).unwrap();
         assert_eq!((old.target_info, old.version), (None, None));
         for len in [33, 48, 55] {
@@ -199,17 +208,17 @@ mod tests {
             longer.resize(len, 0xff);
             assert_eq!(Challenge::parse(&longer), Ok(old));
         }
-        // TARGET_INFO is set and the message ends before or within its descriptor.
-        let mut lying = OLD.to_vec();
-        lying[22] |= 0x80;
+        // TARGET_INFO is set, and the message ends before or within its descriptor.
+        let mut announced = OLD.to_vec();
+        announced[22] |= 0x80;
         for len in 32..48 {
-            lying.resize(len, 0);
-            assert_eq!(Challenge::parse(&lying).unwrap_err().kind(), ErrorKind::TooShort);
+            announced.resize(len, 0);
+            assert_eq!(Challenge::parse(&announced).unwrap_err().kind(), ErrorKind::TooShort);
         }
     }
 
     #[test]
-    fn a_target_name_without_its_flag_does_no_harm() {
+    fn malformed_target_name_is_ignored_if_its_flag_is_clear() {
         for field in [[0xff; 8], [1, 0, 1, 0, 0, 0, 0, 0]] {
             let mut bytes = EXAMPLE.to_vec();
             bytes[12..20].copy_from_slice(&field);

@@ -1,4 +1,4 @@
-//! NTLMv2_CLIENT_CHALLENGE, for writing ([MS-NLMP] 2.2.2.7).
+//! Writing NTLMv2_CLIENT_CHALLENGE ([MS-NLMP] 2.2.2.7).
 
 use alloc::vec::Vec;
 
@@ -7,8 +7,8 @@ use super::AvPairs;
 use crate::environment::FileTime;
 
 #[cfg(feature = "hazmat")]
-/// `NTLMv2_CLIENT_CHALLENGE` (2.2.2.7), to be written: all that the proof covers.
-/// [`Ntlmv2Response`](super::Ntlmv2Response) reads it.
+/// `NTLMv2_CLIENT_CHALLENGE` (\[MS-NLMP\] 2.2.2.7), for writing: the data that the proof of an
+/// NTLMv2 response covers. [`Ntlmv2Response`](super::Ntlmv2Response) reads it.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the structure")]
 #[doc(alias = "NTLMv2_CLIENT_CHALLENGE")]
@@ -17,20 +17,21 @@ pub struct ClientChallenge<'a> {
     pub time: FileTime,
     /// `ChallengeFromClient`: 8 random bytes.
     pub client_challenge: [u8; 8],
-    /// `AvPairs`, with the bytes after them.
+    /// `AvPairs`, including the bytes after `MsvAvEOL`.
     pub target_info: AvPairs<'a>,
 }
 
 #[cfg(feature = "hazmat")]
 impl ClientChallenge<'_> {
-    /// Appends the structure to `out`, versions 1 and reserved bytes zero.
+    /// Appends the structure to `out`. `RespType` and `HiRespType` are 1, and reserved bytes are
+    /// zero.
     pub fn emit(&self, out: &mut Vec<u8>) {
         emit_fixed(out, self.time, self.client_challenge);
         out.extend_from_slice(self.target_info.as_bytes());
     }
 }
 
-/// What comes before the AV pairs in an `NTLMv2_CLIENT_CHALLENGE`.
+/// Appends the fields of `NTLMv2_CLIENT_CHALLENGE` before the AV pairs.
 pub(crate) fn emit_fixed(out: &mut Vec<u8>, time: FileTime, client_challenge: [u8; 8]) {
     out.extend_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0]);
     out.extend_from_slice(&time.ticks().to_le_bytes());
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_written_client_challenge_is_read_again() {
+    fn written_client_challenge_is_parsed_back() {
         let target_info = AvPairs::parse(&[1, 0, 2, 0, b'S', 0, 0, 0, 0, 0, 0xee]).unwrap();
         let written = ClientChallenge {
             time: FileTime::from_ticks(7),

@@ -1,24 +1,23 @@
-//! Len, MaxLen and BufferOffset: where an item of the payload is ([MS-NLMP] 2.2).
+//! The descriptor of a payload item: Len, MaxLen and BufferOffset ([MS-NLMP] 2.2).
 
 use core::ops::Range;
 
 use super::{Error, ErrorKind};
 
-/// An item of the payload as its descriptor tells, not yet looked at.
-///
-/// `MaxLen` is ignored on receipt, as the specification demands, and so not kept.
+/// The descriptor of a payload item, as received and not yet checked. It does not keep `MaxLen`,
+/// which receivers must ignore.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
-    /// Where the descriptor itself stands, for errors.
+    /// The offset of the descriptor itself, for errors.
     pub(super) descriptor: usize,
     pub(super) length: u16,
     pub(super) offset: u32,
 }
 
 impl Field {
-    /// The item. An empty one is valid whatever its offset is; items may overlap.
+    /// Returns the item. An empty item may have any offset, and items may overlap.
     ///
-    /// This is the only place where an offset from the wire meets a message.
+    /// This is the only place that applies an offset from the wire to a message.
     #[inline]
     pub(super) fn slice(self, message: &[u8]) -> Result<&[u8], Error> {
         if self.length == 0 {
@@ -29,19 +28,22 @@ impl Field {
             .ok_or(Error::new(ErrorKind::FieldOutside, self.descriptor))
     }
 
-    /// The same field if it lies within the message, otherwise an empty one.
+    /// Returns the same field if it lies within the message, otherwise an empty one.
     pub(super) fn or_empty(self, message: &[u8]) -> Self {
         if self.slice(message).is_ok() { self } else { Self { length: 0, ..self } }
     }
 
-    /// Where the item starts, `None` if it is empty or beyond what can be addressed.
+    /// Returns the offset of the item. `None` if the item is empty, or the offset exceeds `usize`.
     #[inline]
     pub(super) fn start(self) -> Option<usize> {
         if self.length == 0 { None } else { usize::try_from(self.offset).ok() }
     }
 }
 
-/// Where a part of a message is, which must be a slice of it. An empty part has an empty range.
+/// Returns the range of a part within a message, and an empty range for an empty part.
+///
+/// # Panics
+/// If the part is not a slice of the message.
 #[expect(
     clippy::expect_used,
     reason = "each caller passes a field that was parsed from the message"
@@ -55,11 +57,11 @@ pub(crate) fn range_within(message: &[u8], part: &[u8]) -> Range<usize> {
     range.filter(|range| range.end <= message.len()).expect("the part is a slice of the message")
 }
 
-/// Where the fixed part of a message can end at most: before the first item of the payload.
+/// Returns where the header of a message ends at the latest: before the first item of the payload.
 ///
-/// The specification lets old peers leave out the last parts of the header, and only the offsets
-/// show which ones. Offsets within `least`, the mandatory part of the header, are ignored, because
-/// they cannot mark its end.
+/// Old peers omit the last parts of the header, and only the offsets of the payload show which
+/// ones. Offsets below `least`, the length of the mandatory header, are ignored, because the header
+/// cannot end there.
 #[inline]
 pub(super) fn header_end(
     message: &[u8],
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_must_lie_within_the_message() {
+    fn field_outside_the_message_is_rejected() {
         let outside = Err(Error::new(ErrorKind::FieldOutside, 12));
         assert_eq!(field(4, 0).slice(b"abcd"), Ok(&b"abcd"[..]));
         assert_eq!(field(1, 3).slice(b"abcd"), Ok(&b"d"[..]));
@@ -92,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_field_may_point_anywhere() {
+    fn empty_field_may_have_any_offset() {
         assert_eq!(field(0, u32::MAX).slice(b"abcd"), Ok(&[][..]));
     }
 
     #[test]
-    fn a_part_has_the_range_that_it_was_cut_from() {
+    fn range_of_a_part_is_the_one_it_was_sliced_with() {
         let message = [7; 12];
         assert_eq!(range_within(&message, &message[3..9]), 3..9);
         assert_eq!(range_within(&message, &message), 0..12);
@@ -106,14 +108,14 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the part is a slice of the message")]
-    fn bytes_of_another_buffer_are_no_part_of_a_message() {
+    fn range_of_a_slice_of_another_buffer_panics() {
         let both = [7; 12];
         let (message, other) = both.split_at(6);
         range_within(message, other);
     }
 
     #[test]
-    fn the_header_ends_at_the_first_item() {
+    fn header_ends_at_the_first_item_or_at_the_end_of_the_message() {
         assert_eq!(header_end(&[0; 90], 52, [field(1, 72), field(2, 64), field(0, 52)]), 64);
         assert_eq!(header_end(&[0; 60], 52, [field(0, 0), field(1, 8)]), 60);
     }

@@ -1,27 +1,28 @@
-//! Any of the three messages, told apart by its type ([MS-NLMP] 2.2.1).
+//! Parsing a message whose type is not known in advance ([MS-NLMP] 2.2.1).
 
 use super::read::Reader;
 use super::{Authenticate, Challenge, Error, MessageType, Negotiate};
 
-/// Any of the three messages.
+/// One of the three messages of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has three messages")]
 pub enum Message<'a> {
-    /// The client's offer.
+    /// NEGOTIATE: the client's offer.
     Negotiate(Negotiate<'a>),
-    /// The server's choice and its challenge.
+    /// CHALLENGE: the server's choice, and its challenge.
     Challenge(Challenge<'a>),
-    /// The client's answer and who it says it is.
+    /// AUTHENTICATE: the client's user name, and the proof of its password.
     Authenticate(Authenticate<'a>),
 }
 
 impl<'a> Message<'a> {
-    /// Parses whichever message this is.
+    /// Parses a message of any type.
     ///
     /// # Errors
     /// [`ErrorKind::Signature`](super::ErrorKind::Signature) or
-    /// [`ErrorKind::MessageType`](super::ErrorKind::MessageType) if it is none of the three; otherwise
-    /// the errors of the `parse` of its type.
+    /// [`ErrorKind::MessageType`](super::ErrorKind::MessageType) if this is not an NTLM message,
+    /// otherwise the errors of [`Negotiate::parse`], [`Challenge::parse`] or
+    /// [`Authenticate::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         match Reader::at(bytes, 0).message_type()? {
@@ -32,7 +33,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Reads which message this is, and nothing else of it.
+/// Reads the type of a message, without parsing the rest.
 #[cfg(feature = "http")]
 pub(crate) fn message_type(bytes: &[u8]) -> Result<MessageType, Error> {
     Reader::at(bytes, 0).message_type()
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_message_is_told_apart_from_one_cut_short() {
+    fn truncated_header_is_too_short_and_other_bytes_lack_the_signature() {
         let kind = |bytes: &[u8]| Message::parse(bytes).unwrap_err().kind();
         assert_eq!(kind(b""), ErrorKind::TooShort);
         assert_eq!(kind(b"NTLM"), ErrorKind::TooShort);
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_parser_takes_its_own_type_only() {
+    fn message_of_another_type_is_rejected() {
         let negotiate = b"NTLMSSP\0\x01\0\0\0\x01\0\0\0";
         assert!(Negotiate::parse(negotiate).is_ok());
         let wrong_type = Error::new(ErrorKind::MessageType, 8);

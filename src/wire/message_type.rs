@@ -1,9 +1,9 @@
-//! Signature and MessageType: the start of every message ([MS-NLMP] 2.2.1).
+//! Signature and MessageType: the first 12 bytes of every message ([MS-NLMP] 2.2.1).
 
-/// The first eight bytes of every message: "NTLMSSP" and a zero.
+/// `Signature`: the first eight bytes of every message, `NTLMSSP\0`.
 pub const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
 
-/// Which of the three messages bytes are.
+/// `MessageType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MessageType {
     Negotiate,

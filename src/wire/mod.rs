@@ -1,15 +1,18 @@
-//! The messages as bytes, for reading and writing, without any policy ([MS-NLMP] 2.2).
+//! Parsing and writing messages, without any policy (\[MS-NLMP\] 2.2).
 //!
-//! There is one struct per message. Its fields borrow from the received bytes, `parse` takes a message
-//! apart without allocating, and `emit` appends it to a buffer. This layer keeps flags and AV pairs that
-//! it does not know, and states facts, for example that a MIC is present. The client and the server
-//! decide whether a MIC is needed.
+//! There is one struct per message: [`Negotiate`], [`Challenge`] and [`Authenticate`]. `parse`
+//! reads a message without allocating, so the fields borrow from the received bytes. `emit` appends
+//! a message to a buffer.
 //!
-//! Two types write what a message contains: `AvPairsBuf` (a list of AV pairs) and `ClientChallenge`.
-//! They need the feature `hazmat`, because only tools that forge messages use them.
+//! This layer reports what a message contains, for example that a MIC is present. The client and
+//! the server decide whether one is required. Unknown flags and AV pairs are kept.
 //!
-//! What is signed or hashed is always the received bytes, never a message written again:
-//! [`AvPairs::as_bytes`], [`Ntlmv2Response::as_bytes`] and the whole messages.
+//! To verify a MIC or a proof, hash the bytes as received ([`AvPairs::as_bytes`],
+//! [`Ntlmv2Response::as_bytes`], the whole message), not a message that was parsed and written
+//! again.
+//!
+//! `AvPairsBuf` and `ClientChallenge` write the structures inside a message. They need the feature
+//! `hazmat`, because only tools that forge messages use them.
 //!
 //! ```
 //! use ntlm::wire::{AvId, AvPairsBuf, Challenge, NegotiateFlags};

@@ -1,4 +1,4 @@
-//! NEGOTIATE_MESSAGE: what the client offers ([MS-NLMP] 2.2.1.1).
+//! NEGOTIATE_MESSAGE: the flags that the client offers ([MS-NLMP] 2.2.1.1).
 
 use alloc::vec::Vec;
 
@@ -7,19 +7,20 @@ use super::read::Reader;
 use super::write::{Payload, Writer};
 use super::{Error, MessageType, NegotiateFlags, Version};
 
-/// NEGOTIATE_MESSAGE: the first message of a connection-oriented handshake, from the client.
+/// NEGOTIATE_MESSAGE (\[MS-NLMP\] 2.2.1.1): the client's first message. A connectionless handshake
+/// has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("NEGOTIATE_MESSAGE", "Type 1 message"))]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
 pub struct Negotiate<'a> {
-    /// What the client can and wants to do.
+    /// `NegotiateFlags`: what the client offers and asks for.
     pub flags: NegotiateFlags,
-    /// `DomainName`, OEM bytes whatever the flags say of UNICODE; there if
-    /// `NEGOTIATE_OEM_DOMAIN_SUPPLIED` is set, which [`emit`](Self::emit) sees to.
+    /// `DomainName` in the OEM character set, even if the flags contain UNICODE. Present if
+    /// `NEGOTIATE_OEM_DOMAIN_SUPPLIED` is set; [`emit`](Self::emit) sets that flag accordingly.
     pub domain: Option<&'a [u8]>,
-    /// `WorkstationName`, OEM bytes likewise; goes with `NEGOTIATE_OEM_WORKSTATION_SUPPLIED`.
+    /// `WorkstationName`, in the same way, with `NEGOTIATE_OEM_WORKSTATION_SUPPLIED`.
     pub workstation: Option<&'a [u8]>,
-    /// `Version`: whether the message has room for it, whatever the flags say.
+    /// `Version`. Present if the header is long enough, regardless of `NEGOTIATE_VERSION`.
     pub version: Option<Version>,
 }
 
@@ -28,12 +29,15 @@ const WORKSTATION: usize = 24;
 const VERSION: usize = 32;
 
 impl<'a> Negotiate<'a> {
-    /// Takes a message apart. Short forms of 16 bytes (flags alone) and of 32 bytes (without
-    /// `Version`) are valid; names whose flag is clear are not looked at.
+    /// Parses a message. Headers of 16 bytes (only the flags) and of 32 bytes (without `Version`)
+    /// are valid too. Names whose flag is clear are ignored.
     ///
     /// # Errors
-    /// If it is no NEGOTIATE, ends within a part that it must have, or names a field outside
-    /// itself.
+    /// - [`ErrorKind::Signature`](super::ErrorKind::Signature) or
+    ///   [`ErrorKind::MessageType`](super::ErrorKind::MessageType) if this is not a NEGOTIATE.
+    /// - [`ErrorKind::TooShort`](super::ErrorKind::TooShort) if the message ends within its header.
+    /// - [`ErrorKind::FieldOutside`](super::ErrorKind::FieldOutside) if a name runs past the end of
+    ///   the message.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let flags = Reader::message(message, MessageType::Negotiate)?.flags()?;
@@ -53,24 +57,24 @@ impl<'a> Negotiate<'a> {
         })
     }
 
-    /// Reads the flags alone, as servers do: the names in a NEGOTIATE have no meaning for them.
-    /// jTDS sends names whose lengths are those of other bytes than it wrote.
+    /// Reads only the flags, as a server needs it. Servers do not use the names, and jTDS announces
+    /// wrong lengths for them.
     #[inline]
     pub(crate) fn parse_flags(message: &[u8]) -> Result<NegotiateFlags, Error> {
         Reader::message(message, MessageType::Negotiate)?.flags()
     }
 
-    /// Appends the message to `out`, `DomainName` before `WorkstationName`, and sets the flags
-    /// that tell of names to what is there.
+    /// Appends the message to `out`. In the payload, `DomainName` precedes `WorkstationName`. The
+    /// flags of the two names are set if the name is present, and cleared otherwise.
     ///
     /// # Errors
-    /// [`FieldTooLong`](super::ErrorKind::FieldTooLong) if a name exceeds 65 535 bytes; `out` is
-    /// unchanged then.
+    /// [`FieldTooLong`](super::ErrorKind::FieldTooLong) if a name exceeds 65 535 bytes. On error,
+    /// `out` is unchanged.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut flags = self.flags;
         flags.set(NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED, self.domain.is_some());
         flags.set(NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED, self.workstation.is_some());
-        // An absent name has an empty field, as an empty one has.
+        // An absent name is written like an empty one; only its flag differs.
         let [domain, workstation] =
             [self.domain, self.workstation].map(|name| name.unwrap_or_default());
         let items = [(DOMAIN, domain), (WORKSTATION, workstation)];
@@ -86,7 +90,7 @@ impl<'a> Negotiate<'a> {
         Ok(())
     }
 
-    /// How many bytes [`emit`](Self::emit) appends.
+    /// Returns the number of bytes that [`emit`](Self::emit) appends.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         let names = [self.domain, self.workstation];
@@ -103,12 +107,13 @@ mod tests {
     use super::super::ErrorKind;
     use super::*;
 
-    /// Eric Glass's example: the workstation's name stands before the domain's.
+    /// The example of Eric Glass's description of NTLM, in which the workstation name precedes the
+    /// domain name.
     const DAVENPORT: &[u8] = b"NTLMSSP\0\x01\0\0\0\x07\x32\0\0\x06\0\x06\0\x33\0\0\0\x0b\0\x0b\0\
         \x28\0\0\0\x05\0\x93\x08\0\0\0\x0fWORKSTATIONDOMAIN";
 
     #[test]
-    fn a_real_message_comes_apart() {
+    fn published_message_is_parsed() {
         let negotiate = Negotiate::parse(DAVENPORT).unwrap();
         assert_eq!(negotiate.flags.bits(), 0x3207);
         assert_eq!(negotiate.domain, Some(&b"DOMAIN"[..]));
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_message_is_the_one_that_was_parsed() {
+    fn written_message_is_parsed_back() {
         let negotiate = Negotiate::parse(DAVENPORT).unwrap();
         let mut out = b"before".to_vec();
         negotiate.emit(&mut out).unwrap();
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_messages_are_refused_where_they_are_wrong() {
+    fn truncated_message_and_field_outside_it_are_rejected() {
         for len in 0..DAVENPORT.len() {
             assert!(Negotiate::parse(&DAVENPORT[..len]).is_err(), "{len}");
         }
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn short_forms_have_what_they_have() {
+    fn short_header_is_parsed_unless_a_name_is_announced() {
         let bytes = b"NTLMSSP\0\x01\0\0\0\x02\x02\0\0";
         let bare = Negotiate::parse(bytes).unwrap();
         assert_eq!((bare.domain, bare.workstation, bare.version), (None, None, None));
@@ -145,23 +150,23 @@ mod tests {
             longer.resize(len, 0);
             assert_eq!(Negotiate::parse(&longer), Ok(bare));
         }
-        // A name is announced whose descriptor is not there, or cut.
-        let mut lying = b"NTLMSSP\0\x01\0\0\0\x02\x12\0\0".to_vec();
+        // The flags announce a name whose descriptor is absent or cut short.
+        let mut announced = b"NTLMSSP\0\x01\0\0\0\x02\x12\0\0".to_vec();
         for len in 16..24 {
-            lying.resize(len, 0);
-            assert_eq!(Negotiate::parse(&lying).unwrap_err().kind(), ErrorKind::TooShort);
+            announced.resize(len, 0);
+            assert_eq!(Negotiate::parse(&announced).unwrap_err().kind(), ErrorKind::TooShort);
         }
     }
 
     #[test]
-    fn fields_whose_flag_is_clear_are_not_looked_at() {
+    fn names_whose_flag_is_clear_are_ignored() {
         let bytes = [b"NTLMSSP\0\x01\0\0\0\x02\x02\0\0", &[0xff; 16][..], &[0; 8]].concat();
         let negotiate = Negotiate::parse(&bytes).unwrap();
         assert_eq!((negotiate.domain, negotiate.workstation), (None, None));
     }
 
     #[test]
-    fn an_empty_name_is_not_an_absent_one() {
+    fn empty_name_is_not_treated_as_absent() {
         let empty = Negotiate { workstation: Some(b""), ..Negotiate::default() };
         let mut out = Vec::new();
         empty.emit(&mut out).unwrap();
@@ -171,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_does_not_fit_leaves_the_buffer_alone() {
+    fn name_that_is_too_long_leaves_the_buffer_unchanged() {
         let long = [b'a'; 65_536];
         let negotiate = Negotiate { workstation: Some(&long), ..Negotiate::default() };
         let mut out = b"before".to_vec();

@@ -1,34 +1,35 @@
-//! NtChallengeResponse: NTLM_RESPONSE or NTLMv2_RESPONSE, told apart by its length
-//! ([MS-NLMP] 2.2.2.6, 2.2.2.8).
+//! NtChallengeResponse: NTLM_RESPONSE or NTLMv2_RESPONSE, depending on its length ([MS-NLMP]
+//! 2.2.2.6, 2.2.2.8).
 
 use core::fmt;
 
 use super::{Error, Ntlmv2Response};
 use crate::secret::Counted;
 
-/// `NtChallengeResponse`: its length decides what it is.
+/// `NtChallengeResponse`: the NT response field of the AUTHENTICATE. Its length determines its
+/// kind.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the specification has these forms")]
 #[doc(alias("NtChallengeResponse", "NTLM_RESPONSE"))]
 pub enum NtResponse<'a> {
-    /// No response: an anonymous client, or one that sends an LM or LMv2 response alone.
+    /// No response: the client is anonymous, or sends only an LM or LMv2 response.
     #[default]
     Empty,
-    /// 1 to 23 bytes, which prove nothing. tedious (SQL Server's driver for Node) sends 16 beside
-    /// an LMv2 response.
+    /// 1 to 23 bytes, which prove nothing. tedious (a driver for SQL Server in Node.js) sends 16
+    /// bytes in addition to an LMv2 response.
     Short(&'a [u8]),
-    /// `NTLM_RESPONSE` (2.2.2.6): NTLMv1, with or without extended session security.
+    /// `NTLM_RESPONSE` (\[MS-NLMP\] 2.2.2.6): NTLMv1, with or without extended session security.
     V1(&'a [u8; 24]),
-    /// `NTLMv2_RESPONSE` (2.2.2.8).
+    /// `NTLMv2_RESPONSE` (\[MS-NLMP\] 2.2.2.8).
     V2(Ntlmv2Response<'a>),
 }
 
 impl<'a> NtResponse<'a> {
-    /// Tells what a field holds.
+    /// Parses the field.
     ///
     /// # Errors
-    /// [`ErrorKind::NtResponseLength`](super::ErrorKind::NtResponseLength) if it has 25 to 43 bytes; otherwise as
-    /// [`Ntlmv2Response::parse`].
+    /// [`ErrorKind::NtResponseLength`](super::ErrorKind::NtResponseLength) if it has 25 to 43
+    /// bytes. The errors of [`Ntlmv2Response::parse`] if it is longer.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         if let Ok(response) = bytes.try_into() {
@@ -41,9 +42,12 @@ impl<'a> NtResponse<'a> {
         }
     }
 
-    /// Parses a field as [`parse`](Self::parse) does, but takes an NTLMv2 response of 44 bytes for
-    /// one with an empty list of AV pairs: a client that got no `TargetInfo` may repeat just that.
-    /// Samba 4.17 reads such a response, and rejects a longer list without `MsvAvEOL`.
+    /// Parses the field as [`parse`](Self::parse) does, except that an NTLMv2 response of 44 bytes
+    /// counts as one with an empty list of AV pairs.
+    ///
+    /// [MS-NLMP] 2.2.2.7 requires at least `MsvAvEOL`. A client that received no `TargetInfo` may
+    /// send an empty list instead. Samba 4.17 accepts that too, and like this crate it rejects a
+    /// longer list without `MsvAvEOL`.
     #[inline]
     pub(crate) fn parse_for_server(bytes: &'a [u8]) -> Result<Self, Error> {
         if bytes.len() == Ntlmv2Response::FIXED_LEN {
@@ -53,7 +57,7 @@ impl<'a> NtResponse<'a> {
         }
     }
 
-    /// The bytes of the field.
+    /// Returns the bytes of the field.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -83,7 +87,8 @@ mod tests {
     use super::super::ErrorKind;
     use super::*;
 
-    /// Proof, versions, reserved bytes, time, challenge, reserved, one AV pair, trailing bytes.
+    /// An NTLMv2 response: proof, versions and reserved bytes, time, challenge, reserved bytes, one
+    /// AV pair and `MsvAvEOL`, trailing bytes.
     fn ntlmv2() -> Vec<u8> {
         [
             &[0xaa; 16][..],
@@ -98,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_tells_what_a_response_is() {
+    fn length_determines_the_kind_of_response() {
         let bytes = ntlmv2();
         for len in 0..48 {
             let result = NtResponse::parse(&bytes[..len]);
@@ -114,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_read_an_empty_list_without_an_end() {
+    fn server_accepts_an_empty_list_without_msv_av_eol() {
         let bytes = ntlmv2();
         for len in 0..48 {
             let (strict, lenient) =
@@ -130,16 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_is_refused() {
+    fn unknown_resp_type_is_rejected() {
         let mut bytes = ntlmv2();
         bytes[16] = 2;
         let error = Error::new(ErrorKind::ResponseVersion, 16);
         assert_eq!(NtResponse::parse(&bytes), Err(error));
     }
 
-    /// Of `RespType` and `HiRespType` only the first says how to read the response.
+    /// Only `RespType` defines the format; `HiRespType` is the highest version that the client
+    /// supports.
     #[test]
-    fn hi_resp_type_is_not_looked_at() {
+    fn hi_resp_type_is_ignored() {
         let mut bytes = ntlmv2();
         for (resp_type, hi_resp_type, is_read) in
             [(1, 0, true), (1, 2, true), (1, 0xff, true), (0, 1, false), (2, 2, false)]
@@ -151,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_list_is_located_within_the_response() {
+    fn error_offset_of_an_av_pair_counts_from_the_start_of_the_response() {
         let mut bytes = ntlmv2();
         bytes[46] = 0xff; // the length of the first pair
         let error = Error::new(ErrorKind::AvPairOutside, 44);

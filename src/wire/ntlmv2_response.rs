@@ -1,4 +1,4 @@
-//! NTLMv2_RESPONSE, for reading ([MS-NLMP] 2.2.2.8).
+//! Reading NTLMv2_RESPONSE ([MS-NLMP] 2.2.2.8).
 
 use core::fmt;
 
@@ -6,7 +6,8 @@ use super::read::Reader;
 use super::{AvPairs, Error, ErrorKind};
 use crate::environment::FileTime;
 
-/// `NTLMv2_RESPONSE`: the proof, and the `NTLMv2_CLIENT_CHALLENGE` that it proves.
+/// `NTLMv2_RESPONSE` (\[MS-NLMP\] 2.2.2.8): the proof (`NTProofStr`), and the
+/// `NTLMv2_CLIENT_CHALLENGE` that it covers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[doc(alias("NTLMv2_RESPONSE", "NTLMv2_CLIENT_CHALLENGE", "NTProofStr"))]
 pub struct Ntlmv2Response<'a> {
@@ -18,18 +19,19 @@ pub struct Ntlmv2Response<'a> {
     target_info: AvPairs<'a>,
 }
 
-/// `NTProofStr`.
+/// The length of `NTProofStr`.
 const PROOF_LEN: usize = 16;
 
 impl<'a> Ntlmv2Response<'a> {
-    /// What comes before the AV pairs: `NTProofStr`, and `RespType` to `Reserved3`.
+    /// The length of the fields before the AV pairs: `NTProofStr`, and `RespType` to `Reserved3`.
     pub(super) const FIXED_LEN: usize = PROOF_LEN + 28;
 
-    /// Parses a response; reserved bytes and bytes after the AV pairs are ignored.
+    /// Parses a response. Reserved bytes and `HiRespType` are ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::NtResponseLength`] if it has less than 44 bytes, [`ErrorKind::ResponseVersion`]
-    /// if `RespType` is not 1, or those of [`AvPairs::parse`].
+    /// - [`ErrorKind::NtResponseLength`] if it has less than 44 bytes.
+    /// - [`ErrorKind::ResponseVersion`] if `RespType` is not 1.
+    /// - The errors of [`AvPairs::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (response, list) = Self::parse_fixed(bytes)?;
@@ -37,7 +39,8 @@ impl<'a> Ntlmv2Response<'a> {
         Ok(Self { target_info, ..response })
     }
 
-    /// What comes before the AV pairs, and the bytes of those.
+    /// Parses the fields before the AV pairs. Returns a response with an empty list, and the bytes
+    /// of the list.
     #[inline]
     pub(super) fn parse_fixed(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         let too_short = Error::new(ErrorKind::NtResponseLength, 0);
@@ -59,37 +62,39 @@ impl<'a> Ntlmv2Response<'a> {
         Ok((Self { bytes, proof, blob, time, client_challenge, target_info }, reader.rest()))
     }
 
-    /// `NTProofStr`: HMAC-MD5 of the server's challenge and the [`blob`](Self::blob).
+    /// Returns `NTProofStr`: the HMAC-MD5 of the server's challenge and the [`blob`](Self::blob).
     #[must_use]
     pub const fn proof(self) -> &'a [u8; 16] {
         self.proof
     }
 
-    /// All that the proof covers, as received: `NTLMv2_CLIENT_CHALLENGE` with trailing bytes.
+    /// Returns the bytes that the proof covers, as received: `NTLMv2_CLIENT_CHALLENGE`, including
+    /// the bytes after the AV pairs.
     #[must_use]
     pub const fn blob(self) -> &'a [u8] {
         self.blob
     }
 
-    /// `TimeStamp`: the server's time if its CHALLENGE told it, otherwise the client's.
+    /// Returns `TimeStamp`: the server's time if the CHALLENGE contained it, otherwise the
+    /// client's. Some clients, such as curl, always send their own.
     #[must_use]
     pub const fn time(self) -> FileTime {
         self.time
     }
 
-    /// `ChallengeFromClient`.
+    /// Returns `ChallengeFromClient`.
     #[must_use]
     pub const fn client_challenge(self) -> [u8; 8] {
         self.client_challenge
     }
 
-    /// `AvPairs`: the server's, with those that the client added.
+    /// Returns `AvPairs`: the pairs of the CHALLENGE, and those that the client added.
     #[must_use]
     pub const fn target_info(self) -> AvPairs<'a> {
         self.target_info
     }
 
-    /// All bytes as received.
+    /// Returns all bytes as received.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.bytes
@@ -110,8 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ntlmv2_response_comes_apart() {
-        // Proof, versions, reserved bytes, time, challenge, reserved, one AV pair, trailing bytes.
+    fn fields_are_read_from_their_offsets() {
+        // Proof, versions and reserved bytes, time, challenge, reserved bytes, AV pairs, trailing
+        // bytes.
         let bytes = [
             &[0xaa; 16][..],
             &[1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],

@@ -1,4 +1,4 @@
-//! The fixed parts of messages; the only file that knows nom.
+//! Reading the header fields of messages, with `nom`.
 
 use nom::bytes::complete::{tag, take};
 use nom::combinator::map;
@@ -9,7 +9,7 @@ use nom::{IResult, Parser};
 use super::field::Field;
 use super::{Error, ErrorKind, MessageType, NegotiateFlags, SIGNATURE, Version};
 
-/// What is left to read, and where it stands in the message.
+/// The rest of a message, and its offset within the message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -17,7 +17,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads from that byte on; from the end of the message if it is shorter.
+    /// Starts at this offset, or at the end of the message if that is shorter.
     #[inline]
     pub(super) fn at(message: &'a [u8], offset: usize) -> Self {
         let offset = offset.min(message.len());
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
         &mut self,
         mut parser: impl Parser<&'a [u8], Output = T, Error = ()>,
     ) -> Result<T, Error> {
-        // Nothing but the end of the input can stop these parsers.
+        // These parsers fail only at the end of the input.
         let result: IResult<&'a [u8], T, ()> = parser.parse(self.rest);
         let (rest, value) = result.map_err(|_| self.too_short())?;
         self.advance_to(rest);

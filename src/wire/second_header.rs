@@ -2,13 +2,13 @@
 
 use super::{MessageType, SIGNATURE};
 
-/// Returns where a message contains `NTLMSSP\0` again after its own header.
+/// Returns the offset at which a message contains `NTLMSSP\0` again after its own header.
 pub(crate) fn second_header(message: &[u8]) -> Option<usize> {
     headers_after_the_first(message).next()
 }
 
-/// Returns where a message contains the header of an AUTHENTICATE after its own header:
-/// `NTLMSSP\0` and the message type 3.
+/// Returns the offset at which a message contains the header of an AUTHENTICATE, `NTLMSSP\0` and
+/// the message type 3, after its own header.
 pub(crate) fn second_authenticate(message: &[u8]) -> Option<usize> {
     let is_authenticate = |start: &usize| {
         let number = message.get(start + SIGNATURE.len()..).and_then(<[u8]>::first_chunk);
@@ -17,15 +17,17 @@ pub(crate) fn second_authenticate(message: &[u8]) -> Option<usize> {
     headers_after_the_first(message).find(is_authenticate)
 }
 
-/// Each occurrence has seven letters, so it covers one letter whose offset is a multiple of 7. Only the
-/// bytes at those offsets are looked at, which is several times faster than a search at each offset.
-/// The zero of the pattern is left out because UTF-16 text is full of zeros.
+/// Finds the offsets of `NTLMSSP\0` after offset 0.
+///
+/// An occurrence has seven letters, so the offset of one of them is a multiple of 7. The search
+/// examines only the bytes at those offsets, which is several times faster than examining all. It
+/// does not look for the zero byte of the pattern, because UTF-16 text is full of zeros.
 fn headers_after_the_first(message: &[u8]) -> impl Iterator<Item = usize> {
     let is_header = |start: usize| {
         let bytes = message.get(start..).and_then(<[u8]>::first_chunk);
         (bytes == Some(&SIGNATURE)).then_some(start)
     };
-    // Most bytes are none of the letters, and a range is tested faster than the letters.
+    // Most bytes are none of the letters, and testing a range is faster than testing each letter.
     let bytes = message.iter().enumerate().skip(LETTERS).step_by(LETTERS);
     let candidates = bytes.filter(|(_, byte)| matches!(byte, b'L'..=b'T'));
     candidates.filter_map(move |(at, byte)| match byte {
@@ -39,7 +41,7 @@ fn headers_after_the_first(message: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// How many letters the pattern has.
+/// The number of letters in the pattern.
 const LETTERS: usize = SIGNATURE.len() - 1;
 
 #[cfg(test)]

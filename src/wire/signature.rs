@@ -1,12 +1,13 @@
-//! NTLMSSP_MESSAGE_SIGNATURE: what goes with a protected message ([MS-NLMP] 2.2.2.9).
+//! NTLMSSP_MESSAGE_SIGNATURE: the signature of a protected message ([MS-NLMP] 2.2.2.9).
 
 use super::{Error, ErrorKind};
 
-/// The signature of one message: 16 bytes, in one of two forms.
+/// The signature of one protected message: 16 bytes, in one of two forms.
 ///
-/// The negotiated flags decide which form it is. With extended session security the bytes are
-/// `Version`, `Checksum` (8 bytes) and `SeqNum` (2.2.2.9.2). Without it they are `Version`, `RandomPad`
-/// (4 bytes), `Checksum` (4 bytes) and `SeqNum`, and the last two are encrypted (2.2.2.9.1).
+/// - With extended session security (\[MS-NLMP\] 2.2.2.9.2): `Version` (4 bytes), `Checksum` (8)
+///   and `SeqNum` (4).
+/// - Without it (2.2.2.9.1): `Version`, `RandomPad`, `Checksum` and `SeqNum` (4 bytes each). The
+///   last two are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature([u8; 16]);
 
@@ -18,7 +19,7 @@ const VERSION: u32 = 1;
 pub(crate) struct ExtendedSignature {
     /// `Version`: 1.
     version: u32,
-    /// `Checksum`: the first 8 bytes of an HMAC-MD5, encrypted if keys were exchanged.
+    /// `Checksum`: the first 8 bytes of an HMAC-MD5, encrypted if KEY_EXCH was negotiated.
     pub(crate) checksum: [u8; 8],
     /// `SeqNum`, in clear.
     pub(crate) sequence: u32,
@@ -38,17 +39,17 @@ pub(crate) struct LegacySignature {
 }
 
 impl Signature {
-    /// What stands for a signature if ALWAYS_SIGN was negotiated without SIGN (3.4.4.3): it
-    /// protects nothing.
+    /// The dummy signature of messages if ALWAYS_SIGN was negotiated without SIGN and SEAL
+    /// (\[MS-NLMP\] 3.4.4.3). It protects nothing.
     pub const DUMMY: Self = Self([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
-    /// The 16 bytes on the wire.
+    /// Returns the 16 bytes on the wire.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The fields of the form with extended session security.
+    /// Returns the fields of the form with extended session security.
     pub(crate) const fn extended(self) -> ExtendedSignature {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
         ExtendedSignature {
@@ -58,7 +59,7 @@ impl Signature {
         }
     }
 
-    /// The fields of the form without extended session security.
+    /// Returns the fields of the form without extended session security.
     pub(crate) const fn legacy(self) -> LegacySignature {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
         LegacySignature {
@@ -69,35 +70,37 @@ impl Signature {
         }
     }
 
-    /// `SeqNum` with extended session security, where it is sent in clear: the last 4 bytes, little
-    /// endian. Without extended session security it is encrypted, and this value means nothing.
+    /// Returns `SeqNum` of a signature with extended session security: the last 4 bytes,
+    /// little-endian. Without extended session security, `SeqNum` is encrypted, so the value has no
+    /// meaning.
     #[must_use]
     #[doc(alias = "SeqNum")]
     pub const fn sequence(self) -> u32 {
         self.extended().sequence
     }
 
-    /// `Version`, which both forms begin with.
+    /// Returns `Version`, which is the same in both forms.
     pub(crate) const fn version(self) -> u32 {
         self.extended().version
     }
 
-    /// Whether `Version` is 1, the only one that the specification defines.
+    /// Returns whether `Version` is 1, the only one that the specification defines.
     pub(crate) const fn is_known_version(self) -> bool {
         self.version() == VERSION
     }
 }
 
 impl ExtendedSignature {
-    /// A signature to send.
+    /// Makes a signature to send.
     pub(crate) const fn new(checksum: [u8; 8], sequence: u32) -> Self {
         Self { version: VERSION, checksum, sequence }
     }
 }
 
 impl LegacySignature {
-    /// A signature to send: 3.4.4.1 ends with a `RandomPad` of zero, while the example in 4.2.2.4
-    /// keeps the encrypted one. Zero is what gss-ntlmssp and pyspnego demand.
+    /// Makes a signature to send. `RandomPad` is zero, as [MS-NLMP] 3.4.4.1 requires and as
+    /// gss-ntlmssp and pyspnego expect. The specification's example (4.2.2.4) contains the
+    /// encrypted pad instead.
     pub(crate) const fn new(checksum: [u8; 4], sequence: [u8; 4]) -> Self {
         Self { version: VERSION, random_pad: [0; 4], checksum, sequence }
     }
@@ -123,7 +126,7 @@ impl From<LegacySignature> for Signature {
 }
 
 impl From<[u8; 16]> for Signature {
-    /// A signature as received.
+    /// Wraps the 16 bytes of a received signature.
     fn from(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -132,10 +135,10 @@ impl From<[u8; 16]> for Signature {
 impl TryFrom<&[u8]> for Signature {
     type Error = Error;
 
-    /// A signature cut out of a message.
+    /// Converts the bytes of a received signature.
     ///
     /// # Errors
-    /// [`ErrorKind::SignatureLength`] if it does not have 16 bytes.
+    /// [`ErrorKind::SignatureLength`] if there are not 16 bytes.
     fn try_from(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = Error::new(ErrorKind::SignatureLength, bytes.len().min(16));
         bytes.try_into().map(Self).map_err(|_| wrong)
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_come_apart_and_together() {
+    fn fields_of_both_forms_are_read_from_and_written_to_their_offsets() {
         let bytes: [u8; 16] = core::array::from_fn(|i| u8::try_from(i).unwrap());
         let signature = Signature::from(bytes);
         assert_eq!(signature.extended().sequence, 0x0f0e_0d0c);

@@ -1,8 +1,9 @@
-//! VERSION: what a peer says it runs ([MS-NLMP] 2.2.2.10).
+//! VERSION: the version of the peer's operating system ([MS-NLMP] 2.2.2.10).
 
 use core::fmt;
 
-/// The version of an operating system, for people who debug; it changes no processing.
+/// The version of the peer's operating system (\[MS-NLMP\] 2.2.2.10). It is for debugging only, and
+/// has no effect on the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the eight bytes")]
 pub struct Version {
@@ -12,28 +13,29 @@ pub struct Version {
     pub minor: u8,
     /// `ProductBuild`.
     pub build: u16,
-    /// `NTLMRevisionCurrent`: [`Version::REVISION_W2K3`], or 0 in an empty field.
+    /// `NTLMRevisionCurrent`: [`Version::REVISION_W2K3`], or 0 if the peer does not fill in the
+    /// field.
     pub revision: u8,
 }
 
 impl Version {
-    /// `NTLMSSP_REVISION_W2K3`, the only revision there is.
+    /// `NTLMSSP_REVISION_W2K3`, the only revision that the specification defines.
     pub const REVISION_W2K3: u8 = 0x0f;
 
-    /// The version of an operating system that speaks the current revision.
+    /// Makes a version with the revision [`REVISION_W2K3`](Self::REVISION_W2K3).
     #[must_use]
     pub const fn new(major: u8, minor: u8, build: u16) -> Self {
         Self { major, minor, build, revision: Self::REVISION_W2K3 }
     }
 
-    /// Takes the eight bytes apart; the three reserved ones are ignored.
+    /// Parses the eight bytes on the wire. The three reserved bytes are ignored.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         let [major, minor, low, high, _, _, _, revision] = bytes;
         Self { major, minor, build: u16::from_le_bytes([low, high]), revision }
     }
 
-    /// The eight bytes on the wire, the reserved ones zero.
+    /// Returns the eight bytes on the wire, with zeros as reserved bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
         let [low, high] = self.build.to_le_bytes();
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vista_is_6_0_6000() {
+    fn specification_example_is_read_and_written() {
         // [MS-NLMP] 4.2.4.3.
         let bytes = [0x06, 0x00, 0x70, 0x17, 0, 0, 0, 0x0f];
         assert_eq!(Version::from_bytes(bytes), Version::new(6, 0, 6000));

@@ -1,4 +1,4 @@
-//! Messages onto the wire; the only file that knows byteorder.
+//! Writing messages, with `byteorder`.
 
 use alloc::vec::Vec;
 
@@ -7,17 +7,19 @@ use byteorder::{ByteOrder, LittleEndian};
 use super::reserved::Reserved;
 use super::{Error, ErrorKind, MessageType, SIGNATURE};
 
-/// The items of a message's payload, one after the other, and the descriptors of where they are.
+/// The items of a message's payload, in the order in which they are written.
 pub(super) struct Payload<'a, const N: usize> {
     header_len: usize,
     items: [&'a [u8]; N],
 }
 
 impl<'a, const N: usize> Payload<'a, N> {
-    /// Places the items behind a header of that length, and returns their descriptors (Len, MaxLen
-    /// and BufferOffset, 2.2). An empty item gets an offset too: the current end of the payload.
+    /// Places the items after a header of `header_len` bytes, and returns their descriptors: Len,
+    /// MaxLen and BufferOffset ([MS-NLMP] 2.2). An empty item also gets an offset: the current end
+    /// of the payload.
     ///
-    /// Each item comes with the offset at which its descriptor will stand, for the error.
+    /// The number with each item is the offset of its descriptor, which is reported if the item is
+    /// too long.
     pub(super) fn new(
         header_len: usize,
         items: [(usize, &'a [u8]); N],
@@ -37,15 +39,16 @@ impl<'a, const N: usize> Payload<'a, N> {
     }
 }
 
-/// Appends one message to a buffer: the header from its first to its last byte, then the payload.
+/// Appends one message to a buffer: first the header in order, then the payload.
 pub(super) struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    /// Where the message starts in `out`.
+    /// The offset of the message in `out`.
     start: usize,
 }
 
 impl<'a> Writer<'a> {
-    /// Starts a message with its signature and type, in a buffer with room for `message_len` bytes.
+    /// Starts a message with its signature and type. `message_len` bytes are reserved for the whole
+    /// message.
     pub(super) fn new(out: &'a mut Vec<u8>, message_type: MessageType, message_len: usize) -> Self {
         out.reserve(message_len);
         let start = out.len();
@@ -66,12 +69,13 @@ impl<'a> Writer<'a> {
         self.bytes(&bytes);
     }
 
-    /// Leaves room in the header, to be filled in when the message is complete.
+    /// Appends a placeholder to the header, to be filled in when the message is complete.
     pub(super) fn reserve<const N: usize>(&mut self) -> Reserved<N> {
         Reserved::append(self.out)
     }
 
-    /// Ends the header, which must be as long as the payload was told, and writes the payload.
+    /// Ends the header, which must have the length that was passed to [`Payload::new`], and writes
+    /// the payload.
     pub(super) fn payload<const N: usize>(self, payload: Payload<'_, N>) {
         let header_len = self.out.len() - self.start;
         assert_eq!(header_len, payload.header_len, "the descriptors are for this header");

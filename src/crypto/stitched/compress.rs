@@ -3,14 +3,16 @@
 use super::key_stream::{KeyStream, next};
 use crate::crypto::hmac::Block;
 
-/// MD5 of a block: 64 steps (RFC 1321, section 3.4), each followed by `$then` with its number.
+/// Compresses a block: 64 steps (RFC 1321, section 3.4), each followed by `$then` with the number
+/// of the step.
 ///
-/// Each `four!` is four steps: the function, the four shifts, the number of the first step, and the
-/// four words of the block that are added.
+/// Each `four!` is four steps. Its arguments are the function, the four shifts, the number of the
+/// first step, and the indices of the four words of the block.
 ///
 /// `black_box` hides the constants from the compiler. LLVM moves known constants to the end of a
-/// sum, and there the addition waits for the step before, which costs a cycle per step. LLVM also
-/// adds last what is loaded last, so each row is loaded before the first of its four steps.
+/// sum, where the addition waits for the previous step; that costs one cycle per step. LLVM also
+/// adds last what is loaded last, so each row of constants is loaded before the first of its four
+/// steps.
 macro_rules! md5 {
     ($state:ident, $words:ident, $number:ident => $then:expr) => {{
         let x: &[u32; 16] = $words;
@@ -58,15 +60,15 @@ macro_rules! md5 {
     }};
 }
 
-/// MD5 of a block of bytes.
+/// Compresses a block.
 pub(super) fn compress(state: &mut [u32; 4], block: &Block) {
     let words = &words(block);
     md5!(state, words, _step => ());
 }
 
-/// MD5 of a block, interleaved with the next 64 bytes of the key stream.
+/// Compresses a block, and writes the next 64 bytes of the key stream to `keys`.
 ///
-/// The keys go to a buffer of the caller, because LLVM returns an array by value through 64 extra
+/// `keys` is a buffer of the caller, because LLVM would return an array by value with 64 extra
 /// stores and loads.
 pub(super) fn compress_and_next(
     state: &mut [u32; 4],
@@ -80,7 +82,7 @@ pub(super) fn compress_and_next(
     (stream.i, stream.j) = (i, j);
 }
 
-/// The block as the words that MD5 works on.
+/// Returns a block as 16 little-endian words.
 #[inline(always)]
 fn words(block: &Block) -> [u32; 16] {
     core::array::from_fn(|n| {
@@ -89,8 +91,9 @@ fn words(block: &Block) -> [u32; 16] {
     })
 }
 
-/// One step of MD5. `early` and `late` add up to the value of the step's function. Only `late`
-/// depends on the step before, so all other summands are added while that is still computed.
+/// Computes one step of MD5. The sum of `early` and `late` is the value of the step's function.
+/// Only `late` depends on the previous step, so the processor can add everything else while that
+/// step is still computed.
 #[inline(always)]
 fn step(a: u32, b: u32, (early, late): (u32, u32), word: u32, shift: u32, constant: u32) -> u32 {
     let early = a.wrapping_add(word).wrapping_add(constant).wrapping_add(early);
@@ -102,7 +105,7 @@ fn f(x: u32, y: u32, z: u32) -> (u32, u32) {
     (0, ((y ^ z) & x) ^ z)
 }
 
-/// Its two halves have no bit in common, so their sum equals their union.
+/// The two terms have no bit in common, so their sum equals their bitwise or.
 #[inline(always)]
 fn g(x: u32, y: u32, z: u32) -> (u32, u32) {
     (y & !z, x & z)
@@ -118,7 +121,7 @@ fn i(x: u32, y: u32, z: u32) -> (u32, u32) {
     (0, y ^ (x | !z))
 }
 
-/// The constants that the steps add, one row for four steps.
+/// The constants that the steps add: one row per four steps.
 static CONSTANTS: [[u32; 4]; 16] = [
     [0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee],
     [0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501],

@@ -1,4 +1,4 @@
-//! HMAC-MD5 (RFC 2104) of messages that are encrypted or decrypted on the way.
+//! HMAC-MD5 (RFC 2104) that encrypts or decrypts the message in the same pass.
 
 use zeroize::Zeroizing;
 
@@ -6,11 +6,11 @@ use super::compress::{compress, compress_and_next};
 use super::key_stream::KeyStream;
 use crate::crypto::hmac::{Block, Compress, Hmac, HmacKey};
 
-/// How many blocks `seal` works on at a time. It keeps their keys on the stack until it has hashed
-/// them.
+/// The number of blocks that `seal` processes at a time, with their part of the key stream on the
+/// stack.
 const PIECE: usize = 8;
 
-/// The MD5 of this module.
+/// The MD5 compression function of this module.
 #[derive(Clone)]
 pub(crate) struct Stitched;
 
@@ -26,10 +26,11 @@ pub(crate) type MacKey = HmacKey<Stitched>;
 pub(crate) type Mac<'a> = Hmac<'a, Stitched>;
 
 impl Mac<'_> {
-    /// Hashes bytes, and encrypts them.
+    /// Hashes bytes, and encrypts them in place.
     ///
-    /// Each compression makes the next 64 keys, including the one that completes a block begun by an
-    /// earlier call. RC4 runs on its own only for the bytes after the last 64 keys.
+    /// Each compression also produces the next 64 bytes of the key stream, which `keys` holds until
+    /// the whole piece is hashed. The rest of the piece, less than 64 bytes, is encrypted on its
+    /// own.
     pub(crate) fn seal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         let mut keys = [[0; 64]; PIECE];
         for piece in bytes.chunks_mut(64 * PIECE) {
@@ -41,20 +42,22 @@ impl Mac<'_> {
             let made = 64 * (piece.len() / 64 - places.len());
             let (piece, rest) = piece.split_at_mut(made);
             let keys = &mut keys.as_flattened_mut()[..made];
-            // The ciphertext also replaces the keys, so that no key stream remains on the stack.
+            // Overwrite the key stream with the ciphertext, so that none of it remains on the
+            // stack.
             for (key, byte) in keys.iter_mut().zip(piece) {
                 *key ^= *byte;
                 *byte = *key;
             }
             stream.apply(rest);
         }
-        // Otherwise the compiler could omit those stores, because nothing reads them.
+        // Prevent the compiler from omitting those stores, which nothing reads.
         core::hint::black_box(&keys);
     }
 
-    /// Decrypts bytes, and hashes them.
+    /// Decrypts bytes in place, and hashes them.
     ///
-    /// MD5 needs the decrypted block, so each compression makes the keys of the block after it.
+    /// A block must be decrypted before it is hashed, so each compression produces the key stream
+    /// of the block after it.
     pub(crate) fn unseal(&mut self, stream: &mut KeyStream, bytes: &mut [u8]) {
         let missing = self.missing();
         if bytes.len() < missing + 64 {

@@ -1,10 +1,10 @@
 //! RC4 and HMAC-MD5 in one pass over a message, for sessions.
 //!
-//! Both algorithms are bound by latency: each step of MD5 depends on the step before, and so does
-//! each byte of RC4. Interleaving them hides the latency of one behind the other, so sealing a
-//! message takes little longer than its HMAC. The RustCrypto crates do not expose what that needs, so
-//! both algorithms are implemented here again. The handshake uses the crates, and the tests compare the
-//! results with theirs.
+//! Both algorithms are bound by latency, because each step of MD5 and each byte of RC4 depends on
+//! the previous one. Interleaving them hides the latency of one behind that of the other, so
+//! sealing a message takes little longer than its HMAC. The RustCrypto crates do not expose their
+//! state, so both algorithms are implemented again here. The handshake uses the crates, and the
+//! tests compare the results with them.
 
 #![allow(clippy::indexing_slicing, reason = "by u8 in 256 bytes, by constants, or within a block")]
 
@@ -33,7 +33,7 @@ mod tests {
         (0..len).map(|n| (n * 7 + n / 256).to_le_bytes()[0]).collect()
     }
 
-    /// Cuts a message into parts of these lengths, which are repeated.
+    /// Cuts a message into parts. `cuts` are their lengths, repeated as often as needed.
     fn parts<'a>(mut message: &'a mut [u8], cuts: &[usize]) -> Vec<&'a mut [u8]> {
         let mut parts = Vec::new();
         for cut in cuts.iter().cycle() {
@@ -47,7 +47,8 @@ mod tests {
         parts
     }
 
-    /// Compares hashing, sealing and unsealing in parts with the crates' HMAC and RC4 of the whole.
+    /// Compares hashing, sealing and unsealing in parts with HMAC and RC4 of the crates over the
+    /// whole message.
     fn assert_equals_crates(
         signing_key: &[u8; 16],
         sealing_key: &[u8],
@@ -86,20 +87,20 @@ mod tests {
         for len in (0..=1200).step_by(if cfg!(miri) { 61 } else { 1 }) {
             let message = message(len);
             assert_equals_crates(&KEY, &KEY, &message, &[1200]);
-            // A session hashes four bytes first.
+            // A session hashes the 4 bytes of the sequence number first.
             assert_equals_crates(&KEY, &KEY, &message, &[4, 1200]);
         }
     }
 
     #[test]
-    fn the_key_stream_does_not_depend_on_the_parts_it_is_applied_to() {
+    fn key_stream_does_not_depend_on_how_a_message_is_divided() {
         let mut bytes = message(300);
         let mut encrypted = message(300);
         primitives::KeyStream::new(&KEY).apply(&mut encrypted);
         let mut stream = KeyStream::new(&KEY);
         parts(&mut bytes, &[1, 63, 5, 64]).into_iter().for_each(|part| stream.apply(part));
         assert_eq!(bytes, encrypted);
-        // A key of 8 bytes is repeated.
+        // RC4 repeats a key of 8 bytes.
         let mut zeros = [[0; 300]; 2];
         KeyStream::new(&KEY[..8]).apply(&mut zeros[0]);
         KeyStream::new(&[&KEY[..8], &KEY[..8]].concat()).apply(&mut zeros[1]);
@@ -107,8 +108,8 @@ mod tests {
     }
 
     proptest! {
-        /// Keys of 8 and of 16 bytes. Messages of up to five of the pieces that `seal` works on, in
-        /// parts that end anywhere in a block.
+        /// Tests keys of 8 and 16 bytes, and messages of up to five pieces of `seal`, in parts that
+        /// end anywhere in a block.
         #[test]
         fn any_keys_messages_and_parts_equal_the_crates(
             signing_key: [u8; 16],
@@ -121,9 +122,8 @@ mod tests {
             assert_equals_crates(&signing_key, sealing_key, &plain, &cuts);
         }
 
-        /// The directions of a session do not start over with each message.
         #[test]
-        fn a_key_stream_continues_with_the_next_message(
+        fn key_stream_continues_from_message_to_message(
             sealing_key: [u8; 16],
             lens in prop::collection::vec(0_usize..700, 1..8),
         ) {

@@ -1,4 +1,4 @@
-//! A client's handshake between two requests, bare or in SPNEGO.
+//! The state of a client's handshake between two requests, with bare messages or SPNEGO.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::session::SessionKeys;
 #[cfg(feature = "spnego")]
 use crate::spnego::{AwaitServer, Initiated, Initiator};
 
-/// The NEGOTIATE was sent.
+/// The client has sent the NEGOTIATE.
 #[derive(Debug)]
 pub(super) enum Handshake {
     Bare(AwaitChallenge, Scheme),
@@ -20,7 +20,7 @@ pub(super) enum Handshake {
     Spnego(AwaitServer),
 }
 
-/// The AUTHENTICATE is to be sent.
+/// The token with the AUTHENTICATE, to be sent, and the next state.
 pub(super) enum Answer {
     Bare(Vec<u8>, SessionKeys),
     #[cfg(feature = "spnego")]
@@ -28,7 +28,7 @@ pub(super) enum Answer {
 }
 
 impl Handshake {
-    /// The first token of SPNEGO, under `Negotiate`.
+    /// Begins a handshake in SPNEGO, and returns its first token.
     #[cfg(feature = "spnego")]
     pub(super) fn spnego(client: &Client) -> Result<(Vec<u8>, Self), Error> {
         let (token, handshake) = Initiator::new(client.clone()).initiate()?;
@@ -43,7 +43,7 @@ impl Handshake {
         }
     }
 
-    /// Answers the CHALLENGE.
+    /// Answers the token with the CHALLENGE.
     pub(super) fn answer(
         self,
         token: &[u8],

@@ -1,4 +1,4 @@
-//! The client's side of one connection.
+//! The client's end of a connection.
 
 mod handshake;
 mod next;
@@ -22,11 +22,12 @@ use crate::session::SessionKeys;
 use crate::spnego::AwaitServer;
 use crate::wire::Message;
 
-/// The client's side of one connection.
+/// The state of the client's end of one connection.
 ///
-/// Make one for each connection (a [`Client`] is cheap to clone), and show it each response that
-/// arrives on it; it says what to do [next](Next). Requests to a server through a proxy that wants
-/// NTLM too need one for each: first the [proxy's](Self::for_proxy), then the server's.
+/// Make one for each connection (a [`Client`] is cheap to clone), and pass it each response that
+/// arrives on the connection. It returns what to do [next](Next). If both a proxy and the server
+/// behind it require NTLM, use two: first one for the [proxy](Self::for_proxy), then one for the
+/// server.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -38,25 +39,25 @@ use crate::wire::Message;
 ///     .with_spn("HTTP/www.example.com")
 ///     .checked()?;
 /// let mut connection = ClientConnection::new(client);
-/// // The request was answered with this:
+/// // The server's response has the status 401 and these headers.
 /// let headers = [("Content-Length", "0"), ("WWW-Authenticate", "Negotiate, NTLM")];
 /// match connection.on_response(401, HttpVersion::Http11, headers, &mut Os)? {
 ///     Next::Send(header) => {
-///         // Again, on the same connection, with this header.
+///         // Send the request again, on the same connection, with this header.
 ///         assert!(header.value.starts_with("NTLM TlRMTVNTUAAB"));
 ///         assert_eq!(header.name, "Authorization");
 ///     }
 ///     Next::Authenticated | Next::Answered => { /* the response is the answer */ }
 ///     Next::Rejected => {
-///         // Wrong password, or the server wants more (channel bindings, NTLMv2, ...): its log tells.
+///         // Wrong password, or the server requires more, such as channel bindings. See its log.
 ///     }
-///     Next::NotOffered => { /* the server wants something else than NTLM */ }
+///     Next::NotOffered => { /* the server requires authentication, but not with NTLM */ }
 /// }
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// It cannot be cloned, because a login belongs to one connection:
+/// It is not `Clone`, because a login belongs to one connection:
 ///
 /// ```compile_fail,E0599
 /// # use ntlm::http::ClientConnection;
@@ -75,50 +76,52 @@ pub struct ClientConnection {
     state: State,
 }
 
-/// Keys are wiped where they are, and not moved on from there, which would leave a copy.
+/// The state of the handshake. Session keys are never moved out of it, because a move leaves an
+/// unwiped copy.
 #[derive(Debug)]
 enum State {
-    /// Nothing was sent yet, or it came to nothing.
+    /// No handshake is under way.
     Initial,
     /// The NEGOTIATE was sent.
     AwaitChallenge(Handshake),
     /// The AUTHENTICATE was sent in SPNEGO.
     #[cfg(feature = "spnego")]
     AwaitVerdict(AwaitServer),
-    /// The AUTHENTICATE was sent. The keys are there until they are taken, and stay where they are
-    /// when the server believes it.
-    Answered { keys: Option<SessionKeys>, is_believed: bool },
-    /// The server did not believe it. It is not asked again with the same password, or it might
-    /// lock the account.
+    /// The AUTHENTICATE was sent, and perhaps accepted. `keys` is present until the application
+    /// takes the keys.
+    Answered { keys: Option<SessionKeys>, is_accepted: bool },
+    /// The server rejected the login. The client does not try the same password again on its own,
+    /// because the server could lock the account.
     Rejected,
 }
 
 impl ClientConnection {
-    /// A connection to a server that asks with the status 401.
+    /// Makes the state of a connection to a server (status 401).
     pub fn new(client: Client) -> Self {
         Self::with_asker(client, Asker::Origin)
     }
 
-    /// A connection to a proxy that asks with the status 407: for `CONNECT` and for requests that
-    /// it passes on.
+    /// Makes the state of a connection to a proxy (status 407), for `CONNECT` and for requests that
+    /// the proxy forwards.
     ///
-    /// With `CONNECT`, the connection then belongs to the server at its end; log in there with a
-    /// [`new`](Self::new) one.
+    /// After a successful `CONNECT`, the connection leads to the server. To log in to that server,
+    /// make a [`new`](Self::new) state.
     pub fn for_proxy(client: Client) -> Self {
         Self::with_asker(client, Asker::Proxy)
     }
 
-    /// Sets the channel bindings of this connection, which replace those of the [`Client`]: made of the
-    /// certificate that TLS received on it.
+    /// Sets the channel bindings of this connection: those of the certificate that the client
+    /// received on it. They replace the channel bindings of the [`Client`].
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         Self { client: self.client.with_channel_bindings(bindings), ..self }
     }
 
-    /// Wraps NTLM in SPNEGO under `Negotiate`, for servers that do not understand bare NTLM there. Under
-    /// `NTLM`, which is preferred where a server offers both, nothing changes.
+    /// Sends NTLM in SPNEGO under `Negotiate`, for servers that do not accept bare NTLM there. This
+    /// has no effect under `NTLM`, which the client prefers if a server offers both.
     ///
-    /// If the server answers the AUTHENTICATE with a token, its `mechListMIC` shows that the list of
-    /// mechanisms was not changed in transit; if the token is missing, the status alone says whether the login succeeded.
+    /// If the server answers the AUTHENTICATE with a token, the `mechListMIC` in it shows that the
+    /// list of mechanisms was not changed in transit. If the server sends no token, only the status
+    /// code shows whether the login succeeded.
     #[cfg(feature = "spnego")]
     pub fn with_spnego(self) -> Self {
         Self { uses_spnego: true, ..self }
@@ -134,13 +137,14 @@ impl ClientConnection {
         }
     }
 
-    /// Starts the exchange with the first request, which saves a round trip where the server is
-    /// known to want NTLM. Otherwise [`on_response`](Self::on_response) starts it.
+    /// Starts a handshake, and returns the header for the next request. Call it before the first
+    /// request if you know that the server requires NTLM: this saves a round trip. Otherwise
+    /// [`on_response`](Self::on_response) starts the handshake.
     ///
-    /// Whatever was proven on the connection is forgotten.
+    /// If the connection was authenticated, it no longer is.
     ///
     /// # Errors
-    /// As [`Client::initiate`].
+    /// The errors of [`Client::initiate`], as [`Error::Exchange`].
     pub fn start(&mut self, scheme: Scheme) -> Result<RequestHeader, Error> {
         let (token, handshake) = self.initiate(scheme)?;
         self.state = State::AwaitChallenge(handshake);
@@ -156,25 +160,30 @@ impl ClientConnection {
         Ok((negotiate, Handshake::Bare(handshake, scheme)))
     }
 
-    /// Takes a response's status, version and headers (all of them; it finds its own), and says
-    /// what to do next. A `&http::HeaderMap`, as hyper and reqwest have it, can be given as it is.
+    /// Processes a response, and returns what to do next.
     ///
-    /// An HTTP/1.0 proxy keeps a connection open with `Proxy-Connection: keep-alive`. A
-    /// [`new`](Self::new) state, which logs in to a server behind such a proxy, does not read that
-    /// header, because a server may have passed it on. If the request went to a proxy, rename the
-    /// header to `Connection` before you give it here.
+    /// Pass the status, the version and all headers of the response; the relevant ones are selected
+    /// here. `headers` can be a `&http::HeaderMap`, as in hyper and reqwest.
     ///
-    /// After an error the exchange is over; [`start`](Self::start) begins another.
+    /// If you log in to a server behind an HTTP/1.0 proxy, and the proxy keeps the connection open
+    /// with `Proxy-Connection: keep-alive`, rename that header to `Connection` before you pass it.
+    /// A [`new`](Self::new) state ignores `Proxy-Connection`, because a server may have forwarded
+    /// it.
+    ///
+    /// After an error, the handshake is over. [`start`](Self::start) begins another.
     ///
     /// # Errors
-    /// - [`Error::Exchange`]: the CHALLENGE is malformed, or refused by the client's policy.
-    /// - [`Error::NotBase64`], [`Error::TooLong`], [`Error::NotBare`]: there is no bare CHALLENGE in the header.
-    /// - `Error::Spnego` (feature `spnego`): SPNEGO failed. In the response to the AUTHENTICATE, a
-    ///   `mechListMIC` is wrong or missing: do not trust that response.
-    /// - [`Error::NoChallenge`]: the server offers to start again instead of a CHALLENGE.
-    /// - [`Error::OtherConnection`]: the server answered the AUTHENTICATE with a CHALLENGE.
-    /// - [`Error::ConnectionCloses`]: there is a CHALLENGE, and no way to answer it.
-    /// - [`Error::NeedsHttp11`]: the server offers NTLM over HTTP/2; ask again over HTTP/1.1.
+    /// - [`Error::Exchange`] if the CHALLENGE is malformed, or the client's policy rejects it.
+    /// - [`Error::NotBase64`], [`Error::TooLong`], [`Error::NotBare`] if the token in the header is
+    ///   not a bare CHALLENGE.
+    /// - `Error::Spnego` (feature `spnego`) if the SPNEGO negotiation failed. If this is the
+    ///   response to the AUTHENTICATE, its `mechListMIC` can be wrong or missing, so do not trust
+    ///   the response.
+    /// - [`Error::NoChallenge`] if the server answered the NEGOTIATE without a CHALLENGE.
+    /// - [`Error::OtherConnection`] if the server answered the AUTHENTICATE with a CHALLENGE.
+    /// - [`Error::ConnectionCloses`] if the server sent a CHALLENGE, but closes the connection.
+    /// - [`Error::NeedsHttp11`] if the server offers NTLM over HTTP/2. Send the request again over
+    ///   HTTP/1.1.
     pub fn on_response<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         status: u16,
@@ -186,7 +195,7 @@ impl ClientConnection {
         let awaits_verdict = self.awaits_verdict();
         let is_under_way = matches!(self.state, State::AwaitChallenge(..)) || awaits_verdict;
         if version == HttpVersion::Http2 && is_under_way {
-            // After an AUTHENTICATE, nothing starts over by itself.
+            // After an AUTHENTICATE, do not start again with the same password.
             self.state = if awaits_verdict { State::Rejected } else { State::Initial };
             return Err(Error::NeedsHttp11);
         }
@@ -202,7 +211,7 @@ impl ClientConnection {
             return self.on_challenge(handshake, &response, environment);
         }
         if self.awaits_verdict() {
-            // No offer starts over by itself: a wrong password would be tried until it is locked.
+            // Ignore another offer: with a wrong password, trying again could lock the account.
             self.state = State::Rejected;
             let is_challenged = response.offers().any(holds_challenge);
             return if is_challenged { Err(Error::OtherConnection) } else { Ok(Next::Rejected) };
@@ -210,16 +219,16 @@ impl ClientConnection {
         if matches!(self.state, State::Rejected) {
             return Ok(Next::Rejected);
         }
-        // Some servers ask again for each request: start over.
+        // Some servers require a new handshake for each request.
         self.state = State::Initial;
         self.on_offer(version, &response)
     }
 
-    /// Whether the server believed the client, so that further requests on this connection are this
-    /// user's. A connection on which that is so must not be lent to another user.
+    /// Returns whether the server has accepted the client, so that it treats further requests on
+    /// this connection as requests of this user. Never use such a connection for another user.
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
-        matches!(self.state, State::Answered { is_believed: true, .. })
+        matches!(self.state, State::Answered { is_accepted: true, .. })
     }
 
     const fn awaits_verdict(&self) -> bool {
@@ -227,11 +236,11 @@ impl ClientConnection {
         if matches!(self.state, State::AwaitVerdict(_)) {
             return true;
         }
-        matches!(self.state, State::Answered { is_believed: false, .. })
+        matches!(self.state, State::Answered { is_accepted: false, .. })
     }
 
-    /// Returns the session keys, once, for protocols that seal their messages inside of HTTP, as WinRM
-    /// does. `None` before [`Next::Authenticated`] and after the first call.
+    /// Returns the session keys, for protocols that seal messages inside HTTP, such as WinRM.
+    /// Returns `None` before [`Next::Authenticated`], and after the first call.
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -274,7 +283,7 @@ impl ClientConnection {
     /// # }
     /// ```
     pub fn take_keys(&mut self) -> Option<SessionKeys> {
-        let State::Answered { keys, is_believed: true } = &mut self.state else { return None };
+        let State::Answered { keys, is_accepted: true } = &mut self.state else { return None };
         let copy = keys.as_ref().map(SessionKeys::copy);
         *keys = None;
         copy
@@ -290,16 +299,16 @@ impl ClientConnection {
         }
     }
 
-    /// A response that does not ask for authentication, or not for ours.
+    /// Processes a response that does not ask this side for authentication.
     fn on_answer(&mut self, status: u16) -> Next {
         if is_interim(status) {
             return Next::Answered;
         }
-        // A proxy that asks did not pass our token on, so that the server must be asked anew.
+        // With a 407, the proxy did not forward the AUTHENTICATE, so start again with the server.
         let is_passed_on = status != Asker::Proxy.status();
         match &mut self.state {
-            State::Answered { is_believed, .. } if *is_believed || is_passed_on => {
-                *is_believed = true;
+            State::Answered { is_accepted, .. } if *is_accepted || is_passed_on => {
+                *is_accepted = true;
                 Next::Authenticated
             }
             State::Rejected => Next::Answered,
@@ -315,7 +324,7 @@ impl ClientConnection {
         version: HttpVersion,
         response: &Headers<V>,
     ) -> Result<Next, Error> {
-        // NTLM under its own name is understood by all that offer it.
+        // Prefer `NTLM`, because not all servers accept bare NTLM under `Negotiate`.
         let is_offered = |wanted: &Scheme| response.offers().any(|o| o.scheme() == *wanted);
         let Some(scheme) = [Scheme::Ntlm, Scheme::Negotiate].into_iter().find(is_offered) else {
             return Ok(Next::NotOffered);
@@ -348,7 +357,7 @@ impl ClientConnection {
         }
         let token = match answer {
             Answer::Bare(token, keys) => {
-                self.state = State::Answered { keys: Some(keys), is_believed: false };
+                self.state = State::Answered { keys: Some(keys), is_accepted: false };
                 token
             }
             #[cfg(feature = "spnego")]
@@ -370,8 +379,8 @@ const fn is_interim(status: u16) -> bool {
     status < 200 && status != 101
 }
 
-/// Whether a server offers to go on with a CHALLENGE. A parameter of the scheme, or a SPNEGO token that
-/// rejects, is none.
+/// Returns whether the token of an offer is a CHALLENGE. It can also be a parameter of the scheme,
+/// or a SPNEGO token that rejects.
 fn holds_challenge(offer: AuthHeader<'_>) -> bool {
     offer.token().is_ok_and(|token| matches!(Message::parse(&token), Ok(Message::Challenge(_))))
 }

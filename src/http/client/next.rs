@@ -1,4 +1,4 @@
-//! What a client does after a response.
+//! What a client must do after a response.
 
 use alloc::string::String;
 use core::fmt;
@@ -6,33 +6,35 @@ use core::fmt;
 #[cfg(doc)]
 use super::{super::Error, ClientConnection};
 
-/// What a client does after a response.
+/// What a client must do after a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a client must handle every case; `_` would hide one")]
 #[must_use]
 pub enum Next {
-    /// Read the response to its end, and send the request again with this header, on the
-    /// [connection](RequestHeader::connection) that it names. The response is a step of the handshake
-    /// and no failure.
+    /// Read the response to its end, and send the request again with this header, on the same or a
+    /// new [connection](RequestHeader::connection). The response is a normal step of the handshake,
+    /// not a failure.
     Send(RequestHeader),
-    /// The server did not reject the client, so it accepted it, and this is its answer. Further
-    /// requests on this connection need no header. (A gateway's 502 or 504 looks the same, and says
-    /// nothing about the login.)
+    /// The login succeeded: the response to the AUTHENTICATE is not a rejection, but the server's
+    /// answer. Further requests on this connection need no header. A gateway that fails (502 or
+    /// 504) also has this result, although the server may not have received the AUTHENTICATE.
     Authenticated,
-    /// There is no step for this side: the response is a final answer, an interim response (1xx), or
-    /// a challenge meant for another party (from a proxy, while we log in to a server). If the request
-    /// was sent without its [body](RequestBody::Omit) and got a final answer, send it again with its
-    /// body.
+    /// This side has nothing to do: the response is a final answer, an interim response (1xx), or a
+    /// challenge for another party (a proxy's 407, while this state logs in to a server). If the
+    /// request was sent without its body ([`RequestBody::Omit`]) and received a final answer, send
+    /// it again with its body.
     Answered,
-    /// The server rejected the login: the credentials are wrong, or this response came on another
-    /// connection than the CHALLENGE, whose server never saw the NEGOTIATE. Both look the same in
-    /// HTTP, so make sure of the connection before you ask the user for another password: see
-    /// [one connection](crate::http#one-connection). (If the other connection answers with a CHALLENGE, the
-    /// error is [`Error::OtherConnection`].) Other credentials need another state; with the same,
-    /// [`start`](ClientConnection::start) tries again.
+    /// The server rejected the login. Either the credentials are wrong, or the AUTHENTICATE was
+    /// sent on another connection than the NEGOTIATE. Both look the same in HTTP, so check the
+    /// connection before you ask the user for another password: see [One
+    /// connection](crate::http#one-connection). (If the server on the other connection answers with
+    /// a CHALLENGE, the result is [`Error::OtherConnection`].)
+    ///
+    /// For other credentials, make a new state. To try the same again, call
+    /// [`start`](ClientConnection::start).
     Rejected,
-    /// The server asks for authentication, but does not offer NTLM; or it answered a NEGOTIATE with
-    /// other schemes only.
+    /// The server requires authentication, but does not offer NTLM, or no longer offers it after
+    /// the NEGOTIATE.
     NotOffered,
 }
 
@@ -40,38 +42,39 @@ pub enum Next {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestHeader {
-    /// `Authorization` or `Proxy-Authorization`.
+    /// The name: `Authorization` or `Proxy-Authorization`.
     pub name: &'static str,
-    /// The scheme and the token. As good as a recorded exchange: passwords can be guessed from it.
+    /// The value: the scheme and the token. Do not log it, because an attacker can use it to
+    /// brute-force the password.
     pub value: String,
-    /// What to do with the request's body.
+    /// Whether to send the body of the request.
     pub body: RequestBody,
-    /// On which connection to send the request.
+    /// The connection on which to send the request.
     pub connection: NextConnection,
 }
 
-/// Whether a request is sent with its body.
+/// Whether to send a request with its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it is sent or not")]
+#[expect(clippy::exhaustive_enums, reason = "the body is sent or not")]
 pub enum RequestBody {
-    /// Leave it out and send `Content-Length: 0`: the server will answer with a CHALLENGE, whatever
-    /// the request is.
+    /// Omit the body, and send `Content-Length: 0`, because the server will answer with a CHALLENGE
+    /// and ignore the body.
     Omit,
-    /// Send the request whole: the server answers it if it accepts the client.
+    /// Send the body, because the server answers the request if it accepts the client.
     Send,
 }
 
-/// On which connection a request is sent.
+/// The connection on which to send a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it is the same or another")]
+#[expect(clippy::exhaustive_enums, reason = "it is the same connection or a new one")]
 pub enum NextConnection {
-    /// On this same one.
+    /// The same connection.
     Same,
-    /// The server closes this one. Open another; the [`ClientConnection`] belongs to that one from
-    /// now on. Nothing was proven yet.
+    /// A new connection, because the server closes this one. Open it, and keep using this
+    /// [`ClientConnection`] for it. The connection was not authenticated yet.
     ///
-    /// The channel bindings are still those of the old connection. If the new one has another
-    /// certificate, make a new [`ClientConnection`] for it instead.
+    /// The channel bindings are still those of the old connection. If the server presents another
+    /// certificate on the new one, make a new [`ClientConnection`] instead.
     New,
 }
 

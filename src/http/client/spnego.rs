@@ -1,4 +1,4 @@
-//! What a client does after its AUTHENTICATE in SPNEGO.
+//! The client's steps after its AUTHENTICATE in SPNEGO.
 
 use core::mem;
 
@@ -9,8 +9,8 @@ use crate::http::{Error, Scheme};
 use crate::spnego::{self, AwaitServer, Initiated};
 
 impl ClientConnection {
-    /// SPNEGO's state, if this response has the server's verdict: it is no interim response, and comes
-    /// from the party to which the AUTHENTICATE was sent.
+    /// Returns SPNEGO's state if this is the response to the AUTHENTICATE: not an interim response,
+    /// and not from a proxy that asks for authentication of its own.
     pub(super) fn take_verdict(&mut self, status: u16) -> Option<AwaitServer> {
         let is_of_another =
             is_interim(status) || (status == Asker::Proxy.status() && self.asker != Asker::Proxy);
@@ -23,8 +23,8 @@ impl ClientConnection {
         }
     }
 
-    /// The response to an AUTHENTICATE in SPNEGO, with the server's last token or without. A token in
-    /// another 401 asks for a signature of the list of mechanisms.
+    /// Processes the response to an AUTHENTICATE in SPNEGO. It may contain the server's last token.
+    /// With a token in a 401, the server asks for the client's `mechListMIC`.
     pub(super) fn on_verdict<V: AsRef<[u8]>>(
         &mut self,
         verdict: AwaitServer,
@@ -35,7 +35,7 @@ impl ClientConnection {
         let mut offers = response.offers().filter(|offer| offer.scheme() == Scheme::Negotiate);
         let is_rejected = status == self.asker.status();
         let token = match offers.find(|offer| !offer.is_bare()).map(|offer| offer.token()) {
-            // A parameter of the scheme, beside a status that says no.
+            // In a rejection, this may be a parameter of the scheme instead of a token.
             Some(Err(_)) if is_rejected => None,
             token => token.transpose()?,
         };
@@ -46,7 +46,7 @@ impl ClientConnection {
         };
         match (next, is_rejected) {
             (Ok(Initiated::Done(keys)), false) => {
-                self.state = State::Answered { keys: Some(keys), is_believed: true };
+                self.state = State::Answered { keys: Some(keys), is_accepted: true };
                 Ok(Next::Authenticated)
             }
             (Ok(Initiated::Send(..)), true) if !response.persists => Err(Error::ConnectionCloses),

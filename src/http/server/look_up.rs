@@ -1,4 +1,4 @@
-//! A client that waits until its user was looked up.
+//! The step in which the application looks up a user.
 
 use alloc::boxed::Box;
 
@@ -9,8 +9,8 @@ use crate::server::{Accepted, Claimed, UserClaim};
 #[cfg(feature = "spnego")]
 use crate::spnego;
 
-/// A client that says who it is. It holds the connection until the user was looked up; if it is
-/// dropped, nobody is authenticated.
+/// A client that claims to be a user. The connection waits until the application has looked up that
+/// user; if this value is dropped, the connection is not authenticated.
 #[derive(Debug)]
 #[must_use = "nothing is proven yet"]
 pub struct LookUp<'a> {
@@ -18,14 +18,14 @@ pub struct LookUp<'a> {
     pub(super) claim: Claim,
 }
 
-/// The claim, as it was wrapped.
+/// The client's claim, bare or in SPNEGO.
 #[derive(Debug)]
 pub(super) enum Claim {
     Bare(UserClaim),
     #[cfg(feature = "spnego")]
     Spnego {
         look_up: spnego::LookUp,
-        /// Whether the connection can carry another request.
+        /// Whether the connection persists after this request.
         persists: bool,
     },
 }
@@ -45,21 +45,21 @@ impl Claim {
 }
 
 impl<'a> LookUp<'a> {
-    /// Who the client says it is.
+    /// Returns the user name that the client claims.
     ///
-    /// `EXAMPLE\alice`, `alice@example.com` and `alice` may be one account: look up all forms that you
-    /// serve. Names are equal in any case: use [`UserName::to_uppercase`] as the key.
+    /// `EXAMPLE\alice`, `alice@example.com` and `alice` can be the same account, so look up all
+    /// forms that you support. Case is ignored, so use [`UserName::to_uppercase`] as key.
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         self.claim.user_claim().claimed_user()
     }
 
-    /// All that the client claims, and what a domain controller must be asked.
+    /// Returns everything that the client claims, and the request for a domain controller.
     pub const fn claim(&self) -> &UserClaim {
         self.claim.user_claim()
     }
 
-    /// The mechanism that the client prefers to NTLM, such as Kerberos: see
+    /// Returns the mechanism that the client prefers to NTLM, such as Kerberos: see
     /// [`Established::client_preferred`](spnego::Established::client_preferred).
     #[cfg(feature = "spnego")]
     #[must_use]
@@ -70,13 +70,13 @@ impl<'a> LookUp<'a> {
         }
     }
 
-    /// Ends the handshake with one of the ways of [`UserClaim`], such as
-    /// [`verify_nt_hash`](UserClaim::verify_nt_hash) or
+    /// Verifies the claim, and returns the outcome. `verify` calls one of the methods of
+    /// [`UserClaim`], such as [`verify_nt_hash`](UserClaim::verify_nt_hash) or
     /// [`verify_by_domain`](UserClaim::verify_by_domain).
     ///
-    /// The client is authenticated on this connection from then on, or is refused. In SPNEGO, the
-    /// outcome can also be [`Continue`](Outcome::Continue): the password is right, and the client must
-    /// sign the list of mechanisms in another request.
+    /// If `verify` succeeds, the connection is authenticated; otherwise the client is rejected. In
+    /// SPNEGO, the outcome can also be [`Continue`](Outcome::Continue): the password is right, but
+    /// the client must first sign the list of mechanisms in another request.
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,

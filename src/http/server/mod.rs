@@ -1,4 +1,4 @@
-//! The server's side of one connection.
+//! The server's end of a connection.
 
 mod look_up;
 mod outcome;
@@ -26,11 +26,11 @@ use crate::session::SessionKeys;
 use crate::spnego::AwaitClient;
 use crate::wire::{MessageType, message_type};
 
-/// The server's side of one connection.
+/// The state of the server's end of one connection.
 ///
-/// Make one for each connection that is accepted (a [`Server`] is cheap to clone), and show it
-/// each request that arrives on it. Whoever logs in is authenticated on this connection only, until it
-/// closes.
+/// Make one for each connection that you accept (a [`Server`] is cheap to clone), and pass it each
+/// request that arrives on the connection. A client that logs in is authenticated on this
+/// connection only, until it closes.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -42,24 +42,24 @@ use crate::wire::{MessageType, message_type};
 /// # let nt_hash = NtHash::from_password("secret");
 /// let headers = [("Host", "www.example.com")];
 /// let outcome = match connection.on_request(HttpVersion::Http11, headers, &mut Os) {
-///     // Look up `look_up.claimed_user()`, for as long as it takes; here, there is one user.
+///     // Look up the hash of `look_up.claimed_user()`. In this example, there is only one user.
 ///     Step::LookUp(look_up) => look_up.verify(|claim| claim.verify_nt_hash(&nt_hash)),
 ///     Step::Outcome(outcome) => outcome,
 /// };
 /// match outcome {
-///     // Answer the request; add the header, if there is one.
+///     // Answer the request, and add `client.header` to the response if it is present.
 ///     Outcome::Authenticated(client) => println!("{:?}", client.accepted.identity),
-///     // A normal step: not to be counted as a failure.
+///     // A normal step of the handshake: send the reply, and do not count it as a failure.
 ///     Outcome::Continue(reply) => {
 ///         assert_eq!((reply.status, reply.name), (401, "WWW-Authenticate"));
 ///         assert_eq!(reply.values, ["NTLM"]);
 ///     }
-///     // Send `refusal.reply`; the log has the reason.
+///     // Send `refusal.reply`, and log the reason.
 ///     Outcome::Refused(refusal) => println!("{}", refusal.log()),
 /// }
 /// ```
 ///
-/// It cannot be cloned, because a login belongs to one connection:
+/// It is not `Clone`, because a login belongs to one connection:
 ///
 /// ```compile_fail,E0599
 /// # use ntlm::http::ServerConnection;
@@ -73,15 +73,15 @@ pub struct ServerConnection {
     server: Server,
     asker: Asker,
     schemes: Vec<Scheme>,
-    /// What the last reply waits for.
+    /// The handshake that the next request must continue.
     pending: Option<Pending>,
-    /// Who is authenticated.
+    /// The authenticated client.
     accepted: Option<Accepted>,
-    /// Whether the keys of the accepted client were not taken yet.
+    /// Whether `accepted` still contains its session keys.
     has_keys: bool,
 }
 
-/// A handshake between two requests, as it is wrapped.
+/// A handshake between two requests, with bare messages or SPNEGO.
 #[derive(Debug)]
 enum Pending {
     Bare(AwaitAuthenticate),
@@ -90,31 +90,34 @@ enum Pending {
 }
 
 impl ServerConnection {
-    /// A connection to a server that asks with the status 401, and offers `NTLM` alone.
+    /// Makes the state of a connection to a server (status 401), which offers only `NTLM`.
     pub fn new(server: Server) -> Self {
         Self::with_asker(server, Asker::Origin)
     }
 
-    /// A connection to a proxy that asks with the status 407, and offers `NTLM` alone.
+    /// Makes the state of a connection to a proxy (status 407), which offers only `NTLM`.
     pub fn for_proxy(server: Server) -> Self {
         Self::with_asker(server, Asker::Proxy)
     }
 
-    /// Offers these schemes, in this order. Browsers take the first that they know.
+    /// Sets the schemes that the server offers, in this order. Browsers use the first one that they
+    /// support.
     ///
-    /// Under `Negotiate`, clients send bare NTLM or SPNEGO; the first token decides. SPNEGO needs the
-    /// feature `spnego`. A man in the middle can turn one into the other, so offer `Negotiate` only if
-    /// clients that prefer Kerberos may be downgraded to NTLM.
+    /// Under `Negotiate`, the server accepts bare NTLM and, with the feature `spnego`, SPNEGO. The
+    /// client's first token determines which. A man in the middle can change the one into the
+    /// other, so offer `Negotiate` only if a downgrade to NTLM of clients that prefer Kerberos is
+    /// acceptable.
     pub fn with_schemes(self, schemes: impl IntoIterator<Item = Scheme>) -> Self {
         Self { schemes: schemes.into_iter().collect(), ..self }
     }
 
-    /// Sets the channel bindings of this connection, which replace those of the [`Server`]: made of the
-    /// certificate that this server presented on it. For servers with several certificates (SNI) or
-    /// renewed ones. Bindings of zeros count as none, and replace nothing.
+    /// Sets the channel bindings of this connection: those of the certificate that this server
+    /// presented on it. They replace the channel bindings of the [`Server`], for servers with
+    /// several certificates (SNI) or renewed ones. Bindings of zeros count as none, and replace
+    /// nothing.
     ///
-    /// It needs no [promise](Server::with_channel_bindings_per_connection), because it comes before the
-    /// first request.
+    /// Call it before the first request. [`Server::with_channel_bindings_per_connection`] is not
+    /// needed.
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         if bindings.is_none() {
             return self;
@@ -122,11 +125,13 @@ impl ServerConnection {
         Self { server: self.server.with_channel_bindings(bindings), ..self }
     }
 
-    /// Takes the version and headers of a request (all of them; it finds its own), and says what to
-    /// do with it. A `&http::HeaderMap`, as hyper, axum and others have it, can be given as it is.
+    /// Processes a request, and returns what to do with it.
     ///
-    /// A request with a NEGOTIATE starts over, also where a client was authenticated, and so does
-    /// one with credentials of another scheme: from then on nobody is authenticated.
+    /// Pass the version and all headers of the request; the relevant ones are selected here.
+    /// `headers` can be a `&http::HeaderMap`, as in hyper and axum.
+    ///
+    /// A request with a NEGOTIATE, or with credentials of another scheme, starts again: if the
+    /// connection was authenticated, it no longer is.
     pub fn on_request<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         version: impl Into<HttpVersion>,
@@ -164,18 +169,18 @@ impl ServerConnection {
         }
     }
 
-    /// Who is authenticated on this connection, if anybody is.
+    /// Returns the client that is authenticated on this connection, if any.
     #[must_use]
     pub const fn accepted(&self) -> Option<&Accepted> {
         self.accepted.as_ref()
     }
 
-    /// Returns the session keys of the accepted client, once for each login, for protocols that seal
-    /// their messages inside of HTTP, as WinRM does. `None` if nobody is authenticated, and after the
-    /// first call.
+    /// Returns the session keys of the authenticated client, for protocols that seal messages
+    /// inside HTTP, such as WinRM. Returns `None` if the connection is not authenticated, and after
+    /// the first call for a login.
     ///
-    /// The key is wiped here: [`Accepted::keys`] of the client still has the negotiated flags, but
-    /// makes no session any more.
+    /// The key is then wiped from this value: [`Accepted::keys`] still contains the negotiated
+    /// flags, but cannot make a session.
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -244,7 +249,7 @@ impl ServerConnection {
         }
     }
 
-    /// Takes the token of a request, and what was pending before it.
+    /// Processes the bare token of a request. `pending` is the handshake that it continues.
     fn on_token(
         &mut self,
         scheme: Scheme,
@@ -264,7 +269,7 @@ impl ServerConnection {
                 let claimed = Claimed::parse(token).map(Box::new);
                 self.refuse(Error::NoPendingChallenge, claimed).into()
             }
-            // `Server::challenge` rejects a CHALLENGE for its type.
+            // `Server::challenge` rejects a CHALLENGE because of its type.
             (Ok(MessageType::Negotiate | MessageType::Challenge), _) => {
                 self.on_negotiate(scheme, token, persists, environment).into()
             }
@@ -309,7 +314,7 @@ impl ServerConnection {
         }
     }
 
-    /// Without SPNEGO, `is_spnego` says that there is no such token.
+    /// Never called: without the feature `spnego`, `is_spnego` is always false.
     #[cfg(not(feature = "spnego"))]
     fn on_spnego(
         &mut self,
@@ -321,7 +326,7 @@ impl ServerConnection {
         self.refuse(Error::NotBare, None).into()
     }
 
-    /// Replies with a token, and waits for the client's.
+    /// Replies with a token, and waits for the client's next one.
     fn wait(
         &mut self,
         pending: Pending,
@@ -336,7 +341,8 @@ impl ServerConnection {
         Outcome::Continue(self.reply([header_value(scheme, token)].into()))
     }
 
-    /// Waits for the user, unless the client answers the CHALLENGE of another connection.
+    /// Lets the application look up the user, unless the client answers the CHALLENGE of another
+    /// connection.
     fn look_up(&mut self, claim: look_up::Claim) -> Step<'_> {
         if claim.user_claim().answers_another_challenge() {
             return self.refuse(Error::OtherChallenge, Some(claim.claimed())).into();
@@ -357,21 +363,21 @@ impl ServerConnection {
         Outcome::Refused(self.refusal(reason, claimed))
     }
 
-    /// Whether the client may try again depends on its connection only, never on what it sent to
-    /// log in.
+    /// Makes the reply to a rejected request. It must depend only on the connection, not on why the
+    /// login failed.
     fn refusal(&self, reason: Error, claimed: Option<Box<Claimed>>) -> Refusal {
-        let last_word = |status| Reply { status, ..self.reply(Vec::new()) };
+        let without_offer = |status| Reply { status, ..self.reply(Vec::new()) };
         let reply = match reason {
-            Error::NeedsHttp11 => last_word(505),
-            // With another 401, `curl --http1.0` connects 51 times.
-            Error::ConnectionCloses => last_word(400),
+            Error::NeedsHttp11 => without_offer(505),
+            // After another 401, `curl --http1.0` would try again, 51 times in all.
+            Error::ConnectionCloses => without_offer(400),
             _ => self.offer(),
         };
         Refusal { reply, reason, claimed }
     }
 }
 
-/// Under `Negotiate`, SPNEGO is understood; under `NTLM`, only bare messages.
+/// Returns whether to process a token as SPNEGO. Under `NTLM`, only bare messages are accepted.
 const fn is_spnego(scheme: Scheme, token: &[u8]) -> bool {
     cfg!(feature = "spnego") && matches!(scheme, Scheme::Negotiate) && !is_bare(token)
 }

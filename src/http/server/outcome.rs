@@ -13,16 +13,17 @@ use crate::spnego::Mechanism;
 #[expect(clippy::exhaustive_enums, reason = "a server must handle every case; `_` could be a hole")]
 #[must_use]
 pub enum Outcome<'a> {
-    /// The request is this client's. Answer it.
+    /// The client is authenticated: answer the request.
     Authenticated(Authenticated<'a>),
-    /// A normal step of the handshake, whatever its status looks like: read the request to its end,
-    /// reply, and wait for the next request on this connection. Do not count it as a failure.
+    /// A normal step of the handshake: read the request to its end, send this reply, and wait for
+    /// the next request on this connection. Do not count it as a failure, although the status is
+    /// 401.
     ///
-    /// It is also what a request with Basic credentials or without any produces, and all that is seen
-    /// of a client that gives up. Log it at debug level, with [`Reply::tried`], to find out why a
-    /// client never logs in.
+    /// This is also the outcome of a request without credentials or with credentials of another
+    /// scheme, such as Basic. A client that gives up produces nothing else. Log it at debug level,
+    /// with [`Reply::tried`], to find out why a client never logs in.
     Continue(Reply),
-    /// The client was rejected, or its request cannot stand here.
+    /// The login was rejected, or the request is invalid: send the reply, and log the reason.
     Refused(Refusal),
 }
 
@@ -30,25 +31,27 @@ pub enum Outcome<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Authenticated<'a> {
-    /// The client.
+    /// The client's identity, and more about the login.
     pub accepted: &'a Accepted,
-    /// Whether the client logged in with this request, and not with an earlier one on this connection.
+    /// Whether the client logged in with this request, instead of an earlier one on this
+    /// connection.
     pub is_new: bool,
-    /// A header for the response to this request, whatever its status is: the last token of SPNEGO.
-    /// Clients that sign SPNEGO's list of mechanisms demand it. `None` for bare NTLM.
+    /// A header that you must add to the response, regardless of its status: SPNEGO's last token.
+    /// Clients that have signed the list of mechanisms require it. `None` for bare NTLM.
     pub header: Option<ResponseHeader>,
     /// The mechanism that the client prefers to NTLM, such as Kerberos, if it logged in with this
-    /// request: see [`Established::client_preferred`](crate::spnego::Established::client_preferred).
+    /// request: see
+    /// [`Established::client_preferred`](crate::spnego::Established::client_preferred).
     #[cfg(feature = "spnego")]
     pub client_preferred: Option<Mechanism>,
-    /// Whether the client signed its list of mechanisms with this request: see
+    /// Whether this request contained a valid signature of the client's list of mechanisms: see
     /// [`Established::list_checked`](crate::spnego::Established::list_checked).
     #[cfg(feature = "spnego")]
     pub list_checked: bool,
 }
 
 impl<'a> Authenticated<'a> {
-    /// A client that logs in with bare messages.
+    /// Describes a client that has just logged in with bare messages.
     pub(super) const fn new(accepted: &'a Accepted) -> Self {
         Self {
             accepted,
@@ -62,13 +65,13 @@ impl<'a> Authenticated<'a> {
     }
 }
 
-/// A header of a response to an authenticated client.
+/// A header of the response to an authenticated client.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResponseHeader {
-    /// `WWW-Authenticate` or `Proxy-Authenticate`.
+    /// The name: `WWW-Authenticate` or `Proxy-Authenticate`.
     pub name: &'static str,
-    /// The scheme and the token.
+    /// The value: the scheme and the token.
     pub value: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a server does with SPNEGO under `Negotiate`.
+//! The server's steps with SPNEGO under `Negotiate`.
 
 use super::{Authenticated, Outcome, Pending, ResponseHeader, ServerConnection, Step, look_up};
 use crate::environment::Environment;
@@ -6,7 +6,8 @@ use crate::http::{Error, Scheme, header_value};
 use crate::spnego::{self, Accepting, Acceptor, Token};
 
 impl ServerConnection {
-    /// Takes a SPNEGO token. Only a `NegTokenInit` begins a negotiation.
+    /// Processes a SPNEGO token. A `NegTokenResp` continues the pending negotiation; any other
+    /// token begins one.
     pub(super) fn on_spnego(
         &mut self,
         token: &[u8],
@@ -29,7 +30,7 @@ impl ServerConnection {
         }
     }
 
-    /// What follows from SPNEGO's outcome.
+    /// Converts SPNEGO's outcome.
     pub(super) fn went(&mut self, outcome: spnego::Outcome, persists: bool) -> Outcome<'_> {
         match outcome {
             spnego::Outcome::Send(token, next) => {

@@ -1,4 +1,4 @@
-//! What a negotiation results in.
+//! The result of a server's negotiation.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,19 +7,23 @@ use crate::secret::Counted;
 use crate::server::Accepted;
 use crate::spnego::Mechanism;
 
-/// A client that was accepted.
+/// An accepted client.
 #[non_exhaustive]
 pub struct Established {
-    /// The client. Sessions of its keys start after the `mechListMIC`s.
+    /// The client's identity and the session keys. Sessions made from the keys skip the sequence
+    /// numbers of the `mechListMIC`s.
     pub accepted: Accepted,
-    /// The last token, to be sent with the carrier's success; `None` if NTLM was not wrapped. A client
-    /// that sent a `mechListMIC` may require the server's, which is in this token.
+    /// The last token, to be sent together with the success message of the application protocol. A
+    /// client that sent a `mechListMIC` may require the server's, which is in this token. `None` if
+    /// the client used NTLM without SPNEGO.
     pub token: Option<Vec<u8>>,
-    /// The mechanism that the client prefers to NTLM, such as Kerberos. This crate cannot speak it; a
-    /// server that expects all clients to use it may want to log this, or to reject the client. Without
-    /// [`list_checked`](Self::list_checked), a man in the middle may have removed the client's first choice.
+    /// The mechanism that the client prefers to NTLM, such as Kerberos. A server that expects all
+    /// clients to use that mechanism can log this or reject the client. If
+    /// [`list_checked`](Self::list_checked) is false, a man in the middle may have removed the
+    /// client's first choice from the list.
     pub client_preferred: Option<Mechanism>,
-    /// Whether a `mechListMIC` of the client shows that nobody changed its list of mechanisms.
+    /// Whether the client's `mechListMIC` was verified, which shows that its list of mechanisms was
+    /// not changed in transit.
     pub list_checked: bool,
 }
 

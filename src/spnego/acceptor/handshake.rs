@@ -1,4 +1,4 @@
-//! An acceptor's negotiation in one value.
+//! A server's negotiation in one value.
 
 use alloc::vec::Vec;
 use core::{fmt, mem};
@@ -12,15 +12,16 @@ use crate::secret::Counted;
 use crate::server::{Accepted, UserClaim};
 use crate::spnego::Error;
 
-/// An acceptor's negotiation in one value, for owners of `&mut self`. It does what
-/// [`Acceptor::start`] and [`AwaitClient::read`] do; use those where a state per type is as easy.
+/// A server's negotiation in one value, for code that has only `&mut self`. It does the same as
+/// [`Acceptor::start`] and [`AwaitClient::read`]; prefer those if you can store a new state after
+/// each step.
 #[derive(Debug)]
 pub struct AcceptorHandshake(Option<AwaitClient>);
 
-/// What a step of an [`AcceptorHandshake`] returns.
+/// The result of a step of an [`AcceptorHandshake`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is a user to look up or not")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
 #[must_use]
 pub enum AcceptorStep<'a> {
     /// The client claims to be a user: look that user up, and [verify](AcceptorLookUp::verify) the
@@ -32,10 +33,10 @@ pub enum AcceptorStep<'a> {
 
 /// How an [`AcceptorHandshake`] continues or ends.
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
 #[must_use]
 pub enum AcceptorOutcome {
-    /// Send this token. The client's answer goes into the next step.
+    /// Send this token, and pass the client's answer to the next step.
     Send(Vec<u8>),
     /// The client is accepted.
     Done(Established),
@@ -51,7 +52,7 @@ impl fmt::Debug for AcceptorOutcome {
 }
 
 impl Acceptor {
-    /// Begins a negotiation in one value. The first step takes the client's first token.
+    /// Begins a negotiation in one value. Pass the client's first token to the first step.
     #[must_use]
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn handshake(&self) -> AcceptorHandshake {
@@ -60,17 +61,18 @@ impl Acceptor {
 }
 
 impl AcceptorHandshake {
-    /// Sets the channel bindings of this connection, at any time before the AUTHENTICATE: see
+    /// Sets the channel bindings of this connection, before the step with the AUTHENTICATE: see
     /// [`AwaitClient::with_channel_bindings`].
     #[must_use]
     pub fn with_channel_bindings(self, bindings: ChannelBindings) -> Self {
         Self(self.0.map(|state| state.with_channel_bindings(bindings)))
     }
 
-    /// Takes what the client sent, and returns what to do.
+    /// Processes the client's token, and returns what to do next.
     ///
     /// # Errors
-    /// The errors of [`AwaitClient::read`], and [`Error::Over`] after the end or an error.
+    /// The errors of [`AwaitClient::read`]. [`Error::Over`] if the negotiation was completed or has
+    /// failed.
     pub fn step(
         &mut self,
         received: &[u8],
@@ -96,8 +98,8 @@ impl AcceptorHandshake {
     }
 }
 
-/// A client that claims to be a user. It holds the negotiation until that user was looked up; if it
-/// is dropped, the negotiation is over.
+/// A client that claims to be a user. The negotiation waits until the application has looked up
+/// that user; if this value is dropped, the negotiation is over.
 #[derive(Debug)]
 #[must_use = "nothing is proven yet"]
 pub struct AcceptorLookUp<'a> {
@@ -106,13 +108,13 @@ pub struct AcceptorLookUp<'a> {
 }
 
 impl AcceptorLookUp<'_> {
-    /// The name that the client claims: see [`UserClaim::claimed_user`].
+    /// Returns the user name that the client claims: see [`UserClaim::claimed_user`].
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         self.look_up.claimed_user()
     }
 
-    /// What the client claims, and which mechanism it prefers.
+    /// Returns everything that the client claims, and the mechanism that it prefers.
     pub const fn look_up(&self) -> &LookUp {
         &self.look_up
     }
@@ -132,7 +134,7 @@ impl AcceptorLookUp<'_> {
     /// Rejects the client: see [`UserClaim::reject`].
     ///
     /// # Errors
-    /// Always: [`Error::Exchange`].
+    /// Always [`Error::Exchange`].
     pub fn reject(self, reason: Rejection) -> Result<AcceptorOutcome, Error> {
         self.verify(|claim| claim.reject(reason))
     }

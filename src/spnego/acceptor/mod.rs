@@ -1,4 +1,4 @@
-//! The server's side.
+//! The server's side of SPNEGO.
 
 mod established;
 mod handshake;
@@ -30,7 +30,8 @@ use crate::error::{self, Rejection};
 use crate::secret::Counted;
 use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Server, UserClaim};
 
-/// A server that unwraps NTLM from SPNEGO. Cheap to clone; good for many handshakes at a time.
+/// A server that accepts NTLM in SPNEGO. It is cheap to clone, and serves any number of handshakes
+/// at the same time.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -59,7 +60,7 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 /// let mut negotiation = acceptor.start();
 /// let mut answer = None;
 /// let done = loop {
-///     // The carrier sends the answer if there is one, and receives the client's next token.
+///     // Send the answer, if there is one, and receive the client's next token.
 ///     let token = receive(answer.take())?;
 ///     let outcome = match negotiation.read(&token, &mut Os)? {
 ///         Accepting::LookUp(look_up) => match store(look_up.claimed_user()) {
@@ -73,7 +74,7 @@ use crate::server::{Accepted, AwaitAuthenticate, Claim, Claimed, Identity, Serve
 ///         Outcome::Done(done) => break done,
 ///     }
 /// };
-/// // Success, with `done.token` where the carrier has a place for it.
+/// // Report success, and send `done.token` with it.
 /// assert!(done.accepted.user().is_some() && done.list_checked);
 /// # Ok::<(), ntlm::spnego::Error>(())
 /// ```
@@ -84,38 +85,38 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Unwraps for this server. Tokens without SPNEGO are rejected.
+    /// Makes an acceptor for this server. It rejects NTLM without SPNEGO.
     #[must_use]
     pub const fn new(server: Server) -> Self {
         Self { server, takes_ntlm: false }
     }
 
-    /// Accepts NTLM without SPNEGO too, as Windows, Samba and pyspnego do. The first token of a
-    /// handshake decides.
+    /// Also accepts NTLM without SPNEGO, as Windows, Samba and pyspnego do. The first token
+    /// determines the form of the whole handshake.
     ///
-    /// A man in the middle can turn one into the other. So this gives up what a `mechListMIC`
-    /// protects: that a client which prefers Kerberos was not forced to use NTLM.
+    /// A man in the middle can remove SPNEGO from a handshake. So with this setting, a
+    /// `mechListMIC` no longer prevents a downgrade to NTLM of clients that prefer Kerberos.
     #[must_use]
     pub fn with_bare_ntlm_allowed(self) -> Self {
         Self { takes_ntlm: true, ..self }
     }
 
-    /// Returns the token of a server that speaks first (`NegTokenInit2`), as in SMB's NEGOTIATE
-    /// response. A client that wants it elsewhere sends an empty token; [`AwaitClient::read`] answers
-    /// that.
+    /// Returns the token of a server that sends the first token (`NegTokenInit2`), as in the
+    /// response to SMB's NEGOTIATE. In other protocols, a client asks for it with an empty token,
+    /// which [`AwaitClient::read`] answers.
     #[must_use]
     pub fn hints() -> Vec<u8> {
         emit::hints()
     }
 
-    /// Returns a `NegTokenResp` that rejects, for carriers that say no with a token. Most do it without
-    /// one: SMB and RPC with a status, LDAP with a result code, HTTP with another 401.
+    /// Returns a `NegTokenResp` that rejects the client, for protocols that send one. Most
+    /// protocols reject without token: see the [table](super).
     #[must_use]
     pub fn rejection() -> Vec<u8> {
         emit::rejection()
     }
 
-    /// Begins a negotiation, with the client's first token.
+    /// Begins a negotiation. Pass the client's first token to [`AwaitClient::read`].
     #[doc(alias("AcceptSecurityContext", "gss_accept_sec_context"))]
     pub fn start(&self) -> AwaitClient {
         let start = Start { takes_ntlm: self.takes_ntlm, has_sent_hints: false };
@@ -123,7 +124,7 @@ impl Acceptor {
     }
 }
 
-/// A server that waits for a client's token. It belongs to one connection, and one token uses it up.
+/// A server that waits for the client's next token. It belongs to one connection.
 #[derive(Debug)]
 #[must_use = "the negotiation continues with `read`"]
 pub struct AwaitClient {
@@ -134,18 +135,18 @@ pub struct AwaitClient {
 #[derive(Debug)]
 enum State {
     Start(Start),
-    /// The NEGOTIATE is due.
+    /// Waits for the NEGOTIATE.
     Negotiate(Offer),
-    /// The AUTHENTICATE is due; without an offer, NTLM is not wrapped.
+    /// Waits for the AUTHENTICATE. Without an offer, the handshake is NTLM without SPNEGO.
     Authenticate(Option<Offer>, AwaitAuthenticate),
-    /// The client is accepted, and its `mechListMIC` is due. Until then, `AwaitMic` has the keys.
+    /// The password is right; waits for the client's `mechListMIC`. `AwaitMic` contains the keys.
     Mic(AwaitMic, Box<Accepted>, Option<Mechanism>),
 }
 
-/// What a server does with a client's token.
+/// The result of a client's token: a user to look up, or an outcome.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is a user to look up or not")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once, and not kept")]
 #[must_use]
 pub enum Accepting {
     /// The client claims to be a user: look that user up, and [verify](LookUp::verify) the claim.
@@ -158,7 +159,7 @@ pub enum Accepting {
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum Outcome {
-    /// Send this token, and wait for another one.
+    /// Send this token, and pass the client's answer to [`AwaitClient::read`].
     Send(Vec<u8>, AwaitClient),
     /// The client is accepted.
     Done(Established),
@@ -190,23 +191,25 @@ impl AwaitClient {
         Self { server: self.server.with_channel_bindings(bindings), state }
     }
 
-    /// Reads the client's token, and returns what to do.
+    /// Processes the client's token, and returns what to do next.
     ///
-    /// An anonymous client is accepted without a look-up if the policy allows it.
+    /// If the policy allows anonymous clients, they are accepted without a look-up.
     ///
     /// # Errors
-    /// - [`Error::Token`], [`Error::Unexpected`], [`Error::NoMessage`], [`Error::UnexpectedMessage`]:
-    ///   the bytes are no token that can stand here.
-    /// - [`Error::NtlmNotOffered`], [`Error::Mechanism`]: the client speaks another mechanism.
-    /// - [`Error::Rejected`]: the client gives up.
-    /// - [`Error::Exchange`]: the errors of [`Server::challenge`] and [`AwaitAuthenticate::read`].
-    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, or a `mechListMIC` that is due
-    ///   is missing. It does not mean that the password is wrong.
+    /// - [`Error::Token`], [`Error::Unexpected`], [`Error::NoMessage`],
+    ///   [`Error::UnexpectedMessage`] if the token is malformed or not the expected one.
+    /// - [`Error::NtlmNotOffered`], [`Error::Mechanism`] if the client uses another mechanism.
+    /// - [`Error::Rejected`] if the client ends the negotiation.
+    /// - [`Error::Exchange`] with the errors of [`Server::challenge`] and
+    ///   [`AwaitAuthenticate::read`].
+    /// - [`Error::Mic`] if the list of mechanisms was changed in transit, or a required
+    ///   `mechListMIC` is missing. A wrong password is not the cause.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Accepting, Error> {
         self.read_or_claimed(token, environment).map_err(|(error, _)| error)
     }
 
-    /// Does what [`read`](Self::read) does, and returns an error together with what the client claims.
+    /// Does what [`read`](Self::read) does. An error is returned together with what the client
+    /// claims.
     pub(crate) fn read_or_claimed(
         self,
         token: &[u8],
@@ -292,7 +295,7 @@ fn challenge(
     Ok(sent(server, token, State::Authenticate(offer, handshake)))
 }
 
-/// NTLM that began without SPNEGO continues without.
+/// Returns the NTLM message of a handshake that began without SPNEGO, and must continue without it.
 fn bare(token: &[u8]) -> Result<&[u8], Error> {
     match Token::parse(token)? {
         Token::Ntlm(message) => Ok(message),
@@ -323,7 +326,8 @@ fn accept(
     }
 }
 
-/// A client that claims to be a user, and waits until that user was looked up.
+/// A client that claims to be a user. The negotiation waits until the application has looked up
+/// that user.
 #[derive(Debug)]
 #[must_use = "nothing is proven yet"]
 pub struct LookUp {
@@ -333,36 +337,38 @@ pub struct LookUp {
 }
 
 impl LookUp {
-    /// The name that the client claims: see [`UserClaim::claimed_user`].
+    /// Returns the user name that the client claims: see [`UserClaim::claimed_user`].
     #[must_use]
     pub const fn claimed_user(&self) -> &UserName {
         self.claim.claimed_user()
     }
 
-    /// All that the client claims, and what a domain controller must be asked.
+    /// Returns everything that the client claims, and the request for a domain controller.
     pub const fn claim(&self) -> &UserClaim {
         &self.claim
     }
 
-    /// What the client claims, for the log.
+    /// Returns what the client claims, for the log.
     #[must_use]
     pub fn claimed(&self) -> Claimed {
         self.claim.claimed()
     }
 
-    /// The mechanism that the client prefers to NTLM: see [`Established::client_preferred`].
+    /// Returns the mechanism that the client prefers to NTLM: see
+    /// [`Established::client_preferred`].
     #[must_use]
     pub fn client_preferred(&self) -> Option<Mechanism> {
         self.proof.as_ref().and_then(AwaitProof::preferred)
     }
 
-    /// Verifies the claim with one of the ways of [`UserClaim`], such as
-    /// [`verify_nt_hash`](UserClaim::verify_nt_hash) or
-    /// [`verify_by_domain`](UserClaim::verify_by_domain), and then the list of mechanisms.
+    /// Verifies the claim, and then the list of mechanisms. `verify` calls one of the methods of
+    /// [`UserClaim`], such as [`verify_nt_hash`](UserClaim::verify_nt_hash) or
+    /// [`verify_by_domain`](UserClaim::verify_by_domain).
     ///
     /// # Errors
-    /// [`Error::Exchange`]: the error of `verify`. [`Error::Mic`]: the list of mechanisms was changed
-    /// in transit, or cannot be protected although the client prefers another mechanism.
+    /// - [`Error::Exchange`] with the error of `verify`.
+    /// - [`Error::Mic`] if the list of mechanisms was changed in transit, or if the client prefers
+    ///   another mechanism and the list cannot be signed.
     pub fn verify(
         self,
         verify: impl FnOnce(UserClaim) -> Result<Accepted, error::Error>,
@@ -373,7 +379,7 @@ impl LookUp {
     /// Rejects the client: see [`UserClaim::reject`].
     ///
     /// # Errors
-    /// Always: [`Error::Exchange`].
+    /// Always [`Error::Exchange`].
     pub fn reject(self, reason: Rejection) -> Result<Outcome, Error> {
         self.verify(|claim| claim.reject(reason))
     }

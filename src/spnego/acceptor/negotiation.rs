@@ -1,5 +1,5 @@
-//! What an acceptor makes of the client's tokens (RFC 4178, 4.2.2 and 5; [MS-SPNG] 3.2.5 and
-//! 3.3.5), whatever reads the NTLM messages inside.
+//! The server's states of a negotiation, independent of NTLM (RFC 4178, sections 4.2.2 and 5;
+//! [MS-SPNG] 3.2.5 and 3.3.5).
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,35 +13,35 @@ use super::super::{Error, MicError};
 use crate::secret::Counted;
 use crate::session::SessionKeys;
 
-/// Nothing of the client's was read yet.
+/// The server waits for the client's first token.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// Whether an NTLM message without SPNEGO may begin.
+    /// Whether the first token may be an NTLM message without SPNEGO.
     pub takes_ntlm: bool,
-    /// Whether the server has spoken first.
+    /// Whether the server has sent a `NegTokenInit2`.
     pub has_sent_hints: bool,
 }
 
-/// What the client's first token asks for.
+/// The reaction to the client's first token.
 #[derive(Debug)]
 pub enum First<'a> {
-    /// An empty token: send this, which lets the server speak first.
+    /// The token was empty: send this `NegTokenInit2`.
     Hints(Vec<u8>, Start),
-    /// NTLM without SPNEGO. The handshake continues without.
+    /// The token was a NEGOTIATE without SPNEGO: continue without SPNEGO.
     Ntlm(&'a [u8]),
-    /// Answer this NEGOTIATE.
+    /// The token contains this NEGOTIATE: answer it.
     Negotiate(&'a [u8], Offer),
-    /// Send this, which chooses NTLM.
+    /// The token contains no NEGOTIATE: send this token, which chooses NTLM.
     Chosen(Vec<u8>, Offer),
 }
 
-/// What the client offers.
+/// The client's list of mechanisms, from which the server has chosen NTLM.
 #[derive(Debug)]
 pub struct Offer {
-    /// The list as it was received, which a `mechListMIC` covers.
+    /// The list as received, which a `mechListMIC` covers.
     mech_types: Vec<u8>,
     preferred: Mechanism,
-    /// Whether a token of this side has named NTLM already.
+    /// Whether a token of this side has already contained `supportedMech`.
     has_chosen: bool,
 }
 
@@ -68,7 +68,8 @@ impl Offer {
         let preferred = init.mech_types.first();
         let mech_types = init.mech_types.as_bytes().to_vec();
         let offer = Self { mech_types, preferred, has_chosen: false };
-        // A token of another mechanism is dropped, also if it holds an NTLM message.
+        // The first message belongs to the first mechanism. If that is not NTLM, ignore it, even if
+        // it is an NTLM message.
         let neg_state = match (preferred, init.mech_token) {
             (Mechanism::Ntlm, Some(negotiate)) => return Ok(First::Negotiate(negotiate, offer)),
             (Mechanism::Ntlm, None) => NegState::AcceptIncomplete,
@@ -78,12 +79,12 @@ impl Offer {
         Ok(First::Chosen(token, Self { has_chosen: true, ..offer }))
     }
 
-    /// The mechanism that the client prefers to NTLM.
+    /// Returns the mechanism that the client prefers to NTLM.
     pub fn preferred(&self) -> Option<Mechanism> {
         Some(self.preferred).filter(|mechanism| *mechanism != Mechanism::Ntlm)
     }
 
-    /// Reads the NEGOTIATE that comes after the choice of NTLM.
+    /// Reads the NEGOTIATE that the client sends after the server has chosen NTLM.
     pub fn read_negotiate<'a>(&self, token: &'a [u8]) -> Result<&'a [u8], Error> {
         let response = read_response(token)?;
         if response.mech_list_mic.is_some() {
@@ -92,7 +93,7 @@ impl Offer {
         response.response_token.ok_or(Error::NoMessage)
     }
 
-    /// Sends the CHALLENGE.
+    /// Returns the token with the CHALLENGE.
     pub fn challenge(&self, challenge: &[u8]) -> Vec<u8> {
         Response {
             names_ntlm: !self.has_chosen,
@@ -102,7 +103,7 @@ impl Offer {
         .emit()
     }
 
-    /// Reads the AUTHENTICATE, and the client's `mechListMIC` if there is one.
+    /// Reads the AUTHENTICATE, and the client's `mechListMIC` if present.
     pub fn read_authenticate(self, token: &[u8]) -> Result<(&[u8], AwaitProof), Error> {
         let response = read_response(token)?;
         let authenticate = response.response_token.ok_or(Error::NoMessage)?;
@@ -111,7 +112,7 @@ impl Offer {
     }
 }
 
-/// The AUTHENTICATE is there and not verified yet.
+/// The server has received the AUTHENTICATE, and must verify it.
 pub struct AwaitProof {
     offer: Offer,
     mic: Option<Vec<u8>>,
@@ -126,11 +127,11 @@ impl fmt::Debug for AwaitProof {
     }
 }
 
-/// What follows when the client is accepted.
+/// The next step after the AUTHENTICATE was verified.
 pub enum Verified {
-    /// The client's `mechListMIC` is due and did not come: send this, and wait for it.
+    /// The client did not send the required `mechListMIC`: send this token, and wait for it.
     Send(Vec<u8>, AwaitMic),
-    /// Send this; the negotiation is complete.
+    /// Send this token. The negotiation is complete.
     Done(Vec<u8>, SessionKeys),
 }
 
@@ -148,13 +149,17 @@ impl fmt::Debug for Verified {
 }
 
 impl AwaitProof {
-    /// The mechanism that the client prefers to NTLM.
+    /// Returns the mechanism that the client prefers to NTLM.
     pub fn preferred(&self) -> Option<Mechanism> {
         self.offer.preferred()
     }
 
-    /// Checks the list of mechanisms with the keys of an accepted client, whose AUTHENTICATE has a MIC
-    /// or not. A client that proved nothing has no key and nothing to protect.
+    /// Verifies the client's `mechListMIC` with the session keys, or asks for it if it is missing
+    /// and required: if the client prefers another mechanism, or its AUTHENTICATE has a MIC
+    /// (`has_mic`).
+    ///
+    /// A client that proved nothing (`proved_nothing`: it is anonymous or a guest) need not sign,
+    /// because it has no secret key.
     pub fn accept(
         self,
         keys: SessionKeys,
@@ -180,7 +185,7 @@ impl AwaitProof {
     }
 }
 
-/// The client's `mechListMIC` is due.
+/// The server waits for the client's `mechListMIC`.
 #[derive(Debug)]
 pub struct AwaitMic(SignedList);
 
@@ -196,8 +201,8 @@ impl AwaitMic {
     }
 }
 
-/// The last token. It has a `mechListMIC` if the client sent one, and only then: Windows drops
-/// sessions of an unasked one.
+/// Makes the last token. It contains a `mechListMIC` only if the client sent one, because Windows
+/// closes the session if it receives an unexpected one.
 fn complete(mut list: SignedList, signs: bool) -> Verified {
     let mic = signs.then(|| list.sign());
     let response = Response::new(NegState::AcceptCompleted);

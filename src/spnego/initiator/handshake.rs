@@ -1,4 +1,4 @@
-//! An initiator's negotiation in one value.
+//! A client's negotiation in one value.
 
 use alloc::vec::Vec;
 use core::{fmt, mem};
@@ -9,8 +9,9 @@ use crate::secret::Counted;
 use crate::session::SessionKeys;
 use crate::spnego::Error;
 
-/// An initiator's negotiation in one value, for owners of `&mut self`. It does what
-/// [`Initiator::initiate`] and [`AwaitServer::read`] do; use those where a state per type is as easy.
+/// A client's negotiation in one value, for code that has only `&mut self`. It does the same as
+/// [`Initiator::initiate`] and [`AwaitServer::read`]; prefer those if you can store a new state
+/// after each step.
 #[derive(Debug)]
 pub struct InitiatorHandshake(State);
 
@@ -21,13 +22,14 @@ enum State {
     Over,
 }
 
-/// What a step of an [`InitiatorHandshake`] returns.
+/// The result of a step of an [`InitiatorHandshake`].
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum InitiatorStep {
-    /// Send this token. The server's answer goes into the next step.
+    /// Send this token, and pass the server's answer to the next step.
     Send(Vec<u8>),
-    /// The negotiation is complete. Sessions of these keys start after the `mechListMIC`s.
+    /// The negotiation is complete. Sessions made from these keys skip the sequence numbers of the
+    /// `mechListMIC`s.
     Done(SessionKeys),
 }
 
@@ -41,8 +43,8 @@ impl fmt::Debug for InitiatorStep {
 }
 
 impl Initiator {
-    /// Begins a negotiation in one value. The first step takes no bytes, or what the server sent if it
-    /// speaks first ([`check_hints`](Self::check_hints)).
+    /// Begins a negotiation in one value. Pass no bytes to the first step or, if the server sends
+    /// the first token, that token, which is checked as [`check_hints`](Self::check_hints) does.
     #[must_use]
     #[doc(alias("InitializeSecurityContext", "gss_init_sec_context"))]
     pub fn handshake(&self) -> InitiatorHandshake {
@@ -51,11 +53,11 @@ impl Initiator {
 }
 
 impl InitiatorHandshake {
-    /// Takes what the server sent, and returns what to do.
+    /// Processes the server's token, and returns what to do next.
     ///
     /// # Errors
-    /// The errors of [`Initiator::initiate`], [`Initiator::check_hints`] and [`AwaitServer::read`], and
-    /// [`Error::Over`] after the end or an error.
+    /// The errors of [`Initiator::initiate`], [`Initiator::check_hints`] and [`AwaitServer::read`].
+    /// [`Error::Over`] if the negotiation was completed or has failed.
     pub fn step(
         &mut self,
         received: &[u8],
@@ -81,11 +83,11 @@ impl InitiatorHandshake {
         }
     }
 
-    /// Ends the negotiation without a last token: see [`AwaitServer::finish`].
+    /// Completes the negotiation if the server sends no last token: see [`AwaitServer::finish`].
     ///
     /// # Errors
-    /// The errors of [`AwaitServer::finish`], [`Error::NoMessage`] before the first step, and
-    /// [`Error::Over`] after the end or an error.
+    /// The errors of [`AwaitServer::finish`]. [`Error::NoMessage`] before the first step.
+    /// [`Error::Over`] if the negotiation was completed or has failed.
     pub fn finish(&mut self) -> Result<SessionKeys, Error> {
         match mem::replace(&mut self.0, State::Over) {
             State::Initial(_) => Err(Error::NoMessage),

@@ -1,4 +1,4 @@
-//! The client's side.
+//! The client's side of SPNEGO.
 
 mod handshake;
 #[cfg_attr(not(feature = "hazmat"), expect(unreachable_pub, reason = "public with `hazmat`"))]
@@ -25,7 +25,8 @@ use crate::environment::Environment;
 use crate::secret::Counted;
 use crate::session::SessionKeys;
 
-/// A client that wraps NTLM in SPNEGO. Cheap to clone; good for many handshakes at a time.
+/// A client that sends NTLM in SPNEGO. It is cheap to clone, and makes any number of handshakes at
+/// the same time.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -48,7 +49,7 @@ use crate::session::SessionKeys;
 /// let client = Client::new(Credentials::password("alice", "secret"));
 /// let (mut token, mut negotiation) = Initiator::new(client).initiate()?;
 /// let keys = loop {
-///     // The carrier sends the token, and receives the answer.
+///     // Send the token, and receive the answer, if the server sends one.
 ///     let Some(answer) = exchange(&token)? else { break negotiation.finish()? };
 ///     match negotiation.read(&answer, &mut Os)? {
 ///         Initiated::Send(next, state) => (token, negotiation) = (next, state),
@@ -66,8 +67,10 @@ pub struct Initiator {
 }
 
 impl Initiator {
-    /// Wraps this client. Its NEGOTIATE asks for signing, so that the list of mechanisms can be
-    /// protected; a server that does not grant it is accepted, unless the client asks for
+    /// Makes an initiator for this client.
+    ///
+    /// Its NEGOTIATE asks for signing, so that a `mechListMIC` can protect the list of mechanisms.
+    /// A server that does not grant signing is accepted, unless the client asks for
     /// [protection](Client::with_protection).
     #[must_use]
     pub fn new(client: Client) -> Self {
@@ -75,38 +78,41 @@ impl Initiator {
         Self { client, asks_to_sign: true, allows_missing_mic: false }
     }
 
-    /// Does not ask for signing, so that there is no `mechListMIC`, unless the client asks for
-    /// [protection](Client::with_protection).
+    /// Does not ask for signing, unless the client asks for [protection](Client::with_protection).
+    /// Without signing, there is no `mechListMIC`.
     ///
-    /// It is for carriers that protect their own messages as soon as signing was negotiated, for whatever
-    /// reason. In LDAP, both sides then wrap all messages; over TLS, Active Directory rejects a client
-    /// that negotiates signing.
+    /// This is for application protocols in which signing has other effects once it is negotiated.
+    /// In LDAP, both sides then wrap all messages; over TLS, Active Directory rejects a client that
+    /// negotiates signing.
     #[must_use]
     pub fn without_signing(self) -> Self {
         let client = self.client.with_signing_if_granted(false);
         Self { client, asks_to_sign: false, ..self }
     }
 
-    /// Accepts servers that are sent a `mechListMIC` and send none back. Azure's and Apple's file
-    /// servers do so.
+    /// Accepts servers that receive a `mechListMIC` but send none, such as the file servers of
+    /// Azure and Apple.
     ///
-    /// A client that offers NTLM alone loses nothing by it. After [`continue_after`](Self::continue_after),
-    /// a man in the middle can force NTLM. Sessions start after the client's `mechListMIC` all the same; a
-    /// server that ignores it, as Windows 2000 does, expects another number.
+    /// This is safe for a client that offers only NTLM. After
+    /// [`continue_after`](Self::continue_after), it allows a man in the middle to force NTLM.
+    ///
+    /// Sessions skip the sequence number of the client's `mechListMIC`. With servers that ignore
+    /// the `mechListMIC`, such as Windows 2000, they do not work, because those expect the skipped
+    /// number.
     #[must_use]
     pub fn with_missing_mic_allowed(self) -> Self {
         Self { allows_missing_mic: true, ..self }
     }
 
-    /// Checks what a server sent that speaks first (`NegTokenInit2`), as in SMB. Then
-    /// [`initiate`](Self::initiate).
+    /// Checks that a server which sends the first token (`NegTokenInit2`), as in SMB, offers NTLM.
+    /// Call [`initiate`](Self::initiate) afterwards.
     ///
-    /// Nothing protects these bytes, so they decide nothing else: the client offers NTLM alone
-    /// whatever they say.
+    /// The check is optional: it only reports early that the server does not offer NTLM. The token
+    /// has no other effect, because nothing protects it.
     ///
     /// # Errors
-    /// [`Error::NtlmNotOffered`], so that an error comes early. [`Error::Token`] and
-    /// [`Error::Unexpected`] if it is not such a token.
+    /// - [`Error::NtlmNotOffered`] if the server does not offer NTLM.
+    /// - [`Error::Token`], [`Error::Unexpected`] if this is not a `NegTokenInit2`.
     pub fn check_hints(&self, token: &[u8]) -> Result<(), Error> {
         match Token::parse(token)? {
             Token::Init(init) if init.mech_types.iter().any(|m| m == Mechanism::Ntlm) => Ok(()),
@@ -115,7 +121,8 @@ impl Initiator {
         }
     }
 
-    /// Makes the first token, a `NegTokenInit` with the NEGOTIATE.
+    /// Begins a negotiation. Returns the first token, a `NegTokenInit` with the NEGOTIATE, and the
+    /// state that waits for the server's answer.
     ///
     /// # Errors
     /// The errors of [`Client::initiate`].
@@ -126,17 +133,20 @@ impl Initiator {
         Ok((token, self.state(State::Reply(reply, Some(handshake)))))
     }
 
-    /// Continues a negotiation that another library began and in which the server chose NTLM. It takes
-    /// the first token that was sent, whose list offers NTLM after another mechanism such as Kerberos;
-    /// the server's answer goes into [`AwaitServer::read`].
+    /// Continues a negotiation that another library began, for example with Kerberos, and in which
+    /// the server chose NTLM.
     ///
-    /// A man in the middle could have forced NTLM. Therefore the handshake must be able to sign, unless
-    /// the client is anonymous or [does not ask for it](Self::without_signing), as inside TLS.
+    /// `first_token` is the token that the other library sent. It must offer NTLM. Pass the
+    /// server's answer to it to [`AwaitServer::read`].
+    ///
+    /// A man in the middle could have forced NTLM. Therefore the handshake must negotiate signing,
+    /// unless the client is anonymous, or signing was turned off by
+    /// [`without_signing`](Self::without_signing), for example inside TLS.
     ///
     /// # Errors
-    /// [`Error::NtlmNotOffered`] if the token does not offer it, [`Error::UnexpectedMessage`] if it
-    /// already has an NTLM message; [`Error::Token`] and [`Error::Unexpected`] if it is no
-    /// `NegTokenInit`.
+    /// - [`Error::NtlmNotOffered`] if `first_token` does not offer NTLM.
+    /// - [`Error::UnexpectedMessage`] if it already contains an NTLM message.
+    /// - [`Error::Token`], [`Error::Unexpected`] if it is not a `NegTokenInit`.
     pub fn continue_after(&self, first_token: &[u8]) -> Result<AwaitServer, Error> {
         let reply = negotiation::AwaitReply::after(first_token)?;
         if reply.has_negotiated() {
@@ -150,7 +160,7 @@ impl Initiator {
     }
 }
 
-/// A client that has sent a token and waits for the server's. One token uses it up.
+/// A client that waits for the server's next token.
 #[derive(Debug)]
 #[must_use = "the negotiation continues with `read` or `finish`"]
 pub struct AwaitServer {
@@ -160,18 +170,19 @@ pub struct AwaitServer {
 
 #[derive(Debug)]
 enum State {
-    /// Without an `AwaitChallenge`, no NEGOTIATE was sent yet.
+    /// Waits for the choice of NTLM or, with an `AwaitChallenge`, for the CHALLENGE.
     Reply(negotiation::AwaitReply, Option<client::AwaitChallenge>),
     Verdict(negotiation::AwaitVerdict),
 }
 
-/// What a client does with a server's token.
+/// How a client's negotiation continues or ends.
 #[expect(clippy::exhaustive_enums, reason = "a negotiation continues or ends")]
 #[must_use]
 pub enum Initiated {
-    /// Send this token, and wait for another one.
+    /// Send this token, and pass the server's answer to [`AwaitServer::read`].
     Send(Vec<u8>, AwaitServer),
-    /// The negotiation is complete. Sessions of these keys start after the `mechListMIC`s.
+    /// The negotiation is complete. Sessions made from these keys skip the sequence numbers of the
+    /// `mechListMIC`s.
     Done(SessionKeys),
 }
 
@@ -187,17 +198,20 @@ impl fmt::Debug for Initiated {
 }
 
 impl AwaitServer {
-    /// Reads the server's token, and returns what to do.
+    /// Processes the server's token, and returns what to do next.
     ///
     /// # Errors
-    /// - [`Error::Token`], [`Error::Unexpected`], [`Error::NoMessage`], [`Error::UnexpectedMessage`],
-    ///   [`Error::NothingToSend`]: the bytes are no token that can stand here.
-    /// - [`Error::Exchange`]: the errors of [`client::AwaitChallenge::answer`].
-    /// - [`Error::Mechanism`]: the server chose a mechanism that was not offered.
-    /// - [`Error::Rejected`]: the server rejects the client, for a wrong password for example.
-    /// - [`Error::CompletedEarly`]: it accepts before it verified anything.
-    /// - [`Error::Mic`]: the list of mechanisms was changed in transit, a `mechListMIC` that is due is
-    ///   missing, or the list cannot be protected although the client prefers another mechanism.
+    /// - [`Error::Token`], [`Error::Unexpected`], [`Error::NoMessage`],
+    ///   [`Error::UnexpectedMessage`], [`Error::NothingToSend`] if the token is malformed or not
+    ///   the expected one.
+    /// - [`Error::Exchange`] with the errors of [`client::AwaitChallenge::answer`].
+    /// - [`Error::Mechanism`] if the server chose a mechanism that was not offered.
+    /// - [`Error::Rejected`] if the server rejects the client, for example because of a wrong
+    ///   password.
+    /// - [`Error::CompletedEarly`] if the server accepts before it has verified anything.
+    /// - [`Error::Mic`] if the list of mechanisms was changed in transit, if a required
+    ///   `mechListMIC` is missing, or if the client prefers another mechanism and the list cannot
+    ///   be signed.
     pub fn read(self, token: &[u8], environment: &mut dyn Environment) -> Result<Initiated, Error> {
         let Self { initiator, state } = self;
         match state {
@@ -211,12 +225,14 @@ impl AwaitServer {
         }
     }
 
-    /// Ends the negotiation without a last token, where the carrier reports success: many HTTP servers
-    /// send none, and some servers of SMB an empty one, which must not go into [`read`](Self::read).
+    /// Completes the negotiation if the application protocol reports success and the server sends
+    /// no last token. Many HTTP servers send none. Some SMB servers send an empty one, which must
+    /// not be passed to [`read`](Self::read).
     ///
     /// # Errors
-    /// [`Error::NoMessage`] before the AUTHENTICATE was sent. [`Error::Mic`] if NTLM was not the client's
-    /// first choice, because only a `mechListMIC` shows that the server did not see another list.
+    /// - [`Error::NoMessage`] if no AUTHENTICATE was sent yet.
+    /// - [`Error::Mic`] if NTLM was not the client's first choice and the server has sent no
+    ///   `mechListMIC`, because only that shows that the server received an unchanged list.
     pub fn finish(self) -> Result<SessionKeys, Error> {
         match self.state {
             State::Reply(..) => Err(Error::NoMessage),

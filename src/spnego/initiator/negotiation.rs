@@ -1,5 +1,5 @@
-//! What an initiator makes of the server's tokens (RFC 4178, 4.2.2 and 5; [MS-SPNG] 3.1.5 and
-//! 3.3.5), whatever makes the NTLM messages inside.
+//! The client's states of a negotiation, independent of NTLM (RFC 4178, sections 4.2.2 and 5;
+//! [MS-SPNG] 3.1.5 and 3.3.5).
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,36 +12,36 @@ use super::super::{Error, Mechanism, MicError};
 use crate::secret::Counted;
 use crate::session::SessionKeys;
 
-/// The client has offered its mechanisms and waits for the server's choice.
+/// The client has offered its mechanisms, and waits for the server's choice or for the CHALLENGE.
 #[derive(Debug)]
 pub struct AwaitReply {
-    /// The list that was sent, as a `mechListMIC` covers it.
+    /// The list as sent, which a `mechListMIC` covers.
     mech_types: Vec<u8>,
-    /// Whether NTLM was the first choice, so that the NEGOTIATE was sent with it.
+    /// Whether NTLM was the client's first choice.
     ntlm_is_first: bool,
     has_negotiated: bool,
     mic_is_due: bool,
 }
 
-/// What a server's first tokens ask for.
+/// The reaction to one of the server's first tokens.
 #[derive(Debug)]
 pub enum Reply<'a> {
-    /// The server chose NTLM, which was not the first choice: send a NEGOTIATE.
+    /// The server chose NTLM, and the client has not sent a NEGOTIATE yet: send one.
     Negotiate(AwaitNegotiate),
-    /// Answer this CHALLENGE.
+    /// The token contains this CHALLENGE: answer it.
     Challenge(&'a [u8], AwaitAnswer),
 }
 
-/// Needs a NEGOTIATE.
+/// The client must send a NEGOTIATE.
 #[derive(Debug)]
 pub struct AwaitNegotiate(AwaitReply);
 
-/// Needs an AUTHENTICATE.
+/// The client must send an AUTHENTICATE.
 #[derive(Debug)]
 pub struct AwaitAnswer(AwaitReply);
 
 impl AwaitReply {
-    /// Offers NTLM alone, with a NEGOTIATE.
+    /// Returns a first token that offers only NTLM, with a NEGOTIATE.
     pub fn offer(negotiate: &[u8]) -> (Vec<u8>, Self) {
         let mech_types = emit::ntlm_only();
         let token = emit::init(&mech_types, negotiate);
@@ -50,7 +50,7 @@ impl AwaitReply {
         (token, offer)
     }
 
-    /// Continues after a first token that offers NTLM, but not as the first choice.
+    /// Continues after a first token that offers NTLM, and usually prefers another mechanism.
     pub fn after(first_token: &[u8]) -> Result<Self, Error> {
         let init = match Token::parse(first_token)? {
             Token::Init(init) => init,
@@ -68,7 +68,7 @@ impl AwaitReply {
         })
     }
 
-    /// Whether a NEGOTIATE was sent.
+    /// Returns whether a NEGOTIATE was sent.
     pub const fn has_negotiated(&self) -> bool {
         self.has_negotiated
     }
@@ -93,7 +93,7 @@ impl AwaitReply {
 }
 
 impl AwaitNegotiate {
-    /// Sends the NEGOTIATE.
+    /// Returns the token with the NEGOTIATE.
     pub fn negotiate(self, negotiate: &[u8]) -> (Vec<u8>, AwaitReply) {
         let token = with_message(negotiate).emit();
         (token, AwaitReply { has_negotiated: true, ..self.0 })
@@ -101,20 +101,21 @@ impl AwaitNegotiate {
 }
 
 impl AwaitAnswer {
-    /// Whether a `mechListMIC` goes with the AUTHENTICATE, which has a MIC of its own or not. Windows
-    /// demands one in that case, also of a client that offered NTLM alone.
+    /// Returns whether the client must send a `mechListMIC` with the AUTHENTICATE. Windows also
+    /// requires one if the AUTHENTICATE has a MIC (`has_mic`), even from a client that offered only
+    /// NTLM.
     pub fn signs(&self, keys: &SessionKeys, has_mic: bool) -> bool {
         keys.can_sign_mech_types() && (self.0.mic_is_due || has_mic)
     }
 
-    /// Whether the list can be protected as far as it must be: NTLM was the first choice, the keys can
-    /// sign, or the client is anonymous. Otherwise a man in the middle could have forced NTLM, and cleared
-    /// the flags so that no `mechListMIC` shows it.
+    /// Returns whether the list needs no protection or can be protected: NTLM was the first choice,
+    /// the keys can sign, or the client is anonymous. Otherwise a man in the middle could have
+    /// forced NTLM, and cleared the flags for signing to avoid a `mechListMIC`.
     pub fn can_protect_list(&self, keys: &SessionKeys) -> bool {
         self.0.ntlm_is_first || keys.can_sign_mech_types() || keys.is_known_to_everyone()
     }
 
-    /// Sends the AUTHENTICATE, with a `mechListMIC` or without.
+    /// Returns the token with the AUTHENTICATE and, if `signs`, a `mechListMIC`.
     pub fn answer(
         self,
         authenticate: &[u8],
@@ -138,22 +139,23 @@ impl AwaitAnswer {
     }
 }
 
-/// The client has sent its AUTHENTICATE.
+/// The client has sent its AUTHENTICATE, and waits for the server's result.
 #[derive(Debug)]
 pub struct AwaitVerdict {
     list: SignedList,
     ntlm_is_first: bool,
-    /// Whether the negotiation needs a `mechListMIC` of this side.
+    /// Whether both sides must send a `mechListMIC`.
     is_due: bool,
-    /// Whether this side has sent one, and whether the server has.
+    /// Whether the client has sent a `mechListMIC`.
     has_signed: bool,
+    /// Whether the server has sent a `mechListMIC`.
     was_signed: bool,
     allows_missing_mic: bool,
 }
 
-/// What a server's last tokens ask for.
+/// The reaction to one of the server's last tokens.
 pub enum Verdict {
-    /// The server asks for a `mechListMIC`.
+    /// The server asks for a `mechListMIC`: send this token.
     Send(Vec<u8>, AwaitVerdict),
     /// The negotiation is complete.
     Done(SessionKeys),
@@ -171,7 +173,7 @@ impl fmt::Debug for Verdict {
 }
 
 impl AwaitVerdict {
-    /// Accepts a server that was sent a `mechListMIC` and sends none.
+    /// Sets whether the client accepts a server that receives a `mechListMIC` but sends none.
     pub fn allow_missing_mic(self, allows_missing_mic: bool) -> Self {
         Self { allows_missing_mic, ..self }
     }
@@ -192,7 +194,7 @@ impl AwaitVerdict {
         let has_mic = reply.mech_list_mic.is_some();
         match reply.neg_state {
             Some(NegState::AcceptCompleted) => self.complete(),
-            // Both sides have signed, and the last token says nothing else.
+            // A last token without `negState`: its `mechListMIC` shows that the server accepts.
             None if has_mic && self.has_signed => self.complete(),
             // The server asks for a `mechListMIC` by sending its own (Windows, Samba).
             _ if has_mic && !self.has_signed => {
@@ -213,7 +215,8 @@ impl AwaitVerdict {
         Ok(Verdict::Done(self.list.into_keys()))
     }
 
-    /// Ends without a last token: the carrier reports success.
+    /// Completes the negotiation without a last token, because the application protocol reports
+    /// success.
     pub fn finish(mut self) -> Result<SessionKeys, Error> {
         let has_nothing_to_protect = self.ntlm_is_first || self.allows_missing_mic;
         let is_complete = !self.is_due || (self.has_signed && self.was_signed);
@@ -221,14 +224,16 @@ impl AwaitVerdict {
             return Err(MicError::Missing.into());
         }
         if self.has_signed && !self.was_signed && !self.allows_missing_mic {
-            // A server that got a `mechListMIC` makes its own, with the token that did not arrive.
+            // The server has received a `mechListMIC`, so it made its own, which uses up a sequence
+            // number even though the token with it was not transmitted.
             self.list.keys_mut().suppose_mech_list_mic();
         }
         Ok(self.list.into_keys())
     }
 }
 
-/// As Windows and MIT send it. sspi-rs cannot read a token without `negState`.
+/// Returns a response with the `negState` accept-incomplete, which Windows and MIT also send. It is
+/// optional, but sspi-rs cannot read a token without it.
 const fn incomplete() -> Response<'static> {
     Response::new(NegState::AcceptIncomplete)
 }

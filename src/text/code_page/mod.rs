@@ -1,8 +1,9 @@
-//! Code pages: how characters map to OEM bytes and back ([MS-NLMP] 2.2).
+//! Code pages, which map characters to OEM bytes and back.
 //!
-//! OEM bytes are what old clients send instead of UTF-16, and what the LM hash of a password is made
-//! of. [`Ascii`] is the default everywhere. With the feature `code-pages` there are the code pages of
-//! Western and Central Europe and of Cyrillic; any other one is a table of 128 characters.
+//! Old clients send OEM bytes instead of UTF-16, and the LM hash of a password is computed from OEM
+//! bytes. The default everywhere is [`Ascii`]. The feature `code-pages` adds code pages of Western
+//! Europe, Central Europe and Russia. For any other code page of one byte per character, pass a
+//! table of the characters of the bytes 0x80 to 0xff:
 //!
 //! ```
 //! use ntlm::CodePage;
@@ -28,17 +29,15 @@ use core::fmt::Debug;
 #[cfg(feature = "code-pages")]
 pub use named::{Cp437, Cp850, Cp852, Cp866, Windows1252};
 
-/// Maps characters to OEM bytes and back.
-///
-/// The [module](self) lists the code pages that exist.
+/// Maps characters to OEM bytes and back. The [module](self) lists the implementations.
 pub trait CodePage: Debug + Send + Sync {
-    /// The text of these bytes; `None` if one of them has no character.
+    /// Decodes bytes. Returns `None` if the code page does not assign a character to one of them.
     fn decode(&self, bytes: &[u8]) -> Option<String>;
 
-    /// The bytes of this text; `None` if one of its characters has none. Never returns a replacement
-    /// character.
+    /// Encodes text. Returns `None` if the code page does not contain one of its characters; it
+    /// must not return a replacement character instead.
     ///
-    /// The text may be a password: an implementation should wipe temporary copies of it.
+    /// The text may be a password, so an implementation should wipe temporary copies.
     fn encode(&self, text: &str) -> Option<Vec<u8>>;
 }
 
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ascii_rejects_other_characters() {
+    fn ascii_has_no_other_characters() {
         assert_eq!(Ascii.decode(b"j\xc3\xbcrgen"), None);
         assert_eq!(Ascii.decode(b"alice").as_deref(), Some("alice"));
         assert_eq!(Ascii.encode("jürgen"), None);

@@ -1,7 +1,7 @@
-//! Code pages of Windows by their numbers; the only file that knows yore.
+//! Code pages of Windows, with the tables of the crate `yore`.
 //!
-//! Only the tables of that crate are used, one byte at a time: its functions for strings leave copies
-//! of the text behind.
+//! The crate is called for one byte at a time, because its functions for strings leave unwiped
+//! copies of the text behind.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -68,7 +68,8 @@ code_page! {
 }
 
 code_page! {
-    /// Windows-1252, which contains all printable characters of Latin-1 (ISO 8859-1) as the same bytes.
+    /// Windows-1252, which encodes all printable characters of Latin-1 (ISO 8859-1) as the same
+    /// bytes.
     ///
     /// The five bytes that Windows-1252 does not assign are control characters, as in Windows.
     #[doc(alias("Latin-1", "ISO-8859-1", "CP1252"))]
@@ -79,9 +80,9 @@ code_page! {
 mod tests {
     use super::*;
 
-    /// Microsoft's tables (`unicode.org/Public/MAPPINGS/VENDORS/MICSFT`).
+    /// Samples of Microsoft's tables (`unicode.org/Public/MAPPINGS/VENDORS/MICSFT`).
     #[test]
-    fn each_code_page_is_the_one_of_its_number() {
+    fn each_code_page_matches_the_published_table() {
         let code_pages: [(&dyn CodePage, &str); 5] = [
             (&Cp437, "Çüéâ√αß■"),
             (&Cp850, "Çüéâ¹ÓßþÐ"),
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_has_one_character_and_ascii_is_itself() {
+    fn every_byte_has_one_character_and_the_lower_half_is_ascii() {
         let bytes: Vec<u8> = (0..=0xff).collect();
         for code_page in [&Cp437 as &dyn CodePage, &Cp850, &Cp852, &Cp866, &Windows1252] {
             let text = code_page.decode(&bytes).unwrap();
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_without_a_byte_is_not_replaced() {
+    fn character_outside_the_code_page_is_not_replaced() {
         for code_page in [&Cp437 as &dyn CodePage, &Cp850, &Cp852, &Cp866, &Windows1252] {
             assert_eq!(code_page.encode("a😀"), None);
             assert_eq!(code_page.encode("\u{fffd}"), None);
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(Windows1252.encode("╬"), None);
     }
 
-    /// RFC 1345: the printable half of Latin-1 has the numbers of Unicode.
+    /// The bytes of Latin-1 are the code points of Unicode (RFC 1345).
     #[test]
     fn windows_1252_contains_latin_1() {
         for byte in 0xa0..=0xff {

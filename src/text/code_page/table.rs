@@ -1,4 +1,4 @@
-//! Code pages of one byte for each character, whose first half is ASCII.
+//! Code pages of one byte per character, in which the bytes below 0x80 are ASCII.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::CodePage;
 
-/// The characters of the bytes 0x80-0xff; U+FFFD marks a byte without one.
+/// The characters of the bytes 0x80 to 0xff. U+FFFD marks a byte without a character.
 impl CodePage for [char; 128] {
     fn decode(&self, bytes: &[u8]) -> Option<String> {
         decode(bytes, |byte| character(self, byte))
@@ -23,20 +23,21 @@ fn character(table: &[char; 128], byte: u8) -> Option<char> {
     table.get(usize::from(byte & 0x7f)).copied().filter(|&c| c != char::REPLACEMENT_CHARACTER)
 }
 
-/// The text of these bytes. `upper_half` returns the characters of the bytes 0x80-0xff.
+/// Decodes bytes. `upper_half` returns the characters of the bytes 0x80 to 0xff.
 pub(super) fn decode(bytes: &[u8], upper_half: impl Fn(u8) -> Option<char>) -> Option<String> {
     let character =
         |&byte: &u8| if byte.is_ascii() { Some(char::from(byte)) } else { upper_half(byte) };
     bytes.iter().map(character).collect()
 }
 
-/// The bytes of this text. `upper_half` is as in [`decode`].
+/// Encodes text. `upper_half` returns the characters of the bytes 0x80 to 0xff.
 pub(super) fn encode(text: &str, upper_half: impl Fn(u8) -> Option<char>) -> Option<Vec<u8>> {
     let byte = |character: char| match u8::try_from(character) {
         Ok(byte) if byte.is_ascii() => Some(byte),
         _ => (0x80..=0xff).find(|byte| upper_half(*byte) == Some(character)),
     };
-    // With room for all, and wiped if a character has no byte: the text may be a password.
+    // The text may be a password: reserve the maximum, because a vector that grows leaves copies
+    // behind, and wipe the bytes if a character cannot be encoded.
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     for character in text.chars() {
         bytes.push(byte(character)?);
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_a_code_page_and_its_gaps_are_errors() {
+    fn byte_or_character_outside_the_table_is_rejected() {
         let mut table = ['\u{fffd}'; 128];
         table[0x7f] = 'é';
         assert_eq!(table.encode("né"), Some(vec![b'n', 0xff]));

@@ -1,4 +1,4 @@
-//! Writes an AUTHENTICATE.
+//! Writing an AUTHENTICATE.
 
 use alloc::vec::Vec;
 
@@ -9,13 +9,14 @@ use super::{
 };
 
 impl<'a> Authenticate<'a> {
-    /// Appends the message to `out`, with the payload in the order of the specification's
-    /// examples: domain, user, workstation, LM response, NT response, session key. UTF-16 is at
-    /// even offsets so.
+    /// Appends the message to `out`. The payload has the order of the specification's examples:
+    /// domain, user, workstation, LM response, NT response, session key. In this order, UTF-16 text
+    /// has even offsets.
     ///
     /// # Errors
-    /// [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes, [`ErrorKind::FlagsMissing`]
-    /// if there is a MIC or a version and no flags before it; `out` is unchanged then.
+    /// On error, `out` is unchanged.
+    /// - [`ErrorKind::FieldTooLong`] if a field exceeds 65 535 bytes.
+    /// - [`ErrorKind::FlagsMissing`] if `mic` or `version` is present, but `flags` is absent.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let (mut writer, payload) = self.emit_to_version(out)?;
         if let Some(mic) = self.mic {
@@ -25,8 +26,8 @@ impl<'a> Authenticate<'a> {
         Ok(())
     }
 
-    /// Appends the message as [`emit`](Self::emit) does, with zeros in the place of the MIC: the MIC
-    /// covers the message in this form.
+    /// Appends the message as [`emit`](Self::emit) does, with zeros as MIC. The MIC is computed
+    /// over the message in this form, and then filled in.
     pub(crate) fn emit_without_mic(&self, out: &mut Vec<u8>) -> Result<Reserved<MIC_LEN>, Error> {
         let (mut writer, payload) =
             Self { mic: Some([0; MIC_LEN]), ..*self }.emit_to_version(out)?;
@@ -55,7 +56,7 @@ impl<'a> Authenticate<'a> {
             Payload::new(self.header_len(), items)?;
         let mut writer = Writer::new(out, MessageType::Authenticate, self.encoded_len());
         writer.bytes(&lm);
-        // An absent response has no offset either (3.3.1).
+        // The descriptor of an absent NT response is all zeros, the offset too ([MS-NLMP] 3.3.1).
         writer.bytes(if self.nt_response == NtResponse::Empty { &[0; 8] } else { &nt });
         writer.bytes(&domain);
         writer.bytes(&user);
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mic_needs_flags_before_it() {
+    fn mic_or_version_without_flags_is_rejected() {
         for message in [
             Authenticate { mic: Some(MIC), flags: None, ..message() },
             Authenticate { version: Some(VERSION), flags: None, ..message() },
@@ -90,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_flags_has_no_session_key() {
+    fn session_key_is_omitted_from_a_message_without_flags() {
         let oldest = Authenticate { flags: None, ..message() };
         let with_key = Authenticate { encrypted_random_session_key: &[7; 16], ..oldest };
         assert_eq!(emitted(&with_key), emitted(&oldest));
     }
 
     #[test]
-    fn a_mic_is_filled_into_the_place_that_was_left_for_it() {
+    fn filled_in_mic_is_at_its_offset() {
         for version in [None, Some(VERSION)] {
             let mut out = b"before".to_vec();
             let unsigned = Authenticate { flags: Some(FLAGS_SET), version, ..message() };

@@ -1,4 +1,4 @@
-//! AUTHENTICATE_MESSAGE: the user's name and the proof of the password ([MS-NLMP] 2.2.1.3).
+//! AUTHENTICATE_MESSAGE: the user name and the proof of the password ([MS-NLMP] 2.2.1.3).
 
 mod emit;
 mod parse;
@@ -8,11 +8,11 @@ use core::fmt;
 use super::{LmResponse, NegotiateFlags, NtResponse, Version};
 use crate::secret::Counted;
 
-/// AUTHENTICATE_MESSAGE: the last message, from the client.
+/// AUTHENTICATE_MESSAGE (\[MS-NLMP\] 2.2.1.3): the client's last message.
 ///
-/// Strings are bytes here: their character set is that of the CHALLENGE, and clients are known
-/// (wget) whose flags in this message say otherwise. [`Text::decode`](crate::Text::decode) reads
-/// them.
+/// Strings are bytes here. Decode them with [`Text::decode`](crate::Text::decode) in the character
+/// set of the CHALLENGE, because the flags in this message can be wrong: wget sets UNICODE and
+/// sends OEM.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the specification fixes the message")]
 #[doc(alias("AUTHENTICATE_MESSAGE", "Type 3 message"))]
@@ -27,19 +27,21 @@ pub struct Authenticate<'a> {
     pub user: &'a [u8],
     /// `Workstation`.
     pub workstation: &'a [u8],
-    /// `EncryptedRandomSessionKey`; empty if `NEGOTIATE_KEY_EXCH` is clear, whatever the field
-    /// says.
+    /// `EncryptedRandomSessionKey`. If `NEGOTIATE_KEY_EXCH` is clear, it is empty, and the field in
+    /// the message is ignored.
     pub encrypted_random_session_key: &'a [u8],
-    /// What was negotiated; `None` in the oldest messages, which end after `Workstation`.
+    /// `NegotiateFlags`: the negotiated flags. Absent in the oldest form of the message, which ends
+    /// after `Workstation`.
     pub flags: Option<NegotiateFlags>,
-    /// `Version`: whether the message has room for it, whatever the flags say.
+    /// `Version`. Present if the header is long enough, regardless of `NEGOTIATE_VERSION`.
     pub version: Option<Version>,
-    /// `MIC`: whether the message has room for it. Whether it means anything, `MsvAvFlags` in the
-    /// NTLMv2 response says; many clients leave it zero.
+    /// `MIC` (message integrity code). Present if the header is long enough. It is valid only if
+    /// `MsvAvFlags` in the NTLMv2 response contains `MIC_PRESENT`; many clients send zeros.
     pub mic: Option<[u8; 16]>,
 }
 
-/// Up to `Workstation`; what the oldest clients send.
+/// The length of the mandatory header, which ends after `Workstation`. The oldest clients send no
+/// more.
 const LEAST: usize = 52;
 const LM_RESPONSE: usize = 12;
 const NT_RESPONSE: usize = 20;
@@ -53,7 +55,7 @@ const VERSION_LEN: usize = 8;
 const MIC_LEN: usize = 16;
 
 impl<'a> Authenticate<'a> {
-    /// How many bytes [`emit`](Self::emit) appends.
+    /// Returns the number of bytes that [`emit`](Self::emit) appends.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         self.header_len()
@@ -65,12 +67,13 @@ impl<'a> Authenticate<'a> {
             + self.emitted_session_key().len()
     }
 
-    /// A message without flags has no field for a session key.
+    /// Returns the session key to write: none without flags, because that header has no field for
+    /// it.
     const fn emitted_session_key(&self) -> &'a [u8] {
         if self.flags.is_some() { self.encrypted_random_session_key } else { &[] }
     }
 
-    /// Where the MIC stands in the message, if it has one: at 72, or at 64 without `Version`.
+    /// Returns the offset of the MIC in the message, if present: 72, or 64 without `Version`.
     #[must_use]
     pub fn mic_offset(&self) -> Option<usize> {
         let version = if self.version.is_some() { VERSION_LEN } else { 0 };
@@ -87,7 +90,7 @@ impl<'a> Authenticate<'a> {
 }
 
 impl fmt::Debug for Authenticate<'_> {
-    /// Shows no byte of the responses, the session key and the MIC.
+    /// Shows only the lengths of the responses, the session key and the MIC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticate")
             .field("lm_response", &self.lm_response)
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_response_key_or_mic() {
+    fn debug_shows_no_byte_of_response_key_or_mic() {
         use alloc::format;
         let mut message = Authenticate { mic: Some(MIC), ..message() };
         message.encrypted_random_session_key = &[7; 16];

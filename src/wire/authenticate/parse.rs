@@ -1,38 +1,53 @@
-//! Parses an AUTHENTICATE.
+//! Parsing an AUTHENTICATE.
 
 use super::super::field::{Field, header_end};
 use super::super::read::Reader;
 use super::super::{Error, LmResponse, MessageType, NegotiateFlags, NtResponse};
 use super::{Authenticate, FLAGS_END, LEAST, MIC_LEN, NT_RESPONSE, VERSION_LEN};
 
-/// Which fields must lie within the message.
+/// Which fields must be well formed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rigor {
     EveryField,
+    /// The fields on which a server's decision depends.
     FieldsThatCount,
 }
 
 impl<'a> Authenticate<'a> {
-    /// Takes a message apart, with the payload in any order and with any gaps.
+    /// Parses a message. The payload may have any order and gaps.
     ///
-    /// How long the header is, only the payload tells: it may start at 52, 64 (flags), 72
-    /// (`Version`), 80 (`MIC` without `Version`, as pyspnego sends it) or 88 (both).
+    /// The start of the payload determines the length of the header:
+    ///
+    /// | bytes | last fields |
+    /// |---|---|
+    /// | 52 | `Workstation` |
+    /// | 64 | session key and flags |
+    /// | 72 | ... and `Version` |
+    /// | 80 | ... and `MIC` without `Version`, as pyspnego sends it |
+    /// | 88 | ... and both |
     ///
     /// # Errors
-    /// If it is no AUTHENTICATE, ends within a part that it must have, names a field outside
-    /// itself, or holds an NT response that is not well formed.
+    /// - [`ErrorKind::Signature`](crate::wire::ErrorKind::Signature) or
+    ///   [`ErrorKind::MessageType`](crate::wire::ErrorKind::MessageType) if this is not an
+    ///   AUTHENTICATE.
+    /// - [`ErrorKind::TooShort`](crate::wire::ErrorKind::TooShort) if the message ends within its
+    ///   header.
+    /// - [`ErrorKind::FieldOutside`](crate::wire::ErrorKind::FieldOutside) if a field runs past the
+    ///   end of the message.
+    /// - The errors of [`NtResponse::parse`].
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, Error> {
         let has_key = |flags: NegotiateFlags| flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH);
         Self::parse_fields(message, Rigor::EveryField, has_key)
     }
 
-    /// Parses a message as [`parse`](Self::parse) does, but treats fields that prove nothing and
-    /// lie outside the message as empty: the workstation, and the LM response beside an NTLMv2
-    /// response. An NTLMv2 response may end without a list of AV pairs.
+    /// Parses a message as [`parse`](Self::parse) does, except in two respects. Fields that prove
+    /// nothing are treated as empty if they lie outside the message: the workstation, and the LM
+    /// response if there is an NTLMv2 response. The NTLMv2 response is parsed with
+    /// [`NtResponse::parse_for_server`].
     ///
-    /// Flags of zero stand for those of the CHALLENGE, so `has_key` decides for given flags whether the
-    /// message has a session key.
+    /// `has_key` returns whether a message with these flags contains a session key. It depends on
+    /// the CHALLENGE, because flags of zero in an AUTHENTICATE stand for those of the CHALLENGE.
     #[inline]
     pub(crate) fn parse_for_server(
         message: &'a [u8],
@@ -70,16 +85,20 @@ impl<'a> Authenticate<'a> {
         };
         let payload = [lm, nt, domain, user, workstation];
         let end = header_end(message, LEAST, payload);
-        // A message that just ends between 52 and 64 is a cut one, not an old one.
+        // A message that ends between 52 and 64 is cut short. Only a payload that starts there
+        // shows that the message has the oldest form.
         if end >= FLAGS_END || (end == message.len() && end > LEAST) {
             parsed.read_tail(reader, message, end, has_key)?;
         }
         Ok(parsed)
     }
 
-    /// Reads what the oldest messages do not have. The header ends at `end`, or where the session key
-    /// starts, whatever the flags say: curl, axios-ntlm, cntlm and libntlm announce a version and
-    /// send none; Chromium has room for one and does not say so.
+    /// Reads the fields after `Workstation`. The header ends at `end`, or where the session key
+    /// starts.
+    ///
+    /// [MS-NLMP] 2.2.1.3 makes `Version` depend on NEGOTIATE_VERSION, but curl, axios-ntlm, cntlm
+    /// and libntlm set the flag and send no `Version`, and Chromium's header has room for it with
+    /// the flag clear. So only the length of the header counts.
     #[inline]
     fn read_tail(
         &mut self,
@@ -90,7 +109,7 @@ impl<'a> Authenticate<'a> {
     ) -> Result<(), Error> {
         let key = reader.field()?;
         let flags = reader.flags()?;
-        // gss-ntlmssp sends 16 zeros where no key is exchanged.
+        // Without KEY_EXCH, ignore the field: gss-ntlmssp sends 16 zeros in it.
         let key = Some(key).filter(|_| has_key(flags));
         if let Some(key) = key {
             self.encrypted_random_session_key = key.slice(message)?;
@@ -125,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_header_that_peers_send_is_told_from_the_others() {
+    fn header_of_each_length_is_parsed_with_its_fields() {
         let with = |flags, version, mic| Authenticate { flags, version, mic, ..message() };
         for (message, payload, mic_offset) in [
             (with(None, None, None), 52, None),
@@ -145,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_key_counts_only_if_it_was_negotiated() {
+    fn session_key_is_ignored_without_key_exch() {
         let mut with_key = message();
         with_key.encrypted_random_session_key = &[7; 16];
         let mut bytes = emitted(&with_key);
@@ -160,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_may_be_anywhere() {
+    fn payload_may_have_gaps_and_any_order() {
         let bytes = emitted(&message());
-        // The same payload, 7 bytes further, with the order of user and domain exchanged.
+        // The same payload after a gap of 7 bytes, with the user before the domain.
         let mut moved = bytes[..64].to_vec();
         moved.extend_from_slice(&[0xee; 7]);
         for (descriptor, item) in
@@ -176,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn all_four_bytes_of_an_offset_count() {
+    fn offsets_are_read_with_all_four_bytes() {
         for byte in 40..44 {
             let mut bytes = emitted(&message());
             bytes[byte] ^= 0x80;
@@ -185,9 +204,9 @@ mod tests {
         }
     }
 
-    /// Then it tells where the header ends.
+    /// Then the offset of the session key determines the end of the header.
     #[test]
-    fn the_session_key_may_come_first() {
+    fn session_key_may_be_first_in_the_payload() {
         let mut with_key = message();
         with_key.encrypted_random_session_key = &[7; 16];
         with_key.flags = Some(FLAGS_SET | NegotiateFlags::NEGOTIATE_KEY_EXCH);
@@ -200,14 +219,14 @@ mod tests {
         }
         moved[56] = 64;
         assert_eq!(Authenticate::parse(&moved), Ok(with_key));
-        // Also where the flags are zero, and those of the CHALLENGE say that there is one.
+        // The same if the flags are zero, and those of the CHALLENGE contain KEY_EXCH.
         moved[60..64].fill(0);
         with_key.flags = Some(NegotiateFlags::empty());
         assert_eq!(Authenticate::parse_for_server(&moved, |_| true), Ok(with_key));
     }
 
     #[test]
-    fn servers_ignore_a_workstation_and_an_lm_response_outside_the_message() {
+    fn server_ignores_a_workstation_and_an_lm_response_outside_the_message() {
         let blob = [&[1, 1][..], &[0; 30]].concat();
         let ntlmv2 = [&[0xaa; 16][..], &blob].concat();
         let nt_response = NtResponse::parse(&ntlmv2).unwrap();
@@ -224,7 +243,7 @@ mod tests {
             let error = Error::new(ErrorKind::FieldOutside, descriptor);
             assert_eq!(Authenticate::parse(&bytes), Err(error));
         }
-        // What counts must be right: the other fields, and an LM response beside NTLMv1.
+        // The other fields, and an LM response beside NTLMv1, must lie within the message.
         for (message, descriptor) in [
             (honest, 20),
             (honest, 28),
@@ -239,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn both_responses_may_be_the_same_bytes() {
+    fn lm_and_nt_response_may_be_the_same_bytes() {
         let mut bytes = emitted(&message());
         bytes[16] = bytes[24];
         let twice = Authenticate { lm_response: LmResponse::new(&[2; 24]), ..message() };
@@ -247,14 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn an_all_empty_message_parses_and_says_nothing() {
+    fn message_with_only_empty_fields_is_parsed() {
         let empty = Authenticate { flags: Some(FLAGS_SET), ..Authenticate::default() };
         assert_eq!(Authenticate::parse(&emitted(&empty)), Ok(empty));
     }
 
-    /// Without a payload only the length tells an old message from a cut one.
     #[test]
-    fn a_message_that_ends_within_its_header_is_cut() {
+    fn message_that_ends_within_its_header_is_too_short() {
         let empty = Authenticate { flags: Some(FLAGS_SET), ..Authenticate::default() };
         let bytes = emitted(&empty);
         assert_eq!(Authenticate::parse(&bytes[..52]), Ok(Authenticate::default()));
@@ -263,7 +281,7 @@ mod tests {
             assert_eq!(Authenticate::parse(&bytes[..len]), Err(error));
         }
         assert_eq!(Authenticate::parse(&bytes), Ok(empty));
-        // With one, it is old wherever the payload starts before the end of the flags.
+        // If its payload starts before the end of the flags, the message has the oldest form.
         let mut old = bytes[..58].to_vec();
         old[36..44].copy_from_slice(&[2, 0, 2, 0, 56, 0, 0, 0]);
         let user = Authenticate { user: &old[56..58], ..Authenticate::default() };

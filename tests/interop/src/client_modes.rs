@@ -28,7 +28,7 @@ pub fn has_weak_mech_list_mic(mode: &Mode) -> bool {
 
 /// What our client says of it.
 pub const WEAK_MECH_LIST_MIC: &str =
-    "cannot log in: mechListMIC: it came, and the handshake cannot sign";
+    "cannot log in: mechListMIC: it was received, but this handshake has no key to verify it";
 
 /// Whether the client's last message, which it shows, has the flags of the mode.
 ///
