@@ -1,4 +1,4 @@
-//! Our example `ntlm_auth` in the place of Samba's: as the helper of Squid and Dovecot, and in both
+//! Our `ntlm_auth` in the place of Samba's: as the helper of Squid and Dovecot, and in both
 //! roles against Samba's own.
 
 use ntlm_interop::accounts::{ALICE, Account, JURGEN, nt_hash_line};

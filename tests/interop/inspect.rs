@@ -1,4 +1,4 @@
-//! Our example `inspect`, on what other implementations say to each other and to us.
+//! Our `inspect`, on what other implementations say to each other and to us.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use ntlm_interop::hex::hex;
 use ntlm_interop::http::HttpServer;
 use ntlm_interop::identities;
 use ntlm_interop::process::{Finished, run};
-use ntlm_interop::programs::{example, installed, system_python};
+use ntlm_interop::programs::{installed, system_python, tool};
 use ntlm_interop::scratch::Directory;
 use serde_json::json;
 
@@ -143,7 +143,7 @@ fn piped(text: &str, command: &str) -> String {
 #[test]
 fn standard_input_is_read_and_nonsense_is_refused() {
     let mut command = Command::new("sh");
-    let program = example("inspect").get_program().to_owned();
+    let program = tool("inspect").get_program().to_owned();
     command.arg("-c").arg(r#"printf 'NTLM TlRMTVNTUAABAAAAB4IIAA==\r\n' | "$0""#).arg(program);
     let shown = run(command.env_remove("NTLM_PASSWORD")).expect_success().stdout;
     assert!(shown.starts_with("NEGOTIATE_MESSAGE, 16 bytes"), "{shown}");
@@ -152,7 +152,7 @@ fn standard_input_is_read_and_nonsense_is_refused() {
 }
 
 fn inspect(arguments: &[&str]) -> Command {
-    let mut command = example("inspect");
+    let mut command = tool("inspect");
     command.args(arguments).env_remove("NTLM_PASSWORD");
     command
 }

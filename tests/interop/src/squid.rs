@@ -1,4 +1,4 @@
-//! Squid, a proxy that asks with the help of `ntlm_auth`: Samba's, or our example.
+//! Squid, a proxy that asks with the help of `ntlm_auth`: Samba's, or ours.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

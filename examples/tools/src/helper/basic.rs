@@ -83,7 +83,7 @@ fn unescape(word: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::hex;
+    use ntlm_net_examples::encoding::hex;
 
     #[test]
     fn a_password_is_compared_and_membership_looked_up() {

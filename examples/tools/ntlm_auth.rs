@@ -6,7 +6,7 @@
 //! ```text
 //! hash=$(echo 'correct horse' | cargo run -q --example http_server -- --hash)
 //! printf '%s\n' "EXAMPLE\\alice:$hash:EXAMPLE\\Proxy Users" > /etc/ntlm_auth.users
-//! cargo build --example ntlm_auth
+//! cargo install --path examples/tools --root /usr/local
 //! ```
 //!
 //! NT hashes are as good as passwords: only the user that Squid or Dovecot runs as should be able
@@ -74,13 +74,13 @@ use anyhow::Context;
 use clap::Parser;
 use ntlm::server::{self, Names};
 use ntlm::{Server, UserName, client};
-use ntlm_net_examples::helper::basic::BasicHelper;
-use ntlm_net_examples::helper::client::{ClientHelper, Template};
-use ntlm_net_examples::helper::line::{Line, converse};
-use ntlm_net_examples::helper::options::{Options, Protocol};
-use ntlm_net_examples::helper::server::ServerHelper;
-use ntlm_net_examples::helper::smb_conf::Settings;
 use ntlm_net_examples::level;
+use ntlm_tools::helper::basic::BasicHelper;
+use ntlm_tools::helper::client::{ClientHelper, Template};
+use ntlm_tools::helper::line::{Line, converse};
+use ntlm_tools::helper::options::{Options, Protocol};
+use ntlm_tools::helper::server::ServerHelper;
+use ntlm_tools::helper::smb_conf::Settings;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {

@@ -1,7 +1,7 @@
 //! Messages in base64, with anything around them.
 
 use super::Candidate;
-use crate::encoding::unbase64_cut;
+use ntlm_net_examples::encoding::unbase64_cut;
 
 /// Words that begin as a message does, or as SPNEGO does around one.
 pub(super) fn candidates(line: &str) -> Vec<Candidate> {

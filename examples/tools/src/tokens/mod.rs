@@ -6,8 +6,8 @@ mod hex;
 
 use ntlm::wire::{Message, SIGNATURE};
 
-use crate::der;
-use crate::encoding::{unbase64, unhex};
+use ntlm_net_examples::der;
+use ntlm_net_examples::encoding::{unbase64, unhex};
 
 /// What an input holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -148,7 +148,7 @@ mod tests {
     use ntlm::{Client, Credentials, Os, Server, server::Names};
 
     use super::*;
-    use crate::encoding::{base64, hex};
+    use ntlm_net_examples::encoding::{base64, hex};
 
     const NEGOTIATE: &[u8] = b"NTLMSSP\0\x01\0\0\0\x07\x82\x08\0";
     const CHALLENGE: &[u8] = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\x30\0\0\0\x05\x82\x08\0\

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use ntlm::UserName;
 
-use crate::users::{User, Users};
+use ntlm_net_examples::users::{User, Users};
 
 /// Decides who of the users may log in.
 #[derive(Debug, Default)]

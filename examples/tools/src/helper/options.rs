@@ -8,8 +8,8 @@ use ntlm::{LmCompatibility, UserName};
 
 use super::admission::{Admission, parse_group};
 use super::smb_conf::Settings;
-use crate::level;
-use crate::users::Users;
+use ntlm_net_examples::level;
+use ntlm_net_examples::users::Users;
 
 /// Speaks NTLM on standard input and output, as Samba's `ntlm_auth` does.
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 use ntlm::wire::SIGNATURE;
 
 use super::Candidate;
-use crate::encoding::unhex;
+use ntlm_net_examples::encoding::unhex;
 
 /// A message that begins in a line, or a line that is hexadecimal alone and may be SPNEGO.
 pub(super) fn candidate(line: &str) -> Option<Candidate> {

@@ -11,7 +11,7 @@ pub mod smb_conf;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Error, SessionKeys, UserName};
 
-use crate::encoding::base64;
+use ntlm_net_examples::encoding::base64;
 
 /// `GK`: the session key.
 fn session_key(keys: Option<&SessionKeys>) -> String {

@@ -1,11 +1,13 @@
 //! Shows NTLM messages as tables, and checks an exchange that somebody recorded.
 //!
+//! `cargo install --path examples/tools` installs it; `cargo run --bin inspect` runs it from the repository.
+//!
 //! ```text
-//! cargo run --example inspect -- TlRMTVNTUAABAAAAB4IIAA==
-//! cargo run --example inspect -- 'WWW-Authenticate: NTLM TlRMTVNTUAACAAAA...'
-//! cargo run --example inspect -- 4e:54:4c:4d:53:53:50:00:01:00:00:00:07:82:08:00
+//! inspect TlRMTVNTUAABAAAAB4IIAA==
+//! inspect 'WWW-Authenticate: NTLM TlRMTVNTUAACAAAA...'
+//! inspect 4e:54:4c:4d:53:53:50:00:01:00:00:00:07:82:08:00
 //! curl -sv --ntlm --user 'alice:correct horse' http://127.0.0.1:8080/ 2>&1 |
-//!     NTLM_PASSWORD='correct horse' cargo run --example inspect
+//!     NTLM_PASSWORD='correct horse' inspect
 //! ```
 //!
 //! Tokens may come as they are found: in a sentence, in quotes or source code, broken over lines, in
@@ -29,9 +31,9 @@ use ntlm::server::Accepted;
 use ntlm::wire::{Authenticate, SIGNATURE};
 use ntlm::{NtHash, inspect};
 use ntlm_net_examples::encoding::{hex, unhex};
-use ntlm_net_examples::listener::Listener;
-use ntlm_net_examples::recording::{Recording, Secret, explain};
-use ntlm_net_examples::tokens::{self, Found};
+use ntlm_tools::listener::Listener;
+use ntlm_tools::recording::{Recording, Secret, explain};
+use ntlm_tools::tokens::{self, Found};
 
 /// Shows NTLM messages as tables, and checks an exchange that somebody recorded.
 #[derive(Parser)]
