@@ -10,9 +10,11 @@
 //!     NTLM_PASSWORD='correct horse' inspect
 //! ```
 //!
-//! Tokens may come as they are found: in a sentence, in quotes or source code, broken over lines, in
-//! a log of anything, as a dump of hexdump, xxd or Wireshark. Of one that was cut short, what is
-//! there is shown, and what is wrong with it is said on standard error.
+//! Tokens may come as they are found: in a sentence, in quotes, in the log of curl or wget, in base64 or
+//! hexadecimal over several lines, as a dump of xxd, `hexdump -C`, od or Wireshark, as an array or a
+//! literal of C, Python, Java, Rust or JSON, or as raw bytes; bare or in SPNEGO. A token that comes twice
+//! is shown once. If a token was cut short, what there is of it is shown, and standard error says what is
+//! missing.
 //!
 //! With the password and all three messages it says whether the password is right and whether
 //! somebody changed a message on the way; it tells the session key, and reads what was signed or
