@@ -6,7 +6,7 @@ mod common;
 
 use common::{Fields, unhex, vector};
 use ntlm::inspect::annotate;
-use ntlm::wire::Signature;
+use ntlm::wire::{Authenticate, NegotiateFlags, Signature};
 
 /// The lines of a table, without the padding between columns.
 fn lines(token: &[u8]) -> Vec<String> {
@@ -46,7 +46,7 @@ NTLMSSP_NEGOTIATE_56
 172..188 NTProofStr [16 bytes]
 188..190 RespType, HiRespType 0101
 190..196 Reserved 000000000000
-196..204 TimeStamp 2012-12-19 17:10:36.5364091
+196..204 TimeStamp 2012-12-19 17:10:36.5364091 (the client's)
 204..212 ChallengeFromClient 27fc118082c2fbdd
 212..216 Reserved 00000000
 "#;
@@ -58,7 +58,7 @@ NTLMSSP_NEGOTIATE_56
     has("394..402 MsvAvFlags 0x2 MIC_PRESENT");
     has("454..474 MsvAvChannelBindings 6586e99d81c2fc984e47172fd4dd0310");
     has("540..544 MsvAvEOL end of the list");
-    has("382..394 MsvAvTimestamp 2012-12-19 17:10:36.5364091");
+    has("382..394 MsvAvTimestamp 2012-12-19 17:10:36.5364091 (the server's)");
     has("544..552 8 bytes after the list");
 }
 
@@ -182,6 +182,27 @@ fn a_truncated_token_is_shown_as_far_as_it_goes() {
     assert!(
         cut.contains(&"28..36 DomainNameFields 16 bytes at 88, outside the message".to_owned())
     );
+}
+
+/// wget's flags say UNICODE, and its names are OEM; libntlm does the opposite.
+#[test]
+fn a_name_in_the_other_character_set_is_shown_in_both() {
+    let shown = |user: &[u8], flags| {
+        let message = Authenticate { user, flags: Some(flags), ..Authenticate::default() };
+        let mut token = Vec::new();
+        message.emit(&mut token).unwrap();
+        let lines = lines(&token);
+        let line = lines.into_iter().find(|line| line.contains(" UserName ")).unwrap();
+        line.split_once(" UserName ").unwrap().1.to_owned()
+    };
+    let (unicode, oem) = (NegotiateFlags::NEGOTIATE_UNICODE, NegotiateFlags::NEGOTIATE_OEM);
+    assert_eq!(shown(b"alice", unicode), r#"616c696365 is no UTF-16; as OEM: "alice""#);
+    assert_eq!(shown(b"CORP", unicode), r#""佃偒"; as OEM: "CORP""#);
+    assert_eq!(shown(b"b\0o\0b\0", unicode), r#""bob""#);
+    assert_eq!(shown(&[0xea, 0x96], unicode), r#""雪""#);
+    assert_eq!(shown(b"b\0o\0b\0", oem), r#""b\x00o\x00b\x00"; as UTF-16: "bob""#);
+    assert_eq!(shown(b"alice", oem), r#""alice""#);
+    assert_eq!(shown(b"odd\0", oem), r#""odd\x00""#);
 }
 
 #[test]

@@ -16,10 +16,11 @@
 //! is shown once. If a token was cut short, what there is of it is shown, and standard error says what is
 //! missing.
 //!
-//! With the password and all three messages it says whether the password is right and whether
-//! somebody changed a message on the way; it tells the session key, and reads what was signed or
-//! sealed with it. What to copy is [`Recording::verify`] of `src/recording.rs` and
-//! [`Listener::read`] of `src/listener.rs`.
+//! With the password and all three messages it reports whether the password is right, whether a man in
+//! the middle changed a message, and which servers reject the login nonetheless: the kind of response,
+//! missing channel bindings or SPN, the clock. It reads what was signed or sealed. Secrets are shown only
+//! with `--secrets`. What to copy is [`Recording::verify`] of `src/recording.rs`, [`Report`] of
+//! `src/verdict.rs` and [`Listener::read`] of `src/listener.rs`.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -30,12 +31,13 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use ntlm::crypto::Side;
 use ntlm::server::Accepted;
-use ntlm::wire::{Authenticate, SIGNATURE};
+use ntlm::wire::{Message, SIGNATURE};
 use ntlm::{NtHash, inspect};
 use ntlm_net_examples::encoding::{hex, unhex};
 use ntlm_tools::listener::Listener;
 use ntlm_tools::recording::{Recording, Secret, explain};
 use ntlm_tools::tokens::{self, Found};
+use ntlm_tools::verdict::Report;
 
 /// Shows NTLM messages as tables, and checks an exchange that somebody recorded.
 #[derive(Parser)]
@@ -45,8 +47,8 @@ struct Options {
     #[arg(default_value = "-")]
     tokens: Vec<String>,
 
-    /// Show responses, the MIC and the encrypted session key too, from which passwords can be
-    /// guessed
+    /// Show responses, the MIC and session keys too: with a response or a MIC, the password can be
+    /// guessed, and with the session key, sealed messages be read
     #[arg(long)]
     secrets: bool,
 
@@ -94,13 +96,21 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
     ensure!(tokens.iter().any(|token| is_ntlm(token)), "there is no NTLM message");
     let Some(secret) = secret(options) else {
         ensure!(options.sealed_by.is_empty(), "sealed messages need --password or --nt-hash");
-        return Ok(output.flush()?);
+        return Ok(advise(&tokens, output)?);
     };
     let recording = Recording::of(&tokens)?;
     let accepted = recording.verify(&secret).map_err(explain)?;
-    report(&recording, &accepted, output)?;
+    write!(output, "{}", Report::new(&recording, &secret, &accepted, options.secrets)?)?;
     listen(options, &accepted, output)?;
     Ok(output.flush()?)
+}
+
+/// What can be said of an answer without the password.
+fn advise(tokens: &[Vec<u8>], output: &mut impl Write) -> io::Result<()> {
+    if tokens.iter().any(|token| matches!(Message::parse(token), Ok(Message::Authenticate(_)))) {
+        write!(output, "{}", Report::without_password(Recording::of(tokens).ok().as_ref()))?;
+    }
+    output.flush()
 }
 
 fn secret(options: &Options) -> Option<Secret> {
@@ -150,25 +160,6 @@ fn holds_token(argument: &str) -> bool {
     texts
         .flat_map(|text| tokens::find(text.as_bytes()).tokens)
         .any(|token| is_ntlm(&token) || is_gss(&token))
-}
-
-fn report(
-    recording: &Recording<'_>,
-    accepted: &Accepted,
-    output: &mut impl Write,
-) -> anyhow::Result<()> {
-    // Names come from the peer: `{:?}` escapes what would move the cursor.
-    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.identity.response().map(|kind| format!("{kind:?}, and it is right"));
-    let mic = Authenticate::parse(recording.authenticate)?.mic.filter(|_| accepted.mic_checked);
-    let mic = mic.map(|mic| format!("{}, and it is right", hex(&mic)));
-    writeln!(output, "user            {user:?}")?;
-    writeln!(output, "response        {}", response.unwrap_or("none: anonymous".into()))?;
-    writeln!(output, "MIC             {}", mic.unwrap_or("none".into()))?;
-    writeln!(output, "flags           {}", accepted.keys.flags())?;
-    writeln!(output, "protection      {:?}", accepted.keys.protection())?;
-    writeln!(output, "session key     {}", hex(accepted.keys.exported_session_key().expose()))?;
-    Ok(())
 }
 
 /// Shows what was signed or sealed after the exchange.

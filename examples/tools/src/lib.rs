@@ -4,3 +4,4 @@ pub mod helper;
 pub mod listener;
 pub mod recording;
 pub mod tokens;
+pub mod verdict;
