@@ -1,5 +1,5 @@
-//! A helper for programs that speak NTLM through Samba's `ntlm_auth`, such as Squid, Dovecot and
-//! Apache's mod_auth_ntlm_winbind (as servers), wine and old browsers (as clients): the same
+//! A helper for programs that speak NTLM through Samba's `ntlm_auth`, such as Squid, Dovecot,
+//! FreeRADIUS and Apache's mod_auth_ntlm_winbind (as servers), wine and old browsers (as clients): the same
 //! command lines, and the same lines on standard input and output, but no Samba, no winbind and no
 //! domain. Who may log in is in a file:
 //!
@@ -45,6 +45,16 @@
 //!     --username alice --domain EXAMPLE
 //! ```
 //!
+//! For FreeRADIUS, which verifies MS-CHAP and PEAP-MSCHAPv2 (Wi-Fi, VPNs) with it, in `mods-enabled/mschap`:
+//!
+//! ```text
+//! mschap {
+//!     ntlm_auth = "/usr/local/bin/ntlm_auth --request-nt-key --allow-mschapv2 --domain=EXAMPLE \
+//!         --username=%{mschap:User-Name} --challenge=%{mschap:Challenge:-00} \
+//!         --nt-response=%{mschap:NT-Response:-00}"
+//! }
+//! ```
+//!
 //! # Options of Samba's program
 //!
 //! | option | here |
@@ -52,14 +62,16 @@
 //! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are refused |
 //! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients refuse it |
 //! | `--domain` | of clients, the user's; of servers, their own, and that of groups and names of `squid-2.5-basic` without one |
-//! | `--username`, `--target-service`, `--target-hostname` | for clients; without effect on servers |
+//! | `--username`, `--target-service`, `--target-hostname` | for clients, and `--username` for a single question; without effect on other servers |
 //! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers refuse it: with Samba it lets in everybody who knows it |
 //! | `--workstation` | the machine's name, which the other side is told |
 //! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are refused. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
 //! | `-d`, `--debuglevel` | from 5 on, NTLM's messages are explained on standard error |
 //! | `-V`, `-?`, `--version`, `--help`, `--usage` | as expected |
 //! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they are about winbind |
-//! | `--diagnostics`, `--allow-mschapv2`, `--request-nt-key`, `--request-lm-key`, `--challenge`, `--lm-response`, `--nt-response` | without effect on helpers, as with Samba. Without `--helper-protocol`, where they ask a single question, refused |
+//! | `--username`, `--challenge`, `--nt-response`, `--request-nt-key` | without `--helper-protocol`, a single question: whether a response of MS-CHAP or MS-CHAPv2 is right, and the key. They are without effect on helpers, as with Samba |
+//! | `--allow-mschapv2` | such a question is answered at level 5 too, unless `ntlm auth` is `ntlmv2-only` |
+//! | `--diagnostics`, `--request-lm-key`, `--lm-response` | without effect |
 //! | `-l`, `--log-basename`, `--debug-stdout` | without effect: standard error is the log |
 //!
 //! `--users` and `--level` are ours alone. What is without effect is named on standard error when
@@ -78,13 +90,14 @@ use ntlm_net_examples::level;
 use ntlm_tools::helper::basic::BasicHelper;
 use ntlm_tools::helper::client::{ClientHelper, Template};
 use ntlm_tools::helper::line::{Line, converse};
+use ntlm_tools::helper::ms_chap::Question;
 use ntlm_tools::helper::options::{Options, Protocol};
 use ntlm_tools::helper::server::ServerHelper;
 use ntlm_tools::helper::smb_conf::Settings;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("ntlm_auth: {error:#}");
             ExitCode::FAILURE
@@ -92,12 +105,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> anyhow::Result<()> {
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let settings = options.settings()?;
+    match options.question(&settings)? {
+        Some(question) => answer_once(&question, options, &settings),
+        None => serve(options, settings).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Answers on standard output, in the words of Samba's program, also in the negative.
+fn answer_once(
+    question: &Question,
+    options: &Options,
+    settings: &Settings,
+) -> anyhow::Result<ExitCode> {
+    match question.answer(&options.admission(settings)?) {
+        Ok(key) if options.requests_nt_key() => println!("{key}"),
+        Ok(_) => {}
+        Err(failure) => {
+            println!("{failure}");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(options: &Options, settings: Settings) -> anyhow::Result<()> {
     let protocol = options.protocol()?;
     for option in options.without_effect(protocol) {
         eprintln!("ntlm_auth: without effect: {option}");
     }
-    let settings = options.settings()?;
     let is_verbose = options.is_verbose();
     match protocol {
         Protocol::Server => {

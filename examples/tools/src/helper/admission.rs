@@ -42,6 +42,15 @@ pub fn parse_name(text: &str, separator: char) -> UserName {
     }
 }
 
+/// The user whom a client names, of our domain if it names none.
+pub fn parse_user(text: &str, separator: char, domain: &str) -> UserName {
+    let name = parse_name(text, separator);
+    match name.domain().is_empty() {
+        true => UserName::new(name.user().clone()).with_domain(domain),
+        false => name,
+    }
+}
+
 /// The group that `--require-membership-of` names: a SID, or a name, of our domain if it has none
 /// of its own.
 pub fn parse_group(text: &str, separator: char, domain: &str) -> anyhow::Result<UserName> {

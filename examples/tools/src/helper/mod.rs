@@ -4,6 +4,7 @@ pub mod admission;
 pub mod basic;
 pub mod client;
 pub mod line;
+pub mod ms_chap;
 pub mod options;
 pub mod server;
 pub mod smb_conf;
