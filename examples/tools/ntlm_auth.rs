@@ -1,5 +1,6 @@
 //! A helper for programs that speak NTLM through Samba's `ntlm_auth`, such as Squid, Dovecot,
-//! FreeRADIUS and Apache's mod_auth_ntlm_winbind (as servers), wine and old browsers (as clients): the same
+//! FreeRADIUS and Apache's mod_auth_ntlm_winbind (as servers), Firefox, programs with libsoup and wine
+//! (as clients): the same
 //! command lines, and the same lines on standard input and output, but no Samba, no winbind and no
 //! domain. Who may log in is in a file:
 //!
@@ -44,6 +45,10 @@
 //! NTLM_PASSWORD='correct horse' ntlm_auth --helper-protocol=ntlmssp-client-1 \
 //!     --username alice --domain EXAMPLE
 //! ```
+//!
+//! Firefox and programs with libsoup run it so to log in without asking for a password, and pass
+//! `NTLM_PASSWORD` on to it. Firefox does it for the servers in `network.automatic-ntlm-auth.trusted-uris`,
+//! unless `network.auth.force-generic-ntlm` is set.
 //!
 //! For FreeRADIUS, which verifies MS-CHAP and PEAP-MSCHAPv2 (Wi-Fi, VPNs) with it, in `mods-enabled/mschap`:
 //!

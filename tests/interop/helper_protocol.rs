@@ -67,6 +67,26 @@ fn squid_does_not_share_helpers_of_ntlm() {
     assert!(got.stdout.contains("NTLM"), "{got:#?}");
 }
 
+/// Our client sends bare NTLM under Negotiate, which the wrapper passes on to our helper.
+#[test]
+fn clients_log_in_to_squid_under_negotiate_through_its_wrapper() {
+    let squid = Squid::start_with_negotiate_wrapper(&users());
+    let server = HttpServer::start(&[]);
+    let page = format!("{}/page.txt", server.url);
+    for account in [ALICE, JURGEN] {
+        let user = account.with_password();
+        let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
+        assert_eq!(got.expect_success().stdout, PAGE, "{}", squid.helper_log());
+    }
+    assert!(squid.log().contains(r"EXAMPLE\\alice"), "{}", squid.log());
+    for account in [WRONG, UNKNOWN] {
+        let user = account.with_password();
+        let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
+        assert!(!got.status.success(), "{got:#?}");
+    }
+    wait_until(|| squid.helper_log().contains("Denied(WrongPassword)").then_some(()));
+}
+
 /// The second one knows the password too, and is not in the group.
 #[test]
 fn squid_runs_our_helper_with_the_command_line_of_sambas() {
