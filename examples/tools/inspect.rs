@@ -107,8 +107,11 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
 
 /// What can be said of an answer without the password.
 fn advise(tokens: &[Vec<u8>], output: &mut impl Write) -> io::Result<()> {
-    if tokens.iter().any(|token| matches!(Message::parse(token), Ok(Message::Authenticate(_)))) {
-        write!(output, "{}", Report::without_password(Recording::of(tokens).ok().as_ref()))?;
+    let is_answer =
+        |token: &&Vec<u8>| matches!(Message::parse(token), Ok(Message::Authenticate(_)));
+    if let Some(answer) = tokens.iter().rfind(is_answer) {
+        let recording = Recording::of(tokens).ok();
+        write!(output, "{}", Report::without_password(answer, recording.as_ref()))?;
     }
     output.flush()
 }

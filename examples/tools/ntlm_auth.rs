@@ -1,8 +1,7 @@
-//! A helper for programs that speak NTLM through Samba's `ntlm_auth`, such as Squid, Dovecot,
-//! FreeRADIUS and Apache's mod_auth_ntlm_winbind (as servers), Firefox, programs with libsoup and wine
-//! (as clients): the same
-//! command lines, and the same lines on standard input and output, but no Samba, no winbind and no
-//! domain. Who may log in is in a file:
+//! A helper for programs that speak NTLM through Samba's `ntlm_auth`: Squid, Dovecot, FreeRADIUS and
+//! Apache's mod_auth_ntlm_winbind (as servers), Firefox, programs with libsoup and wine (as clients). It
+//! takes the same command lines and the same lines on standard input and output, but needs no Samba, no
+//! winbind and no domain. The users are in a file:
 //!
 //! ```text
 //! hash=$(echo 'correct horse' | cargo run -q --example http_server -- --hash)
@@ -13,8 +12,8 @@
 //! NT hashes are as good as passwords: only the user that Squid or Dovecot runs as should be able
 //! to read the file. It is read when the helper starts; `squid -k reconfigure` starts all anew.
 //!
-//! A client that logs in with a user principal name, `alice@example.com`, is let in by a line of
-//! that name, and by no other: here is no domain that knows whose name it is.
+//! A client that logs in with a user principal name, `alice@example.com`, is accepted only if the file
+//! has a line of that name, because there is no domain that knows whose name it is.
 //!
 //! In `squid.conf`, nothing changes but the program's place:
 //!
@@ -64,7 +63,7 @@
 //!
 //! | option | here |
 //! |---|---|
-//! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are refused |
+//! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are rejected |
 //! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients refuse it |
 //! | `--domain` | of clients, the user's; of servers, their own, and that of groups and names of `squid-2.5-basic` without one |
 //! | `--username`, `--target-service`, `--target-hostname` | for clients, and `--username` for a single question; without effect on other servers |

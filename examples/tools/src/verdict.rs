@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ntlm::error::Error;
-use ntlm::server::{Accepted, Identity, Policy};
+use ntlm::server::{Accepted, Claimed, Identity, Policy};
 use ntlm::wire::Authenticate;
 use ntlm::{Enforcement, FileTime};
 use ntlm_net_examples::encoding::hex;
@@ -69,9 +69,13 @@ impl Report {
         Ok(report)
     }
 
-    /// What is known without the password.
-    pub fn without_password(recording: Option<&Recording<'_>>) -> Self {
+    /// What is known of an AUTHENTICATE without the password, and if there are the other messages too.
+    pub fn without_password(authenticate: &[u8], recording: Option<&Recording<'_>>) -> Self {
         let mut report = Self(Vec::new());
+        let claimed = Claimed::parse(authenticate);
+        let kinds = claimed.iter().flat_map(|claimed| claimed.responses);
+        let kinds: Vec<_> = kinds.map(|kind| format!("{kind:?}")).collect();
+        report.add("response", if kinds.is_empty() { "none".into() } else { kinds.join(" or ") });
         let rejected = recording.and_then(|r| r.read_under(Policy::default()).err());
         if let Some(error) = rejected {
             report.add("default policy", outcome(Some(&error)) + ", with any password");
@@ -303,7 +307,8 @@ mod tests {
         assert_has(&text, &[line]);
         assert!(!text.contains("hint"), "{text}");
         let recording = Recording::of(&tokens).unwrap();
-        let without = Report::without_password(Some(&recording)).to_string();
+        let without = Report::without_password(&tokens[2], Some(&recording)).to_string();
+        assert_has(&without, &["response        Ntlm2Session"]);
         assert_has(&without, &[&format!("{line}, with any password")]);
         assert!(without.contains("NTLM_PASSWORD"), "{without}");
     }

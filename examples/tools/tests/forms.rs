@@ -69,6 +69,25 @@ fn messages_survive_every_form() {
     }
 }
 
+/// Cut anywhere, each form is read without a panic, and what is found is the beginning of the message.
+#[test]
+fn forms_that_were_cut_short_are_read_as_far_as_they_go() {
+    let messages = messages(|bytes| is_message(bytes) && (100..120).contains(&bytes.len()));
+    let message = messages.first().unwrap();
+    for (name, form) in FORMS.iter().chain(&BARE_FORMS) {
+        let pasted = form(message);
+        for len in (0..pasted.len()).filter(|len| pasted.is_char_boundary(*len)) {
+            for token in tokens::find(&pasted.as_bytes()[..len]).tokens {
+                // Of a decimal number, the last digit may be missing.
+                let all_but_last = &token[..token.len() - 1];
+                let is_beginning =
+                    message.starts_with(all_but_last) || !token.starts_with(&SIGNATURE);
+                assert!(is_beginning, "{name}: {}", &pasted[..len]);
+            }
+        }
+    }
+}
+
 /// Those with another header inside are attacks on the border between two messages. Over several lines
 /// they cannot be told from two messages.
 fn is_message(bytes: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use ntlm::crypto::ExportedSessionKey;
 use ntlm::error::{Denied, Rejection};
 use ntlm::server::{Accepted, Claim, Names, Policy, UserClaim};
 use ntlm::wire::{Authenticate, Challenge, Negotiate, NegotiateFlags, NtResponse};
@@ -13,21 +14,20 @@ use ntlm_net_examples::encoding::hex;
 use super::admission::Admission;
 use super::log_refusal;
 
-/// What is asked.
+/// Whether this is the user's response to the challenge.
 pub struct Question {
     pub user: UserName,
-    /// Eight bytes of hexadecimal digits, and 24 of them.
     pub challenge: [u8; 8],
     pub nt_response: [u8; 24],
 }
 
 /// The key that Samba's program prints: MD4 of the NT hash, from which FreeRADIUS makes the keys of
 /// MPPE.
-pub struct NtKey([u8; 16]);
+pub struct NtKey(ExportedSessionKey);
 
 impl fmt::Display for NtKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NT_KEY: {}", hex(&self.0).to_uppercase())
+        write!(f, "NT_KEY: {}", hex(self.0.expose()).to_uppercase())
     }
 }
 
@@ -54,7 +54,7 @@ impl Question {
         if !admission.admits(user) {
             return Err(Denied::Rejected(Rejection::AccountRestriction).into());
         }
-        Ok(NtKey(*keys.exported_session_key().expose()))
+        Ok(NtKey(keys.exported_session_key().clone()))
     }
 
     /// The response in an AUTHENTICATE of NTLMv1 without a session key of its own: then the session key
