@@ -1,4 +1,4 @@
-//! Shows NTLM messages as tables, and checks an exchange that somebody recorded.
+//! Shows NTLM messages as tables, and checks a recorded handshake.
 //!
 //! `cargo install --path examples/tools` installs it; `cargo run --bin inspect` runs it from the repository.
 //!
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Tokens may come as they are found: in a sentence, in quotes, in the log of curl or wget, in base64 or
-//! hexadecimal over several lines, as a dump of xxd, `hexdump -C`, od or Wireshark, as an array or a
+//! hexadecimal over several lines, as a dump of xxd, hexdump, od or Wireshark, as an array or a
 //! literal of C, Python, Java, Rust or JSON, or as raw bytes; bare or in SPNEGO. A token that comes twice
 //! is shown once. If a token was cut short, what there is of it is shown, and standard error says what is
 //! missing.
@@ -39,7 +39,7 @@ use ntlm_tools::recording::{Recording, Secret, explain};
 use ntlm_tools::tokens::{self, Found};
 use ntlm_tools::verdict::Report;
 
-/// Shows NTLM messages as tables, and checks an exchange that somebody recorded.
+/// Shows NTLM messages as tables, and checks a recorded handshake.
 #[derive(Parser)]
 struct Options {
     /// Messages in hexadecimal or base64, bare or in SPNEGO, with anything around them, or files that
@@ -52,12 +52,12 @@ struct Options {
     #[arg(long)]
     secrets: bool,
 
-    /// Check the exchange with the user's password
+    /// Check the handshake with the user's password
     #[arg(long, env = "NTLM_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 
-    /// Check the exchange with the NT hash of the password (32 hexadecimal digits), whatever
-    /// password there may be besides
+    /// Check the handshake with the NT hash of the password (32 hexadecimal digits); it takes precedence
+    /// over a password
     #[arg(long, value_name = "HEX")]
     nt_hash: Option<NtHash>,
 
@@ -70,7 +70,7 @@ struct Options {
 fn main() -> ExitCode {
     match run(&Options::parse(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough.
+        // The reader of the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inspect: {error:#}");
@@ -105,7 +105,7 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-/// What can be said of an answer without the password.
+/// Reports what an AUTHENTICATE shows without the password.
 fn advise(tokens: &[Vec<u8>], output: &mut impl Write) -> io::Result<()> {
     let is_answer =
         |token: &&Vec<u8>| matches!(Message::parse(token), Ok(Message::Authenticate(_)));

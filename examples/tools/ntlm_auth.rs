@@ -64,12 +64,12 @@
 //! | option | here |
 //! |---|---|
 //! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are rejected |
-//! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients refuse it |
+//! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients reject it |
 //! | `--domain` | of clients, the user's; of servers, their own, and that of groups and names of `squid-2.5-basic` without one |
 //! | `--username`, `--target-service`, `--target-hostname` | for clients, and `--username` for a single question; without effect on other servers |
-//! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers refuse it: with Samba it lets in everybody who knows it |
+//! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers reject the option: Samba accepts any user with that password |
 //! | `--workstation` | the machine's name, which the other side is told |
-//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are refused. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
+//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are rejected. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
 //! | `-d`, `--debuglevel` | from 5 on, NTLM's messages are explained on standard error |
 //! | `-V`, `-?`, `--version`, `--help`, `--usage` | as expected |
 //! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they are about winbind |
@@ -81,7 +81,7 @@
 //! `--users` and `--level` are ours alone. What is without effect is named on standard error when
 //! the helper starts.
 //!
-//! Refusals are told apart on standard error, which Squid puts into its `cache.log`; on standard
+//! Standard error, which Squid puts into its `cache.log`, has the reason of each rejection; on standard
 //! output they look alike. What to copy is `ServerHelper` and `ClientHelper` of `src/helper`.
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! An exchange that somebody recorded, and the password that may be right.
+//! A recorded handshake, and the password to check it with.
 
 use anyhow::{Context, bail};
 use ntlm::crypto::LmHash;
@@ -124,10 +124,10 @@ fn missing(name: &str, number: u8, tokens: &[Vec<u8>]) -> String {
 pub fn explain(error: Error) -> anyhow::Error {
     let text = match error {
         Error::Denied(Denied::WrongPassword) => {
-            "the password is wrong, or the messages are not of one exchange"
+            "the password is wrong, or the messages are not of one handshake"
         }
         Error::Denied(Denied::Mic) => {
-            "the password is right and the MIC is not: a message was changed on the way"
+            "the password is right and the MIC is not: a man in the middle changed a message"
         }
         Error::Denied(Denied::MicMissing) => {
             "the password is right, and the MIC that the response announces was taken away"

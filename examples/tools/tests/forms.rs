@@ -14,7 +14,7 @@ use serde_json::Value;
 type Form = (&'static str, fn(&[u8]) -> String);
 
 /// As they are and in SPNEGO.
-const FORMS: [Form; 16] = [
+const FORMS: [Form; 18] = [
     ("hexadecimal, as Wireshark's hex stream", hex),
     ("hexadecimal, 32 digits a line, as xxd -p -c 16", |message| wrapped(&hex(message), 32, "\n")),
     ("hexadecimal, 60 digits a line, as xxd -p", |message| wrapped(&hex(message), 60, "\n")),
@@ -25,6 +25,8 @@ const FORMS: [Form; 16] = [
     ("xxd", xxd),
     ("hexdump -C", |message| dump(message, |at| format!("{at:08x}"), hexdump_line)),
     ("od -A o -t x1", |message| dump(message, |at| format!("{at:07o}"), od_line)),
+    ("od -A d -t x1", |message| dump(message, |at| format!("{at:07}"), od_line)),
+    ("hexdump", |message| dump(message, |at| format!("{at:07x}"), words)),
     ("Wireshark's dump", wireshark_dump),
     ("Wireshark's escaped string", escaped),
     ("array of C, as xxd -i", |message| {
@@ -185,6 +187,12 @@ fn hexdump_line(bytes: &[u8]) -> String {
 
 fn od_line(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!(" {byte:02x}")).collect()
+}
+
+/// As numbers of a little-endian machine.
+fn words(bytes: &[u8]) -> String {
+    let word = |word: &[u8]| format!(" {:02x}{:02x}", word.get(1).unwrap_or(&0), word[0]);
+    bytes.chunks(2).map(word).collect()
 }
 
 fn wireshark_dump(message: &[u8]) -> String {

@@ -33,25 +33,25 @@ pub struct Options {
     #[arg(long, value_name = "FILE", env = "NTLM_USERS", default_value = "/etc/ntlm_auth.users")]
     pub users: PathBuf,
 
-    /// As a server: let only those in who are in this group, DOMAIN\NAME or a SID; may be repeated,
-    /// and then all of them are needed
+    /// As a server: accept only members of this group, DOMAIN\NAME or a SID; may be repeated, and then
+    /// all of them are needed
     #[arg(long, value_name = "GROUP", allow_hyphen_values = true, action = ArgAction::Append)]
     require_membership_of: Vec<String>,
 
-    /// As a client: the user
+    /// As a client, and in a single question: the user
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
 
-    /// As a client: the user's domain; as a server: its own, which it tells to clients
+    /// As a client: the user's domain; as a server: its own, which it sends to clients
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     domain: Option<String>,
 
-    /// As a client: the password, which the command PW can tell too; better than here, where
-    /// everybody can see it, it is in the variable NTLM_PASSWORD
+    /// As a client: the password. Every user of the machine can see it here: use the variable
+    /// NTLM_PASSWORD, or the command PW
     #[arg(long, allow_hyphen_values = true)]
     password: Option<String>,
 
-    /// The name of this machine, which is told to the other side
+    /// The name of this machine, which is sent to the other side
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     workstation: Option<String>,
 
@@ -199,11 +199,11 @@ impl Options {
         match protocol {
             Protocol::Client => ensure!(
                 self.require_membership_of.is_empty(),
-                "--require-membership-of is for servers: a client keeps nobody out"
+                "--require-membership-of is for servers"
             ),
             Protocol::Server | Protocol::Basic => ensure!(
                 self.password.is_none(),
-                "--password is for clients: it would let in everybody who knows it, under any name"
+                "--password is for clients: a server would accept it under any user's name"
             ),
         }
         Ok(protocol)
@@ -226,7 +226,7 @@ impl Options {
         Ok(settings)
     }
 
-    /// Who may log in. A group that nobody is in keeps everybody out, which is said.
+    /// The users who may log in. A group without members rejects all of them; standard error says so.
     pub fn admission(&self, settings: &Settings) -> anyhow::Result<Admission> {
         let domain = settings.workgroup.as_deref().unwrap_or_default();
         let separator = settings.separator();
@@ -236,7 +236,7 @@ impl Options {
             groups.collect::<Result<_, _>>().context("--require-membership-of")?;
         let admission = Admission::new(Users::read(&self.users)?, groups);
         for group in admission.deserted_groups() {
-            eprintln!("ntlm_auth: nobody in {} is in the group {group}", self.users.display());
+            eprintln!("ntlm_auth: no user of {} is in the group {group}", self.users.display());
         }
         Ok(admission)
     }

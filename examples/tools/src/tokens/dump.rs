@@ -1,8 +1,8 @@
 //! Dumps with offsets, as of xxd, hexdump, od and Wireshark.
 
-use ntlm_net_examples::encoding::unhex;
+use ntlm_net_examples::encoding::{hex, unhex};
 
-use super::{END, MAX_LEN};
+use super::{END, MAX_LEN, carried};
 
 /// The lines of a text: each dump is one line of hexadecimal, without offsets and letters. Comments of
 /// C are left out.
@@ -35,7 +35,7 @@ struct Dump {
     digits: String,
     /// The digits of the last line, which `*` stands for.
     last: String,
-    /// In which the offsets may be: those of od are octal.
+    /// In which the offsets may be: those of od are octal, if it is not told otherwise.
     radices: Vec<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Dump {
     fn begin(line: &str, next: Option<&&str>) -> Option<Self> {
         let (offset, last) = split(line)?;
         let radices = match offset.len() {
-            7 => vec![8, 16],
+            7 => vec![8, 10, 16],
             _ => vec![16],
         };
         let start = usize::from_str_radix(offset, 16).ok().filter(|_| !last.is_empty())?;
@@ -78,7 +78,19 @@ impl Dump {
             let Some(rest) = rest else { break };
             next = rest;
         }
-        (self.digits + END, next)
+        let has_odd_length = next.first().is_some_and(|line| self.ends_in_half_a_word(line));
+        if has_odd_length {
+            next = next.get(1..).unwrap_or_default();
+        }
+        (in_order(self.digits, has_odd_length) + END, next)
+    }
+
+    /// Whether the offset in the last line is in the middle of the last word.
+    fn ends_in_half_a_word(&self, line: &str) -> bool {
+        let Some((offset, digits)) = split(line) else { return false };
+        let end = self.start + self.digits.len() / 2;
+        let is_before = |radix: &u32| usize::from_str_radix(offset, *radix).ok() == Some(end - 1);
+        digits.is_empty() && self.radices.iter().any(is_before)
     }
 
     /// Adds a line, or the last one, which has an offset and nothing else.
@@ -101,6 +113,20 @@ impl Dump {
         self.digits.push_str(&self.last.repeat(missing / repeated));
         Some(())
     }
+}
+
+/// The digits as they are, or if only that makes a message of them, with the bytes of each word swapped:
+/// hexdump and `od -x` print words as numbers.
+fn in_order(digits: String, has_odd_length: bool) -> String {
+    let bytes = unhex(&digits).unwrap_or_default();
+    let mut swapped: Vec<_> = bytes.chunks(2).flat_map(|word| word.iter().rev()).copied().collect();
+    if carried::is_there(&bytes) || !carried::is_there(&swapped) {
+        return digits;
+    }
+    if has_odd_length {
+        swapped.pop();
+    }
+    hex(&swapped)
 }
 
 /// Offset and digits of a line, of which there are 32 at most, before their letters.
