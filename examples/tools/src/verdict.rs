@@ -104,7 +104,7 @@ impl Report {
                 let kind = format!("{response:?}");
                 self.add(
                     "response",
-                    judge.on(kind, DEFAULT, |policy| {
+                    judge.on(kind, "the default policy, level 5,", |policy| {
                         policy.shared.lm_compatibility = Policy::default().shared.lm_compatibility;
                         policy.allow_lmv2_alone = Policy::default().allow_lmv2_alone;
                     }),
@@ -299,7 +299,7 @@ mod tests {
             &text,
             &[
                 "password        right",
-                "response        Ntlm2Session (the default policy rejects the login: Refused(ResponseKind))",
+                "response        Ntlm2Session (the default policy, level 5, rejects the login: Refused(ResponseKind))",
                 "clock           unknown: only NTLMv2 has the client's time",
             ],
         );
