@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use ntlm::inspect::annotate;
-use ntlm::wire::Signature;
+use ntlm::wire::{Authenticate, NegotiateFlags, Signature};
 use ntlm_testkit::{
     Fields, Fixed, alice, cases, exchange, fields, json, read_json, server, transcript,
     transcripts, unhex, vector,
@@ -309,4 +309,25 @@ fn nonsense_makes_a_table_too() {
         assert!(table.ends_with('\n'));
         assert!(table.len() < 8192 + 200 * token.len());
     }
+}
+
+/// wget's flags say UNICODE, and its names are OEM; libntlm does the opposite.
+#[test]
+fn a_name_in_the_other_character_set_is_shown_in_both() {
+    let shown = |user: &[u8], flags| {
+        let message = Authenticate { user, flags: Some(flags), ..Authenticate::default() };
+        let mut token = Vec::new();
+        message.emit(&mut token).unwrap();
+        let lines = lines(&token);
+        let line = lines.into_iter().find(|line| line.contains(" UserName ")).unwrap();
+        line.split_once(" UserName ").unwrap().1.to_owned()
+    };
+    let (unicode, oem) = (NegotiateFlags::NEGOTIATE_UNICODE, NegotiateFlags::NEGOTIATE_OEM);
+    assert_eq!(shown(b"alice", unicode), r#"616c696365 is not UTF-16; as OEM: "alice""#);
+    assert_eq!(shown(b"CORP", unicode), r#""佃偒"; as OEM: "CORP""#);
+    assert_eq!(shown(b"b\0o\0b\0", unicode), r#""bob""#);
+    assert_eq!(shown(&[0xea, 0x96], unicode), r#""雪""#);
+    assert_eq!(shown(b"b\0o\0b\0", oem), r#""b\x00o\x00b\x00"; as UTF-16: "bob""#);
+    assert_eq!(shown(b"alice", oem), r#""alice""#);
+    assert_eq!(shown(b"odd\0", oem), r#""odd\x00""#);
 }

@@ -8,7 +8,7 @@ use core::ops::Range;
 use super::layout::{
     AUTHENTICATE, CHALLENGE, Header, Item, Kind, NEGOTIATE, NTLMV2, Part, UNKNOWN,
 };
-use super::value::{AvValue, Hex, Utf16, descriptor, exactly, time};
+use super::value::{AvValue, Hex, Name, descriptor, exactly, time};
 use crate::text::CharacterSet;
 use crate::wire::{AvId, NegotiateFlags, SIGNATURE, Signature, Version};
 
@@ -188,12 +188,11 @@ impl<'a> Table<'a, '_, '_> {
                 self.line(range.clone(), name, "AV pairs")?;
                 self.av_pairs(range)
             }
-            Item::Text if character_set == Some(CharacterSet::Unicode) => {
-                self.line(range, name, Utf16(bytes))
+            Item::Text => {
+                let character_set = character_set.unwrap_or(CharacterSet::Oem);
+                self.line(range, name, Name(bytes, character_set))
             }
-            Item::Text | Item::OemText => {
-                self.line(range, name, format_args!("\"{}\"", bytes.escape_ascii()))
-            }
+            Item::OemText => self.line(range, name, Name(bytes, CharacterSet::Oem)),
         }
     }
 
@@ -207,7 +206,7 @@ impl<'a> Table<'a, '_, '_> {
             match bytes {
                 None => return self.missing(part, name),
                 Some(bytes) if name.ends_with("TimeStamp") => {
-                    self.line(part, name, time(exactly(bytes)))?
+                    self.line(part, name, format_args!("{} (the client's)", time(exactly(bytes))))?
                 }
                 Some(bytes) => self.line(part, name, Hex(bytes))?,
             }

@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use crate::environment::FileTime;
-use crate::text::Text;
+use crate::text::{CharacterSet, Text};
 use crate::wire::{AvFlags, AvId};
 
 /// Returns the bytes of a part whose length is known to be `N`.
@@ -38,6 +38,30 @@ impl Display for Utf16<'_> {
     }
 }
 
+/// A name in the character set that the flags name. If the bytes look like the other character set, the
+/// name is shown in that one too: wget's flags say UNICODE, and its names are OEM.
+pub(super) struct Name<'a>(pub(super) &'a [u8], pub(super) CharacterSet);
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(bytes, character_set) = *self;
+        let oem = bytes.escape_ascii();
+        let looks_like_oem = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+        let looks_like_utf16 =
+            bytes.len() % 2 == 0 && bytes.chunks(2).all(|unit| matches!(unit, [b' '..=b'~', 0]));
+        match character_set {
+            CharacterSet::Unicode if looks_like_oem => {
+                write!(f, "{}; as OEM: \"{oem}\"", Utf16(bytes))
+            }
+            CharacterSet::Unicode => Utf16(bytes).fmt(f),
+            CharacterSet::Oem if looks_like_utf16 => {
+                write!(f, "\"{oem}\"; as UTF-16: {}", Utf16(bytes))
+            }
+            CharacterSet::Oem => write!(f, "\"{oem}\""),
+        }
+    }
+}
+
 pub(super) fn time(bytes: [u8; 8]) -> FileTime {
     FileTime::from_ticks(u64::from_le_bytes(bytes))
 }
@@ -54,7 +78,7 @@ impl Display for AvValue<'_> {
                 write!(f, "{:#x}", flags.bits())?;
                 flags.iter_names().try_for_each(|(name, _)| write!(f, " {name}"))
             }
-            (AvId::TIMESTAMP, 8) => time(exactly(value)).fmt(f),
+            (AvId::TIMESTAMP, 8) => write!(f, "{} (the server's)", time(exactly(value))),
             _ if id.is_text() => Utf16(value).fmt(f),
             _ => Hex(value).fmt(f),
         }

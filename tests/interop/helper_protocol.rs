@@ -1,4 +1,4 @@
-//! Our example `ntlm_auth` in the place of Samba's: as the helper of Squid and Dovecot, and in both
+//! Our `ntlm_auth` in the place of Samba's: as the helper of Squid and Dovecot, and in both
 //! roles against Samba's own.
 
 use ntlm_interop::accounts::{ALICE, Account, JURGEN, nt_hash_line};
@@ -65,6 +65,26 @@ fn squid_does_not_share_helpers_of_ntlm() {
     let server = HttpServer::start(&[]);
     let got = through_squid(&squid, ALICE, &[&server.url]);
     assert!(got.stdout.contains("NTLM"), "{got:#?}");
+}
+
+/// Our client sends bare NTLM under Negotiate, which the wrapper passes on to our helper.
+#[test]
+fn clients_log_in_to_squid_under_negotiate_through_its_wrapper() {
+    let squid = Squid::start_with_negotiate_wrapper(&users());
+    let server = HttpServer::start(&[]);
+    let page = format!("{}/page.txt", server.url);
+    for account in [ALICE, JURGEN] {
+        let user = account.with_password();
+        let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
+        assert_eq!(got.expect_success().stdout, PAGE, "{}", squid.helper_log());
+    }
+    assert!(squid.log().contains(r"EXAMPLE\\alice"), "{}", squid.log());
+    for account in [WRONG, UNKNOWN] {
+        let user = account.with_password();
+        let got = http_client(ALICE, &["--proxy", &squid.url, "--proxy-user", &user, &page]);
+        assert!(!got.status.success(), "{got:#?}");
+    }
+    wait_until(|| squid.helper_log().contains("Denied(WrongPassword)").then_some(()));
 }
 
 /// The second one knows the password too, and is not in the group.

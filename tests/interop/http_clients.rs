@@ -6,7 +6,7 @@ use ntlm_interop::clients::{Library, curl, requests_ntlm_session};
 use ntlm_interop::http::{HttpServer, PAGE};
 use ntlm_interop::ports::free_port;
 use ntlm_interop::process::{Process, run};
-use ntlm_interop::programs::{example, installed};
+use ntlm_interop::programs::{example, installed, tool};
 use ntlm_interop::scratch::Directory;
 
 #[test]
@@ -71,7 +71,7 @@ fn a_handshake_is_recorded_and_its_password_verified() {
     record.wait_for("recorded tokens=3 ");
 
     let verdict = |password| {
-        let mut command = example("inspect");
+        let mut command = tool("inspect");
         run(command.arg(out.join("1.json")).env("NTLM_PASSWORD", password)).stdout
     };
     assert!(verdict(ALICE.password).contains("right"), "{}", verdict(ALICE.password));

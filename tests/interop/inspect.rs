@@ -1,4 +1,4 @@
-//! Our example `inspect`, on what other implementations say to each other and to us.
+//! Our `inspect`, on what other implementations say to each other and to us.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use ntlm_interop::hex::hex;
 use ntlm_interop::http::HttpServer;
 use ntlm_interop::identities;
 use ntlm_interop::process::{Finished, run};
-use ntlm_interop::programs::{example, installed, system_python};
+use ntlm_interop::programs::{installed, system_python, tool};
 use ntlm_interop::scratch::Directory;
 use serde_json::json;
 
@@ -31,14 +31,49 @@ fn the_log_of_curl_is_shown_and_verified() {
     }
     let verified = with_password(ALICE.password, &[&file]).expect_success().stdout;
     assert_eq!(line(&verified, "user"), r#""EXAMPLE\\alice""#);
-    assert_eq!(line(&verified, "response"), "Ntlmv2, and it is right");
-    assert_eq!(line(&verified, "MIC"), "none");
+    assert_eq!(line(&verified, "password"), "right");
+    assert_eq!(line(&verified, "response"), "Ntlmv2");
+    for (label, reason) in
+        [("MIC", "MicMissing"), ("bindings", "ChannelBindingsMissing"), ("SPN", "SpnMissing")]
+    {
+        let finding = line(&verified, label);
+        assert!(finding.starts_with("none (a policy that requires"), "{finding}");
+        assert!(finding.contains(reason), "{finding}");
+    }
+    assert_eq!(line(&verified, "default policy"), "accepts it");
+    assert!(line(&verified, "strict policy").contains("NTLMSSP_NEGOTIATE_UNICODE"), "{verified}");
+    assert!(!verified.contains("session key"), "{verified}");
+    assert!(line(&shown, "password").contains("NTLM_PASSWORD"), "{shown}");
     let hash = hex(NtHash::from_password(ALICE.password).expose());
     let by_hash = with_password("battery staple", &["--nt-hash", &hash, &file]);
     assert_eq!(by_hash.expect_success().stdout, verified, "the hash counts");
     let refused = with_password("battery staple", &[&file]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stderr.contains("the password is wrong"), "{refused:#?}");
+}
+
+/// wget prints the CHALLENGE twice, and its flags name another character set than it uses.
+#[test]
+fn the_log_of_wget_shows_why_a_server_rejects_it_with_the_right_password() {
+    let server = HttpServer::start(&[]);
+    let mut wget = installed("wget");
+    wget.args(["--debug", "--no-proxy", "--no-config", "--tries=1", "--timeout=30"]);
+    wget.args(["--output-document=/dev/null", "--user", ALICE.user, "--password", ALICE.password]);
+    let log = run(wget.arg(&server.url)).stderr;
+    let directory = Directory::new();
+    let file = directory.write("log", &log).display().to_string();
+
+    let verified = with_password(ALICE.password, &[&file]).expect_success().stdout;
+    assert_eq!(verified.matches("CHALLENGE_MESSAGE,").count(), 1, "{verified}");
+    assert!(verified.contains(r#"; as OEM: "alice""#), "{verified}");
+    assert_eq!(line(&verified, "password"), "right");
+    let reason = "Refused(ResponseKind)";
+    let response = line(&verified, "response");
+    assert!(response.starts_with("Ntlmv1 (the default policy"), "{response}");
+    assert!(response.contains(reason), "{response}");
+    assert!(line(&verified, "default policy").contains(reason), "{verified}");
+    let shown = run(&mut inspect(&[&file])).expect_success().stdout;
+    assert!(line(&shown, "default policy").ends_with("with any password"), "{shown}");
 }
 
 #[test]
@@ -56,6 +91,7 @@ fn sambas_exchange_is_verified_and_yields_its_session_key() {
         let authenticate = client.ask(&challenge);
         // The helpers' lines, as they are.
         let lines = [negotiate.as_str(), &challenge, &authenticate];
+        let lines = ["--secrets", lines[0], lines[1], lines[2]];
         let verified = with_password(ALICE.password, &lines).expect_success().stdout;
         let key = run(inspect(&[]).args(["--password", ALICE.password]).args(lines));
         assert_eq!(key.expect_success().stdout, verified, "the option does what the variable does");
@@ -93,7 +129,7 @@ fn what_gss_ntlmssp_and_we_seal_is_read() {
     let sealed = sealed.chunks(2).flat_map(|pair| ["--sealed-by", pair[0], pair[1]]);
     let arguments: Vec<_> = sealed.chain(tokens.iter().map(String::as_str)).collect();
     let read = with_password(ALICE.password, &arguments).expect_success().stdout;
-    assert!(line(&read, "MIC").ends_with("and it is right"), "{read}");
+    assert_eq!(line(&read, "MIC"), "right");
     assert_eq!(line(&read, "protection"), "Seal");
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let messages: Vec<_> = read.lines().map(words).collect();
@@ -143,7 +179,7 @@ fn piped(text: &str, command: &str) -> String {
 #[test]
 fn standard_input_is_read_and_nonsense_is_refused() {
     let mut command = Command::new("sh");
-    let program = example("inspect").get_program().to_owned();
+    let program = tool("inspect").get_program().to_owned();
     command.arg("-c").arg(r#"printf 'NTLM TlRMTVNTUAABAAAAB4IIAA==\r\n' | "$0""#).arg(program);
     let shown = run(command.env_remove("NTLM_PASSWORD")).expect_success().stdout;
     assert!(shown.starts_with("NEGOTIATE_MESSAGE, 16 bytes"), "{shown}");
@@ -152,7 +188,7 @@ fn standard_input_is_read_and_nonsense_is_refused() {
 }
 
 fn inspect(arguments: &[&str]) -> Command {
-    let mut command = example("inspect");
+    let mut command = tool("inspect");
     command.args(arguments).env_remove("NTLM_PASSWORD");
     command
 }

@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 30] = [
+const PACKAGES: [(&str, &str); 33] = [
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -31,12 +31,15 @@ const PACKAGES: [(&str, &str); 30] = [
     ("HAProxy", "haproxy"),
     ("nginx", "nginx-light"),
     ("Dovecot", "dovecot-core"),
+    ("FreeRADIUS", "freeradius"),
+    ("eapol_test", "eapoltest"),
     ("valgrind", "valgrind"),
     ("Jakarta Mail", "libmail-java"),
     ("jTDS", "libjtds-java"),
     ("FreeTDS", "freetds-bin"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
+    ("libsoup", "gir1.2-soup-3.0"),
     ("smbclient", "smbclient"),
     ("ldbsearch", "ldb-tools"),
     ("ldapsearch", "ldap-utils"),

@@ -3,12 +3,14 @@
 //     node firefox.js PROFILE USER PASSWORD URL...
 //
 // With USES_GSS in the environment, it logs in to servers on this machine with the credentials of
-// GSS-API, and with no password.
+// GSS-API, and with no password. With USES_HELPER, it does so through the `ntlm_auth` of its working
+// directory, as the user that USER names.
 
 const { createRequire } = require('module');
 const puppeteer = createRequire(process.env.NTLM_INTEROP + '/node/')('puppeteer-core');
 
 const usesGss = process.env.USES_GSS;
+const usesHelper = process.env.USES_HELPER;
 const [profile, username, password, ...urls] = process.argv.slice(2);
 
 (async () => {
@@ -20,8 +22,9 @@ const [profile, username, password, ...urls] = process.argv.slice(2);
     userDataDir: profile,
     env: { ...process.env, HOME: profile },
     extraPrefsFirefox: {
-      // Its own NTLM, not that of Samba's helper; and nothing but the pages that are asked for.
-      'network.auth.force-generic-ntlm': true,
+      // Its own NTLM, unless it is to run a helper; and nothing but the pages that are asked for.
+      'network.auth.force-generic-ntlm': !usesHelper,
+      'network.automatic-ntlm-auth.trusted-uris': usesHelper ? '127.0.0.1' : '',
       'network.negotiate-auth.trusted-uris': usesGss ? '127.0.0.1' : '',
       'network.proxy.type': 0,
       'network.captive-portal-service.enabled': false,
@@ -31,7 +34,7 @@ const [profile, username, password, ...urls] = process.argv.slice(2);
     },
   });
   const page = await browser.newPage();
-  if (!usesGss) {
+  if (!usesGss && !usesHelper) {
     await page.authenticate({ username, password });
   }
   for (const url of urls) {

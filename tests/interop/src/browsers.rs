@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::accounts::Account;
 use crate::clients::give_gss_credentials;
 use crate::process::run;
-use crate::programs::{installed, node};
+use crate::programs::{installed, node, tool};
 use crate::scratch::Directory;
 
 /// Opens one page after another with Chromium: `status`, `user` and `body` of each, or `error`.
@@ -34,6 +34,16 @@ pub fn firefox(account: Account, urls: &[&str]) -> Vec<Value> {
 /// As [`chromium_with_gss`], with Firefox.
 pub fn firefox_with_gss(account: Account, urls: &[&str]) -> Vec<Value> {
     browse_with_gss(&mut firefox_command(), account, urls)
+}
+
+/// As [`firefox_with_gss`], with the helper `ntlm_auth`, which is ours, and has the password.
+pub fn firefox_with_helper(account: Account, urls: &[&str]) -> Vec<Value> {
+    let directory = Directory::new();
+    directory.copy(tool("ntlm_auth").get_program());
+    let mut command = firefox_command();
+    command.current_dir(directory.path()).env("USES_HELPER", "1");
+    command.env("USER", account.user).env("NTLM_PASSWORD", account.password);
+    browse(&mut command, "", "", urls)
 }
 
 fn chromium_command() -> Command {

@@ -1,5 +1,5 @@
 //! The programs `ntlm_auth`, which log in for others that speak to them line by line: Samba's, and
-//! our example.
+//! ours.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::accounts::DOMAIN;
 use crate::conversation::Conversation;
-use crate::programs::{example, installed};
+use crate::programs::{installed, tool};
 use crate::scratch::Directory;
 
 /// One of the two programs, which runs and answers.
@@ -52,7 +52,7 @@ impl Helper {
     pub fn our_server(users: &str, arguments: &[&str]) -> Self {
         let directory = Directory::new();
         let users = directory.write("users", users);
-        let mut command = example("ntlm_auth");
+        let mut command = tool("ntlm_auth");
         command.args(["--helper-protocol=squid-2.5-ntlmssp", "--domain", DOMAIN]);
         command.arg("--users").arg(users).args(arguments);
         Self { conversation: Conversation::start(&mut command), _directory: directory }
@@ -60,7 +60,7 @@ impl Helper {
 
     /// Our client. Without a password it asks for it.
     pub fn our_client(user: &str, password: Option<&str>, arguments: &[&str]) -> Self {
-        let mut command = example("ntlm_auth");
+        let mut command = tool("ntlm_auth");
         command.args(["--helper-protocol=ntlmssp-client-1", "--domain", DOMAIN]);
         command.args(["--username", user]).args(arguments);
         // Not where everybody can see it.
@@ -97,10 +97,10 @@ pub fn log_in(client: &mut Helper, server: &mut Helper) -> String {
     server.ask(&format!("KK {token}"))
 }
 
-/// The command line of our example with such a file of users, where users without rights can run it.
+/// The command line of our program with such a file of users, where users without rights can run it.
 pub(crate) fn our_helper(directory: &Directory, users: &str) -> String {
     let users = directory.write("users", users);
-    let program = directory.copy(example("ntlm_auth").get_program());
+    let program = directory.copy(tool("ntlm_auth").get_program());
     format!("{} --domain {DOMAIN} --users {}", program.display(), users.display())
 }
 

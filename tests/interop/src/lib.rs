@@ -36,6 +36,7 @@ pub mod peer;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod radius;
 pub mod rdp;
 pub mod samba_servers;
 pub mod samba_settings;

@@ -4,12 +4,21 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An example of the packages `ntlm-http-examples` and `ntlm-net-examples`.
+/// An example of the packages of `examples`.
 pub fn example(name: &str) -> Command {
+    built(&format!("examples/{name}"), "cargo build --examples")
+}
+
+/// A program of the package `ntlm-tools`.
+pub fn tool(name: &str) -> Command {
+    built(name, "cargo build -p ntlm-tools")
+}
+
+fn built(place: &str, how: &str) -> Command {
     let test = env::current_exe().expect("the test has a path");
     let profile = test.ancestors().nth(2).expect("it is in `deps` of a profile's directory");
-    let path = profile.join("examples").join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
+    let path = profile.join(place);
+    assert!(path.exists(), "{} is missing: run `{how}`", path.display());
     Command::new(path)
 }
 

@@ -1,4 +1,4 @@
-//! Squid, a proxy that asks with the help of `ntlm_auth`: Samba's, or our example.
+//! Squid, a proxy that asks with the help of `ntlm_auth`: Samba's, or ours.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use crate::accounts::{Account, DOMAIN};
 use crate::helper::{our_helper, samba_configuration, write_script};
 use crate::ports::free_port;
 use crate::process::Process;
-use crate::programs::installed;
+use crate::programs::{installed, required};
 use crate::scratch::Directory;
 
 /// A proxy that lets accounts in.
@@ -54,6 +54,21 @@ impl Squid {
         let directory = Directory::new();
         let helper = our_helper(&directory, users);
         Self::start_with(directory, &helper, option)
+    }
+
+    /// Our helper beneath Squid's own for the scheme Negotiate, which passes bare NTLM on to it, and
+    /// Kerberos to another, which is not there.
+    pub fn start_with_negotiate_wrapper(users: &str) -> Self {
+        let directory = Directory::new();
+        let helper = our_helper(&directory, users);
+        let wrapper = required("/usr/lib/squid/negotiate_wrapper_auth");
+        let schemes = format!(
+            "auth_param negotiate program {} --ntlm {helper} \
+             --helper-protocol=squid-2.5-ntlmssp --kerberos /bin/cat\n\
+             auth_param negotiate children 5 startup=1\n",
+            wrapper.display()
+        );
+        Self::start_with_schemes(directory, &schemes)
     }
 
     fn start_with(directory: Directory, helper: &str, option: &str) -> Self {

@@ -14,6 +14,8 @@ pub struct Settings {
     pub netbios_name: Option<String>,
     /// `ntlm auth`: which responses a server takes.
     pub level: Option<LmCompatibility>,
+    /// Whether the value of `ntlm auth` allows MS-CHAPv2 if it rejects NTLMv1.
+    pub allows_ms_chapv2: Option<bool>,
     /// `winbind separator`: what stands between the names of a domain and of a user.
     pub separator: Option<char>,
 }
@@ -29,6 +31,14 @@ impl Settings {
     /// Winbind's, unless another is set.
     pub fn separator(&self) -> char {
         self.separator.unwrap_or('\\')
+    }
+
+    /// Whether responses of MS-CHAP are verified, which are those of NTLMv1: where this is accepted, or
+    /// where the command line says so and the settings do not say the opposite.
+    pub fn accepts_ms_chap(&self, is_asked_for: bool) -> bool {
+        let accepts_ntlmv1 = |level: LmCompatibility| level < LmCompatibility::RefuseLmAndNtlm;
+        self.level.is_some_and(accepts_ntlmv1)
+            || is_asked_for && self.allows_ms_chapv2 != Some(false)
     }
 
     fn read_text(&mut self, text: &str) -> anyhow::Result<()> {
@@ -56,7 +66,11 @@ impl Settings {
         match name.as_str() {
             "workgroup" => self.workgroup = Some(literal(value)?),
             "netbiosname" => self.netbios_name = Some(literal(value)?),
-            "ntlmauth" => self.level = Some(level(value)?),
+            "ntlmauth" => {
+                self.level = Some(level(value)?);
+                self.allows_ms_chapv2 =
+                    Some(value.eq_ignore_ascii_case("mschapv2-and-ntlmv2-only"));
+            }
             "winbindseparator" => self.separator = value.chars().next(),
             // It could hold one of the others, such as that nobody may log in.
             "include" => bail!("{setting:?}: files in files are not read here"),
@@ -73,7 +87,7 @@ fn literal(value: &str) -> anyhow::Result<String> {
     }
 }
 
-/// What a value of `ntlm auth` means for a server that knows no MS-CHAP (smb.conf(5)).
+/// What a value of `ntlm auth` means for NTLM (smb.conf(5)).
 fn level(value: &str) -> anyhow::Result<LmCompatibility> {
     match value.to_ascii_lowercase().as_str() {
         "ntlmv2-only" | "mschapv2-and-ntlmv2-only" | "no" | "false" | "0" | "off" => {
@@ -100,6 +114,7 @@ mod tests {
             workgroup: Some("EXAMPLE".into()),
             netbios_name: Some("PROXY".into()),
             level: Some(LmCompatibility::RefuseLm),
+            allows_ms_chapv2: Some(false),
             separator: Some('+'),
         };
         assert_eq!(settings, expected);

@@ -1,11 +1,15 @@
-//! An exchange that somebody recorded, and the password that may be right.
+//! A recorded handshake, and the password to check it with.
 
 use anyhow::{Context, bail};
 use ntlm::crypto::LmHash;
+use ntlm::environment::AtTime;
 use ntlm::error::Denied;
 use ntlm::server::{Accepted, Claim, Names, Policy};
-use ntlm::wire::{Message, NegotiateFlags};
-use ntlm::{Ascii, Error, NtHash, Os, Server};
+use ntlm::text::Text;
+use ntlm::wire::{
+    Authenticate, AvId, Challenge, Message, NegotiateFlags, NtResponse, Ntlmv2Response, SIGNATURE,
+};
+use ntlm::{Ascii, Error, FileTime, NtHash, Server};
 
 /// What the password is known by.
 pub struct Secret {
@@ -41,43 +45,89 @@ impl<'a> Recording<'a> {
             found.map(Vec::as_slice)
         };
         let challenge = last(|m| matches!(m, Message::Challenge(_)));
-        let challenge = challenge
-            .context("the CHALLENGE is missing, without which an exchange cannot be checked")?;
+        let challenge = challenge.with_context(|| missing("CHALLENGE", 2, tokens))?;
         let authenticate = last(|m| matches!(m, Message::Authenticate(_)));
-        let authenticate = authenticate
-            .context("the AUTHENTICATE is missing, without which an exchange cannot be checked")?;
+        let authenticate = authenticate.with_context(|| missing("AUTHENTICATE", 3, tokens))?;
         let negotiate = last(|m| matches!(m, Message::Negotiate(_)));
         let is_connectionless = matches!(Message::parse(challenge), Ok(Message::Challenge(message))
             if message.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM));
         let negotiate = match negotiate {
             _ if is_connectionless => &[],
-            None => bail!("the NEGOTIATE is missing, without which an exchange cannot be checked"),
+            None => bail!(missing("NEGOTIATE", 1, tokens)),
             Some(negotiate) => negotiate,
         };
         Ok(Self { negotiate, challenge, authenticate })
     }
 
-    /// Lets a server that is as tolerant as can be go on where the recorded one was.
+    /// Lets a server that is as tolerant as can be continue where the recorded one was.
     pub fn verify(&self, secret: &Secret) -> Result<Accepted, Error> {
-        // The CHALLENGE tells the name; this one goes nowhere.
-        let server = Server::new(Names::standalone("RECORDING"))
-            .with_policy(Policy::insecure_for_analysis());
-        let handshake = server.resume(self.negotiate, self.challenge)?;
-        match handshake.read(self.authenticate, &mut Os)? {
+        self.verify_under(Policy::insecure_for_analysis(), secret)
+    }
+
+    /// Lets a server with this policy continue where the recorded one was, at the time of the recording.
+    /// It has the SPN that the client asks for, and accepts any channel bindings.
+    pub fn verify_under(&self, policy: Policy, secret: &Secret) -> Result<Accepted, Error> {
+        match self.read_under(policy)? {
             Claim::User(claim) => claim.verify_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
             Claim::Anonymous(claim) => claim.accept(),
         }
     }
+
+    /// What such a server rejects whatever the password is.
+    pub fn read_under(&self, mut policy: Policy) -> Result<Claim, Error> {
+        policy.allow_any_channel_bindings = true;
+        // The names of the CHALLENGE count; this one is never sent.
+        let server = Server::new(Names::standalone("RECORDING"))
+            .with_policy(policy)
+            .with_spns([self.spn().unwrap_or_else(|| "HOST/recording".into())]);
+        let handshake = server.resume(self.negotiate, self.challenge)?;
+        handshake.read(self.authenticate, &mut AtTime::new(self.time()))
+    }
+
+    /// When it was recorded: by the server's clock, or else by the client's.
+    fn time(&self) -> FileTime {
+        let of_client = || self.ntlmv2().map(Ntlmv2Response::time);
+        self.server_time().or_else(of_client).unwrap_or(FileTime::from_ticks(0))
+    }
+
+    /// The time in the CHALLENGE.
+    pub fn server_time(&self) -> Option<FileTime> {
+        Challenge::parse(self.challenge).ok()?.target_info?.timestamp()
+    }
+
+    /// The NTLMv2 response, which repeats the CHALLENGE's AV pairs, and has the client's own.
+    pub fn ntlmv2(&self) -> Option<Ntlmv2Response<'a>> {
+        match Authenticate::parse(self.authenticate).ok()?.nt_response {
+            NtResponse::V2(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// The SPN that the client asks for.
+    pub fn spn(&self) -> Option<Text> {
+        let spn = self.ntlmv2()?.target_info().text(AvId::TARGET_NAME)?;
+        (!spn.is_empty()).then_some(spn)
+    }
+}
+
+/// Why a message cannot be used.
+fn missing(name: &str, number: u8, tokens: &[Vec<u8>]) -> String {
+    let start = [&SIGNATURE[..], &[number]].concat();
+    let what = match tokens.iter().any(|token| token.starts_with(&start)) {
+        true => "cut short or malformed",
+        false => "missing",
+    };
+    format!("the {name} is {what}: a handshake cannot be checked without it")
 }
 
 /// This once, the difference matters: who looks at a recording is no peer.
 pub fn explain(error: Error) -> anyhow::Error {
     let text = match error {
         Error::Denied(Denied::WrongPassword) => {
-            "the password is wrong, or the messages are not of one exchange"
+            "the password is wrong, or the messages are not of one handshake"
         }
         Error::Denied(Denied::Mic) => {
-            "the password is right and the MIC is not: a message was changed on the way"
+            "the password is right and the MIC is not: a man in the middle changed a message"
         }
         Error::Denied(Denied::MicMissing) => {
             "the password is right, and the MIC that the response announces was taken away"
@@ -93,7 +143,7 @@ pub fn explain(error: Error) -> anyhow::Error {
 #[cfg(test)]
 pub(crate) mod tests {
     use ntlm::session::Protection;
-    use ntlm::{Client, Credentials, SessionKeys};
+    use ntlm::{Client, Credentials, Os, SessionKeys};
 
     use super::*;
 
@@ -132,8 +182,11 @@ pub(crate) mod tests {
         let (tokens, ..) = exchange(&alice(Protection::None));
         for missing in 0..3 {
             let mut tokens = tokens.clone();
-            tokens.remove(missing);
-            assert!(Recording::of(&tokens).is_err());
+            let removed = tokens.remove(missing);
+            let error = |tokens: &[Vec<u8>]| Recording::of(tokens).err().unwrap().to_string();
+            assert!(error(&tokens).contains("is missing"));
+            tokens.push(removed[..removed.len() / 3].into());
+            assert!(error(&tokens).contains("is cut short"), "{}", error(&tokens));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was signed or sealed, for whoever has the key.
+//! Reads what was signed or sealed, with the session key.
 
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use ntlm::error::Misuse;

@@ -1,7 +1,7 @@
 //! Messages in base64, with anything around them.
 
-use super::Candidate;
-use crate::encoding::unbase64_cut;
+use super::{Candidate, carried};
+use ntlm_net_examples::encoding::unbase64_cut;
 
 /// Words that begin as a message does, or as SPNEGO does around one.
 pub(super) fn candidates(line: &str) -> Vec<Candidate> {
@@ -19,8 +19,7 @@ fn begins(word: &str) -> bool {
 
 /// Whether it begins with a tag of SPNEGO or GSS-API.
 fn is_gss(word: &str) -> bool {
-    let bytes = word.get(..4).map(unbase64_cut).unwrap_or_default();
-    matches!(bytes.first(), Some(0x60 | 0xa0 | 0xa1))
+    carried::is_gss(&word.get(..4).map(unbase64_cut).unwrap_or_default())
 }
 
 /// Each word, and what stands after it.
@@ -52,6 +51,7 @@ fn candidate(word: &str, after: &str) -> Option<Candidate> {
         // A backslash or a quote may go before the line's end.
         ends_line: rest.is_empty() && after.chars().all(is_between) && !digits.ends_with('='),
         decode: unbase64_cut,
+        begins: |line| begins(line.trim_start_matches(is_between)),
         continuation,
     })
 }
@@ -79,9 +79,9 @@ fn trouble(digits: &str, rest: &str) -> Option<String> {
     })
 }
 
-/// A line of one word, which is no beginning.
+/// A line of one word.
 fn continuation(line: &str) -> Option<String> {
     let mut words = line.split(is_between).filter(|word| !word.is_empty());
     let word = words.next().filter(|word| digits(word).len() == word.len())?;
-    (words.next().is_none() && !begins(word)).then(|| word.trim_end_matches('=').into())
+    words.next().is_none().then(|| word.trim_end_matches('=').into())
 }

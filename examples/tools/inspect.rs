@@ -1,21 +1,26 @@
-//! Shows NTLM messages as tables, and checks an exchange that somebody recorded.
+//! Shows NTLM messages as tables, and checks a recorded handshake.
+//!
+//! `cargo install --path examples/tools` installs it; `cargo run --bin inspect` runs it from the repository.
 //!
 //! ```text
-//! cargo run --example inspect -- TlRMTVNTUAABAAAAB4IIAA==
-//! cargo run --example inspect -- 'WWW-Authenticate: NTLM TlRMTVNTUAACAAAA...'
-//! cargo run --example inspect -- 4e:54:4c:4d:53:53:50:00:01:00:00:00:07:82:08:00
+//! inspect TlRMTVNTUAABAAAAB4IIAA==
+//! inspect 'WWW-Authenticate: NTLM TlRMTVNTUAACAAAA...'
+//! inspect 4e:54:4c:4d:53:53:50:00:01:00:00:00:07:82:08:00
 //! curl -sv --ntlm --user 'alice:correct horse' http://127.0.0.1:8080/ 2>&1 |
-//!     NTLM_PASSWORD='correct horse' cargo run --example inspect
+//!     NTLM_PASSWORD='correct horse' inspect
 //! ```
 //!
-//! Tokens may come as they are found: in a sentence, in quotes or source code, broken over lines, in
-//! a log of anything, as a dump of hexdump, xxd or Wireshark. Of one that was cut short, what is
-//! there is shown, and what is wrong with it is said on standard error.
+//! Tokens may come as they are found: in a sentence, in quotes, in the log of curl or wget, in base64 or
+//! hexadecimal over several lines, as a dump of xxd, hexdump, od or Wireshark, as an array or a
+//! literal of C, Python, Java, Rust or JSON, or as raw bytes; bare or in SPNEGO. A token that comes twice
+//! is shown once. If a token was cut short, what there is of it is shown, and standard error says what is
+//! missing.
 //!
-//! With the password and all three messages it says whether the password is right and whether
-//! somebody changed a message on the way; it tells the session key, and reads what was signed or
-//! sealed with it. What to copy is [`Recording::verify`] of `src/recording.rs` and
-//! [`Listener::read`] of `src/listener.rs`.
+//! With the password and all three messages it reports whether the password is right, whether a man in
+//! the middle changed a message, and which servers reject the login nonetheless: the kind of response,
+//! missing channel bindings or SPN, the clock. It reads what was signed or sealed. Secrets are shown only
+//! with `--secrets`. What to copy is [`Recording::verify`] of `src/recording.rs`, [`Report`] of
+//! `src/verdict.rs` and [`Listener::read`] of `src/listener.rs`.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -26,14 +31,15 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use ntlm::crypto::Side;
 use ntlm::server::Accepted;
-use ntlm::wire::{Authenticate, SIGNATURE};
+use ntlm::wire::{Message, SIGNATURE};
 use ntlm::{NtHash, inspect};
 use ntlm_net_examples::encoding::{hex, unhex};
-use ntlm_net_examples::listener::Listener;
-use ntlm_net_examples::recording::{Recording, Secret, explain};
-use ntlm_net_examples::tokens::{self, Found};
+use ntlm_tools::listener::Listener;
+use ntlm_tools::recording::{Recording, Secret, explain};
+use ntlm_tools::tokens::{self, Found};
+use ntlm_tools::verdict::Report;
 
-/// Shows NTLM messages as tables, and checks an exchange that somebody recorded.
+/// Shows NTLM messages as tables, and checks a recorded handshake.
 #[derive(Parser)]
 struct Options {
     /// Messages in hexadecimal or base64, bare or in SPNEGO, with anything around them, or files that
@@ -41,17 +47,17 @@ struct Options {
     #[arg(default_value = "-")]
     tokens: Vec<String>,
 
-    /// Show responses, the MIC and the encrypted session key too, from which passwords can be
-    /// guessed
+    /// Show responses, the MIC and session keys too: with a response or a MIC, the password can be
+    /// guessed, and with the session key, sealed messages be read
     #[arg(long)]
     secrets: bool,
 
-    /// Check the exchange with the user's password
+    /// Check the handshake with the user's password
     #[arg(long, env = "NTLM_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 
-    /// Check the exchange with the NT hash of the password (32 hexadecimal digits), whatever
-    /// password there may be besides
+    /// Check the handshake with the NT hash of the password (32 hexadecimal digits); it takes precedence
+    /// over a password
     #[arg(long, value_name = "HEX")]
     nt_hash: Option<NtHash>,
 
@@ -64,7 +70,7 @@ struct Options {
 fn main() -> ExitCode {
     match run(&Options::parse(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough.
+        // The reader of the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inspect: {error:#}");
@@ -90,13 +96,24 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
     ensure!(tokens.iter().any(|token| is_ntlm(token)), "there is no NTLM message");
     let Some(secret) = secret(options) else {
         ensure!(options.sealed_by.is_empty(), "sealed messages need --password or --nt-hash");
-        return Ok(output.flush()?);
+        return Ok(advise(&tokens, output)?);
     };
     let recording = Recording::of(&tokens)?;
     let accepted = recording.verify(&secret).map_err(explain)?;
-    report(&recording, &accepted, output)?;
+    write!(output, "{}", Report::new(&recording, &secret, &accepted, options.secrets)?)?;
     listen(options, &accepted, output)?;
     Ok(output.flush()?)
+}
+
+/// Reports what an AUTHENTICATE shows without the password.
+fn advise(tokens: &[Vec<u8>], output: &mut impl Write) -> io::Result<()> {
+    let is_answer =
+        |token: &&Vec<u8>| matches!(Message::parse(token), Ok(Message::Authenticate(_)));
+    if let Some(answer) = tokens.iter().rfind(is_answer) {
+        let recording = Recording::of(tokens).ok();
+        write!(output, "{}", Report::without_password(answer, recording.as_ref()))?;
+    }
+    output.flush()
 }
 
 fn secret(options: &Options) -> Option<Secret> {
@@ -146,25 +163,6 @@ fn holds_token(argument: &str) -> bool {
     texts
         .flat_map(|text| tokens::find(text.as_bytes()).tokens)
         .any(|token| is_ntlm(&token) || is_gss(&token))
-}
-
-fn report(
-    recording: &Recording<'_>,
-    accepted: &Accepted,
-    output: &mut impl Write,
-) -> anyhow::Result<()> {
-    // Names come from the peer: `{:?}` escapes what would move the cursor.
-    let user = accepted.user().as_ref().map(ToString::to_string).unwrap_or_default();
-    let response = accepted.identity.response().map(|kind| format!("{kind:?}, and it is right"));
-    let mic = Authenticate::parse(recording.authenticate)?.mic.filter(|_| accepted.mic_checked);
-    let mic = mic.map(|mic| format!("{}, and it is right", hex(&mic)));
-    writeln!(output, "user            {user:?}")?;
-    writeln!(output, "response        {}", response.unwrap_or("none: anonymous".into()))?;
-    writeln!(output, "MIC             {}", mic.unwrap_or("none".into()))?;
-    writeln!(output, "flags           {}", accepted.keys.flags())?;
-    writeln!(output, "protection      {:?}", accepted.keys.protection())?;
-    writeln!(output, "session key     {}", hex(accepted.keys.exported_session_key().expose()))?;
-    Ok(())
 }
 
 /// Shows what was signed or sealed after the exchange.

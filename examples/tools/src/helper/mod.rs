@@ -4,6 +4,7 @@ pub mod admission;
 pub mod basic;
 pub mod client;
 pub mod line;
+pub mod ms_chap;
 pub mod options;
 pub mod server;
 pub mod smb_conf;
@@ -11,7 +12,7 @@ pub mod smb_conf;
 use ntlm::wire::NegotiateFlags;
 use ntlm::{Error, SessionKeys, UserName};
 
-use crate::encoding::base64;
+use ntlm_net_examples::encoding::base64;
 
 /// `GK`: the session key.
 fn session_key(keys: Option<&SessionKeys>) -> String {

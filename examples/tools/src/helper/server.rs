@@ -11,8 +11,8 @@ use ntlm::{Error, Os, Server, SessionKeys, UserName};
 use super::admission::Admission;
 use super::line::Line;
 use super::{flags, refuse, session_key};
-use crate::claimed::claimed;
-use crate::encoding::base64;
+use ntlm_net_examples::claimed::claimed;
+use ntlm_net_examples::encoding::base64;
 
 /// One login after the other.
 #[derive(Debug)]
@@ -130,9 +130,9 @@ mod tests {
     use ntlm::server::Names;
 
     use super::*;
-    use crate::encoding::hex;
     use crate::helper::client::ClientHelper;
     use crate::helper::client::tests::client;
+    use ntlm_net_examples::encoding::hex;
 
     impl ServerHelper {
         fn say(&mut self, line: &str) -> String {

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use ntlm::UserName;
 
-use crate::users::{User, Users};
+use ntlm_net_examples::users::{User, Users};
 
 /// Decides who of the users may log in.
 #[derive(Debug, Default)]
@@ -39,6 +39,15 @@ pub fn parse_name(text: &str, separator: char) -> UserName {
     match text.contains('\\') {
         true => UserName::from(text),
         false => UserName::from(text.replacen(separator, "\\", 1)),
+    }
+}
+
+/// The user whom a client names, of our domain if it names none.
+pub fn parse_user(text: &str, separator: char, domain: &str) -> UserName {
+    let name = parse_name(text, separator);
+    match name.domain().is_empty() {
+        true => UserName::new(name.user().clone()).with_domain(domain),
+        false => name,
     }
 }
 

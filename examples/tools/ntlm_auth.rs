@@ -1,19 +1,19 @@
-//! A helper for programs that speak NTLM through Samba's `ntlm_auth`, such as Squid, Dovecot and
-//! Apache's mod_auth_ntlm_winbind (as servers), wine and old browsers (as clients): the same
-//! command lines, and the same lines on standard input and output, but no Samba, no winbind and no
-//! domain. Who may log in is in a file:
+//! A helper for programs that speak NTLM through Samba's `ntlm_auth`: Squid, Dovecot, FreeRADIUS and
+//! Apache's mod_auth_ntlm_winbind (as servers), Firefox, programs with libsoup and wine (as clients). It
+//! takes the same command lines and the same lines on standard input and output, but needs no Samba, no
+//! winbind and no domain. The users are in a file:
 //!
 //! ```text
 //! hash=$(echo 'correct horse' | cargo run -q --example http_server -- --hash)
 //! printf '%s\n' "EXAMPLE\\alice:$hash:EXAMPLE\\Proxy Users" > /etc/ntlm_auth.users
-//! cargo build --example ntlm_auth
+//! cargo install --path examples/tools --root /usr/local
 //! ```
 //!
 //! NT hashes are as good as passwords: only the user that Squid or Dovecot runs as should be able
 //! to read the file. It is read when the helper starts; `squid -k reconfigure` starts all anew.
 //!
-//! A client that logs in with a user principal name, `alice@example.com`, is let in by a line of
-//! that name, and by no other: here is no domain that knows whose name it is.
+//! A client that logs in with a user principal name, `alice@example.com`, is accepted only if the file
+//! has a line of that name, because there is no domain that knows whose name it is.
 //!
 //! In `squid.conf`, nothing changes but the program's place:
 //!
@@ -45,27 +45,43 @@
 //!     --username alice --domain EXAMPLE
 //! ```
 //!
+//! Firefox and programs with libsoup run it so to log in without asking for a password, and pass
+//! `NTLM_PASSWORD` on to it. Firefox does it for the servers in `network.automatic-ntlm-auth.trusted-uris`,
+//! unless `network.auth.force-generic-ntlm` is set.
+//!
+//! For FreeRADIUS, which verifies MS-CHAP and PEAP-MSCHAPv2 (Wi-Fi, VPNs) with it, in `mods-enabled/mschap`:
+//!
+//! ```text
+//! mschap {
+//!     ntlm_auth = "/usr/local/bin/ntlm_auth --request-nt-key --allow-mschapv2 --domain=EXAMPLE \
+//!         --username=%{mschap:User-Name} --challenge=%{mschap:Challenge:-00} \
+//!         --nt-response=%{mschap:NT-Response:-00}"
+//! }
+//! ```
+//!
 //! # Options of Samba's program
 //!
 //! | option | here |
 //! |---|---|
-//! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are refused |
-//! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients refuse it |
+//! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are rejected |
+//! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients reject it |
 //! | `--domain` | of clients, the user's; of servers, their own, and that of groups and names of `squid-2.5-basic` without one |
-//! | `--username`, `--target-service`, `--target-hostname` | for clients; without effect on servers |
-//! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers refuse it: with Samba it lets in everybody who knows it |
+//! | `--username`, `--target-service`, `--target-hostname` | for clients, and `--username` for a single question; without effect on other servers |
+//! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers reject the option: Samba accepts any user with that password |
 //! | `--workstation` | the machine's name, which the other side is told |
-//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are refused. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
+//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are rejected. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
 //! | `-d`, `--debuglevel` | from 5 on, NTLM's messages are explained on standard error |
 //! | `-V`, `-?`, `--version`, `--help`, `--usage` | as expected |
 //! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they are about winbind |
-//! | `--diagnostics`, `--allow-mschapv2`, `--request-nt-key`, `--request-lm-key`, `--challenge`, `--lm-response`, `--nt-response` | without effect on helpers, as with Samba. Without `--helper-protocol`, where they ask a single question, refused |
+//! | `--username`, `--challenge`, `--nt-response`, `--request-nt-key` | without `--helper-protocol`, a single question: whether a response of MS-CHAP or MS-CHAPv2 is right, and the key. They are without effect on helpers, as with Samba |
+//! | `--allow-mschapv2` | such a question is answered at level 5 too, unless `ntlm auth` is `ntlmv2-only` |
+//! | `--diagnostics`, `--request-lm-key`, `--lm-response` | without effect |
 //! | `-l`, `--log-basename`, `--debug-stdout` | without effect: standard error is the log |
 //!
 //! `--users` and `--level` are ours alone. What is without effect is named on standard error when
 //! the helper starts.
 //!
-//! Refusals are told apart on standard error, which Squid puts into its `cache.log`; on standard
+//! Standard error, which Squid puts into its `cache.log`, has the reason of each rejection; on standard
 //! output they look alike. What to copy is `ServerHelper` and `ClientHelper` of `src/helper`.
 
 use std::process::ExitCode;
@@ -74,17 +90,18 @@ use anyhow::Context;
 use clap::Parser;
 use ntlm::server::{self, Names};
 use ntlm::{Server, UserName, client};
-use ntlm_net_examples::helper::basic::BasicHelper;
-use ntlm_net_examples::helper::client::{ClientHelper, Template};
-use ntlm_net_examples::helper::line::{Line, converse};
-use ntlm_net_examples::helper::options::{Options, Protocol};
-use ntlm_net_examples::helper::server::ServerHelper;
-use ntlm_net_examples::helper::smb_conf::Settings;
 use ntlm_net_examples::level;
+use ntlm_tools::helper::basic::BasicHelper;
+use ntlm_tools::helper::client::{ClientHelper, Template};
+use ntlm_tools::helper::line::{Line, converse};
+use ntlm_tools::helper::ms_chap::Question;
+use ntlm_tools::helper::options::{Options, Protocol};
+use ntlm_tools::helper::server::ServerHelper;
+use ntlm_tools::helper::smb_conf::Settings;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("ntlm_auth: {error:#}");
             ExitCode::FAILURE
@@ -92,12 +109,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> anyhow::Result<()> {
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let settings = options.settings()?;
+    match options.question(&settings)? {
+        Some(question) => answer_once(&question, options, &settings),
+        None => serve(options, settings).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Answers on standard output, in the words of Samba's program, also in the negative.
+fn answer_once(
+    question: &Question,
+    options: &Options,
+    settings: &Settings,
+) -> anyhow::Result<ExitCode> {
+    match question.answer(&options.admission(settings)?) {
+        Ok(key) if options.requests_nt_key() => println!("{key}"),
+        Ok(_) => {}
+        Err(failure) => {
+            println!("{failure}");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(options: &Options, settings: Settings) -> anyhow::Result<()> {
     let protocol = options.protocol()?;
     for option in options.without_effect(protocol) {
         eprintln!("ntlm_auth: without effect: {option}");
     }
-    let settings = options.settings()?;
     let is_verbose = options.is_verbose();
     match protocol {
         Protocol::Server => {

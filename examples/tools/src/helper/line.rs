@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use ntlm::inspect;
 use ntlm::wire::SIGNATURE;
 
-use crate::encoding::unbase64;
+use ntlm_net_examples::encoding::unbase64;
 
 /// A command, and what follows it after a space.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use ntlm::{Client, Credentials, Error, Os, SessionKeys, UserName};
 
 use super::line::Line;
 use super::{flags, refuse, session_key};
-use crate::encoding::base64;
+use ntlm_net_examples::encoding::base64;
 
 /// One login after the other.
 pub struct ClientHelper {

@@ -6,10 +6,12 @@ use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args, Parser};
 use ntlm::{LmCompatibility, UserName};
 
-use super::admission::{Admission, parse_group};
+use super::admission::{Admission, parse_group, parse_user};
+use super::ms_chap::Question;
 use super::smb_conf::Settings;
-use crate::level;
-use crate::users::Users;
+use ntlm_net_examples::encoding::unhex;
+use ntlm_net_examples::level;
+use ntlm_net_examples::users::Users;
 
 /// Speaks NTLM on standard input and output, as Samba's `ntlm_auth` does.
 #[derive(Parser)]
@@ -31,25 +33,25 @@ pub struct Options {
     #[arg(long, value_name = "FILE", env = "NTLM_USERS", default_value = "/etc/ntlm_auth.users")]
     pub users: PathBuf,
 
-    /// As a server: let only those in who are in this group, DOMAIN\NAME or a SID; may be repeated,
-    /// and then all of them are needed
+    /// As a server: accept only members of this group, DOMAIN\NAME or a SID; may be repeated, and then
+    /// all of them are needed
     #[arg(long, value_name = "GROUP", allow_hyphen_values = true, action = ArgAction::Append)]
     require_membership_of: Vec<String>,
 
-    /// As a client: the user
+    /// As a client, and in a single question: the user
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
 
-    /// As a client: the user's domain; as a server: its own, which it tells to clients
+    /// As a client: the user's domain; as a server: its own, which it sends to clients
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     domain: Option<String>,
 
-    /// As a client: the password, which the command PW can tell too; better than here, where
-    /// everybody can see it, it is in the variable NTLM_PASSWORD
+    /// As a client: the password. Every user of the machine can see it here: use the variable
+    /// NTLM_PASSWORD, or the command PW
     #[arg(long, allow_hyphen_values = true)]
     password: Option<String>,
 
-    /// The name of this machine, which is told to the other side
+    /// The name of this machine, which is sent to the other side
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     workstation: Option<String>,
 
@@ -81,6 +83,9 @@ pub struct Options {
     debuglevel: String,
 
     #[command(flatten)]
+    single: Single,
+
+    #[command(flatten)]
     ignored: Ignored,
 
     /// Print help
@@ -92,6 +97,32 @@ pub struct Options {
     version: Option<bool>,
 }
 
+/// Whether a response of MS-CHAP is right, without `--helper-protocol`, as FreeRADIUS asks.
+#[derive(Args)]
+#[command(next_help_heading = "A single question, of --username")]
+struct Single {
+    /// The challenge, 16 digits
+    #[arg(long, value_name = "HEX", value_parser = bytes::<8>)]
+    challenge: Option<[u8; 8]>,
+
+    /// The response, 48 digits
+    #[arg(long, value_name = "HEX", value_parser = bytes::<24>)]
+    nt_response: Option<[u8; 24]>,
+
+    /// Print the key that MPPE's are made of
+    #[arg(long)]
+    request_nt_key: bool,
+
+    /// Accept MS-CHAP at --level 5 too, where NTLMv1 is rejected otherwise
+    #[arg(long)]
+    allow_mschapv2: bool,
+}
+
+fn bytes<const N: usize>(digits: &str) -> Result<[u8; N], String> {
+    let bytes = unhex(digits).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| format!("it is not {} hexadecimal digits", 2 * N))
+}
+
 /// What Samba's program takes, and makes no difference to a helper, or to one without winbind. None
 /// of them keeps anybody out.
 #[derive(Args)]
@@ -101,18 +132,10 @@ struct Ignored {
     diagnostics: bool,
     #[arg(long)]
     request_lm_key: bool,
-    #[arg(long)]
-    request_nt_key: bool,
-    #[arg(long, value_name = "HEX")]
-    challenge: Option<String>,
     #[arg(long, value_name = "HEX")]
     lm_response: Option<String>,
-    #[arg(long, value_name = "HEX")]
-    nt_response: Option<String>,
     #[arg(long)]
     use_cached_creds: bool,
-    #[arg(long)]
-    allow_mschapv2: bool,
     #[arg(long)]
     offline_logon: bool,
     #[arg(long, value_name = "FILE")]
@@ -139,26 +162,48 @@ fn parse_protocol(text: &str) -> Result<Protocol, &'static str> {
         "gss-spnego" | "gss-spnego-client" => {
             Err("SPNEGO is left out: offer NTLM, and squid-2.5-ntlmssp or ntlmssp-client-1 for it")
         }
-        "ntlm-server-1" | "ntlm-change-password-1" => {
-            Err("MS-CHAP and new passwords are left out: that takes Samba's program")
-        }
+        "ntlm-server-1" | "ntlm-change-password-1" => Err(
+            "it is left out: MS-CHAP is answered without a protocol, and new passwords not at all",
+        ),
         _ => Err("there are squid-2.5-ntlmssp, squid-2.5-basic and ntlmssp-client-1"),
     }
 }
 
 impl Options {
+    /// The question, if the program is to answer a single one.
+    pub fn question(&self, settings: &Settings) -> anyhow::Result<Option<Question>> {
+        let (None, Some(challenge)) = (self.helper_protocol, self.single.challenge) else {
+            return Ok(None);
+        };
+        let nt_response = self.single.nt_response.context("--nt-response is missing")?;
+        let user = self.username.as_deref().context("--username is missing")?;
+        ensure!(self.password.is_none(), "--password is for clients: users are in a file");
+        ensure!(
+            settings.accepts_ms_chap(self.single.allow_mschapv2),
+            "MS-CHAP sends NTLMv1 responses: it needs --allow-mschapv2, or --level 4 or less"
+        );
+        let domain = settings.workgroup.as_deref().unwrap_or_default();
+        let user = parse_user(user, settings.separator(), domain);
+        Ok(Some(Question { user, challenge, nt_response }))
+    }
+
+    /// Whether the answer to it has the key.
+    pub const fn requests_nt_key(&self) -> bool {
+        self.single.request_nt_key
+    }
+
     /// The part to play, for which all that is said can be done.
     pub fn protocol(&self) -> anyhow::Result<Protocol> {
-        let missing = "--helper-protocol is missing: single questions are not answered here";
+        let missing = "--helper-protocol is missing, or --challenge of a single question";
         let protocol = self.helper_protocol.context(missing)?;
         match protocol {
             Protocol::Client => ensure!(
                 self.require_membership_of.is_empty(),
-                "--require-membership-of is for servers: a client keeps nobody out"
+                "--require-membership-of is for servers"
             ),
             Protocol::Server | Protocol::Basic => ensure!(
                 self.password.is_none(),
-                "--password is for clients: it would let in everybody who knows it, under any name"
+                "--password is for clients: a server would accept it under any user's name"
             ),
         }
         Ok(protocol)
@@ -181,7 +226,7 @@ impl Options {
         Ok(settings)
     }
 
-    /// Who may log in. A group that nobody is in keeps everybody out, which is said.
+    /// The users who may log in. A group without members rejects all of them; standard error says so.
     pub fn admission(&self, settings: &Settings) -> anyhow::Result<Admission> {
         let domain = settings.workgroup.as_deref().unwrap_or_default();
         let separator = settings.separator();
@@ -191,7 +236,7 @@ impl Options {
             groups.collect::<Result<_, _>>().context("--require-membership-of")?;
         let admission = Admission::new(Users::read(&self.users)?, groups);
         for group in admission.deserted_groups() {
-            eprintln!("ntlm_auth: nobody in {} is in the group {group}", self.users.display());
+            eprintln!("ntlm_auth: no user of {} is in the group {group}", self.users.display());
         }
         Ok(admission)
     }
@@ -226,12 +271,12 @@ impl Options {
         let all = [
             ("--diagnostics", ignored.diagnostics),
             ("--request-lm-key", ignored.request_lm_key),
-            ("--request-nt-key", ignored.request_nt_key),
-            ("--challenge", ignored.challenge.is_some()),
+            ("--request-nt-key", self.single.request_nt_key),
+            ("--challenge", self.single.challenge.is_some()),
             ("--lm-response", ignored.lm_response.is_some()),
-            ("--nt-response", ignored.nt_response.is_some()),
+            ("--nt-response", self.single.nt_response.is_some()),
             ("--use-cached-creds", ignored.use_cached_creds),
-            ("--allow-mschapv2", ignored.allow_mschapv2),
+            ("--allow-mschapv2", self.single.allow_mschapv2),
             ("--offline-logon", ignored.offline_logon),
             ("--pam-winbind-conf", ignored.pam_winbind_conf.is_some()),
             ("--log-basename", ignored.log_basename.is_some()),
@@ -281,14 +326,40 @@ mod tests {
             assert!(parse(&format!("--helper-protocol={protocol}")).is_err(), "{protocol}");
         }
         assert!(parse("--helper-protocol=squid-2.5-ntlmssp --unknown").is_err());
+        assert!(parse("--username=u --challenge=00").is_err());
         for line in [
-            "--request-nt-key --username=u --challenge=00",
+            "--request-nt-key --username=u --nt-response=000000000000000000000000000000000000000000000000",
             "--helper-protocol=ntlmssp-client-1 --require-membership-of=g",
             "--helper-protocol=squid-2.5-ntlmssp --password=x",
             "--helper-protocol=squid-2.5-basic --password=x",
         ] {
             assert!(parse(line).unwrap().protocol().is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn ms_chap_is_accepted_only_if_it_is_allowed() {
+        let response = "0".repeat(48);
+        let single = format!("--username=u --challenge=0011223344556677 --nt-response={response}");
+        let question = |more: &str| {
+            let options = parse(&format!("{single} {more}")).unwrap();
+            let settings = options.settings().unwrap();
+            options.question(&settings).map(|question| question.map(|q| q.user.to_string()))
+        };
+        let user = |name: &str| Some(name.to_owned());
+        assert_eq!(question("--allow-mschapv2 --domain LAB").unwrap(), user(r"LAB\u"));
+        assert_eq!(question("--level 4").unwrap(), user("u"));
+        assert_eq!(question("--option=ntlmauth=yes").unwrap(), user("u"));
+        assert_eq!(question("--helper-protocol=squid-2.5-basic").unwrap(), None);
+        for more in ["", "--allow-mschapv2 --option=ntlmauth=ntlmv2-only", "--level 5"] {
+            assert!(question(more).is_err(), "{more}");
+        }
+        assert!(question("--option=ntlmauth=mschapv2-and-ntlmv2-only").is_err());
+        let both = "--allow-mschapv2 --option=ntlmauth=mschapv2-and-ntlmv2-only";
+        assert_eq!(question(both).unwrap(), user("u"));
+        assert!(question("--allow-mschapv2 --password=x").is_err());
+        let alone = parse("--username=u --challenge=0011223344556677 --allow-mschapv2").unwrap();
+        assert!(alone.question(&Settings::default()).is_err());
     }
 
     #[test]

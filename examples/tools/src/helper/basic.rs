@@ -3,7 +3,7 @@
 use ntlm::error::{Denied, Rejection};
 use ntlm::{NtHash, UserName};
 
-use super::admission::{Admission, parse_name};
+use super::admission::{Admission, parse_user};
 use super::log_refusal;
 
 /// Compares passwords.
@@ -24,21 +24,13 @@ impl BasicHelper {
     pub fn answer(&self, line: &[u8]) -> String {
         let words: Vec<_> = line.trim_ascii_end().split(|b| *b == b' ').map(unescape).collect();
         let [Some(name), Some(password)] = &words[..] else { return "ERR".into() };
-        let claimed = self.user_name(name);
+        let claimed = parse_user(name, self.separator, &self.domain);
         match self.verify(&claimed, password) {
             Ok(()) => "OK".into(),
             Err(denied) => {
                 log_refusal(denied.into(), Some(&claimed));
                 "ERR".into()
             }
-        }
-    }
-
-    fn user_name(&self, name: &str) -> UserName {
-        let name = parse_name(name, self.separator);
-        match name.domain().is_empty() {
-            true => UserName::new(name.user().clone()).with_domain(self.domain.as_str()),
-            false => name,
         }
     }
 
@@ -83,7 +75,7 @@ fn unescape(word: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::hex;
+    use ntlm_net_examples::encoding::hex;
 
     #[test]
     fn a_password_is_compared_and_membership_looked_up() {
