@@ -372,6 +372,42 @@ fn any_changed_byte_of_keys_is_refused_or_shows() {
     assert!(others >= 5 * (4 + 16), "{others} were imported");
 }
 
+/// A `mechListMIC` takes the first number of its direction, so the keys carry which ones there were.
+#[cfg(feature = "spnego")]
+#[test]
+fn keys_after_spnego_continue_with_the_next_numbers() {
+    use ntlm::spnego::{Accepting, Acceptor, Initiated, Initiator, Outcome};
+
+    let environment = &mut Fixed::default();
+    let initiator = Initiator::new(alice().with_protection(Protection::Seal));
+    let (first, client) = initiator.initiate().unwrap();
+    let challenge = Acceptor::new(server()).start().read(&first, environment).unwrap();
+    let Accepting::Outcome(Outcome::Send(challenge, server)) = challenge else { panic!() };
+    let Initiated::Send(authenticate, client) = client.read(&challenge, environment).unwrap()
+    else {
+        panic!()
+    };
+    let Accepting::LookUp(look_up) = server.read(&authenticate, environment).unwrap() else {
+        panic!()
+    };
+    let hash = NtHash::from_password("secret");
+    let Outcome::Done(done) = look_up.verify(|claim| claim.verify_nt_hash(&hash)).unwrap() else {
+        panic!()
+    };
+    assert!(done.list_checked);
+    let Initiated::Done(keys) = client.read(&done.token.unwrap(), environment).unwrap() else {
+        panic!()
+    };
+    let handed_over = |keys: SessionKeys| {
+        SessionKeys::import(keys.export().as_bytes()).unwrap().into_session().unwrap()
+    };
+    let (mut client, mut server) = (handed_over(keys), handed_over(done.accepted.keys));
+    let (to_server, to_client) = (client.sign(b"a").unwrap(), server.sign(b"b").unwrap());
+    assert_eq!((to_server.sequence(), to_client.sequence()), (1, 1));
+    assert_eq!(server.verify(b"a", &to_server), Ok(()));
+    assert_eq!(client.verify(b"b", &to_client), Ok(()));
+}
+
 #[test]
 fn an_exchange_is_answered_in_another_process() {
     let client = alice();

@@ -910,25 +910,58 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     }
 }
 
-/// An attacker knows the value that stands in for a hash that the server does not have.
+/// A client that proves something with the LM field alone, without extended session security.
+fn lm_field_alone(policy: Policy, response: &[u8; 24]) -> ntlm::server::UserClaim {
+    let message = Authenticate {
+        user: b"a\0",
+        lm_response: LmResponse::new(response),
+        flags: Some(Flags::NEGOTIATE_UNICODE),
+        ..Authenticate::default()
+    };
+    let server = server().with_policy(policy);
+    user_of(read_after(&server, Flags::NEGOTIATE_UNICODE, &message).unwrap())
+}
+
+/// A policy that accepts LM responses, and LMv2 responses alone or not.
+fn with_lmv2_alone(is_allowed: bool) -> Policy {
+    let mut policy = permissive();
+    policy.allow_lmv2_alone = is_allowed;
+    policy
+}
+
+/// An attacker knows the value that replaces a hash that the server does not have.
 #[test]
 fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
-    let server = server().with_policy(permissive());
     let zero = LmHash::from([0; 16]);
-    let attempt = |lm_hash: Option<&LmHash>| {
-        let response = zero.lm_response(&SERVER_CHALLENGE);
-        let message = Authenticate {
-            user: b"a\0",
-            lm_response: LmResponse::new(&response),
-            flags: Some(Flags::NEGOTIATE_UNICODE),
-            ..Authenticate::default()
-        };
-        user_of(read_after(&server, Flags::NEGOTIATE_UNICODE, &message).unwrap())
+    let response = zero.lm_response(&SERVER_CHALLENGE);
+    let attempt = |lmv2_alone, lm_hash: Option<&LmHash>| {
+        lm_field_alone(with_lmv2_alone(lmv2_alone), &response)
             .verify_hashes(&NtHash::from_password(PASSWORD), lm_hash)
             .map(|accepted| accepted.identity.response())
     };
-    assert_eq!(attempt(Some(&zero)), Ok(Some(ResponseKind::Lm)));
-    assert_eq!(attempt(None), Err(Denied::NoLmHash.into()));
+    assert_eq!(attempt(false, Some(&zero)), Ok(Some(ResponseKind::Lm)));
+    assert_eq!(attempt(false, None), Err(Denied::NoLmHash.into()));
+    // The field can also be an LMv2 response, which needs no LM hash.
+    assert_eq!(attempt(true, None), Err(Denied::WrongPassword.into()));
+}
+
+#[test]
+fn unknown_user_is_not_logged_as_a_user_without_an_lm_hash() {
+    let claim = lm_field_alone(with_lmv2_alone(false), &[7; 24]);
+    let error = claim.reject(Rejection::UnknownUser).unwrap_err();
+    assert_eq!(error, Rejection::UnknownUser.into());
+}
+
+#[test]
+fn response_key_does_not_prove_a_kind_that_the_policy_rejects() {
+    let key = ResponseKey::new(&NtHash::from_password(PASSWORD), &"a".into(), &"".into());
+    let response = key.lmv2_response(&SERVER_CHALLENGE, &[1; 8]);
+    let kind = |lmv2_alone| {
+        let claim = lm_field_alone(with_lmv2_alone(lmv2_alone), &response);
+        claim.verify_response_key(&key).map(|accepted| accepted.identity.response())
+    };
+    assert_eq!(kind(true), Ok(Some(ResponseKind::Lmv2)));
+    assert_eq!(kind(false), Err(Refused::ResponseKind.into()));
 }
 
 /// 3.3.2 and 3.2.5.1.2: LMv2 covers names and makes keys as NTLMv2 does, of its first 16 bytes.

@@ -107,3 +107,25 @@ fn guest_is_accepted_only_without_mech_list_mic() {
     let accepted = as_guest(&initiator.without_signing()).unwrap();
     assert!(matches!(accepted.identity, Identity::Guest));
 }
+
+/// RFC 4178, section 4.2.2. The client's AUTHENTICATE has no MIC, so nothing else makes it sign the list.
+#[test]
+fn client_signs_the_list_if_the_server_requests_it() {
+    let signs = |state: NegState| {
+        let mut environment = Fixed::default();
+        let initiator = Initiator::new(client_of_ntlmv1());
+        let (first, client) = initiator.initiate().unwrap();
+        let acceptor = Acceptor::new(Server::new(Names::standalone("FILES")));
+        let challenge = match acceptor.start().read(&first, &mut environment) {
+            Ok(Accepting::Outcome(Outcome::Send(token, _))) => message(&token),
+            other => panic!("{other:?}"),
+        };
+        let reply =
+            Resp { neg_state: Some(state as u8), token: Some(challenge), ..Resp::default() };
+        let (authenticate, _) = sent(client.read(&reply.der(), &mut environment));
+        let Ok(Token::Response(response)) = Token::parse(&authenticate) else { panic!() };
+        response.mech_list_mic.is_some()
+    };
+    assert!(signs(NegState::RequestMic));
+    assert!(!signs(NegState::AcceptIncomplete));
+}
