@@ -10,7 +10,7 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 30] = [
+const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
@@ -34,6 +34,13 @@ const PACKAGES: [(&str, &str); 30] = [
     ("valgrind", "valgrind"),
     ("Jakarta Mail", "libmail-java"),
     ("jTDS", "libjtds-java"),
+    ("OpenJDK HttpURLConnection", "openjdk-17-jdk-headless"),
+    ("Apache HttpClient 4", "libhttpclient-java"),
+    ("Apache HttpClient 5", "libhttpclient5-java"),
+    ("go-ntlmssp", "golang-github-azure-go-ntlmssp-dev"),
+    ("go-mssqldb", "golang-github-denisenkom-go-mssqldb-dev"),
+    ("rubyntlm", "ruby-ntlm"),
+    ("Ruby httpclient", "ruby-httpclient"),
     ("FreeTDS", "freetds-bin"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
@@ -190,7 +197,7 @@ fn table(readme: &str, head: &[&str]) -> Vec<Vec<String>> {
 /// Of all peers whose versions are known, by their names in the table.
 fn installed_versions() -> BTreeMap<String, String> {
     let mut versions = BTreeMap::new();
-    for (peer, package) in PACKAGES {
+    for &(peer, package) in PACKAGES {
         let query = run(installed("dpkg-query").args(["-W", "-f=${Version}", package]));
         let version = query.stdout.as_str();
         let upstream = version.split_once(':').map_or(version, |(_, upstream)| upstream);

@@ -24,6 +24,7 @@ pub mod fields;
 pub mod helper;
 pub mod hex;
 pub mod http;
+pub mod http_peer;
 pub mod identities;
 pub mod imap;
 pub mod instructions;
