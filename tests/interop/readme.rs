@@ -12,6 +12,7 @@ use ntlm_interop::programs::installed;
 /// Each peer that Debian has, and its package.
 const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
+    ("git", "git"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
     ("gss-ntlmssp", "gss-ntlmssp"),
