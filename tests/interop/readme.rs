@@ -41,6 +41,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("go-ntlmssp", "golang-github-azure-go-ntlmssp-dev"),
     ("go-mssqldb", "golang-github-denisenkom-go-mssqldb-dev"),
     ("rubyntlm", "ruby-ntlm"),
+    ("libsoup 2.4", "libsoup2.4-1"),
+    ("libsoup 3", "libsoup-3.0-0"),
     ("Ruby httpclient", "ruby-httpclient"),
     ("FreeTDS", "freetds-bin"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),

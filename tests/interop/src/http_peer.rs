@@ -124,7 +124,12 @@ impl HttpPeer {
         }
     }
 
-    fn logs_in_as(&mut self, identity: Identity, outcome: Login) {
+    /// Logs somebody in.
+    ///
+    /// # Panics
+    /// If it comes out other than it should.
+    #[track_caller]
+    pub fn logs_in_as(&mut self, identity: Identity, outcome: Login) {
         let mut server = server_of(&[identity], None, &[]);
         self.begin(identity);
         let result = self.request(&format!("{}/page.txt", server.url), None);
