@@ -36,6 +36,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("Jakarta Mail", "libmail-java"),
     ("jTDS", "libjtds-java"),
     ("OpenJDK HttpURLConnection", "openjdk-17-jdk-headless"),
+    ("OpenJDK SASL", "openjdk-17-jdk-headless"),
     ("Apache HttpClient 4", "libhttpclient-java"),
     ("Apache HttpClient 5", "libhttpclient5-java"),
     ("go-ntlmssp", "golang-github-azure-go-ntlmssp-dev"),
