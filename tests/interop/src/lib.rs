@@ -36,6 +36,7 @@ pub mod modes;
 pub mod negotiations;
 pub mod pcap;
 pub mod peer;
+pub mod pop3;
 pub mod ports;
 pub mod process;
 pub mod programs;
