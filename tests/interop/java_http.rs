@@ -2,7 +2,7 @@
 //! and 5.
 
 use ntlm_interop::bridge::Bridge;
-use ntlm_interop::http_peer::{HttpPeer, Login};
+use ntlm_interop::http_peer::{HttpPeer, Login, server_of};
 use ntlm_interop::identities::Identity;
 use ntlm_interop::programs::java;
 use serde_json::json;
@@ -60,7 +60,27 @@ fn a_client_logs_in_to_a_proxy() {
     with_each_library(HttpPeer::logs_in_to_a_proxy);
 }
 
+/// The JDK asks for a password as often as it follows redirects, 20 times, and takes the same again.
+#[test]
+fn the_jdk_tries_a_wrong_password_19_times() {
+    let mut server = server_of(&[Identity::ALICE], None, &[]);
+    let mut client = HttpPeer { bridge: start(), settings: json!({ "library": JDK }) };
+    client.begin(Identity::MALLORY);
+    assert_eq!(client.get(&server.url).status, 401);
+    assert_eq!(server.refusals(19).len(), 19);
+}
+
 fn with_each_library(test: impl Fn(&mut HttpPeer)) {
+    let mut client = HttpPeer { bridge: start(), settings: json!({}) };
+    for library in [JDK, "apache4", "apache5"] {
+        client.settings = json!({ "library": library });
+        test(&mut client);
+    }
+}
+
+const JDK: &str = "jdk";
+
+fn start() -> Bridge {
     let libraries = [
         "gson.jar",
         "httpclient.jar",
@@ -73,10 +93,5 @@ fn with_each_library(test: impl Fn(&mut HttpPeer)) {
         "slf4j-api.jar",
         "slf4j-nop.jar",
     ];
-    let bridge = Bridge::start(java("HttpClients.java", &libraries));
-    let mut client = HttpPeer { bridge, settings: json!({}) };
-    for library in ["jdk", "apache4", "apache5"] {
-        client.settings = json!({ "library": library });
-        test(&mut client);
-    }
+    Bridge::start(java("HttpClients.java", &libraries))
 }
