@@ -25,7 +25,7 @@ fn our_client_posts_a_body() {
     assert_eq!(connections(&server), 1);
 }
 
-/// Nobody compares the response with anything.
+/// The server does not verify the response.
 #[test]
 fn a_wrong_password_is_accepted() {
     let (_server, url) = start();

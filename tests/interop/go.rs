@@ -56,8 +56,9 @@ fn users_of_go_ntlmssp_with_transports_of_their_own_are_kept_apart() {
     go_ntlmssp().keeps_users_apart();
 }
 
-/// It first sends each request without a login, in case the connection has one. A transport lends
-/// its connections to all, so whoever comes next is who logged in, also with a wrong password.
+/// It first sends each request without a login, in case the connection has one. All clients of a
+/// transport share its connections, so the next user is taken for the first one, also with a wrong
+/// password.
 #[test]
 fn users_of_go_ntlmssp_with_one_transport_are_taken_for_each_other() {
     let mut server = server_of(&[Identity::ALICE, Identity::PATIENT], None, &[]);

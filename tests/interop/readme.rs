@@ -218,6 +218,10 @@ fn installed_versions() -> BTreeMap<String, String> {
             versions.insert(library.to_owned(), version.to_owned());
         }
     }
+    for line in file("peers/ntlmclient/Cargo.toml").lines().filter(|line| line.contains("\"=")) {
+        let (library, version) = line.split_once(" = \"=").expect("it is pinned");
+        versions.insert(library.to_owned(), version.trim_end_matches('"').to_owned());
+    }
     let is_client = |line: &&str| line.contains("ntlm\":") || line.contains("\"tedious\":");
     for line in file("peers/package.json").lines().filter(is_client) {
         let [_, library, _, version, ..] = line.split('"').collect::<Vec<_>>()[..] else {

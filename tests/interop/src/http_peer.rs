@@ -1,4 +1,4 @@
-//! What every HTTP library goes through that logs in to our server, behind a bridge of `peers/`.
+//! What every HTTP library is tried with that logs in to our server, behind a bridge of `peers/`.
 
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ impl HttpPeer {
         }
     }
 
-    /// Logs somebody in.
+    /// Logs a user in.
     ///
     /// # Panics
     /// If it comes out other than it should.
@@ -171,11 +171,11 @@ impl HttpPeer {
         assert!(!server.logged().iter().any(Line::is_login), "{:#?}", server.logged());
     }
 
-    /// Clients of one process that are different users have connections of their own: each is who
-    /// it should be, also after the others, and one with a wrong password is rejected.
+    /// Clients of one process that are different users do not share a connection: each is the user
+    /// that it logs in as, also after the others, and one with a wrong password is rejected.
     ///
     /// # Panics
-    /// If a client is somebody else.
+    /// If a client gets the login of another user.
     #[track_caller]
     pub fn keeps_users_apart(&mut self) {
         let server = server_of(&[Identity::ALICE, Identity::PATIENT], None, &[]);
