@@ -91,38 +91,28 @@ fn curl_takes_another_connection_for_another_user() {
     assert!(server.refusal().field("detail").contains("Denied(WrongPassword)"));
 }
 
-/// Each login is of the connection that it is made on: the tunnel is the proxy's, what is in it is
-/// the server's.
+/// In a tunnel, the two logins are of different connections. Without one, both are of the connection
+/// to the proxy, which has a connection to our server for each of its clients.
 #[test]
-fn curl_logs_in_to_a_proxy_and_through_its_tunnel_to_our_server() {
+fn curl_logs_in_to_a_proxy_and_through_it_to_our_server() {
     let certificate = Certificate::new();
     let authority = certificate.file().display().to_string();
-    let mut proxy = Acceptor::start(Implementation::Pyspnego, &["--proxy"]);
-    let mut server = server_of(&[Identity::PATIENT], Some(&certificate), &[]);
     let patient = [Identity::PATIENT.full_name(), Identity::PATIENT.password.into()].join(":");
-    for url in [server.url.clone(), server.tls_url().to_owned()] {
+    let alice = ALICE.with_password();
+    for (tunnel, is_tls) in
+        [("--proxytunnel", true), ("--proxytunnel", false), ("--no-proxytunnel", false)]
+    {
+        let mut proxy = Acceptor::start(Implementation::Pyspnego, &["--proxy"]);
+        let mut server = server_of(&[Identity::PATIENT], Some(&certificate), &[]);
+        let url = if is_tls { server.tls_url() } else { &server.url };
         let page = format!("{url}/page.txt");
-        let got = curl(&[
-            "--cacert",
-            &authority,
-            "--proxytunnel",
-            "--proxy",
-            &proxy.url,
-            "--proxy-ntlm",
-            "--proxy-user",
-            &ALICE.with_password(),
-            "--ntlm",
-            "--user",
-            &patient,
-            &page,
-        ]);
-        assert_eq!(got.status(), 200, "{url}");
-    }
-    for login in proxy.events("accepted", 2) {
-        assert_eq!(login["user"], ALICE.name());
-    }
-    for login in server.logins(2) {
-        assert_eq!(login.field("user"), Identity::PATIENT.full_name());
+        let to_proxy = ["--proxy", &proxy.url, "--proxy-ntlm", "--proxy-user", &alice, tunnel];
+        let to_server = ["--cacert", &authority, "--ntlm", "--user", &patient, &page, &page];
+        let got = curl(&[&to_proxy[..], &to_server].concat());
+        assert_eq!(got.statuses, [200; 2], "{tunnel} to {url}");
+        assert_eq!(proxy.events("accepted", 1)[0]["user"], ALICE.name());
+        assert_eq!(proxy.count("accepted"), 1, "{tunnel} to {url}");
+        assert_eq!(server.only_login().field("user"), Identity::PATIENT.full_name());
     }
 }
 

@@ -79,7 +79,8 @@ public class HttpClients {
         for (String line; (line = lines.readLine()) != null; ) {
             Object answer = new JsonObject();
             try {
-                if (GSON.fromJson(line, JsonObject.class).get("operation").getAsString().equals("begin")) {
+                JsonObject asked = GSON.fromJson(line, JsonObject.class);
+                if (asked.get("operation").getAsString().equals("begin")) {
                     client = begin(GSON.fromJson(line, Settings.class));
                 } else {
                     Request request = GSON.fromJson(line, Request.class);
