@@ -10,8 +10,9 @@ use ntlm_interop::process::run;
 use ntlm_interop::programs::installed;
 
 /// Each peer that Debian has, and its package.
-const PACKAGES: [(&str, &str); 33] = [
+const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
+    ("git", "git"),
     ("wget", "wget"),
     ("cntlm", "cntlm"),
     ("gss-ntlmssp", "gss-ntlmssp"),
@@ -34,8 +35,21 @@ const PACKAGES: [(&str, &str); 33] = [
     ("FreeRADIUS", "freeradius"),
     ("eapol_test", "eapoltest"),
     ("valgrind", "valgrind"),
+    ("fetchmail", "fetchmail"),
+    ("msmtp", "msmtp"),
+    ("mpop", "mpop"),
     ("Jakarta Mail", "libmail-java"),
     ("jTDS", "libjtds-java"),
+    ("OpenJDK HttpURLConnection", "openjdk-17-jdk-headless"),
+    ("OpenJDK SASL", "openjdk-17-jdk-headless"),
+    ("Apache HttpClient 4", "libhttpclient-java"),
+    ("Apache HttpClient 5", "libhttpclient5-java"),
+    ("go-ntlmssp", "golang-github-azure-go-ntlmssp-dev"),
+    ("go-mssqldb", "golang-github-denisenkom-go-mssqldb-dev"),
+    ("rubyntlm", "ruby-ntlm"),
+    ("libsoup 2.4", "libsoup2.4-1"),
+    ("libsoup 3", "libsoup-3.0-0"),
+    ("Ruby httpclient", "ruby-httpclient"),
     ("FreeTDS", "freetds-bin"),
     ("Authen::NTLM", "libauthen-ntlm-perl"),
     ("LWP", "libwww-perl"),
@@ -191,7 +205,7 @@ fn table(readme: &str, head: &[&str]) -> Vec<Vec<String>> {
 /// Of all peers whose versions are known, by their names in the table.
 fn installed_versions() -> BTreeMap<String, String> {
     let mut versions = BTreeMap::new();
-    for (peer, package) in PACKAGES {
+    for &(peer, package) in PACKAGES {
         let query = run(installed("dpkg-query").args(["-W", "-f=${Version}", package]));
         let version = query.stdout.as_str();
         let upstream = version.split_once(':').map_or(version, |(_, upstream)| upstream);
@@ -204,6 +218,10 @@ fn installed_versions() -> BTreeMap<String, String> {
         if !["cryptography", "httpx"].contains(&library) {
             versions.insert(library.to_owned(), version.to_owned());
         }
+    }
+    for line in file("peers/ntlmclient/Cargo.toml").lines().filter(|line| line.contains("\"=")) {
+        let (library, version) = line.split_once(" = \"=").expect("it is pinned");
+        versions.insert(library.to_owned(), version.trim_end_matches('"').to_owned());
     }
     let is_client = |line: &&str| line.contains("ntlm\":") || line.contains("\"tedious\":");
     for line in file("peers/package.json").lines().filter(is_client) {

@@ -1,5 +1,6 @@
 //! Servers over HTTP: our example, and those whose acceptor is another implementation.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ pub struct HttpServer {
     /// `http://127.0.0.1:PORT`
     pub url: String,
     tls_url: Option<String>,
-    _directory: Directory,
+    directory: Directory,
 }
 
 /// What the pages of [`HttpServer`] say.
@@ -59,7 +60,7 @@ impl HttpServer {
         let url = format!("http://{}", process.wait_for("listening on http://"));
         let tls_url =
             certificate.map(|_| format!("https://{}", process.wait_for("listening on https://")));
-        Self { process, url, tls_url, _directory: directory }
+        Self { process, url, tls_url, directory }
     }
 
     /// `127.0.0.1:PORT`
@@ -81,6 +82,11 @@ impl HttpServer {
     /// If it was started without a certificate.
     pub fn tls_address(&self) -> &str {
         self.tls_url().trim_start_matches("https://")
+    }
+
+    /// The directory that it serves.
+    pub fn pages(&self) -> PathBuf {
+        self.directory.path().join("pages")
     }
 
     /// Waits for this many logins.

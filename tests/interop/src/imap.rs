@@ -38,6 +38,11 @@ pub fn serve(stream: impl Read + Write, authenticator: &Authenticator) -> io::Re
                 lines.send("* OK [UIDVALIDITY 1] always the same")?;
                 "OK"
             }
+            // The last one is unseen.
+            "SEARCH" if user.is_some() => {
+                lines.send(&format!("* SEARCH {MESSAGES}"))?;
+                "OK"
+            }
             "NOOP" | "CLOSE" => "OK",
             "LOGOUT" => {
                 lines.send("* BYE")?;

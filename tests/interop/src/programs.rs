@@ -66,11 +66,28 @@ pub fn perl(script: &str) -> Command {
     script_of(Command::new(required("/usr/bin/perl")), script)
 }
 
+/// A script of `tests/interop/peers`, run by Debian's Ruby, which has the libraries of Debian.
+pub fn ruby(script: &str) -> Command {
+    let mut command = Command::new(required("/usr/bin/ruby"));
+    // Without warnings of the libraries, which take names in the encoding of the locale.
+    command.arg("-W0").env("LC_ALL", "C.UTF-8");
+    script_of(command, script)
+}
+
+/// A program of `tests/interop/peers` in Go, compiled with the libraries of Debian.
+pub fn go(source: &str) -> Command {
+    let mut command = Command::new(required("/usr/bin/go"));
+    command.arg("run").env("GO111MODULE", "off").env("GOPATH", required("/usr/share/gocode"));
+    // What the libraries come to is compiled once.
+    command.env("GOCACHE", interop_directory().join("go")).env("GOFLAGS", "");
+    script_of(command, source)
+}
+
 /// A program of `tests/interop/peers` in Java, compiled in memory, with these libraries of Debian.
 pub fn java(source: &str, libraries: &[&str]) -> Command {
     let libraries = libraries.iter().map(|name| required(Path::new("/usr/share/java").join(name)));
     let class_path = env::join_paths(libraries).expect("no colons");
-    let mut command = installed("java");
+    let mut command = Command::new(required("/usr/bin/java"));
     command.args(["-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-classpath"]);
     // Java reads its arguments in the encoding of the locale.
     command.arg(class_path).env("LC_ALL", "C.UTF-8");
