@@ -211,7 +211,7 @@
 //! - **Channel bindings need the certificate that the client sees.** If a proxy terminates TLS,
 //!   give the server the bindings of the proxy's certificate, or do not require channel bindings.
 //! - **Test with concurrent clients.** If a proxy shares connections, a single client can log in,
-//!   but concurrent clients fail or are taken for each other.
+//!   but concurrent clients fail, or one is served as another.
 //! - **Browsers log in without asking for a password only if configured**: by the intranet zone
 //!   (Windows), the policy `AuthServerAllowlist` (Chromium), or the settings
 //!   `network.automatic-ntlm-auth.trusted-uris` for `NTLM` and
