@@ -59,7 +59,7 @@
 //! | learn what NTLM is; choose settings; find out why a login fails | [`manual`] |
 //! | log in to a server | [`client`] |
 //! | authenticate clients, also through a domain controller | [`server`] |
-//! | run a handshake as one value, behind `&mut self` | [`client::Handshake`], [`server::Handshake`] |
+//! | run a handshake with one value and its method `step` | [`client::Handshake`], [`server::Handshake`] |
 //! | sign and seal messages, in parts or as datagrams | [`session`] |
 //! | continue in another process | [`Session::export`], [`SessionKeys::export`], [`server::AwaitAuthenticate::export`] |
 //! | SPNEGO, which SMB, LDAP, DCE/RPC, CredSSP and WinRM need | `spnego` (feature `spnego`) |
@@ -69,7 +69,7 @@
 //! | read and write messages without a policy | [`wire`] |
 //! | hashes and keys; with the feature `hazmat`, also responses and primitives | [`crypto`] |
 //! | names in OEM code pages | [`text::code_page`] |
-//! | find out why a login fails | [`error`] |
+//! | the reasons why a handshake fails, as types | [`error`] |
 //!
 //! # What is supported
 //!

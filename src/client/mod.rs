@@ -4,9 +4,9 @@
 //! takes the server's CHALLENGE and returns the AUTHENTICATE together with the session keys.
 //! Connectionless: [`Client::answer_datagram`] does both, because the server speaks first.
 //!
-//! NTLM has no final reply: the application protocol tells you whether the login succeeded. NTLM
-//! authenticates the server only if messages are signed or sealed, because only the genuine server
-//! has the session key.
+//! NTLM has no final reply: the application protocol tells you whether the login succeeded. If it
+//! did not, only the server's log has the reason. NTLM authenticates the server only if messages
+//! are signed or sealed, because only the genuine server has the session key.
 
 mod handshake;
 mod policy;

@@ -1,7 +1,17 @@
 //! The errors of the library, grouped by who caused them.
 //!
 //! For your log, print [`Error::log`]: it contains the reason why authentication failed, which
-//! `Display` omits because applications send that text to the peer.
+//! `Display` omits because applications send that text to the peer. The manual explains each line
+//! of the log: [why a login fails].
+//!
+#![cfg_attr(
+    all(feature = "std", feature = "http"),
+    doc = "[why a login fails]: crate::manual::why_a_login_fails"
+)]
+#![cfg_attr(
+    not(all(feature = "std", feature = "http")),
+    doc = "[why a login fails]: https://docs.rs/ntlm/latest/ntlm/manual/why_a_login_fails/"
+)]
 
 mod denied;
 mod integrity;

@@ -41,15 +41,16 @@ pub enum Error {
     #[error("the AUTHENTICATE was answered with a CHALLENGE: it was sent on another connection")]
     OtherConnection,
     /// Server: an AUTHENTICATE was received on a connection on which no CHALLENGE is pending.
-    /// Either a proxy shares its connections between clients, or distributes the requests of a
-    /// client over several connections (see [One connection](super#one-connection)), or the client
-    /// sent its AUTHENTICATE twice.
+    /// There are three possible causes: the client sent the requests of the handshake on different
+    /// connections, for example through a pool; a proxy did so, or shares its connections between
+    /// clients (see [One connection](super#one-connection)); or the client sent its AUTHENTICATE
+    /// twice.
     #[error(
         "received an AUTHENTICATE without a pending challenge: does a proxy share connections?"
     )]
     NoPendingChallenge,
     /// Server: the AUTHENTICATE answers another CHALLENGE than the last one on this connection, as
-    /// the time in it shows. The cause is a proxy that shares connections (see [One
+    /// the time in it shows. The cause is a proxy or a client that shares connections (see [One
     /// connection](super#one-connection)), not a wrong password.
     #[error("the AUTHENTICATE answers another challenge: does a proxy share connections?")]
     OtherChallenge,

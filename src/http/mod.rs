@@ -100,7 +100,8 @@
 //! # A server
 //!
 //! Keep one [`ServerConnection`] for each TCP connection, and pass it each request before you
-//! answer it:
+//! answer it. To send a [`Reply`], send its status, and a header line for each of its values; it
+//! needs no body:
 //!
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -159,10 +160,43 @@
 //! | again, with its body | `Authorization: NTLM` AUTHENTICATE | 200 and the answer, or 401: the login is rejected |
 //! | all others | none | 200 and the answer |
 //!
-//! The first two 401s are not failures, but steps of the handshake. Monitors, rate limiters and
+//! The first two 401s are not failures, but steps of the handshake. A client that knows NTLM, such
+//! as `curl --ntlm`, skips the first request, so there is only one 401. Monitors, rate limiters and
 //! dashboards that count 401s count each login as two failures. [`Outcome::Continue`] and
 //! [`Next::Send`] show which ones are steps. A client that knows that the server requires NTLM can
 //! save the first round trip with [`ClientConnection::start`].
+//!
+//! # Users
+//!
+//! The server looks users up by the name that the client claims, and needs the NT hash of each
+//! user's password. It is as good as the password, so protect the store. [`NtHash::from_password`]
+//! makes it, and [`str::parse`] reads it from 32 hexadecimal digits. The library has no file
+//! format:
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use ntlm::{NtHash, UserName};
+//!
+//! // "DOMAIN\user:hash" in each line.
+//! let file = "EXAMPLE\\alice:cfc43211ba8dc470832267827cac1407\n";
+//! let mut users = HashMap::new();
+//! for line in file.lines() {
+//!     let (name, hash) = line.split_once(':').ok_or("a line without a hash")?;
+//!     // Windows ignores the case of names.
+//!     users.insert(UserName::from(name).to_uppercase(), hash.parse::<NtHash>()?);
+//! }
+//!
+//! let look_up = |claimed: &UserName| users.get(&claimed.to_uppercase());
+//! let hash = NtHash::from_password("correct horse");
+//! assert_eq!(look_up(&UserName::from("example\\Alice")), Some(&hash));
+//! // Without a domain, this is another name: `curl --user alice:...` sends none.
+//! assert_eq!(look_up(&UserName::from("alice")), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To write such a file, print the bytes of [`NtHash::expose`] in hexadecimal, or run the example
+//! `http_server` with `--hash`.
 //!
 //! # What a web developer must know
 //!
@@ -177,7 +211,7 @@
 //! - **Channel bindings need the certificate that the client sees.** If a proxy terminates TLS,
 //!   give the server the bindings of the proxy's certificate, or do not require channel bindings.
 //! - **Test with concurrent clients.** If a proxy shares connections, a single client can log in,
-//!   but concurrent clients fail or are taken for each other.
+//!   but concurrent clients fail, or one is served as another.
 //! - **Browsers log in without asking for a password only if configured**: by the intranet zone
 //!   (Windows), the policy `AuthServerAllowlist` (Chromium), or the settings
 //!   `network.automatic-ntlm-auth.trusted-uris` for `NTLM` and
@@ -203,12 +237,13 @@
 //!   user has logged in, *requests of other clients on that connection count as requests of that
 //!   user*. No HTTP header can prevent this.
 //!
-//! A client library with a connection pool may send each request of a handshake on another
-//! connection. With reqwest on a multi-threaded runtime, up to 30 % of logins failed in tests for
-//! this reason. The example `reqwest_client` avoids this: it checks by the local port which
-//! connection a request used, and starts again if it is another one. The failure usually looks like
-//! a wrong password ([`Next::Rejected`]). It can be recognised only if the server answers the
-//! AUTHENTICATE with a CHALLENGE ([`Error::OtherConnection`]).
+//! A client library with a connection pool may also send each request of a handshake on another
+//! connection, without any proxy. The server's log then has the same errors. With reqwest on a
+//! multi-threaded runtime, up to 30 % of logins failed in tests for this reason. The example
+//! `reqwest_client` avoids this: it checks by the local port which connection a request used, and
+//! starts again if the connection changed. The failure usually looks like a wrong password
+//! ([`Next::Rejected`]). It can be recognised only if the server answers the AUTHENTICATE with a
+//! CHALLENGE ([`Error::OtherConnection`]).
 //!
 //! Neither reqwest nor ureq can log in with NTLM to a proxy for `https:` URLs, because they send
 //! `CONNECT` themselves, and expose neither the proxy's 407 nor its connection. For `http:` URLs,
@@ -249,9 +284,29 @@
 //! received, and give the server those of its own certificate.
 //!
 //! By default, the server checks channel bindings only if the client sends them. To require them,
-//! set [`Enforcement::Required`](crate::Enforcement::Required). Windows, Chromium, requests_ntlm
-//! and the examples send them. curl, Firefox and most other libraries do not, and Chromium does not
-//! for certificates that are signed with RSA-PSS or MD5.
+//! change the policy. Require the MIC (message integrity code) too: without it, a man in the middle
+//! can insert bindings into the CHALLENGE, which some clients copy into their response.
+//!
+//! ```
+//! use ntlm::server::{Names, Policy};
+//! use ntlm::{ChannelBindings, Enforcement, Server};
+//!
+//! # let sha256_of_the_certificate = [7; 32];
+//! let mut policy = Policy::default();
+//! policy.channel_bindings = Enforcement::Required;
+//! policy.shared.require_mic = true;
+//! let bindings = ChannelBindings::tls_server_end_point(&sha256_of_the_certificate)?;
+//! let server = Server::new(Names::standalone("WEB"))
+//!     .with_policy(policy)
+//!     .with_channel_bindings(bindings)
+//!     .checked()?;
+//! # Ok::<(), ntlm::Error>(())
+//! ```
+//!
+//! Windows, Chromium, requests_ntlm and the examples send channel bindings. curl, Firefox and most
+//! other libraries do not, and Chromium does not for certificates that are signed with RSA-PSS or
+//! MD5. The server above rejects clients without bindings. For curl and Firefox, its log says
+//! `the MIC is missing`, because it checks the MIC before the bindings.
 //!
 //! A server with several certificates (SNI), or with one that is renewed while it runs, sets the
 //! bindings for each connection: see [`ServerConnection::with_channel_bindings`]. Clients do the
@@ -280,6 +335,8 @@
 //!   challenge. The first page falls back to `NTLM` if it is offered and there is a password;
 //!   otherwise it fails.
 //!
+//! [`NtHash::expose`]: crate::NtHash::expose
+//! [`NtHash::from_password`]: crate::NtHash::from_password
 //! [RFC 4559]: https://www.rfc-editor.org/rfc/rfc4559
 
 mod client;

@@ -1,8 +1,9 @@
 //! Attacks on NTLM: what each does, which setting stops it, and which test shows that.
 //!
-//! A table in the repository's `tests/tampering/README.md` has every change that a man in the middle can
-//! make to a message, under the default and the strict policies. For a web server, the columns "NTLMv2" and
-//! "no MIC" count: curl and Firefox send no MIC. This page has the attacks that have a name.
+//! This page has the attacks that have a name. A table in the repository's
+//! `tests/tampering/README.md` has every change that a man in the middle can make to a message,
+//! under the default and the strict policies. For a web server, read its columns "NTLMv2" and,
+//! because curl and Firefox send no MIC (message integrity code), "no MIC".
 //!
 //! # Relay
 //!
@@ -45,14 +46,16 @@
 //!
 //! # Downgrade
 //!
-//! The attacker clears or sets flags, so that both sides agree on less than they support.
+//! The attacker clears or sets flags, so that both sides agree on less than they support. What
+//! stops it depends on what the attacker wants:
 //!
-//! - *An older response*: the default of [`lm_compatibility`], on both sides.
-//! - *Less protection*: a client that [asks for it](crate::Client::with_protection) insists on it.
-//!   On a server, SIGN or SEAL in [`require`]. The MIC shows each changed flag.
-//! - *Weaker keys*: the default of [`require_when_protected`].
-//! - *NTLM instead of Kerberos*: SPNEGO's `mechListMIC`, which the feature `spnego` checks. Do not
-//!   accept bare NTLM beside SPNEGO if clients may prefer Kerberos.
+//! - *An older response*: the default of [`lm_compatibility`] stops it, on both sides.
+//! - *No signing or sealing*: a client that [requests it](crate::Client::with_protection) does not
+//!   continue without it. On a server, put SIGN or SEAL into [`require`]. Each changed flag also
+//!   makes the MIC wrong.
+//! - *Weaker keys*: the default of [`require_when_protected`] stops it.
+//! - *NTLM instead of Kerberos*: SPNEGO's `mechListMIC` stops it, which the feature `spnego`
+//!   checks. Do not accept bare NTLM beside SPNEGO if clients may prefer Kerberos.
 //!
 //! Tests: `tests/levels.rs`: `every_level_meets_every_other`; `tests/client.rs`:
 //! `challenge_without_a_needed_flag_is_rejected`; `tests/server.rs`:
@@ -64,13 +67,14 @@
 //!
 //! # Drop the MIC
 //!
-//! The attacker removes the MIC (message integrity code) from the AUTHENTICATE, and then changes
-//! the flags (CVE-2019-1040), or makes the client say twice whether there is one (CVE-2019-1166).
+//! The attacker removes the MIC from the AUTHENTICATE, and then changes the flags (CVE-2019-1040).
+//! Or the attacker makes the client send two AV pairs `MsvAvFlags`, of which one announces the MIC
+//! and one does not (CVE-2019-1166).
 //!
-//! The response covers the announcement of the MIC, so this crate's server rejects an AUTHENTICATE
-//! whose MIC was announced and is missing or wrong, under each policy. [`require_mic`] also rejects
-//! clients that never announce one. An LMv2 response covers no announcement, which is why it is
-//! rejected on its own unless [`allow_lmv2_alone`] is set (CVE-2019-1338).
+//! The response covers the pair that announces the MIC, so this crate's server rejects an
+//! AUTHENTICATE whose MIC was announced and is missing or wrong, under each policy. [`require_mic`]
+//! also rejects clients that never announce one. An LMv2 response cannot announce a MIC, so a
+//! server rejects it on its own unless [`allow_lmv2_alone`] is set (CVE-2019-1338).
 //!
 //! Tests: `tests/vulnerabilities/logic.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
 //! `cve_2019_1166_two_msv_av_flags`, `cve_2019_1338_lmv2_does_not_stand_for_ntlmv2`;
@@ -79,14 +83,14 @@
 //! # Moved border
 //!
 //! The MIC covers the three messages as one string, which does not say where a message ends. The
-//! attacker puts an AUTHENTICATE header of his own behind the CHALLENGE, and the MIC stays right
-//! with other flags and names. Both sides of this crate reject a message that contains the header
-//! of another one ([`Unexpected::SecondHeader`]), under each policy.
+//! attacker appends an AUTHENTICATE header with other flags and names to the CHALLENGE, and the MIC
+//! is still right. Both sides of this crate reject a message that contains the header of another
+//! one ([`Unexpected::SecondHeader`]), under each policy.
 //!
-//! A similar border is in the response: it covers user and domain as one string, so user `app` of
+//! The response has the same weakness: it covers user and domain as one string, so user `app` of
 //! domain `LEGACY` can become `appl` of `EGACY`. [`require_mic`] stops it.
-//! [`UserClaim::with_account`] makes it harmless, because the account that you looked up counts,
-//! and not the name that was sent.
+//! [`UserClaim::with_account`] makes it harmless, because then the name of the account that you
+//! looked up counts, and not the name that was sent.
 //!
 //! Tests: `tests/border.rs`: `recorded_attack_on_the_border_is_rejected_for_its_second_header`,
 //! `second_header_is_found_at_every_offset`,
@@ -97,11 +101,11 @@
 //!
 //! *Offline*: the attacker records a handshake and tries passwords on it. No setting stops that.
 //! TLS hides the handshake from an attacker who only listens, and long passwords make the search
-//! take too long. [`inspect`](crate::inspect) masks what is enough for it.
+//! take too long. The tables of [`inspect`](crate::inspect) mask the values that the search needs.
 //!
 //! *Online*: the attacker tries passwords at the server. The library keeps no count:
 //! [`Refusal::is_wrong_password`] says what to count, and the example `web_application` makes an
-//! account wait. An unknown user gets the same reply as a wrong password, after as many
+//! account wait. An unknown user gets the same reply as a wrong password, after the same number of
 //! instructions.
 //!
 //! Tests: `tests/secrets.rs`: `the_table_of_a_token_masks_what_passwords_can_be_guessed_from`;
@@ -113,9 +117,9 @@
 //! # Pass-the-hash
 //!
 //! The attacker has stolen an NT hash and logs in with it. No setting stops that, because the hash
-//! is all that NTLM needs. Store hashes as you store passwords in clear, or keep none and let a
-//! domain controller verify ([`UserClaim::network_logon`]). The library wipes hashes and keys when
-//! they are dropped, and never prints them.
+//! is all that NTLM needs. Protect stored hashes as you would protect passwords in clear, or store
+//! none and let a domain controller verify ([`UserClaim::network_logon`]). The library wipes hashes
+//! and keys when they are dropped, and never prints them.
 //!
 //! Tests: `tests/wiping.rs`: `credentials_and_clients_leave_nothing`, `keys_leave_nothing`;
 //! `tests/secrets.rs`: `no_public_type_prints_a_secret`; `tests/pass_through.rs`:
@@ -123,13 +127,14 @@
 //!
 //! # Replay
 //!
-//! *Of a handshake*: each CHALLENGE is random, and the state that waits for the answer is used up
-//! by one answer. If you keep challenges elsewhere ([`Server::resume`], [`Server::import`]), it is
-//! your responsibility that each is answered once. [`max_challenge_age`] limits how late an answer
-//! may be.
+//! *Of a handshake*: each CHALLENGE is random, and the state that waits for the answer is consumed
+//! by the first answer. If you keep challenges elsewhere ([`Server::resume`], [`Server::import`]),
+//! it is your responsibility that each is answered once. [`max_challenge_age`] limits how late an
+//! answer may be.
 //!
 //! *Of a protected message*: each has a sequence number, so a repeated message is rejected. With
-//! datagrams, rejecting a number that came before is the application's responsibility.
+//! datagrams, it is the application's responsibility to reject a number that it has received
+//! before.
 //!
 //! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `answer_to_an_expired_challenge_is_rejected`;
 //! `tests/misuse.rs`: `answers_do_not_fit_other_challenges`; `tests/session.rs`:

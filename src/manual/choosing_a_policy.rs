@@ -8,11 +8,12 @@
 //! 2. **Does the application protocol sign or seal messages with NTLM's key?** Then ask for it on
 //!    the client, and require it on the server.
 //! 3. **Do you know all clients, and are they current?** Then begin with [`client::Policy::strict`]
-//!    and [`server::Policy::strict`], and give up what one of your clients lacks. Otherwise begin
-//!    with the defaults, which accept most clients, and require more where you can.
+//!    and [`server::Policy::strict`], and turn off each requirement that one of your clients cannot
+//!    meet. Otherwise begin with the defaults, which accept most clients, and require more where
+//!    you can.
 //!
 //! If the answers to 1 and 2 are both no, only the SPN is left. It stops a relay to another
-//! service, but not a man in the middle between the client and the right one.
+//! service, but not a man in the middle between the client and the right service.
 //!
 //! # By protocol
 //!
@@ -34,7 +35,7 @@
 //! The host is the name that the user or the configuration gives, such as `files.example.com`. Only
 //! SQL Server's SPN has a port.
 //!
-//! What ties the login to TLS, and what is around the messages:
+//! Which channel bindings tie the login to TLS, and what the messages are wrapped in:
 //!
 //! | protocol | bindings | wrapped in |
 //! |---|---|---|
@@ -55,8 +56,8 @@
 //! The numbers are rows of `tests/interop/README.md`, where the versions are.
 //!
 //! - **HTTP.** Chromium and requests_ntlm send channel bindings (rows 14, 31); curl, Firefox,
-//!   httpx-ntlm, axios-ntlm and httpntlm do not (rows 17, 34). So extended protection is a decision
-//!   about clients. See also [`http_in_practice`](super::http_in_practice).
+//!   httpx-ntlm, axios-ntlm and httpntlm do not (rows 17, 34). So a server with extended protection
+//!   rejects these. See also [`http_in_practice`](super::http_in_practice).
 //! - **SMB** signs with [`SessionKeys::exported_session_key`], not with a [`Session`]. All messages
 //!   of the example `smb_client` are signed (rows 49, 54, 160, 166).
 //! - **LDAP.** A Samba domain rejects a search without protection (row 56). Inside TLS, do not
@@ -73,7 +74,8 @@
 //!
 //! # In code
 //!
-//! A web server with extended protection, whose clients all send bindings and a MIC:
+//! A web server with extended protection, whose clients all send bindings and a MIC. It rejects
+//! curl and Firefox, which send neither, with the reason `the MIC is missing`:
 //!
 //! ```
 //! use ntlm::server::{Names, Policy};
@@ -108,9 +110,9 @@
 //! ```
 //!
 //! [`Names`] are what the server calls itself in the CHALLENGE: the short names of the machine and
-//! of the domain, in capitals by custom, or [`Names::standalone`] without a domain. Users are not
-//! compared with them. `checked` finds contradictions, such as bindings that are required and were
-//! not given.
+//! of the domain, in capitals by custom, or [`Names::standalone`] without a domain. They do not
+//! restrict who can log in: the domain in a user's name is not compared with them. `checked` finds
+//! contradictions, such as bindings that are required and were not given.
 //!
 //! # What the policies require
 //!
@@ -120,16 +122,16 @@
 //! | MIC | if announced | always |
 //! | bindings | if sent | always |
 //! | SPN | if sent | always |
-//! | server's names and time | repeated | repeated |
+//! | server's names and time | must be repeated | must be repeated |
 //! | age of the challenge | 36 hours | 5 minutes |
-//! | text | UTF-16, OEM | UTF-16 |
+//! | character set | UTF-16, OEM | UTF-16 |
 //! | 128 bits | if protected | if protected |
 //! | extended session security | if protected | always |
 //! | key exchange | offered | if protected |
 //! | anonymous, guests | rejected | rejected |
 //!
-//! "If sent" compares bindings and SPNs only if the server was given its own. Which clients the
-//! strict policy rejects is listed at [`server::Policy::strict`].
+//! "If sent": the server compares them with its own. If it was given none, it checks nothing. Which
+//! clients the strict policy rejects is listed at [`server::Policy::strict`].
 //!
 //! # Old clients and servers
 //!

@@ -1,14 +1,13 @@
-//! Coming from sspi-rs, winauth, GSSAPI, pyspnego or go-ntlmssp: which call of theirs is which call
-//! here.
+//! Coming from sspi-rs, winauth, GSSAPI, pyspnego or go-ntlmssp: the calls here that correspond to
+//! theirs.
 //!
 //! Three things to know first:
 //!
 //! - **You send and receive the tokens.** No call opens a socket, and none blocks.
 //! - **A server looks the user up between two calls.** There is no callback and no file of users:
 //!   the handshake pauses with a [`Claim`], which you verify with a hash, or reject.
-//! - **A state is used up by each step.** What comes next is the value that the step returns. If
-//!   you prefer one value with a `step` function, use [`Client::handshake`] and
-//!   [`Server::handshake`]:
+//! - **Each step consumes the state and returns the next one.** If you prefer one value with a
+//!   `step` function, use [`Client::handshake`] and [`Server::handshake`]:
 //!
 //! ```
 //! use ntlm::client::Step;
@@ -37,8 +36,9 @@
 //! - `AuthIdentity`, `acquire_credentials_handle`: [`Credentials`], [`Client::new`].
 //! - `initialize_security_context`: [`Client::initiate`], then [`AwaitChallenge::answer`].
 //! - `accept_security_context`: [`Server::challenge`], then [`AwaitAuthenticate::read`].
-//! - The identity that a server is given before `accept_security_context`, and
-//!   `complete_auth_token`: [`UserClaim::verify_nt_hash`], after the client said who it is.
+//! - `complete_auth_token`, and the identity that you give a server before
+//!   `accept_security_context`: [`UserClaim::verify_nt_hash`]. Call it after
+//!   [`AwaitAuthenticate::read`], when the user's name is known.
 //! - `with_target_name`: [`Client::with_spn`].
 //! - `INTEGRITY`, `CONFIDENTIALITY`: [`Client::with_protection`]. On a server: [`require`].
 //! - `SECBUFFER_CHANNEL_BINDINGS`: [`Client::with_channel_bindings`],

@@ -1,7 +1,8 @@
-//! The words of NTLM: what they mean, and what the specification, this crate, SSPI (Windows),
-//! GSSAPI and people call the same thing.
+//! The terms of NTLM: what they mean, and their names in the specification, in this crate, in SSPI
+//! (Windows) and in GSSAPI (Unix).
 //!
-//! In each entry, other names for the same thing are in parentheses. "Here" is this crate's item.
+//! In each entry, other names for the same thing are in parentheses. After "Here" comes this
+//! crate's item.
 //!
 //! # The handshake
 //!
@@ -28,8 +29,8 @@
 //! # Names
 //!
 //! - **User**, **domain**: `alice` and `EXAMPLE` in `EXAMPLE\alice`. Here: [`UserName`].
-//! - **UPN** (user principal name): `alice@example.com`. It is sent whole as the user, with an
-//!   empty domain.
+//! - **UPN** (user principal name): `alice@example.com`. The client sends all of it as the user's
+//!   name, with an empty domain.
 //! - **NetBIOS name**: the short name of a machine or domain, by custom in capitals and of at most
 //!   15 characters, such as `FILES`. **DNS name**: the long one, such as `files.example.com`.
 //! - **Member**, **standalone**: a server that belongs to a domain, or to none. Here: [`Names`].
@@ -44,7 +45,8 @@
 //!
 //! - **NT hash** (`NTOWFv1`, NTLM hash): the MD4 of the password. It is as good as the password.
 //!   Here: [`NtHash`].
-//! - **LM hash** (`LMOWFv1`): an older, much weaker hash, which long passwords do not have.
+//! - **LM hash** (`LMOWFv1`): an older, much weaker hash. Passwords of more than 14 characters have
+//!   none.
 //! - **NTLMv2 key** (`NTOWFv2`, `ResponseKeyNT`): made of NT hash, user and domain. Here:
 //!   [`crypto::ResponseKey`].
 //! - **Response** (`NtChallengeResponse`, `LmChallengeResponse`): the proof in the AUTHENTICATE.
@@ -63,7 +65,8 @@
 //!
 //! - **MIC** (message integrity code): a checksum over all three messages. In GSSAPI, "MIC" means a
 //!   signature of *any* message, as in `gss_get_mic`.
-//! - **`mechListMIC`**: SPNEGO's signature over the list of mechanisms. It is a third thing.
+//! - **`mechListMIC`**: SPNEGO's signature over its list of mechanisms. Despite its name, it is not
+//!   NTLM's MIC.
 //! - **Channel bindings** (CBT, channel binding token; `MsvAvChannelBindings`; SSPI:
 //!   `SEC_CHANNEL_BINDINGS`; GSSAPI: `gss_channel_bindings_struct`): a hash that ties a login to
 //!   one TLS connection. Here: [`ChannelBindings`].
@@ -79,9 +82,10 @@
 //! - **Seal** (confidentiality, encryption, privacy; SSPI: `EncryptMessage`; GSSAPI: `gss_wrap`):
 //!   encrypt and sign. Here: [`Session::seal`], [`Session::wrap`].
 //! - **Session security**: signing and sealing together. Here: [`session`].
-//! - **Extended session security** (ESS, "NTLM2 session security"): the better form of it.
+//! - **Extended session security** (ESS, "NTLM2 session security"): the stronger form of session
+//!   security.
 //! - **Connectionless** (datagram; SSPI: `ISC_REQ_DATAGRAM`): the mode in which the server speaks
-//!   first and messages have numbers of the application. Here: [`DatagramSession`].
+//!   first and the application numbers the messages. Here: [`DatagramSession`].
 //!
 //! # Around NTLM
 //!
@@ -89,9 +93,10 @@
 //! - **SPNEGO** (`Negotiate`, GSS-SPNEGO): a wrapper that chooses between NTLM and Kerberos. **Bare
 //!   NTLM** (raw NTLM): without it.
 //! - **SSPI**, **GSSAPI**: the interfaces of Windows and of Unix to such providers.
-//! - **Domain controller** (DC): knows the hashes of a domain's users. A server that does not asks
-//!   one, over NETLOGON: **pass-through authentication**. Here: [`UserClaim::network_logon`].
-//! - **OEM, code page**: character sets of the time before Unicode. **UNICODE**: UTF-16.
+//! - **Domain controller** (DC): a server that has the hashes of a domain's users. A server without
+//!   hashes lets a domain controller verify the response, over the protocol NETLOGON. This is
+//!   **pass-through authentication**. Here: [`UserClaim::network_logon`].
+//! - **OEM, code page**: character sets from before Unicode. **UNICODE**: UTF-16.
 //!
 //! # Attacks
 //!

@@ -1,7 +1,9 @@
-//! HTTP in practice: connections, frameworks, pools, proxies, load balancers, browsers and guesses.
+//! HTTP in practice: connections, frameworks, pools, proxies, load balancers, browsers and password
+//! guessing.
 //!
-//! The module [`http`](crate::http) has both sides in code, and explains each 401. This page has
-//! what goes wrong around it. Numbers are rows of `tests/interop/README.md`.
+//! The module [`http`](crate::http) has a client and a server in code, and explains each 401. This
+//! page describes what else can go wrong between them. Numbers are rows of
+//! `tests/interop/README.md`.
 //!
 //! # One connection
 //!
@@ -18,7 +20,7 @@
 //! let server = Server::new(Names::member("WEB", "EXAMPLE")).checked()?;
 //! let connection = Arc::new(Mutex::new(ServerConnection::new(server)));
 //!
-//! // For each request: its headers, whatever it asks for.
+//! // For each request, whichever page it asks for: pass its headers.
 //! let headers = [("Host", "www.example.com")];
 //! let mut state = connection.lock().unwrap();
 //! match state.on_request(HttpVersion::Http11, headers, &mut Os) {
@@ -36,8 +38,8 @@
 //!   `http1::Builder`. The example `http_server` does so.
 //! - **axum** and others over tower: `axum::serve` may speak HTTP/2, over which NTLM does not work.
 //!   Accept the connections with hyper, put the state into the extensions of each request, and find
-//!   it in a layer. The example `web_application` has both, made to be copied (rows 301, 302, 303,
-//!   304, 305).
+//!   it in a layer. Copy the code for all three from the example `web_application` (rows 301, 302,
+//!   303, 304, 305).
 //! - **actix-web**: `HttpServer::on_connect` stores a value with each connection, and
 //!   `HttpRequest::conn_data` finds it. Turn off HTTP/2. No test covers actix-web.
 //!
@@ -46,8 +48,9 @@
 //!
 //! # Pools of clients
 //!
-//! A pool may send the three requests of a login on different connections. Then the login fails, as
-//! if the password were wrong.
+//! A pool may send the three requests of a login on different connections. Then the login fails,
+//! and to the client it looks as if the password were wrong. The server's log has another reason:
+//! `received an AUTHENTICATE without a pending challenge`.
 //!
 //! - **hyper**: use its connections without a pool, as the example `http_client` does.
 //! - **reqwest**: the example `reqwest_client` compares its local port after each response, and
@@ -55,17 +58,18 @@
 //! - **ureq**: the example `ureq_client` sends one request at a time (row 307). ureq does not show
 //!   the certificate, so there are no channel bindings.
 //!
-//! Through a proxy that wants NTLM, reqwest can send only requests for `http:` URLs (row 308). And
-//! no pool may give a connection that is authenticated as one user to another user.
+//! Through a proxy that requires NTLM, reqwest can send only requests for `http:` URLs (row 308).
+//! And no pool may give a connection that is authenticated as one user to another user.
 //!
 //! # Bodies
 //!
-//! A connection carries the next request only if the last one was read to its end:
+//! A connection carries the next request only if the request before it, and its response, were read
+//! to their end:
 //!
 //! - Server: read the body of a request before you reply 401.
-//! - Client: read the body of a 401 before you send the next request. Leave out the body of the
-//!   first request, as [`RequestBody::Omit`] says, because the server will answer with a CHALLENGE
-//!   whatever it is. Keep the body, because it is sent again.
+//! - Client: read the body of a 401 before you send the next request. Send the NEGOTIATE without
+//!   the request's body, as [`RequestBody::Omit`] says, because the server ignores that body and
+//!   replies with a CHALLENGE. Keep the body, because you send it with the AUTHENTICATE.
 //!
 //! # A proxy that ends TLS
 //!
@@ -82,7 +86,7 @@
 //!
 //! # Load balancers
 //!
-//! What must be off is called multiplexing, reuse, pooling or sharing of connections.
+//! Turn off the feature that is called multiplexing, reuse, pooling or sharing of connections.
 //!
 //! - **HAProxy** (2.6): `mode tcp` works, and so does `mode http`, because HAProxy keeps a
 //!   connection on which a server asked for NTLM for one client (rows 40, 41).
@@ -96,26 +100,27 @@
 //!
 //! # Browsers
 //!
-//! - **Who is asked for a password.** Browsers log in on their own only where they are told to.
-//!   Chromium has the switch `--auth-server-allowlist` and the policy `AuthServerAllowlist`, and
-//!   Firefox the setting `network.negotiate-auth.trusted-uris` for `Negotiate` (rows 185, 186). On
-//!   Windows, the system's intranet zone decides for some browsers.
+//! - **Logging in without a prompt.** Browsers log in on their own only to sites that their
+//!   configuration names. For all others, they ask for a password. Chromium has the switch
+//!   `--auth-server-allowlist` and the policy `AuthServerAllowlist`, and Firefox the setting
+//!   `network.negotiate-auth.trusted-uris` for `Negotiate` (rows 185, 186). On Windows, the
+//!   system's intranet zone decides for some browsers.
 //! - **Several connections.** A browser opens several, and each one logs in. Several log lines for
-//!   a visit are no failure.
+//!   one visit are therefore normal.
 //! - **No logout.** A login ends when its connection is closed. Close idle connections, but not
 //!   before a visit is over. If you need a logout, use NTLM at one address and a cookie of your own
 //!   after it.
-//! - **Other sites.** A browser that logs in on its own also does so for a form of another site.
-//!   Reject such requests by `Origin` and `Sec-Fetch-Site`, as the example `web_application` does
-//!   (row 301).
+//! - **Other sites.** A browser that logs in on its own also does so if a page of another site
+//!   sends a form to yours. Reject such requests by `Origin` and `Sec-Fetch-Site`, as the example
+//!   `web_application` does (row 301).
 //!
-//! # Guesses and monitors
+//! # Password guessing and monitors
 //!
-//! Two of three requests of a login get a 401, so do not count 401s. [`Outcome::Continue`] is a
-//! step, and [`Refusal::is_wrong_password`] is a guess. Count guesses for each account, and let the
-//! account wait for some time; do not lock it for good, or an attacker can lock users out. The
-//! example `web_application` has such a count (row 301), and the example `health_monitor` is a
-//! health check that logs in (row 27).
+//! Two of the three requests of a successful login get a 401, so do not count 401s. Count the
+//! rejections for which [`Refusal::is_wrong_password`] returns true, for each account; an
+//! [`Outcome::Continue`] is only a step. After too many, let the account wait for some time. Do not
+//! lock it for good, or an attacker can lock users out. The example `web_application` counts in
+//! this way (row 301). The example `health_monitor` is a health check that logs in (row 27).
 //!
 //! [`ClientConnection`]: crate::http::ClientConnection
 //! [`Enforcement::Off`]: crate::Enforcement::Off

@@ -1,16 +1,19 @@
 //! What to know about NTLM before you use it. There is no code here, only documentation.
 //!
 //! - [`explained`]: NTLM for someone who has never seen it.
-//! - [`glossary`]: what the words mean, and what others call the same things.
+//! - [`glossary`]: what the terms mean, and their names in other libraries.
 //! - [`choosing_a_policy`]: what to set for HTTP, SMB, LDAP, RPC, RDP, WinRM, SQL Server and mail.
-//! - [`attacks`]: what stops relaying, downgrades, replays and others, and which test shows it.
-//! - [`coming_from`]: sspi-rs, winauth, GSSAPI, pyspnego, go-ntlmssp: which call is which.
-//! - [`http_in_practice`]: frameworks, pools, proxies, load balancers, browsers and guesses.
+//! - [`attacks`]: what stops relaying, downgrades, replays and other attacks, and which test shows
+//!   it.
+//! - [`coming_from`]: sspi-rs, winauth, GSSAPI, pyspnego, go-ntlmssp: which of their calls is which
+//!   call here.
+//! - [`http_in_practice`]: frameworks, pools, proxies, load balancers, browsers and password
+//!   guessing.
 //! - [`why_a_login_fails`]: from a line of the log to the cause.
 //!
 //! The front page of the [crate] has a whole login in thirty lines. The programs in the
-//! repository's `examples` are made to be copied. What a man in the middle can do under each policy
-//! is in `tests/tampering/README.md`, in a table that a test computes.
+//! repository's `examples` are made to be copied. A table in `tests/tampering/README.md`, which a
+//! test computes, shows what a man in the middle can change under each policy.
 
 pub mod attacks;
 pub mod choosing_a_policy;

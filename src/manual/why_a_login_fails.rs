@@ -21,9 +21,30 @@
 //! Log [`http::Outcome::Continue`] with [`http::Reply::tried`].
 //!
 //! **Without the server's log**, record the three tokens, and give them to the example `inspect`,
-//! with the password in `NTLM_PASSWORD`. It says whether the password and the MIC are right. What a
-//! server requires besides, a recording cannot show: look for `MsvAvChannelBindings` and
-//! `MsvAvTargetName` in the table.
+//! with the password in `NTLM_PASSWORD`. It says whether the password and the MIC (message
+//! integrity code) are right. A recording does not show what else the server requires: look in the
+//! table for `MsvAvChannelBindings`, which are the channel bindings, and for `MsvAvTargetName`,
+//! which is the SPN (service principal name).
+//!
+//! # How to read a line of the log
+//!
+//! [`http::Refusal::log`] prints `user`, `workstation`, `response` and `reason`. Only the reason is
+//! certain: the others are what the client claims. `response` is the [kind](crate::ResponseKind) of
+//! the response; by default, a server accepts only `Ntlmv2`.
+//!
+//! The server stops at the first check that fails, and the log has the reason of that one. It
+//! checks in this order, so the reason also shows what was right before it:
+//!
+//! 1. the HTTP header and the connection;
+//! 2. the form of the message, the policy and the age of the challenge;
+//! 3. the user and the password;
+//! 4. the MIC, the channel bindings, the SPN, the repeated names and the time, one after the other.
+//!
+//! A reason of the fourth step means that **the password is right**. If you correct it, a later
+//! check can still fail. For example, curl sends neither a MIC nor channel bindings. If the server
+//! requires both, the log says `the MIC is missing`, and nothing about bindings.
+//!
+//! Numbers below are rows of `tests/interop/README.md`, which has the versions.
 //!
 //! # Password and account
 //!
@@ -31,10 +52,12 @@
 //! It is inside [`Denied::Rejected`].
 //!
 //! - `wrong password` ([`Denied::WrongPassword`]): the password; or the user or domain, because the
-//!   response covers both. Some clients spell them differently in the proof: names outside ASCII in
-//!   OEM characters (row 4), `ß` as `SS` (row 60).
-//! - `unknown user` ([`Rejection::UnknownUser`]): often another spelling. `alice`, `EXAMPLE\alice`
-//!   and `alice@example.com` may be one account. Look up all of them, in any case.
+//!   response covers both. Some clients compute the response with another spelling of the name than
+//!   they send: curl with names outside ASCII (row 4), gss-ntlmssp with `ß`, which it turns into
+//!   `SS` (row 60).
+//! - `unknown user` ([`Rejection::UnknownUser`]): often the store has another form of the name, or
+//!   other letter case. `alice`, `EXAMPLE\alice` and `alice@example.com` may be one account. Look
+//!   up all of them by [`UserName::to_uppercase`](crate::UserName::to_uppercase).
 //! - `wrong password, as the domain controller reports` ([`Rejection::WrongPassword`]). Some
 //!   controllers report the same for an unknown user.
 //! - `the account is disabled` ([`Rejection::AccountDisabled`]), `the account is locked out`
@@ -55,31 +78,41 @@
 //! # Bindings, SPN, MIC and time
 //!
 //! - `channel bindings are required, and the client sent none`
-//!   ([`Denied::ChannelBindingsMissing`]): a client that cannot send them, such as curl or Firefox
-//!   (rows 17, 34).
+//!   ([`Denied::ChannelBindingsMissing`]): the client cannot send them, such as curl or Firefox
+//!   (rows 17, 34), or its application did not set them ([`Client::with_channel_bindings`]).
 //! - `wrong channel bindings: a proxy ends TLS, or the login is relayed`
 //!   ([`Denied::ChannelBindings`]): see [a proxy that ends
-//!   TLS](super::http_in_practice#a-proxy-that-ends-tls). Also after a certificate was renewed, if
-//!   the server still has the old bindings.
+//!   TLS](super::http_in_practice#a-proxy-that-ends-tls). Another cause is that the certificate was
+//!   renewed and the server still has the bindings of the old one.
 //! - `an SPN is required, and the client sent none` ([`Denied::SpnMissing`]),
 //!   `wrong SPN: the client asked for another service` ([`Denied::Spn`]): the client knows the
 //!   server by a name that [`Server::with_spns`] lacks; or the login is relayed.
-//! - `the MIC is missing` ([`Denied::MicMissing`]): the policy requires one, and the client sends
-//!   none, as curl and Firefox; or an attacker removed it.
+//! - `the MIC is missing` ([`Denied::MicMissing`]): the policy requires one
+//!   ([`require_mic`](crate::SharedPolicy::require_mic)), and the client, such as curl or Firefox,
+//!   sends none; or an attacker removed it. Such clients usually send no channel bindings either.
 //! - `wrong MIC: a message was changed in transit` ([`Denied::Mic`]): a proxy that rewrites tokens,
 //!   an attack, or a client with a bug.
 //! - `the response was made for another server` ([`Denied::TargetInfo`]): a relay, or a client that
 //!   does not repeat what the CHALLENGE says.
-//! - `the time of the response is too far from the server's` ([`Denied::Time`]): set the clocks.
-//!   Clients that repeat the server's time pass whatever their clock says.
-//! - `the challenge has expired` ([`Denied::ChallengeExpired`]): the client answered too late.
+//! - `the time of the response is too far from the server's` ([`Denied::Time`]): the client does
+//!   not repeat the server's time, and the two clocks differ by more than
+//!   [`max_time_difference`](crate::server::Policy::max_time_difference), which is 36 hours by
+//!   default. Set the clocks. In the table of the AUTHENTICATE, `MsvAvTimestamp` is then absent or
+//!   not the server's. Clients that repeat it, which most do, are accepted with any clock. A
+//!   recorded handshake also fails in this way, unless you verify it with
+//!   [`AtTime`](crate::environment::AtTime).
+//! - `the challenge has expired` ([`Denied::ChallengeExpired`]): the client answered too late, or
+//!   the server's clock was changed during the handshake. The password was not checked yet.
 //!
 //! # What the policy does not allow
 //!
-//! These begin with `rejected by policy`.
+//! These begin with `rejected by policy`. A server checks them before the password.
 //!
-//! - `this kind of response is not allowed` ([`Refused::ResponseKind`]): NTLMv1 or LM, as of wget
-//!   (row 7) and old devices, or LMv2 alone, as of tedious (row 136). See [old
+//! - `this kind of response is not allowed` ([`Refused::ResponseKind`]): the log has the kind after
+//!   `response`. `Ntlmv1`, `Ntlm2Session` (which is a form of NTLMv1) and `Lm` come from wget (row
+//!   7) and old devices, or from a client with an [LM compatibility
+//!   level](crate::SharedPolicy::lm_compatibility) below 3; `Lmv2` without an NTLMv2 response comes
+//!   from tedious (row 136). Let the client send NTLMv2, or see [old
 //!   clients](super::choosing_a_policy#old-clients-and-servers).
 //! - `required flags were not negotiated` ([`Refused::MissingFlags`]): the peer is too weak, or an
 //!   attacker cleared flags. The error has the flags.
@@ -93,9 +126,10 @@
 //!   ([`Refused::ConstantKeyExchangeKey`]): NTLMv1 without extended session security, where
 //!   messages are protected.
 //! - On a client: `the response cannot have a MIC` ([`Refused::NoMic`]) and
-//!   `the response cannot carry channel bindings or an SPN` ([`Refused::NoTargetInfo`]): the
-//!   policy requires them, and the server is too old for them. `the session key is derived from an LM hash, and there is none`
-//!   ([`Refused::NoLmHash`]): the credentials are an NT hash.
+//!   `the response cannot carry channel bindings or an SPN` ([`Refused::NoTargetInfo`]): the policy
+//!   requires them, and the server is too old for them.
+//!   `the session key is derived from an LM hash, and there is none` ([`Refused::NoLmHash`]): the
+//!   credentials are an NT hash.
 //!
 //! # Messages that do not fit
 //!
@@ -119,13 +153,21 @@
 //! # Connections of HTTP
 //!
 //! - `received an AUTHENTICATE without a pending challenge` ([`http::Error::NoPendingChallenge`]),
-//!   `the AUTHENTICATE answers another challenge` ([`http::Error::OtherChallenge`]): something
-//!   between client and server shares connections. It may show only under load.
-//! - On a client, from the same cause: `the server did not answer the NEGOTIATE with a CHALLENGE`
-//!   ([`http::Error::NoChallenge`]), which a server that rejects the first message also causes, and
-//!   `the AUTHENTICATE was answered with a CHALLENGE` ([`http::Error::OtherConnection`]).
-//! - [`http::Next::Rejected`], on a client: not accepted. The password may be wrong, or the server
-//!   wants more. Only its log has the reason.
+//!   `the AUTHENTICATE answers another challenge` ([`http::Error::OtherChallenge`]): the requests
+//!   of one handshake were sent on different connections. Either the client did so, because its
+//!   pool or its threads share connections, or a proxy or load balancer did. If it happens only
+//!   under load, or only with several clients at a time, it is a pool or a balancer. If it happens
+//!   at each login, the client or a proxy opens a connection for each request. See [pools of
+//!   clients](super::http_in_practice#pools-of-clients) and [load
+//!   balancers](super::http_in_practice#load-balancers). The password was not checked.
+//! - On a client, the same cause results in `the AUTHENTICATE was answered with a CHALLENGE`
+//!   ([`http::Error::OtherConnection`]), in
+//!   `the server did not answer the NEGOTIATE with a CHALLENGE` ([`http::Error::NoChallenge`]), or
+//!   in [`http::Next::Rejected`]. `NoChallenge` has another possible cause: the server rejects the
+//!   NEGOTIATE.
+//! - [`http::Next::Rejected`], on a client: the server rejected the login. The password may be
+//!   wrong, or a check of the server failed, or the AUTHENTICATE was sent on another connection.
+//!   The client cannot distinguish these; only the server's log has the reason.
 //! - `the connection closes in the middle of the handshake` ([`http::Error::ConnectionCloses`]): a
 //!   proxy that closes connections (rows 42, 44), or HTTP/1.0.
 //! - `NTLM needs HTTP/1.1` ([`http::Error::NeedsHttp11`]): offer only `http/1.1` in TLS.
@@ -144,6 +186,7 @@
 //! [`Server::checked`] find these before the first peer does.
 //!
 //! [`Client::checked`]: crate::Client::checked
+//! [`Client::with_channel_bindings`]: crate::Client::with_channel_bindings
 //! [`Server::checked`]: crate::Server::checked
 //! [`Server::with_spns`]: crate::Server::with_spns
 //! [`UserClaim::verify_hashes`]: crate::server::UserClaim::verify_hashes

@@ -5,6 +5,11 @@
 //! of the user that the client claims to be. Look this user up, in any thread or task and for as
 //! long as necessary, and verify the claim with the user's hash or through a domain controller.
 //! Only then do you get an [`Accepted`] with the session keys.
+//!
+//! The claim is verified in this order: the password, the MIC (message integrity code), the channel
+//! bindings, the SPN (service principal name), the repeated names, the time. The first check that
+//! fails is the reason in [`Error::log`]. So if a check after the password fails, the password is
+//! right. [`AwaitAuthenticate::read`] checks the policy before that.
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! # use ntlm::{Client, Credentials, Error, NtHash, Os, Server, UserName, server};
