@@ -43,7 +43,22 @@ pub fn emitted<'a>(message: &impl Codec<'a>) -> Vec<u8> {
     out.split_off(6)
 }
 
-/// An error tells a byte of the message, or its end.
+/// The bytes that the descriptor at this offset points to ([MS-NLMP] 2.2.1: length, allocated length,
+/// offset). It shares nothing with the library's reader.
+///
+/// # Panics
+/// If they are not in the message: the library must have rejected it.
+pub fn field(message: &[u8], descriptor: usize) -> &[u8] {
+    let byte = |at: usize| usize::from(message[descriptor + at]);
+    let length = byte(0) | byte(1) << 8;
+    if length == 0 {
+        return &[];
+    }
+    let offset = byte(4) | byte(5) << 8 | byte(6) << 16 | byte(7) << 24;
+    &message[offset..offset + length]
+}
+
+/// The offset of an error is that of a byte of the message, or its end.
 pub fn assert_located(error: Error, bytes: &[u8]) {
     assert!(error.offset() <= bytes.len(), "{error} in {} bytes", bytes.len());
 }
