@@ -6,7 +6,7 @@
 //!
 #![cfg_attr(
     all(feature = "std", feature = "http"),
-    doc = "[why a login fails]: crate::manual::why_a_login_fails"
+    doc = "[why a login fails]: super::manual::why_a_login_fails"
 )]
 #![cfg_attr(
     not(all(feature = "std", feature = "http")),
