@@ -56,7 +56,7 @@
 //!
 //! Tests: `tests/levels.rs`: `every_level_meets_every_other`; `tests/client.rs`:
 //! `challenge_without_a_needed_flag_is_rejected`; `tests/server.rs`:
-//! `flags_that_are_required_cannot_be_dropped_in_the_last_message`; `tests/vulnerabilities/logic.rs`:
+//! `required_flag_dropped_in_the_authenticate_is_rejected`; `tests/vulnerabilities/logic.rs`:
 //! `cve_2016_2110_flags_that_were_cleared`; `tests/tampering/main.rs`:
 //! `a_mic_catches_every_change`; `tests/spnego_downgrade.rs`:
 //! `client_that_prefers_kerberos_does_not_log_in_where_nothing_can_sign_the_list`; live,
@@ -74,7 +74,7 @@
 //!
 //! Tests: `tests/vulnerabilities/logic.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
 //! `cve_2019_1166_two_msv_av_flags`, `cve_2019_1338_lmv2_does_not_stand_for_ntlmv2`;
-//! `tests/server.rs`: `a_mic_can_be_required_of_all`.
+//! `tests/server.rs`: `required_mic_that_is_absent_is_rejected`.
 //!
 //! # Moved border
 //!
@@ -105,8 +105,8 @@
 //! instructions.
 //!
 //! Tests: `tests/secrets.rs`: `the_table_of_a_token_masks_what_passwords_can_be_guessed_from`;
-//! `tests/http.rs`: `a_refusal_counts_as_a_guess_only_if_the_password_was_wrong`,
-//! `all_refusals_have_the_reply_of_a_first_request`; live, `tests/interop/web_application.rs`:
+//! `tests/http.rs`: `only_a_wrong_password_counts_as_a_guess`,
+//! `every_refusal_has_the_reply_of_a_first_request`; live, `tests/interop/web_application.rs`:
 //! `an_account_waits_after_too_many_wrong_passwords`; `tests/interop/constant_time.rs`:
 //! `unknown_user_and_wrong_password_take_the_same_instructions`.
 //!
@@ -133,7 +133,7 @@
 //!
 //! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `answer_to_an_expired_challenge_is_rejected`;
 //! `tests/misuse.rs`: `answers_do_not_fit_other_challenges`; `tests/session.rs`:
-//! `a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not`; live,
+//! `message_out_of_order_is_rejected_and_the_next_one_is_still_accepted`; live,
 //! `tests/interop/connectionless.rs`: `what_comes_twice_is_refused_and_nothing_is_lost`.
 //!
 //! # Changed messages
@@ -142,7 +142,7 @@
 //! message is rejected and wiped. *Malformed ones*: no bytes from the network make the library
 //! panic or allocate more than their length, and [`max_message_len`] limits that length.
 //!
-//! Tests: `tests/session.rs`: `a_changed_message_leaves_nothing_and_closes_the_direction`;
+//! Tests: `tests/session.rs`: `changed_message_is_wiped_and_closes_the_direction`;
 //! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_ends_as_it_must`;
 //! `tests/vulnerabilities/main.rs`: a test for each published vulnerability of an implementation of NTLM.
 //!
