@@ -1,4 +1,5 @@
-//! The manual (`src/manual`) names tests and rows of tables that exist, and explains every error.
+//! The tests and table rows that the manual (`src/manual`) names exist, and the manual explains
+//! every error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -145,7 +145,7 @@ fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes() {
         assert_hashed_whole(password);
     }
     let with_hash = Client::new(Credentials::nt_hash(USER, hash));
-    assert!(log_in(&with_hash, &server(), PASSWORD).is_ok(), "a hash is what is given as one");
+    assert!(log_in(&with_hash, &server(), PASSWORD).is_ok(), "a hash must be passed as a hash");
 }
 
 /// curl's DES wrote 24 bytes into a buffer of 21. Here the length is in the type, and what stands
