@@ -451,7 +451,7 @@ fn client_that_requires_a_mic_rejects_a_challenge_without_time() {
 
 /// Anonymous credentials prove nothing, so there is no response that could announce a MIC.
 #[test]
-fn anonymous_credentials_are_rejected_where_a_mic_is_required() {
+fn anonymous_credentials_are_rejected_if_a_mic_is_required() {
     let mut policy = Policy::default();
     policy.shared.require_mic = true;
     let client = Client::new(Credentials::anonymous()).with_policy(policy);

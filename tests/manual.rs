@@ -40,7 +40,7 @@ fn every_row_of_live_peers_that_the_manual_names_exists() {
 }
 
 #[test]
-fn the_page_about_failed_logins_explains_each_reason_and_quotes_the_log() {
+fn page_about_failed_logins_explains_each_reason_and_quotes_the_log() {
     let page = read("src/manual/why_a_login_fails.rs").replace("\n//!", "").replace("   ", " ");
     let sources = ["error/mod", "error/denied", "error/refused", "error/unexpected", "http/error"]
         .map(|name| (name, read(&format!("src/{name}.rs"))));

@@ -35,7 +35,7 @@ fn protection_cannot_be_asked_for_after_the_handshake() {
 }
 
 #[test]
-fn an_anonymous_client_cannot_protect_anything() {
+fn anonymous_client_cannot_protect_messages() {
     let client = Client::new(Credentials::anonymous()).with_protection(Protection::Sign);
     let result = exchange(&client, &server(), &mut Fixed::default());
     assert_eq!(result.err(), Some(Misuse::NoSessionSecurity.into()));

@@ -635,7 +635,7 @@ fn target_names_are_enforced_according_to_the_policy() {
 
 /// An SPN that is not valid text is rejected, whether SPNs are optional or required.
 #[test]
-fn an_spn_that_is_not_valid_text_is_rejected() {
+fn spn_that_is_not_valid_text_is_rejected() {
     let attempt = |enforcement, change: fn(&mut [u8])| {
         let server = server_with(|policy| policy.spn = enforcement).with_spns(["x"]);
         let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
@@ -1237,7 +1237,7 @@ fn oem_clients_log_in_to_a_domain_outside_the_code_page() {
 }
 
 #[test]
-fn a_server_without_a_version_sends_zeros() {
+fn server_without_a_version_sends_zeros() {
     let server = server_with(|policy| policy.shared.version = None);
     let (bytes, _) = server.challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
     let message = Challenge::parse(&bytes).unwrap();

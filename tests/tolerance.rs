@@ -122,7 +122,7 @@ fn strength_is_granted_to_clients_that_protect_nothing() {
 
 /// Flags without effect do not change the keys of a session.
 #[test]
-fn strength_is_asked_for_and_dropped_from_the_keys_where_nothing_is_protected() {
+fn strength_is_dropped_from_the_keys_if_nothing_is_protected() {
     let environment = &mut Fixed::default();
     let (sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
     for flags in [

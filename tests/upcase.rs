@@ -14,7 +14,7 @@ fn all_65536_code_units_match_the_table_except_the_final_sigma() {
     let pairs = table["pairs"].as_array().unwrap().iter();
     let mut upper: HashMap<u16, u16> =
         pairs.map(|pair| (unit(&pair[0]).unwrap(), unit(&pair[1]).unwrap())).collect();
-    // The table lacks the final sigma, as its note says.
+    // The table lacks the final sigma, as the note in its file explains.
     upper.insert(0x03c2, 0x03a3);
     for code in 0..=u16::MAX {
         let expected = upper.get(&code).copied().unwrap_or(code);

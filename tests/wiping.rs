@@ -451,7 +451,7 @@ fn lm_hashes_leave_nothing_of_the_password() {
 fn half_encoded_passwords_leave_nothing() {
     let memory = Mode::DEFAULT.watch();
     drop(black_box(CODE_PAGE.encode("KÜRZER GEHTS!?")));
-    assert!(!memory.left_behind().is_empty(), "what was encoded is the caller's to wipe");
+    assert!(!memory.left_behind().is_empty(), "the caller must wipe what was encoded");
     assert_eq!(CODE_PAGE.encode("KÜRZER GEHTS!☃"), None);
     assert_nothing_left(&memory, "a half-encoded password");
 }

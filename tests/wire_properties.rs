@@ -26,7 +26,7 @@ fn av_pairs() -> impl Strategy<Value = AvPairsBuf> {
     vec(pair, 0..12).prop_map(|pairs| {
         let mut list = AvPairsBuf::default();
         for (id, value) in pairs {
-            // Flags that would make the message malformed are omitted.
+            // Pairs that would make the list malformed are omitted.
             let _ = list.push(AvId(id), &value);
         }
         list

@@ -1,4 +1,4 @@
-//! Any bytes: NEGOTIATE parses, is the same after it was written, and is written the same again.
+//! Arbitrary bytes: a NEGOTIATE that parses stays the same when it is written and parsed again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any NT response: its length tells what it is, and an NTLMv2 response can be written anew.
+//! An arbitrary NT response: its length determines its kind, and an NTLMv2 response can be written
+//! again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -84,7 +84,7 @@ fn cve_2009_0582_memory_sent_back() {
 
 /// Exim compared bytes beyond the message, which could be the right response itself.
 #[test]
-fn cve_2020_12783_the_right_response_behind_the_message() {
+fn cve_2020_12783_response_beyond_the_message_is_rejected() {
     let server =
         server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm);
     let (challenge, handshake) = challenged(&server);
