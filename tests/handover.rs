@@ -73,7 +73,7 @@ fn session_continues_after_an_export_at_any_message() {
             server = handed_over(server);
             converse(&mut client, &mut server);
         }
-        // And is what it would have been.
+        // The exports equal those of sessions that were never exported.
         let (mut a, mut b) = (session(flags, Side::Client), session(flags, Side::Server));
         (0..6).for_each(|_| converse(&mut a, &mut b));
         assert_eq!(client.export().as_bytes(), a.export().as_bytes(), "{flags}");

@@ -28,7 +28,7 @@ const MODULES: [(&str, &str); 21] = [
     ("spnego", "secret environment error wire session channel_bindings credentials client server"),
     ("inspect", "text environment wire spnego"),
     ("http", "environment error wire session channel_bindings credentials client server spnego"),
-    // Only text. These are links.
+    // Only documentation. These are links.
     ("manual", "spnego"),
 ];
 

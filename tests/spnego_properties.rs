@@ -676,7 +676,7 @@ enum Edit {
 enum MicEdit {
     None,
     Recorded(usize),
-    /// The other side's last one.
+    /// The last token of the other side.
     Reflected,
     Message,
     Flipped(usize),

@@ -570,7 +570,7 @@ fn max_len_is_ignored() {
 }
 
 #[test]
-fn des_has_its_classic_test_value() {
+fn des_matches_the_fips_81_example() {
     // FIPS 81: "Now is t" under 0123456789abcdef, here without the parity bits.
     let key = [0x00, 0x45, 0x13, 0x38, 0x95, 0x73, 0x77];
     assert_eq!(hex(&des_key(&key)), "0123456789abcdef");

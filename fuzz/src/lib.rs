@@ -11,9 +11,9 @@
 //! | [`handover`] | states imported from another process |
 //! | [`http`] | both sides of an HTTP connection, and their permitted results |
 //! | [`knobs`] | clients and servers with any policy |
-//! | [`mask`] | an AUTHENTICATE with any secrets |
+//! | [`mask`] | an AUTHENTICATE with arbitrary secrets |
 //! | [`model`] | a model of which protected messages must be accepted, and which rejected |
-//! | [`session`] | both ends of a session, and any operations on them |
+//! | [`session`] | both ends of a session, and arbitrary operations on them |
 //! | [`spnego`] | SPNEGO tokens, and negotiations with a man in the middle |
 //! | [`splice`] | attacks of a man in the middle on the border of two messages |
 

@@ -14,7 +14,8 @@ pub(crate) const BORDER: &str = "\
     accepts the account that was looked up instead of the name that was sent.";
 
 pub(crate) const LENGTHS: &str = "\
-    Lengths and offsets decide which bytes are read as a name or as a key. Only the MIC covers them. To stop it: `require_mic`.";
+    Lengths and offsets decide which bytes are read as a name or as a key. Only the MIC covers \
+    them. To stop it: `require_mic`.";
 
 pub(crate) const KEY: &str = "\
     The man in the middle can change a session key that protects no NTLM messages. A protocol that uses \

@@ -8,10 +8,7 @@ use crate::notes;
 use crate::outcome::Outcome;
 
 pub(crate) const ORDER: &[Attack] = &[
-    Attack::new(
-        "a message, with itself truncated at each length or extended by a byte",
-        How::Other(cut),
-    ),
+    Attack::new("a message, truncated at each length or extended by a byte", How::Other(cut)),
     Attack::new(
         "a message, with nothing or with another one of the handshake",
         How::Other(exchanged),

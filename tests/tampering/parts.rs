@@ -23,13 +23,22 @@ pub(crate) const PARTS: &[Attack] = &[
         How::Other(bindings_and_target),
     ),
     Attack::new(
-        "both, inserted into the CHALLENGE: wrong ones, or the server's own for a client without any",
+        "both, inserted into the CHALLENGE: wrong ones, or the server's for a client without any",
         How::Other(in_the_challenge),
     )
     .possible_since(notes::REPEATED),
-    Attack::new("`MsvAvTimestamp` or the whole `TargetInfo` of the CHALLENGE", How::Other(target_info)),
-    Attack::new("`TargetInfo`, replaced with that of another server", How::Other(other_target_info)),
-    Attack::new("a response, or one replaced with the other (CVE-2019-1338)", How::Other(responses)),
+    Attack::new(
+        "`MsvAvTimestamp` or the whole `TargetInfo` of the CHALLENGE",
+        How::Other(target_info),
+    ),
+    Attack::new(
+        "`TargetInfo`, replaced with that of another server",
+        How::Other(other_target_info),
+    ),
+    Attack::new(
+        "a response, or one replaced with the other (CVE-2019-1338)",
+        How::Other(responses),
+    ),
     Attack::new("user and responses, replaced with those of an anonymous client", How::Other(user)),
 ];
 

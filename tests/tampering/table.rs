@@ -15,7 +15,7 @@ use crate::relays::RELAYS;
 use crate::session::{self, Kind};
 use crate::splices::SPLICES;
 
-/// All attacks on the messages of an exchange, in groups.
+/// All attacks on the messages of a handshake, in groups.
 pub(crate) const ATTACKS: [(&str, &[Attack]); 6] = [
     ("Flip each bit of", FLIPS),
     ("Flags, in each combination of the messages:", FLAGS),

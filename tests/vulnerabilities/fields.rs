@@ -65,7 +65,7 @@ fn cve_2020_12673_field_that_ends_one_byte_outside_is_rejected() {
 
 /// go-ntlmssp's sum wrapped around, and a slice from 4 GiB to 1 panicked.
 #[test]
-fn cve_2026_32952_a_slice_from_4_gib_to_1() {
+fn cve_2026_32952_field_whose_end_wraps_around_is_rejected() {
     let challenge = token("H-205");
     for length in 1..=0xffff {
         let message = described(&challenge, TARGET_INFO, length, 0xffff_ffff);
@@ -75,7 +75,7 @@ fn cve_2026_32952_a_slice_from_4_gib_to_1() {
 
 /// evolution-data-server sent back the memory after a short packet.
 #[test]
-fn cve_2009_0582_memory_sent_back() {
+fn cve_2009_0582_target_info_outside_the_message_is_rejected() {
     for length in 49..500 {
         let outside = described(&token("H-200"), TARGET_INFO, length, 68);
         assert_eq!(refusal(&outside), (ErrorKind::FieldOutside, TARGET_INFO), "{length}");
@@ -104,7 +104,7 @@ fn cve_2020_12783_response_beyond_the_message_is_rejected() {
 /// short for them; Windows (CVE-2009-2524) and ksmbd (CVE-2023-0210) subtracted a header's length
 /// without a check.
 #[test]
-fn cve_2020_11086_2009_2524_2023_0210_short_nt_responses() {
+fn cve_2020_11086_2009_2524_2023_0210_short_nt_responses_are_rejected() {
     let message = token("H-300");
     let start = fields::offset(&message, NT);
     for length in (1..24).chain(25..60) {
@@ -144,7 +144,7 @@ fn assert_proves_nothing(message: &[u8]) {
 /// OpenVAS read 16 bytes of a hash of any length. In this crate the type of a hash fixes its
 /// length.
 #[test]
-fn openvas_2285_responses_of_other_lengths() {
+fn openvas_2285_ntlmv1_responses_have_24_bytes() {
     for length in [25, 32] {
         let error = NtResponse::parse(&[0; 32][..length]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NtResponseLength, "{length}");
@@ -157,7 +157,7 @@ fn openvas_2285_responses_of_other_lengths() {
 
 /// winbindd copied an LM response of any length beside an NTLMv2 response.
 #[test]
-fn cve_2022_2127_lm_responses_of_any_length() {
+fn cve_2022_2127_lm_responses_of_any_length_are_ignored() {
     let server = server_with(|policy| policy.shared.max_message_len = 1 << 20);
     for length in [0, 1, 23, 25, 65_535] {
         let (challenge, handshake) = challenged(&server);

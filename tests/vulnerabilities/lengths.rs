@@ -14,7 +14,7 @@ use crate::{named, receive, token, wire};
 
 /// curl decoded a token of any length onto its stack. This crate checks the length first.
 #[test]
-fn cve_2005_0490_tokens_of_64_kib() {
+fn cve_2005_0490_token_longer_than_64_kib_is_rejected() {
     let mut long = token("H-100");
     long.resize(65_536, 0);
     let challenge = |token: &[u8]| server().challenge(token, &mut Fixed::default());
@@ -46,7 +46,7 @@ fn cve_2005_0490_tokens_of_64_kib() {
 /// (CVE-2019-17455); Squid's helper (CVE-2004-0541) and its group look-up (CVE-2020-8517) had
 /// buffers of a fixed size.
 #[test]
-fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_long_names() {
+fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_names_are_sent_whole_or_rejected() {
     let server = server_with(|policy| policy.shared.max_message_len = 1 << 20);
     for length in [193, 1024, 4000, 10_000, 15_000, 30_000, 32_767] {
         let long = "x".repeat(length);
@@ -75,7 +75,7 @@ fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_long_names() {
 /// (CVE-2019-3822); Exim's client copied the server's fields into a buffer of a fixed size
 /// (CVE-2023-42116).
 #[test]
-fn cve_2019_3822_2023_42116_large_challenges() {
+fn cve_2019_3822_2023_42116_large_challenge_is_answered_or_rejected() {
     let name = [b'N', 0].repeat(15_000);
     let challenge = with_payload(&token("H-231"), TARGET_NAME, &name);
     let theirs = Challenge::parse(&challenge).unwrap().target_info.unwrap();
@@ -104,7 +104,7 @@ fn cve_2019_3822_2023_42116_large_challenges() {
 /// curl doubled the length of a password, which wrapped around (CVE-2018-14618); libsoup
 /// (CVE-2026-0719) and Squid's helper (CVE-2004-0541) put passwords of any length on the stack.
 #[test]
-fn cve_2018_14618_2026_0719_2004_0541_long_passwords() {
+fn cve_2018_14618_2026_0719_2004_0541_long_passwords_are_hashed_whole() {
     for length in [256, 257, 10_000, 1 << 16, 1 << 20] {
         assert_hashed_whole(&"p".repeat(length));
         assert_hashed_whole(&"ä".repeat(length));
@@ -127,7 +127,7 @@ fn cve_2018_14618_2026_0719_2004_0541_long_passwords() {
 
 /// libsoup padded 28 characters wrongly for MD4; rubyntlm counted characters instead of bytes.
 #[test]
-fn libsoup_rubyntlm_0_6_5_md4_padding() {
+fn libsoup_rubyntlm_0_6_5_passwords_of_any_length_are_padded_for_md4() {
     for length in 0..=64 {
         let password = &"0123456789abcdef".repeat(4)[..length];
         assert_hashed_whole(password);
@@ -140,7 +140,7 @@ fn libsoup_rubyntlm_0_6_5_md4_padding() {
 
 /// FreeRDP and sspi-rs guessed from its length whether a password was a hash.
 #[test]
-fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes() {
+fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes_are_passwords() {
     let hash = NtHash::from_password(PASSWORD);
     let digits = hex(hash.expose());
     let with_digits = Client::new(Credentials::password(USER, &digits));
@@ -156,7 +156,7 @@ fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes() {
 /// curl's DES wrote 24 bytes into a buffer of 21. In this crate the type fixes the length, and the
 /// bytes of the message after the response are intact. `vectors.rs` checks the values.
 #[test]
-fn curl_2004_responses_of_24_bytes() {
+fn curl_2004_responses_have_24_bytes() {
     let token = answer(&alice_at(LmCompatibility::SendLmAndNtlm), &token("H-200")).unwrap().token;
     let message = Authenticate::parse(&token).unwrap();
     assert!(matches!(message.nt_response, NtResponse::V1(_)));

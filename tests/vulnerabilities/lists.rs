@@ -64,7 +64,7 @@ fn cve_2023_25565_malformed_lists_are_rejected_without_a_leak() {
 
 /// gss-ntlmssp leaked memory if a name had both separators. `client.rs` tests how names are parsed.
 #[test]
-fn cve_2023_25566_names_with_both_separators() {
+fn cve_2023_25566_names_with_both_separators_are_parsed_without_a_leak() {
     assert_leaks_nothing(|| {
         for (name, user, domain) in
             [("A\\b@c", "b@c", "A"), ("\\", "", ""), ("@", "@", ""), ("A\\B\\c", "B\\c", "A")]
@@ -102,7 +102,7 @@ fn cve_2023_25567_values_shorter_than_their_type_are_rejected() {
 
 /// FreeRDP read past the end of a list of AV pairs, and used their ids as an index.
 #[test]
-fn cve_2020_11097_lists_without_an_end_and_unknown_ids() {
+fn cve_2020_11097_unended_list_is_rejected_and_unknown_ids_are_repeated() {
     let unended = with_list(&list(&[(AvId::NB_DOMAIN_NAME, b"D\0")])[..6]);
     assert_eq!(refusal(&unended), (ErrorKind::AvPairsUnended, unended.len()));
     assert_eq!(receive(&token("H-227")), Ok(()));
@@ -117,7 +117,7 @@ fn cve_2020_11097_lists_without_an_end_and_unknown_ids() {
 
 /// Linux dereferenced null for a `TargetInfo` that was announced and empty.
 #[test]
-fn cve_2018_1066_empty_target_info() {
+fn cve_2018_1066_empty_target_info_is_treated_as_absent() {
     let mut without = token("H-200");
     change_flags(&mut without, NegotiateFlags::NEGOTIATE_TARGET_INFO, NegotiateFlags::empty());
     for challenge in [without, with_list(&[0; 4]), token("H-230")] {
@@ -128,7 +128,7 @@ fn cve_2018_1066_empty_target_info() {
 
 /// OpenVPN treated bytes as signed numbers, and sent part of its stack to the proxy.
 #[test]
-fn cve_2017_7520_nothing_but_the_servers_list_is_sent_back() {
+fn cve_2017_7520_only_the_list_of_the_server_is_repeated() {
     let pairs = |length| list(&[(AvId(0x7fff), vec![0xab; length])]);
     for (list, gap) in [(pairs(0x8080), 0), (pairs(0x80), 0x8080)] {
         let response = |around: u8| {
@@ -146,7 +146,7 @@ fn cve_2017_7520_nothing_but_the_servers_list_is_sent_back() {
 /// Squid in 2025: a signature that was never compared, names that end with the message, and flags
 /// in the byte order of the machine.
 #[test]
-fn squid_2025_signature_names_and_byte_order() {
+fn squid_2025_signature_names_and_byte_order_are_correct() {
     for id in ["H-100", "H-200", "H-300"] {
         for byte in 0..8 {
             let mut message = token(id);

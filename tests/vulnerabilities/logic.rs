@@ -50,7 +50,7 @@ pub(crate) fn verdict_on_pairs(
     verdict(handshake, &Proof::new(list(&pairs)).authenticate(&challenge))
 }
 
-/// "Drop the MIC": Windows did not insist on a MIC that the proof announces.
+/// "Drop the MIC": Windows accepted messages without the MIC that the proof announces.
 #[test]
 fn cve_2019_1040_announced_mic_must_be_present_and_valid() {
     assert!(judge("H-400", default).unwrap().mic_checked);

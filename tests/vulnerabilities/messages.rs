@@ -16,7 +16,7 @@ use crate::{assert_leaks_nothing, receive, refusal, token, tokens, well_formed, 
 /// FreeRDP read beyond the end of a type 1 message (CVE-2020-11088) and a type 3 message
 /// (CVE-2020-11087), libsoup (CVE-2019-17266) and go-ntlm (issue 5) beyond that of a type 2.
 #[test]
-fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_cut_messages() {
+fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_truncated_messages_are_rejected() {
     for (message, header) in well_formed().iter().zip([32, 48, 52]) {
         for length in 12..header {
             assert_eq!(refusal(&message[..length]), (ErrorKind::TooShort, length), "{length}");
@@ -39,7 +39,7 @@ fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_cut_messages() {
 
 /// If there is no payload, only the length of a message shows which fields are present.
 #[test]
-fn cve_2020_11087_headers_of_each_length() {
+fn cve_2020_11087_header_of_each_length_is_parsed_or_rejected() {
     let mut empty = token("H-300")[..88].to_vec();
     empty[LM..60].fill(0);
     for length in (12..52).chain(53..64) {
@@ -84,7 +84,7 @@ const WRONG_PASSWORD: Error = Error::Denied(Denied::WrongPassword);
 /// FreeRDP's hardening of 2026: short signatures, a copy of the type 1 message, and a MIC beyond
 /// the end of the message.
 #[test]
-fn freerdp_2026_hardening() {
+fn freerdp_2026_short_signatures_and_absent_mics_are_rejected() {
     for length in [0, 1, 15, 17] {
         let error = ntlm::session::Signature::try_from(&[1; 17][..length]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SignatureLength, "{length}");
@@ -109,7 +109,7 @@ fn freerdp_2026_hardening() {
 
 /// libsoup treated a scheme without a token as a token.
 #[test]
-fn libsoup_no_token() {
+fn libsoup_scheme_without_a_token_starts_a_login() {
     let result = server().challenge(&[], &mut Fixed::default());
     assert_eq!(wire(result), (ErrorKind::TooShort, 0));
     #[cfg(feature = "http")]
@@ -167,7 +167,7 @@ fn cve_2012_3482_text_instead_of_a_challenge_is_rejected() {
 /// Wireshark's dissector overflowed. This crate's table shows any message, whichever byte of it was
 /// changed.
 #[test]
-fn cve_2013_1590_tables_of_changed_messages() {
+fn cve_2013_1590_changed_messages_give_a_table() {
     for message in ["H-100", "H-200", "H-300"].map(token) {
         for length in 0..message.len() {
             show(&message[..length]);
@@ -192,7 +192,7 @@ fn show(message: &[u8]) {
 /// MailEnable crashed on malformed tokens.
 #[cfg(feature = "http")]
 #[test]
-fn cve_2006_5176_5177_malformed_tokens() {
+fn cve_2006_5176_5177_malformed_tokens_are_rejected() {
     for value in ["NTLM A", "NTLM TlRMT", "NTLM TlRMTVNTUAAB\u{ff}", "NTLM TlRM=TVN"] {
         use ntlm::http::{AuthHeader, Error};
         let header = AuthHeader::credentials(value).unwrap();

@@ -13,7 +13,7 @@
 //! | [`peers`] | Alice, and the server that she logs in to |
 //! | [`recorded`] | recorded handshakes, verified again |
 //! | [`replay`] | cases from files, each of which must pass |
-//! | [`spnego`] | an encoder of SPNEGO's tokens |
+//! | [`spnego`] | an encoder of SPNEGO tokens |
 
 // Test helpers panic as tests do.
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
