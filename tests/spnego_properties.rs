@@ -366,7 +366,6 @@ impl World {
 
     /// Passes tokens until both sides are done, or one has failed. `change` gets each token and
     /// whether the client sent it.
-    /// it is the client's.
     fn run(&mut self, change: &mut dyn FnMut(&mut Vec<u8>, bool)) -> End {
         let mut end = End::default();
         let mut token = self.first.take();
