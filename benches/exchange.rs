@@ -1,4 +1,4 @@
-//! Exchanges from first to last token, and each side alone, in each mode.
+//! Handshakes from the first to the last token, and each side on its own, in each mode.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use core::hint::black_box;
@@ -79,7 +79,7 @@ fn exchanges(criterion: &mut Criterion) {
     }
 }
 
-/// The connectionless exchange, and a server that keeps the NTLMv2 key of a user.
+/// The connectionless handshake, and a server that stores the NTLMv2 key of a user.
 fn others(criterion: &mut Criterion) {
     let hash = NtHash::from_password("correct horse");
     let key = ResponseKey::new(&hash, &"alice".into(), &"EXAMPLE".into());

@@ -1,4 +1,4 @@
-//! Messages read, written and shown.
+//! Messages are parsed, written and displayed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use core::hint::black_box;
@@ -73,7 +73,7 @@ fn reading_and_writing(criterion: &mut Criterion) {
     }
 }
 
-/// Whoever sends long lists or fields makes us work no more than their length warrants.
+/// Long lists or fields of a peer must not cause more work than their length warrants.
 fn hostile(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("64 KB of TargetInfo");
     let many = [11, 0, 0, 0].repeat(16_000);

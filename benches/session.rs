@@ -28,7 +28,7 @@ fn sending(criterion: &mut Criterion) {
     }
 }
 
-/// Each message is received once, by a session that is as far as the sender's was.
+/// Each message is received once, by a session in the state of the sender's.
 fn receiving(criterion: &mut Criterion) {
     for len in LENGTHS {
         let mut group = criterion.benchmark_group(format!("{len} bytes"));
@@ -59,7 +59,7 @@ fn receiving(criterion: &mut Criterion) {
     }
 }
 
-/// The two ends of a direction after its first message, for which the keys are made.
+/// The two ends of a direction after its first message, for which the keys are derived.
 fn ready() -> (Session, Session) {
     let (mut sender, mut receiver) = (session(Side::Client), session(Side::Server));
     let first = sender.sign(b"").unwrap();

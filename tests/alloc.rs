@@ -1,4 +1,4 @@
-//! Reading a message and protecting one do not allocate, at any size; an exchange does so ten times.
+//! Reading or protecting a message allocates nothing, at any size; a handshake allocates ten times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,7 +9,7 @@ use ntlm::wire::{Authenticate, AvPairs, Challenge, Message, NegotiateFlags, NtRe
 use ntlm::{Client, Credentials, DatagramSession, NtHash, Server, Session};
 use ntlm_testkit::{Fields, Fixed, alice, cases, transcripts};
 
-/// Fails unless nothing was allocated on the way.
+/// Fails if anything is allocated meanwhile.
 fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let mut result = None;
     let counted = allocation_counter::measure(|| result = Some(work()));
@@ -17,16 +17,16 @@ fn without_allocation<T>(what: &str, work: impl FnOnce() -> T) -> T {
     result.unwrap()
 }
 
-/// How often something allocated.
+/// The number of allocations.
 fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let mut result = None;
     let counted = allocation_counter::measure(|| result = Some(work()));
     (counted.count_total, result.unwrap())
 }
 
-/// The client: the NEGOTIATE, and a copy for the MIC; what the AUTHENTICATE is put together from,
-/// and the AUTHENTICATE. The server: the CHALLENGE, and a copy of the messages with room for the
-/// AUTHENTICATE; and the names in it, the user's, the domain's, the workstation's and the target's.
+/// The client allocates the NEGOTIATE and a copy of it for the MIC, the parts of the AUTHENTICATE,
+/// and the AUTHENTICATE. The server allocates the CHALLENGE, a copy of the messages with room for
+/// the AUTHENTICATE, and the names in it: user, domain, workstation and SPN.
 #[test]
 fn handshake_allocates_at_most_what_it_returns_and_keeps() {
     let client = alice()
@@ -51,8 +51,8 @@ fn handshake_allocates_at_most_what_it_returns_and_keeps() {
     assert!(accepted.mic_checked);
 }
 
-/// The longest answer: everything that the client says itself is said, and nothing is left of what
-/// the server said but its names. Text that grows would leave copies of itself behind.
+/// The longest answer: the client adds all its pairs, and of the server's pairs only its names
+/// remain. A buffer that grew would leave copies of its contents behind.
 #[test]
 fn answer_is_written_into_one_allocation() {
     let bindings = ntlm::ChannelBindings::tls_server_end_point(&[7; 32]).unwrap();
@@ -69,7 +69,7 @@ fn answer_is_written_into_one_allocation() {
 }
 
 #[test]
-fn text_is_converted_in_one_place() {
+fn text_is_converted_in_one_allocation() {
     let name = "a name of some length that is all ASCII";
     let text = ntlm::Text::from(name);
     let (count, bytes) = allocations(|| text.to_utf16le());
@@ -80,9 +80,9 @@ fn text_is_converted_in_one_place() {
     assert_eq!(allocations(|| ill_formed.to_utf16le()).0, 1);
 }
 
-/// So that a busy server can keep a million of them.
+/// A busy server can hold a million such connections.
 #[test]
-fn connection_that_waits_holds_little_memory() {
+fn waiting_connection_holds_little_memory() {
     let server = Server::new(Names::member("FILES", "EXAMPLE").with_dns_computer("files.example"));
     let (negotiate, _) = Client::new(Credentials::anonymous()).initiate().unwrap();
     let mut handshake = None;
@@ -91,14 +91,14 @@ fn connection_that_waits_holds_little_memory() {
         handshake = Some((challenge.len(), waiting));
     });
     let (challenge_len, _handshake) = handshake.unwrap();
-    // The CHALLENGE itself is gone.
+    // The CHALLENGE itself is freed.
     let held = usize::try_from(counted.bytes_current).unwrap() + size_of::<AwaitAuthenticate>();
     assert!(held <= negotiate.len() + challenge_len + 1024, "{held} bytes");
     assert!(size_of::<Session>() <= 800, "{} bytes", size_of::<Session>());
 }
 
 #[test]
-fn messages_are_read_in_place() {
+fn messages_are_parsed_in_place() {
     for transcript in transcripts() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let bytes = transcript.bytes(name).unwrap();
@@ -116,7 +116,7 @@ fn messages_are_read_in_place() {
 }
 
 #[test]
-fn hostile_lengths_allocate_nothing_either() {
+fn hostile_lengths_allocate_nothing() {
     for bytes in cases("hostile.json").iter().filter_map(|case| case.bytes("message")) {
         without_allocation("a hostile message", || Message::parse(&bytes).is_ok());
     }

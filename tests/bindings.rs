@@ -1,4 +1,4 @@
-//! Channel bindings that a server is given for each connection, after its CHALLENGE.
+//! Channel bindings that a server receives for each connection, after its CHALLENGE.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -30,7 +30,7 @@ fn log_in(server: &Server, ours: Option<ChannelBindings>) -> Result<Accepted, Er
 }
 
 #[test]
-fn bindings_of_the_connection_decide() {
+fn bindings_of_the_connection_are_compared() {
     for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
         let promised = server(enforcement).with_channel_bindings_per_connection();
         let own = server(enforcement).with_channel_bindings(bindings(2));
@@ -43,7 +43,7 @@ fn bindings_of_the_connection_decide() {
 }
 
 #[test]
-fn bindings_that_were_promised_and_forgotten_fail_closed() {
+fn announced_bindings_that_are_not_set_fail_closed() {
     let zeros = || ChannelBindings::from_md5([0; 16]);
     for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
         let promised = server(enforcement).with_channel_bindings_per_connection();
@@ -55,14 +55,14 @@ fn bindings_that_were_promised_and_forgotten_fail_closed() {
     // Zeros do not replace the bindings of the server.
     let own = server(Enforcement::Required).with_channel_bindings(bindings(2));
     assert_eq!(log_in(&own, Some(zeros())).unwrap_err(), Denied::ChannelBindings.into());
-    // Where they are not checked, there is nothing to forget.
+    // If they are not checked, nothing is missing.
     let off = server(Enforcement::Off).with_channel_bindings_per_connection();
     assert!(!log_in(&off, None).unwrap().bindings_checked);
 }
 
-/// Even if the policy accepts any bindings of clients, the promise holds.
+/// The announced bindings are needed even if the policy accepts any bindings of clients.
 #[test]
-fn bindings_that_were_promised_are_needed_where_any_are_allowed() {
+fn announced_bindings_are_needed_even_if_the_policy_allows_any() {
     let server = server_with(|policy| {
         policy.channel_bindings = Enforcement::Required;
         policy.allow_any_channel_bindings = true;
@@ -73,14 +73,15 @@ fn bindings_that_were_promised_are_needed_where_any_are_allowed() {
 }
 
 #[test]
-fn bindings_that_were_not_promised_are_needed_before_the_challenge() {
+fn unannounced_bindings_are_needed_before_the_challenge() {
     let server = server(Enforcement::Required);
     let (negotiate, _) = alice().initiate().unwrap();
     let error = server.challenge(&negotiate, &mut Fixed::default()).unwrap_err();
     assert_eq!(error, Misuse::NoChannelBindings.into());
 }
 
-/// Bindings of the connection go with the handshake, also where the policy needs none.
+/// The bindings of the connection are exported with the handshake, even if the policy does not need
+/// them.
 #[test]
 fn bindings_of_the_connection_are_exported() {
     let client = alice();
@@ -98,7 +99,7 @@ fn bindings_of_the_connection_are_exported() {
     }
 }
 
-/// The handshake in one value takes them too, before and after the CHALLENGE.
+/// `Handshake` accepts them too, before and after the CHALLENGE.
 #[test]
 fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
     use ntlm::{client, server::Step};
@@ -136,9 +137,9 @@ fn bindings_of_the_connection_are_given_to_a_handshake_in_one_value() {
     }
 }
 
-/// The two ways to know who was rejected say the same.
+/// The message and its claim report the same client to the log.
 #[test]
-fn a_message_and_its_claim_say_the_same_for_the_log() {
+fn message_and_claim_have_the_same_log_text() {
     let environment = &mut Fixed::default();
     let client = alice().with_workstation("PC");
     let (sent, handshake) = exchange(&client, &server(Enforcement::Off), environment).unwrap();
@@ -148,9 +149,10 @@ fn a_message_and_its_claim_say_the_same_for_the_log() {
     assert_eq!(claim.claimed(), parsed);
 }
 
-/// The names may be long and share their bytes, in a message of nobody: it must not fill the log.
+/// The names in an unauthenticated message may be long and share their bytes: they must not fill
+/// the log.
 #[test]
-fn a_long_name_does_not_fill_the_log() {
+fn long_name_is_shortened_in_the_log() {
     let name = vec![b'a'; 8000];
     let message = Authenticate {
         user: &name,
@@ -164,11 +166,11 @@ fn a_long_name_does_not_fill_the_log() {
     assert!(line.contains("aaaa") && line.len() < 3 * 600, "{} bytes", line.len());
 }
 
-/// SPNEGO passes the bindings of the connection to the handshake inside, whether they are set before its
-/// first token or after the CHALLENGE.
+/// SPNEGO passes the bindings of the connection to the inner handshake, whether they are set before
+/// its first token or after the CHALLENGE.
 #[cfg(feature = "spnego")]
 #[test]
-fn bindings_of_the_connection_hold_in_spnego_too() {
+fn bindings_of_the_connection_are_enforced_in_spnego() {
     use ntlm::spnego::{self, Accepting, Acceptor, AwaitClient, Initiated, Initiator, Outcome};
 
     let server = server(Enforcement::Required).with_channel_bindings_per_connection();
@@ -194,7 +196,7 @@ fn bindings_of_the_connection_hold_in_spnego_too() {
     let wrong = |state: AwaitClient| state.with_channel_bindings(bindings(2));
     assert_eq!(logs_in(right, none), Ok(()));
     assert_eq!(logs_in(none, right), Ok(()));
-    assert_eq!(logs_in(wrong, right), Ok(()), "the last ones hold");
+    assert_eq!(logs_in(wrong, right), Ok(()), "the last ones count");
     let denied = spnego::Error::Exchange(Denied::ChannelBindings.into());
     assert_eq!(logs_in(right, wrong), Err(denied));
     assert!(logs_in(none, none).is_err(), "it fails closed");

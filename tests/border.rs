@@ -1,5 +1,5 @@
-//! A message that contains the header of another one: it is rejected before anything else is looked
-//! at, because the MIC does not say where one message ends and the next one starts.
+//! A message that contains the header of another one is rejected before anything else is checked,
+//! because the MIC does not cover where one message ends and the next one starts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -23,7 +23,7 @@ fn bindings() -> ChannelBindings {
     ChannelBindings::application_data(b"a certificate")
 }
 
-/// A server that accepts whatever a policy can allow.
+/// A server that accepts everything that a policy can allow.
 fn most_permissive() -> server::Policy {
     let mut policy = server::Policy::default();
     policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
@@ -48,7 +48,7 @@ fn servers() -> [Server; 3] {
     })
 }
 
-/// The same for a client that takes whatever a policy can allow.
+/// The same for a client that accepts everything that a policy can allow.
 fn clients() -> [Client; 3] {
     let mut permissive = client::Policy::default();
     permissive.shared.require_when_protected = Flags::empty();
@@ -60,7 +60,7 @@ fn clients() -> [Client; 3] {
         .map(|policy| alice().with_policy(policy).with_channel_bindings(bindings()).with_spn(SPN))
 }
 
-/// The message with another header in it: after it, within its payload, and after more bytes.
+/// The message with another header: after it, within its payload, and after more bytes.
 fn with_second_header(message: &[u8]) -> Vec<Vec<u8>> {
     let mut within = message.to_vec();
     let at = message.len() - SIGNATURE.len();
@@ -83,7 +83,7 @@ fn second_header_in_a_negotiate_is_rejected() {
     }
 }
 
-/// At each offset, so also where the search skips bytes.
+/// At each offset, so the search finds headers in parts that it skips quickly.
 #[test]
 fn second_header_is_found_at_every_offset() {
     let (negotiate, _) = clients()[0].initiate().unwrap();
@@ -107,7 +107,7 @@ fn second_header_is_found_at_every_offset() {
     }
 }
 
-/// `read` itself fails: there is no claim with which a user could be looked up.
+/// `read` itself fails, so there is no claim with which a user could be looked up.
 #[test]
 fn second_header_in_an_authenticate_is_rejected_before_any_proof() {
     for (server, client) in servers().iter().zip(clients()) {
@@ -162,7 +162,7 @@ fn second_header_in_an_imported_handshake_is_rejected() {
         let (honest, handshake) = exchange(&client, server, &mut Fixed::default()).unwrap();
         let exported = handshake.export();
         let import = |negotiate: &[u8], challenge: &[u8]| {
-            // The messages follow the mark of an export, each after its length.
+            // The messages follow the header of the export, each after its length.
             let mut bytes = exported.as_bytes()[..6].to_vec();
             for message in [negotiate, challenge] {
                 bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_le_bytes());
@@ -182,8 +182,8 @@ fn second_header_in_an_imported_handshake_is_rejected() {
     }
 }
 
-/// A client rejects the header of an AUTHENTICATE, wherever it is: so it is safe with servers that
-/// do not check.
+/// A client rejects the header of an AUTHENTICATE at any offset, so it is safe even with servers
+/// that do not check.
 #[test]
 fn header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client() {
     let header = b"NTLMSSP\0\x03\0\0\0";
@@ -202,7 +202,7 @@ fn header_of_an_authenticate_in_a_challenge_is_rejected_by_the_client() {
     }
 }
 
-/// Within `TargetInfo` the client would repeat the header in its own message.
+/// The client would copy a header within `TargetInfo` into its own message.
 #[test]
 fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
     let (client, server) = (&clients()[0], &servers()[0]);
@@ -219,8 +219,8 @@ fn header_of_an_authenticate_in_the_target_info_is_rejected_by_the_client() {
     assert_eq!(result.unwrap_err(), SECOND_HEADER);
 }
 
-/// One such CHALLENGE was found in public, so a client answers it. A man in the middle who adds the
-/// piece is found out by the MIC.
+/// One such CHALLENGE occurs in public data, so a client answers it. If a man in the middle adds
+/// such bytes, the MIC detects them.
 #[test]
 fn challenge_followed_by_a_piece_of_another_challenge_is_answered() {
     for (server, client) in servers().iter().zip(clients()) {
@@ -237,8 +237,8 @@ fn challenge_followed_by_a_piece_of_another_challenge_is_answered() {
     }
 }
 
-/// The attack itself, as recorded bytes with a right MIC over the concatenation. Other checks would
-/// not notice it.
+/// The attack itself, as recorded bytes with a valid MIC over the concatenation. Other checks would
+/// not detect it.
 #[test]
 fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
     let Recorded { negotiate, challenge, authenticate } =
@@ -257,7 +257,7 @@ fn recorded_attack_on_the_border_is_rejected_for_its_second_header() {
     }
 }
 
-/// So that the check rejects no honest peer.
+/// Control experiment: the check rejects no honest peer.
 #[test]
 fn recorded_messages_contain_one_header() {
     let files = ["vectors.json", "quirks.json", "hostile.json"].map(read_json);
@@ -273,7 +273,7 @@ fn recorded_messages_contain_one_header() {
 }
 
 /// Visits each string of hexadecimal digits that contains a message, also one wrapped in SPNEGO,
-/// with the id of the innermost object that has one.
+/// together with the id of the innermost object that has one.
 fn for_each_message(value: &Value, id: &str, visit: &mut impl FnMut(&str, &[u8])) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| for_each_message(value, id, visit)),
@@ -309,7 +309,8 @@ mod http {
         AuthHeader::credentials(value).unwrap().token().unwrap()
     }
 
-    /// The token of the server's reply, or why it rejected the message. It looks up no user.
+    /// The token of the server's reply, or the reason why it rejected the message. No user is
+    /// looked up.
     fn answer(server: &mut ServerConnection, message: &[u8]) -> Result<Vec<u8>, HttpError> {
         let value = header_value(Scheme::Ntlm, message);
         let headers = [("Authorization", value.as_str())];
@@ -346,7 +347,7 @@ mod http {
                 let message = with_second_header(&authenticate).swap_remove(kind);
                 assert_eq!(answer(&mut server, &message), Err(SECOND_HEADER.into()));
                 assert!(server.accepted().is_none());
-                // The challenge is used up.
+                // The challenge has been consumed.
                 let again = answer(&mut server, &authenticate);
                 assert_eq!(again, Err(HttpError::NoPendingChallenge));
             }

@@ -1,5 +1,5 @@
-//! Channel bindings of certificates that openssl made: as openssl hashes them, and as two other
-//! implementations compute them, requests_ntlm and OpenJDK 17.
+//! Channel bindings of certificates made by openssl, compared with openssl's own hashes and with
+//! two other implementations, requests_ntlm and OpenJDK 17.
 
 #![cfg(feature = "certificate")]
 #![allow(clippy::unwrap_used)]
@@ -8,7 +8,7 @@ use ntlm::{CertificateError, ChannelBindings};
 use ntlm_testkit::{Fields, data, hex, read_json};
 
 #[test]
-fn each_signature_has_its_hash() {
+fn each_signature_algorithm_has_its_hash() {
     let mut hashes = std::collections::BTreeSet::new();
     for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let file = expected.text("file").unwrap();
@@ -26,15 +26,15 @@ fn bindings_equal_those_of_requests_ntlm_and_openjdk() {
     for expected in read_json("certificates/expected.json").as_array().unwrap() {
         let (file, ours) = (expected.text("file").unwrap(), expected.text("channel_bindings"));
         let same = |other| expected.text(other) == ours;
-        // With a hash that we do not know, nothing is better than something of our own making.
+        // For an unknown hash algorithm, no bindings are better than invented ones.
         assert!(same("requests_ntlm") || file == "rsa-sha3-256.der", "{file}");
-        // OpenJDK takes SHA-256 for all of RSASSA-PSS.
+        // OpenJDK uses SHA-256 for every RSASSA-PSS certificate.
         assert!(same("openjdk") || file.starts_with("rsa-pss-sha"), "{file}");
     }
 }
 
 #[test]
-fn what_is_no_certificate_has_no_bindings() {
+fn input_that_is_not_a_certificate_has_no_bindings() {
     let der = std::fs::read(data("certificates/rsa-pss-sha384.der")).unwrap();
     for len in 0..der.len() {
         let cut = ChannelBindings::from_certificate(&der[..len]);
@@ -44,9 +44,9 @@ fn what_is_no_certificate_has_no_bindings() {
     assert_eq!(ChannelBindings::from_certificate(pem), Err(CertificateError::Malformed));
 }
 
-/// The parameters of RSASSA-PSS come from the peer: none of their bytes may hurt.
+/// The parameters of RSASSA-PSS come from the peer: no value of a byte may cause a panic.
 #[test]
-fn any_changed_byte_is_refused_or_hashed() {
+fn any_changed_byte_is_rejected_or_hashed() {
     let der = std::fs::read(data("certificates/rsa-pss-sha384.der")).unwrap();
     for at in 0..der.len() {
         for change in [0x01, 0x80, 0xff] {

@@ -1,4 +1,4 @@
-//! What a client sends, takes and refuses ([MS-NLMP] 3.1).
+//! What a client sends, accepts and rejects ([MS-NLMP] 3.1).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -21,7 +21,7 @@ use ntlm_testkit::{
     Emit, Fixed, NOW, Proof, alice, alice_at, alice_with, answer, fields, hex, ntlmv2, weaken,
 };
 
-/// What a modern server answers to a client that asks to seal.
+/// The flags with which a modern server answers a client that asks to seal.
 const SERVER: Flags = Flags::from_bits_retain(0xe289_8235);
 const SERVER_CHALLENGE: [u8; 8] = *b"\x01\x23\x45\x67\x89\xab\xcd\xef";
 
@@ -60,7 +60,7 @@ fn authenticate(response: &Answer) -> Authenticate<'_> {
 }
 
 #[test]
-fn the_negotiate_has_40_bytes_and_no_names() {
+fn negotiate_has_40_bytes_and_no_names() {
     let (token, _) = alice().with_workstation("LAPTOP").initiate().unwrap();
     assert_eq!(token.len(), 40);
     let message = Negotiate::parse(&token).unwrap();
@@ -69,14 +69,14 @@ fn the_negotiate_has_40_bytes_and_no_names() {
 }
 
 #[test]
-fn the_negotiate_asks_for_what_the_application_wants() {
+fn negotiate_asks_for_the_protection_that_the_application_wants() {
     let always = Flags::from_bits_retain(0x8205);
     let with = |protection| negotiate_flags(&alice().with_protection(protection));
     let (none, sign, seal) =
         (with(Protection::None), with(Protection::Sign), with(Protection::Seal));
     for flags in [none, sign, seal] {
         assert!(flags.contains(always | Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY));
-        // Bits that nobody may set, and what was not asked for.
+        // Reserved bits, and flags that were not asked for.
         assert!(!flags.intersects(Flags::from_bits_retain(0x1d24_4508)), "{flags}");
         assert!(!flags.intersects(Flags::NEGOTIATE_LM_KEY | Flags::NEGOTIATE_DATAGRAM), "{flags}");
     }
@@ -91,12 +91,12 @@ fn the_negotiate_asks_for_what_the_application_wants() {
 }
 
 #[test]
-fn optional_flags_are_offered_as_the_policy_says() {
+fn optional_flags_are_offered_according_to_the_policy() {
     let mut policy = Policy::default();
     policy.shared.offer = Flags::all();
     let all = negotiate_flags(&alice().with_policy(policy).with_protection(Protection::Seal));
     assert!(all.contains(Flags::NEGOTIATE_IDENTIFY | Flags::NEGOTIATE_LM_KEY));
-    // Not everything in `offer` is a client's to offer.
+    // A client cannot offer every flag in `offer`.
     assert!(!all.intersects(Flags::from_bits_retain(0x1d24_4508)), "{all}");
     assert!(!all.intersects(Flags::NEGOTIATE_DATAGRAM | Flags::ANONYMOUS), "{all}");
 
@@ -107,7 +107,7 @@ fn optional_flags_are_offered_as_the_policy_says() {
 }
 
 #[test]
-fn extended_session_security_is_offered_from_level_1_on() {
+fn extended_session_security_is_offered_from_level_1() {
     for level in 0..=5 {
         let flags = negotiate_flags(&alice_at(LmCompatibility::try_from(level).unwrap()));
         let offered = flags.contains(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
@@ -116,7 +116,7 @@ fn extended_session_security_is_offered_from_level_1_on() {
 }
 
 #[test]
-fn no_version_means_zeros_and_no_flag() {
+fn without_a_version_field_and_flag_are_zero() {
     let client = alice_with(|policy| policy.shared.version = None);
     let (token, _) = client.initiate().unwrap();
     let message = Negotiate::parse(&token).unwrap();
@@ -127,14 +127,14 @@ fn no_version_means_zeros_and_no_flag() {
     assert!(!message.flags.unwrap().contains(Flags::NEGOTIATE_VERSION));
     assert_eq!(message.version, Some(Version::default()));
 
-    // Nor is one told to a server that did not take up the flag.
+    // Nor is a version sent to a server that did not grant the flag.
     let without = challenge(SERVER - Flags::NEGOTIATE_VERSION, Some(&server_info()));
     let response = answer(&alice(), &without).unwrap();
     assert_eq!(authenticate(&response).version, Some(Version::default()));
 }
 
 #[test]
-fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
+fn ntlmv2_response_covers_the_pairs_of_the_server() {
     let client = alice().with_spn("HTTP/files").with_workstation("LAPTOP");
     let response = answer(&client, &modern()).unwrap();
     let message = authenticate(&response);
@@ -153,7 +153,8 @@ fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
     assert_eq!(key.ntlmv2_proof(&SERVER_CHALLENGE, sent.blob()), *sent.proof());
     assert_eq!(sent.time(), NOW);
     assert_eq!(hex(&sent.client_challenge()), "0102030405060708");
-    // pyspnego's server compares with what it writes itself, with four zeros at the end.
+    // pyspnego's server re-encodes the response, with four zeros at its end, and compares all
+    // bytes.
     assert_eq!(sent.target_info().trailing(), [0; 4]);
 
     let ids: Vec<u16> = sent.target_info().iter().map(|(id, _)| id.0).collect();
@@ -163,7 +164,7 @@ fn an_ntlmv2_response_proves_the_password_over_what_the_server_said() {
 }
 
 #[test]
-fn a_timestamp_from_the_server_brings_the_mic_and_takes_the_lm_response() {
+fn server_timestamp_adds_the_mic_and_omits_the_lm_response() {
     let later = FileTime::from_ticks(NOW.ticks() + 77);
     let mut pairs = AvPairsBuf::default();
     pairs.push(AvId::TIMESTAMP, &later.ticks().to_le_bytes()).unwrap();
@@ -191,7 +192,7 @@ fn without_target_info_the_list_is_empty() {
 }
 
 #[test]
-fn the_authenticate_says_whether_there_was_target_info() {
+fn authenticate_repeats_the_target_info_flag_of_the_challenge() {
     let info = server_info();
     let flag = Flags::NEGOTIATE_TARGET_INFO;
     for target_info in [None, Some(&info)] {
@@ -201,9 +202,9 @@ fn the_authenticate_says_whether_there_was_target_info() {
     }
 }
 
-/// CVE-2019-1166: the client's answer must not have two `MsvAvFlags`, or one that the server made.
+/// CVE-2019-1166: the client's answer must have exactly one `MsvAvFlags`, made by the client.
 #[test]
-fn the_clients_own_pairs_replace_the_servers() {
+fn pairs_of_the_client_replace_those_of_the_server() {
     let mut pairs = AvPairsBuf::default();
     pairs.push(AvId::FLAGS, &0x8000_0007_u32.to_le_bytes()).unwrap();
     pairs.push(AvId::TARGET_NAME, b"x\0").unwrap();
@@ -215,7 +216,7 @@ fn the_clients_own_pairs_replace_the_servers() {
     let response = answer(&client, &challenge(SERVER, Some(&pairs))).unwrap();
     let sent = ntlmv2(&response.token).target_info();
     let kept = AvFlags::CONSTRAINED | AvFlags::from_bits_retain(0x8000_0000);
-    assert_eq!(sent.flags(), kept, "no MIC was promised, no SPN is untrusted");
+    assert_eq!(sent.flags(), kept, "no MIC announced, no untrusted SPN");
     assert_eq!(authenticate(&response).mic, None);
     assert_eq!(sent.get(AvId::TARGET_NAME), Some(&[][..]));
     assert_eq!(sent.channel_bindings(), Some(&[5; 16]));
@@ -228,7 +229,7 @@ fn the_clients_own_pairs_replace_the_servers() {
     assert_eq!(ntlmv2(&response.token).target_info().flags(), kept | AvFlags::MIC_PRESENT);
 }
 
-/// A server rejects a response that does not repeat what it sent.
+/// A server rejects a response that does not repeat the pairs that it sent.
 #[test]
 fn single_host_of_the_server_is_repeated() {
     let mut pairs = server_info();
@@ -239,7 +240,7 @@ fn single_host_of_the_server_is_repeated() {
 }
 
 #[test]
-fn malformed_or_repeated_av_flags_are_refused() {
+fn malformed_or_repeated_av_flags_are_rejected() {
     let good = modern();
     let end = good.len() - 4;
     for pairs in [&[6, 0, 3, 0, 2, 0, 0][..], &[6, 0, 4, 0, 2, 0, 0, 0, 6, 0, 4, 0, 0, 0, 0, 0]] {
@@ -250,7 +251,7 @@ fn malformed_or_repeated_av_flags_are_refused() {
     }
 }
 
-/// IIS lets a client in that says nothing of bindings, and refuses one that says "none".
+/// IIS accepts a client that sends no bindings pair, and rejects one that sends a pair of zeros.
 #[test]
 fn channel_bindings_pair_is_absent_without_bindings() {
     let response = answer(&alice(), &modern()).unwrap();
@@ -258,7 +259,7 @@ fn channel_bindings_pair_is_absent_without_bindings() {
 }
 
 #[test]
-fn an_untrusted_target_is_marked_and_others_are_not() {
+fn only_unverified_spns_are_marked_as_untrusted() {
     let bytes = modern();
     let flags = |client: Client| {
         let response = answer(&client, &bytes).unwrap();
@@ -271,7 +272,7 @@ fn an_untrusted_target_is_marked_and_others_are_not() {
 }
 
 #[test]
-fn user_names_are_sent_as_they_are() {
+fn user_names_are_sent_unchanged() {
     for (name, user, domain) in [
         ("EXAMPLE\\alice", "alice", "EXAMPLE"),
         ("alice@example.com", "alice@example.com", ""),
@@ -291,10 +292,10 @@ fn user_names_are_sent_as_they_are() {
     }
 }
 
-/// 3.3.2: only the user's name is in upper case in the proof. A server that also tries the domain
-/// in upper case would not see the difference.
+/// 3.3.2: the proof converts only the user name to upper case. A server that also tries the domain
+/// in upper case would not detect the difference.
 #[test]
-fn a_domain_is_hashed_as_it_is_sent() {
+fn domain_is_hashed_as_sent() {
     let client = Client::new(Credentials::password("Example\\Alice", "secret"));
     let response = answer(&client, &modern()).unwrap();
     assert_eq!(authenticate(&response).domain, b"E\0x\0a\0m\0p\0l\0e\0");
@@ -305,7 +306,7 @@ fn a_domain_is_hashed_as_it_is_sent() {
 }
 
 #[test]
-fn a_password_of_any_length_and_any_units_is_hashed_whole() {
+fn passwords_of_any_length_and_any_code_units_are_hashed_whole() {
     let bytes = modern();
     let mut proofs = Vec::new();
     let long = "x".repeat(1 << 20);
@@ -314,7 +315,8 @@ fn a_password_of_any_length_and_any_units_is_hashed_whole() {
         let response = answer(&client, &bytes).unwrap();
         proofs.push(*ntlmv2(&response.token).proof());
     }
-    // gMSA passwords are random UTF-16, with lone surrogates; 32 digits are no hash.
+    // gMSA passwords are random UTF-16, with lone surrogates; 32 hexadecimal digits are a password,
+    // not a hash.
     let surrogate = Credentials::password_utf16("alice", &[0xd800, 0x41]);
     let digits = Credentials::password("alice", "31d6cfe0d16ae931b73c59d7e0c089c0");
     for credentials in [surrogate, digits] {
@@ -358,13 +360,13 @@ fn challenge_without_a_needed_flag_is_rejected() {
         let error = answer(&client, &challenge(SERVER - flag, Some(&info))).unwrap_err();
         assert_eq!(error, Refused::MissingFlags(flag).into());
     }
-    // Not asked for, not missed.
+    // A flag that was not asked for may be absent.
     let weak = SERVER - Flags::PROTECTION - Flags::NEGOTIATE_128;
     assert!(answer(&alice(), &challenge(weak, Some(&info))).is_ok());
 
     let mut policy = Policy::default();
     policy.shared.require = Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_UNICODE;
-    policy.shared.require |= Flags::NEGOTIATE_TARGET_INFO | Flags::NEGOTIATE_VERSION; // nobody's choice
+    policy.shared.require |= Flags::NEGOTIATE_TARGET_INFO | Flags::NEGOTIATE_VERSION; // not policy decisions
     let strict = alice().with_policy(policy).with_protection(Protection::Sign);
     assert!(answer(&strict, &challenge(SERVER, Some(&info))).is_ok());
     let dropped = SERVER - Flags::NEGOTIATE_KEY_EXCH;
@@ -403,7 +405,7 @@ fn flags_that_were_not_offered_are_not_used() {
 }
 
 #[test]
-fn the_authenticate_claims_no_flag_that_the_server_did_not_grant() {
+fn authenticate_sets_only_flags_that_the_server_granted() {
     for granted in [SERVER, SERVER - Flags::NEGOTIATE_VERSION, SERVER - Flags::REQUEST_TARGET] {
         for protection in [Protection::None, Protection::Sign, Protection::Seal] {
             let client = alice().with_protection(protection);
@@ -423,8 +425,8 @@ fn challenge_longer_than_the_limit_is_rejected() {
     assert_eq!(answer(&alice(), &long).unwrap_err(), Refused::TooLong.into());
 }
 
-/// Whoever takes the server's time away takes the MIC away, and with its `TargetInfo` all that the
-/// response says of channel and target.
+/// If a man in the middle removes the server's time, the client sends no MIC; if he removes
+/// `TargetInfo`, the response has no channel bindings and no target name either.
 #[test]
 fn client_that_requires_a_mic_rejects_a_challenge_without_time() {
     let insists = |level| {
@@ -447,9 +449,9 @@ fn client_that_requires_a_mic_rejects_a_challenge_without_time() {
     assert_eq!(answer(&ntlmv1, &challenge).unwrap_err(), Refused::NoMic.into());
 }
 
-/// Anonymous credentials prove nothing, so there is no response that a MIC could belong to.
+/// Anonymous credentials prove nothing, so there is no response that could announce a MIC.
 #[test]
-fn anonymous_credentials_are_rejected_where_a_mic_is_required() {
+fn anonymous_credentials_are_rejected_if_a_mic_is_required() {
     let mut policy = Policy::default();
     policy.shared.require_mic = true;
     let client = Client::new(Credentials::anonymous()).with_policy(policy);
@@ -457,7 +459,7 @@ fn anonymous_credentials_are_rejected_where_a_mic_is_required() {
     assert_eq!(error, Refused::NoMic.into());
 }
 
-/// The LM hash is made in the OEM code page, in upper case.
+/// The LM hash is computed from the password in upper case, in the OEM code page.
 #[test]
 fn lm_responses_use_the_code_page() {
     static CODE_PAGE: [char; 128] = {
@@ -477,7 +479,7 @@ fn lm_responses_use_the_code_page() {
 }
 
 #[test]
-fn unicode_is_taken_when_both_character_sets_are_set() {
+fn unicode_is_used_if_both_character_sets_are_set() {
     let both = SERVER | Flags::NEGOTIATE_OEM;
     let response = answer(&alice(), &challenge(both, Some(&server_info()))).unwrap();
     let flags = response.keys.flags();
@@ -486,7 +488,7 @@ fn unicode_is_taken_when_both_character_sets_are_set() {
 }
 
 #[test]
-fn oem_names_are_ascii_or_what_the_code_page_has() {
+fn oem_names_are_ascii_or_in_the_code_page() {
     static CODE_PAGE_850: [char; 128] = {
         let mut table = ['\u{fffd}'; 128];
         table[1] = 'ü';
@@ -504,7 +506,7 @@ fn oem_names_are_ascii_or_what_the_code_page_has() {
 }
 
 #[test]
-fn a_character_set_that_was_not_offered_is_refused() {
+fn character_set_that_was_not_offered_is_rejected() {
     let oem = (SERVER - Flags::NEGOTIATE_UNICODE) | Flags::NEGOTIATE_OEM;
     let mut policy = Policy::default();
     policy.shared.offer -= Flags::NEGOTIATE_OEM;
@@ -513,7 +515,7 @@ fn a_character_set_that_was_not_offered_is_refused() {
 }
 
 #[test]
-fn protected_ntlmv2_needs_the_servers_netbios_names() {
+fn ntlmv2_with_protection_needs_the_netbios_names_of_the_server() {
     for missing in [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME] {
         let mut pairs = AvPairsBuf::default();
         for (id, value) in server_info().as_pairs().iter().filter(|(id, _)| *id != missing) {
@@ -534,11 +536,11 @@ fn protected_ntlmv2_needs_the_servers_netbios_names() {
 }
 
 #[test]
-fn a_key_is_exchanged_where_messages_are_protected() {
+fn key_is_exchanged_if_messages_are_protected() {
     let bytes = modern();
     let response = answer(&alice().with_protection(Protection::Sign), &bytes).unwrap();
     assert_eq!(authenticate(&response).encrypted_random_session_key.len(), 16);
-    // The random bytes after the client's challenge.
+    // The random bytes that follow the client challenge.
     let random: [u8; 16] = core::array::from_fn(|i| 9 + u8::try_from(i).unwrap());
     assert_eq!(*response.keys.exported_session_key().expose(), random);
 
@@ -551,7 +553,7 @@ fn a_key_is_exchanged_where_messages_are_protected() {
 }
 
 #[test]
-fn an_anonymous_client_sends_one_zero_and_no_name() {
+fn anonymous_client_sends_one_zero_byte_and_no_name() {
     let bytes = modern();
     let nameless = ["", "EXAMPLE\\"].map(|name| Credentials::password(name, ""));
     for credentials in nameless.into_iter().chain([Credentials::anonymous()]) {
@@ -564,7 +566,7 @@ fn an_anonymous_client_sends_one_zero_and_no_name() {
         assert!(!message.flags.unwrap().intersects(Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH));
         assert_eq!(response.keys.exported_session_key().expose(), &[0; 16]);
     }
-    // An empty password with a name is a password.
+    // A user with an empty password is not anonymous.
     let response = answer(&Client::new(Credentials::password("alice", "")), &bytes).unwrap();
     assert!(matches!(authenticate(&response).nt_response, NtResponse::V2(_)));
 }
@@ -595,7 +597,7 @@ fn each_level_sends_its_responses() {
 }
 
 #[test]
-fn an_lm_response_is_replaced_where_there_is_no_lm_hash() {
+fn lm_response_is_replaced_if_there_is_no_lm_hash() {
     let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let bytes = challenge(plain, Some(&server_info()));
     let user = UserName::new("alice");
@@ -615,7 +617,7 @@ fn an_lm_response_is_replaced_where_there_is_no_lm_hash() {
 }
 
 #[test]
-fn a_session_key_from_an_lm_hash_needs_one() {
+fn lm_key_without_an_lm_hash_is_rejected() {
     let plain = SERVER - Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
         let bytes = challenge(plain | flag, Some(&server_info()));
@@ -668,7 +670,7 @@ fn client_name_that_does_not_fit_is_a_configuration_error() {
         let too_long = Refused::OurName(TextError::TooLong);
         assert_eq!(answer(&client, &bytes).unwrap_err(), too_long.into());
     }
-    // The server's list fits, but not with what the client adds.
+    // The server's list fits, but not together with the client's pairs.
     let mut pairs = server_info();
     pairs.push(AvId(0x7fff), &[0; 65_450]).unwrap();
     let bytes = challenge(SERVER, Some(&pairs));
@@ -682,7 +684,7 @@ fn client_name_that_does_not_fit_is_a_configuration_error() {
 }
 
 #[test]
-fn messages_of_other_types_are_refused() {
+fn messages_of_other_types_are_rejected() {
     let (negotiate, _) = alice().initiate().unwrap();
     let response = answer(&alice(), &modern()).unwrap();
     for bytes in [&negotiate[..], &response.token, b"", b"-ERR go away"] {
@@ -690,9 +692,10 @@ fn messages_of_other_types_are_refused() {
     }
 }
 
-/// Whatever fails, no message is made with a constant in the place of a random number.
+/// If randomness or the clock fails, the client sends no message with a constant in the place of a
+/// random number.
 #[test]
-fn without_time_or_randomness_there_is_no_message() {
+fn no_message_is_sent_without_time_or_randomness() {
     let bytes = challenge(SERVER, Some(&AvPairsBuf::default()));
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let (_, handshake) = alice().initiate().unwrap();
@@ -703,7 +706,7 @@ fn without_time_or_randomness_there_is_no_message() {
 
 #[cfg(feature = "std")]
 #[test]
-fn two_exchanges_have_nothing_random_in_common() {
+fn two_handshakes_share_no_random_bytes() {
     let bytes = modern();
     let twice = |client: &Client| {
         [client, client].map(|client| {
@@ -718,7 +721,7 @@ fn two_exchanges_have_nothing_random_in_common() {
         first.keys.exported_session_key().expose(),
         second.keys.exported_session_key().expose()
     );
-    // The NTLM2 session response has its challenge in the place of the LM response.
+    // The NTLM2 session response has the client challenge in the LM field.
     let [first, second] =
         twice(&alice_at(LmCompatibility::SendNtlm).with_protection(Protection::Sign));
     let lm_response = |response| authenticate(response).lm_response.client_challenge();

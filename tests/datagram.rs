@@ -1,5 +1,5 @@
-//! Connectionless exchanges: the server speaks first, and afterwards datagrams are lost, doubled and
-//! reordered ([MS-NLMP] 3.1.5.2, 3.2.5.2).
+//! Connectionless handshakes: the server speaks first, and afterwards datagrams are lost,
+//! duplicated and reordered ([MS-NLMP] 3.1.5.2, 3.2.5.2).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -35,7 +35,7 @@ fn log_in(client: &Client, server: &Server) -> Result<(Answer, Accepted), Error>
 }
 
 #[test]
-fn the_server_offers_all_it_can_and_the_client_takes_what_it_wants() {
+fn server_offers_every_flag_and_the_client_chooses() {
     let (challenge, response, _) = start(&alice(), &server()).unwrap();
     let offered = Challenge::parse(&challenge).unwrap().flags;
     let must = Flags::NEGOTIATE_DATAGRAM | Flags::NEGOTIATE_KEY_EXCH | Flags::PROTECTION;
@@ -51,7 +51,7 @@ fn the_server_offers_all_it_can_and_the_client_takes_what_it_wants() {
 }
 
 #[test]
-fn the_response_has_a_mic_over_two_messages_and_no_lm_response() {
+fn response_has_a_mic_and_no_lm_response() {
     let (_, response, _) = start(&alice(), &server()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.lm_response.as_bytes(), b"", "not even zeros (3.1.5.2.1)");
@@ -62,10 +62,10 @@ fn the_response_has_a_mic_over_two_messages_and_no_lm_response() {
     assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");
 }
 
-/// HMAC-MD5 of CHALLENGE and AUTHENTICATE under the exported session key. 3.2.5.2.2 also has a
-/// formula with the key of the response, which must not count.
+/// The MIC is the HMAC-MD5 of CHALLENGE and AUTHENTICATE under the exported session key. 3.2.5.2.2
+/// also has a formula with the response key, which must not be used.
 #[test]
-fn the_mic_covers_two_messages_under_the_exported_session_key() {
+fn mic_covers_two_messages_under_the_exported_session_key() {
     let (challenge, response, handshake) = start(&alice(), &server()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
     let mut zeroed = response.token.clone();
@@ -80,7 +80,7 @@ fn the_mic_covers_two_messages_under_the_exported_session_key() {
 }
 
 #[test]
-fn the_policy_holds_without_a_negotiate_too() {
+fn policy_is_enforced_without_a_negotiate() {
     let mut weak = client::Policy::default();
     weak.shared.offer -= Flags::NEGOTIATE_128;
     weak.shared.require_when_protected = Flags::empty();
@@ -94,7 +94,7 @@ fn the_policy_holds_without_a_negotiate_too() {
 }
 
 #[test]
-fn the_time_counts_without_a_negotiate_too() {
+fn time_limit_is_enforced_without_a_negotiate() {
     let (_, response, handshake) =
         start(&alice(), &server_with(|policy| policy.max_challenge_age = None)).unwrap();
     let days_later = ntlm::FileTime::from_ticks(NOW.ticks() + 2 * 864_000_000_000);
@@ -103,7 +103,7 @@ fn the_time_counts_without_a_negotiate_too() {
 }
 
 #[test]
-fn without_target_info_there_is_an_lmv2_response() {
+fn without_target_info_an_lmv2_response_is_sent() {
     let message = Challenge {
         flags: Flags::from_bits_retain(0xe208_8275),
         server_challenge: [7; 8],
@@ -115,11 +115,11 @@ fn without_target_info_there_is_an_lmv2_response() {
     let message = Authenticate::parse(&response.token).unwrap();
     assert_eq!(message.lm_response.as_bytes().len(), 24);
     assert!(matches!(message.nt_response, NtResponse::V2(_)));
-    assert_eq!(message.encrypted_random_session_key.len(), 16, "each datagram needs the key");
+    assert_eq!(message.encrypted_random_session_key.len(), 16, "every datagram needs the key");
 }
 
 #[test]
-fn a_wrong_password_and_a_changed_message_are_refused() {
+fn wrong_password_and_changed_message_are_rejected() {
     let (_, response, handshake) = start(&alice(), &server()).unwrap();
     let claim = handshake.read(&response.token, &mut Fixed::default()).unwrap();
     assert_eq!(accept(claim, "wrong").unwrap_err(), Denied::WrongPassword.into());
@@ -131,7 +131,7 @@ fn a_wrong_password_and_a_changed_message_are_refused() {
 }
 
 #[test]
-fn bindings_and_target_are_checked_as_ever() {
+fn bindings_and_target_name_are_checked() {
     let mut policy = Policy::default();
     policy.channel_bindings = ntlm::Enforcement::Required;
     policy.spn = ntlm::Enforcement::Required;
@@ -146,7 +146,7 @@ fn bindings_and_target_are_checked_as_ever() {
 }
 
 #[test]
-fn a_challenge_that_is_not_connectionless_is_refused() {
+fn challenge_without_the_datagram_flag_is_rejected() {
     let environment = &mut Fixed::default();
     let (challenge, _) = server().challenge_datagram(environment).unwrap();
     for bit in [Flags::NEGOTIATE_DATAGRAM, Flags::NEGOTIATE_KEY_EXCH] {
@@ -159,7 +159,7 @@ fn a_challenge_that_is_not_connectionless_is_refused() {
 }
 
 #[test]
-fn an_authenticate_that_is_not_connectionless_is_refused() {
+fn authenticate_without_the_datagram_flag_is_rejected() {
     for bit in [Flags::NEGOTIATE_DATAGRAM, Flags::NEGOTIATE_KEY_EXCH] {
         let (_, response, handshake) = start(&alice(), &server()).unwrap();
         let mut changed = response.token;
@@ -170,9 +170,9 @@ fn an_authenticate_that_is_not_connectionless_is_refused() {
     }
 }
 
-/// Also where nothing is protected yet: each datagram would need it.
+/// The key is mandatory even if nothing is protected yet, because each datagram would need it.
 #[test]
-fn the_session_key_must_be_there() {
+fn missing_session_key_is_rejected() {
     let client = alice().with_protection(Protection::None);
     let (_, response, handshake) = start(&client, &server()).unwrap();
     let mut message = Authenticate::parse(&response.token).unwrap();
@@ -196,7 +196,7 @@ fn sealing_needs_extended_session_security() {
 }
 
 #[test]
-fn old_responses_work_where_they_are_allowed() {
+fn ntlmv1_responses_are_accepted_if_the_policy_allows_them() {
     let client = alice_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendNtlm)
         .with_protection(Protection::Seal);
     let refused = log_in(&client, &server()).err();
@@ -213,7 +213,7 @@ fn old_responses_work_where_they_are_allowed() {
 }
 
 #[test]
-fn the_modes_do_not_mix() {
+fn connection_oriented_and_connectionless_messages_do_not_mix() {
     let (response, accepted) = log_in(&alice(), &server()).unwrap();
     assert_eq!(response.keys.into_session().unwrap_err(), Misuse::WrongMode.into());
     assert!(accepted.keys.into_datagram_session().is_ok());
@@ -223,7 +223,7 @@ fn the_modes_do_not_mix() {
 }
 
 #[test]
-fn a_stranger_servers_names_are_repeated() {
+fn names_of_a_server_of_another_implementation_are_repeated() {
     let mut pairs = AvPairsBuf::default();
     pairs.push_text(AvId::NB_COMPUTER_NAME, &"S".into()).unwrap();
     pairs.push_text(AvId::NB_DOMAIN_NAME, &"D".into()).unwrap();
@@ -235,14 +235,14 @@ fn a_stranger_servers_names_are_repeated() {
     let challenge = message.to_bytes();
     let response = alice().answer_datagram(&challenge, &mut Fixed::default()).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
-    assert_eq!(message.mic, None, "the server told no time");
-    assert_eq!(message.lm_response.as_bytes(), b"", "even so (3.1.5.2.1)");
+    assert_eq!(message.mic, None, "the server sent no time");
+    assert_eq!(message.lm_response.as_bytes(), b"", "no LM response in spite of that (3.1.5.2.1)");
     let NtResponse::V2(sent) = message.nt_response else { panic!("not NTLMv2") };
     assert_eq!(sent.target_info().text(AvId::NB_COMPUTER_NAME).unwrap(), "S");
 }
 
-/// Sends numbered datagrams over a wire that loses, doubles, reorders and damages them: what is
-/// delivered was sent, once, and nothing that arrives whole is missed.
+/// Sends numbered datagrams over a network that loses, duplicates, reorders and damages them. Each
+/// delivered datagram was sent, is delivered once, and every undamaged one is delivered.
 #[test]
 fn datagrams_survive_loss_and_reordering() {
     let (response, accepted) = log_in(&alice(), &server()).unwrap();
@@ -267,7 +267,7 @@ fn datagrams_survive_loss_and_reordering() {
     let mut delivered = HashSet::new();
     for datagram in wire {
         if let Some(number) = datagram.unseal(&server) {
-            // Which numbers were seen is the application's to know.
+            // Remembering the numbers is the application's responsibility.
             delivered.insert(number);
         }
     }

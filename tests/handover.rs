@@ -1,5 +1,5 @@
-//! A state that goes on elsewhere: an exchange that waits for its last message, keys, and a session
-//! in the middle of a conversation.
+//! Exports that continue in another process: a handshake before its last message, keys, and a
+//! session in the middle of a conversation.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -16,8 +16,8 @@ use ntlm_testkit::{Fixed, accept, alice, exchange, log_in, server};
 
 const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
 
-/// Each kind of session: with and without extended session security, with and without an exchanged
-/// key, weakened, with dummy signatures, and with none.
+/// Each kind of session: with and without extended session security, with and without key exchange,
+/// weakened, with dummy signatures, and without protection.
 fn flags() -> [Flags; 7] {
     let protected = Flags::PROTECTION;
     let full = protected | EXTENDED | Flags::NEGOTIATE_128 | Flags::NEGOTIATE_KEY_EXCH;
@@ -40,7 +40,7 @@ fn handed_over(session: Session) -> Session {
     Session::import(session.export().as_bytes()).unwrap()
 }
 
-/// A message each way, protected as far as the session can.
+/// One message in each direction, protected as far as the session supports it.
 fn converse(client: &mut Session, server: &mut Session) {
     send(client, server);
     send(server, client);
@@ -63,7 +63,7 @@ fn send(sender: &mut Session, receiver: &mut Session) {
 }
 
 #[test]
-fn a_conversation_goes_on_wherever_it_was_handed_over() {
+fn session_continues_after_an_export_at_any_message() {
     for flags in flags() {
         let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
         for _ in 0..3 {
@@ -73,7 +73,7 @@ fn a_conversation_goes_on_wherever_it_was_handed_over() {
             server = handed_over(server);
             converse(&mut client, &mut server);
         }
-        // And is what it would have been.
+        // The exports equal those of sessions that were never exported.
         let (mut a, mut b) = (session(flags, Side::Client), session(flags, Side::Server));
         (0..6).for_each(|_| converse(&mut a, &mut b));
         assert_eq!(client.export().as_bytes(), a.export().as_bytes(), "{flags}");
@@ -82,7 +82,7 @@ fn a_conversation_goes_on_wherever_it_was_handed_over() {
 }
 
 #[test]
-fn halves_go_on_after_a_session_was_handed_over() {
+fn halves_of_an_imported_session_continue() {
     let flags = flags()[0];
     let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
     converse(&mut client, &mut server);
@@ -95,7 +95,7 @@ fn halves_go_on_after_a_session_was_handed_over() {
 }
 
 #[test]
-fn the_mech_list_mic_comes_first_also_elsewhere() {
+fn imported_session_signs_the_mech_list_only_as_its_first_message() {
     let flags = flags()[0];
     let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
     let mic = handed_over(session(flags, Side::Client)).mech_list_mic(b"mechs").unwrap();
@@ -122,9 +122,9 @@ fn closed_session_stays_closed_after_import() {
     assert_eq!(handed_over(shared).sign(b"anything"), Err(Integrity::Closed.into()));
 }
 
-/// Halves with keys of their own are what a session is made of; so their keys are handed over too.
+/// A half constructed from keys protects messages as a session does that derives the same keys.
 #[test]
-fn given_keys_sign_and_seal_as_derived_ones() {
+fn halves_with_given_keys_protect_like_derived_ones() {
     let (flags, key) = (flags()[0], ExportedSessionKey::from([0x55; 16]));
     let signing = SigningKey::derive(flags, &key, Side::Client);
     let sealing = || SealingKey::derive(flags, &key, Side::Client);
@@ -165,12 +165,13 @@ fn cut_longer_or_foreign_export_is_rejected() {
     assert_eq!(Session::import(b"").unwrap_err(), ImportError::Foreign);
 }
 
-/// What stands at the beginning of each export: what it is, and of which version.
+/// The start of each export: its kind and version.
 const START: usize = 6;
-/// Then a session says how far it protects, and how it is made up.
+/// After that, a session has its protection and its structure.
 const HALVES: usize = START + 2;
 
-/// The error for bytes of which this one was changed, unless they are another export.
+/// The error for an export in which this byte was changed, unless the result is another valid
+/// export.
 fn error_of_byte(at: usize) -> ImportError {
     match at {
         4 => ImportError::Version,
@@ -179,7 +180,7 @@ fn error_of_byte(at: usize) -> ImportError {
     }
 }
 
-/// Calls with each byte of an export changed in several ways, and with its place.
+/// Calls `change` with each byte of an export changed in several ways, and with its offset.
 fn with_each_byte_changed(exported: &Exported, mut check: impl FnMut(usize, &[u8])) {
     for at in 0..exported.as_bytes().len() {
         for change in [0x01, 0x02, 0x41, 0x80, 0xff] {
@@ -190,7 +191,7 @@ fn with_each_byte_changed(exported: &Exported, mut check: impl FnMut(usize, &[u8
     }
 }
 
-/// Whether what one protects, as far as it can, the other understands.
+/// Whether the receiver accepts what the sender protects, as far as it can.
 fn understands(sender: &mut Session, receiver: &mut Session) -> bool {
     let mut message = *b"a message";
     if sender.protection() == Protection::Seal {
@@ -201,7 +202,7 @@ fn understands(sender: &mut Session, receiver: &mut Session) -> bool {
     receiver.verify(&message, &signature).is_ok()
 }
 
-/// Whether the peer understands what a client sends next, and the client what the peer does.
+/// Whether the peer accepts the client's next message, and the client the peer's.
 fn understood(client: &[u8], server: &Exported) -> (bool, bool) {
     let pair = || (Session::import(client).unwrap(), Session::import(server.as_bytes()).unwrap());
     let (mut client, mut server) = pair();
@@ -210,19 +211,20 @@ fn understood(client: &[u8], server: &Exported) -> (bool, bool) {
     (sends, understands(&mut server, &mut client))
 }
 
-/// Nobody checks what an export holds, which is only as good as where it came from. But a changed
-/// byte is refused for its reason, or makes a half that the peer does not understand; the other
-/// half is as it was. Without extended session security both halves are one.
+/// The contents of an export are not authenticated: an export is only as trustworthy as its source.
+/// But a changed byte is either rejected with the right error, or produces a half that the peer
+/// rejects, while the other half is unchanged. Without extended session security both halves are
+/// one.
 #[test]
-fn any_changed_byte_is_refused_or_makes_another_half() {
+fn any_changed_byte_is_rejected_or_makes_another_half() {
     for flags in flags().into_iter().filter(|flags| flags.intersects(Flags::PROTECTION)) {
         let (mut client, mut server) = (session(flags, Side::Client), session(flags, Side::Server));
         converse(&mut client, &mut server);
         let (client, server) = (client.export(), server.export());
         assert_eq!(understood(client.as_bytes(), &server), (true, true));
         let half = (client.as_bytes().len() - HALVES) / 2;
-        // Who only signs without an exchanged key has a key stream that is never used: it ends each
-        // half with two bytes that say where it is.
+        // A session that only signs and has no exchanged key has a key stream that is never used;
+        // the last two bytes of each half are the position in it.
         let has_stream = flags.intersects(Flags::NEGOTIATE_SEAL | Flags::NEGOTIATE_KEY_EXCH);
         let mut others = 0;
         with_each_byte_changed(&client, |at, bytes| {
@@ -253,16 +255,16 @@ fn any_changed_byte_is_refused_or_makes_another_half() {
     }
 }
 
-/// A session that has protected nothing yet holds what its keys are made of. Some flags make no
-/// difference to them.
+/// A session that has protected nothing yet contains what its keys are derived from. Some flags do
+/// not affect them.
 #[test]
-fn any_changed_byte_of_a_new_session_is_refused_or_makes_another_half() {
+fn any_changed_byte_of_a_new_session_is_rejected_or_makes_another_half() {
     let flags = flags()[0];
     let (client, server) =
         (session(flags, Side::Client).export(), session(flags, Side::Server).export());
     assert_eq!(understood(client.as_bytes(), &server), (true, true));
     let half = (client.as_bytes().len() - HALVES) / 2;
-    // A number and what kind of keys it is stand before the flags.
+    // A number and the kind of the keys come before the flags.
     let place_of_flags = 6..10;
     with_each_byte_changed(&client, |at, bytes| match Session::import(bytes) {
         Err(error) => assert_eq!(error, error_of_byte(at), "{at}"),
@@ -277,9 +279,9 @@ fn any_changed_byte_of_a_new_session_is_refused_or_makes_another_half() {
     });
 }
 
-/// What protects nothing does not say that it seals.
+/// A session without protection must not claim that it seals.
 #[test]
-fn any_changed_byte_of_a_session_without_protection_is_refused_or_makes_the_other_kind() {
+fn any_changed_byte_of_a_session_without_protection_is_rejected_or_makes_the_other_kind() {
     for flags in [Flags::empty(), Flags::NEGOTIATE_ALWAYS_SIGN] {
         let made = |flags| session(flags, Side::Client);
         let other = flags ^ Flags::NEGOTIATE_ALWAYS_SIGN;
@@ -293,7 +295,7 @@ fn any_changed_byte_of_a_session_without_protection_is_refused_or_makes_the_othe
     }
 }
 
-/// A key stream has each byte once.
+/// The state of RC4 contains each byte value once.
 #[test]
 fn key_stream_with_a_repeated_byte_is_rejected() {
     let mut made = session(flags()[3], Side::Client);
@@ -306,7 +308,7 @@ fn key_stream_with_a_repeated_byte_is_rejected() {
 }
 
 #[test]
-fn keys_make_the_same_session_elsewhere() {
+fn imported_keys_make_the_same_session() {
     let mut policy = client::Policy::default();
     policy.shared.require_when_protected = Flags::empty();
     let client = alice().with_policy(policy).with_protection(Protection::Seal);
@@ -326,7 +328,7 @@ fn keys_make_the_same_session_elsewhere() {
         assert!(SessionKeys::import(&exported.as_bytes()[..len]).is_err(), "{len}");
     }
 
-    // Keys of nobody are no keys elsewhere either.
+    // The keys of an anonymous client stay anonymous after an import.
     let mut policy = Policy::default();
     policy.allow_anonymous = true;
     let anonymous = Client::new(Credentials::anonymous());
@@ -335,10 +337,10 @@ fn keys_make_the_same_session_elsewhere() {
     assert_eq!(keys.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
 }
 
-/// What keys hold is what they show: flags, key, whose they are, whether they are secret, and which
-/// `mechListMIC`s were made.
+/// Everything in an export of keys is visible in the imported keys: flags, key, identity, whether
+/// the key is secret, and which `mechListMIC`s were made.
 #[test]
-fn any_changed_byte_of_keys_is_refused_or_shows() {
+fn any_changed_byte_of_keys_is_rejected_or_visible() {
     let client = alice();
     let client = client.with_protection(Protection::Seal);
     let server = server();
@@ -372,7 +374,8 @@ fn any_changed_byte_of_keys_is_refused_or_shows() {
     assert!(others >= 5 * (4 + 16), "{others} were imported");
 }
 
-/// A `mechListMIC` takes the first number of its direction, so the keys carry which ones there were.
+/// A `mechListMIC` uses the first sequence number of its direction, so the export of the keys
+/// records which ones were made.
 #[cfg(feature = "spnego")]
 #[test]
 fn keys_after_spnego_continue_with_the_next_numbers() {
@@ -409,7 +412,7 @@ fn keys_after_spnego_continue_with_the_next_numbers() {
 }
 
 #[test]
-fn an_exchange_is_answered_in_another_process() {
+fn imported_handshake_verifies_the_last_message() {
     let client = alice();
     let server = || server();
     let (sent, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
@@ -441,9 +444,9 @@ fn an_exchange_is_answered_in_another_process() {
     }
 }
 
-/// The MIC is over the messages that the export holds, and the client has sent its bindings.
+/// The MIC covers the messages in the export, and the client has sent its bindings.
 #[test]
-fn any_changed_byte_of_an_exchange_is_refused_with_it_or_with_its_answer() {
+fn any_changed_byte_of_a_handshake_is_rejected_at_import_or_with_the_answer() {
     let bindings = ChannelBindings::from_md5([7; 16]);
     let client = alice().with_channel_bindings(bindings.clone());
     let server = server().with_channel_bindings(bindings);
@@ -468,7 +471,7 @@ fn any_changed_byte_of_an_exchange_is_refused_with_it_or_with_its_answer() {
 }
 
 #[test]
-fn an_export_shows_nothing() {
+fn export_debug_output_shows_no_secret() {
     let exported = session(flags()[0], Side::Client).export();
     let shown = format!("{exported:?}");
     assert_eq!(shown, format!("[{} secret bytes]", exported.as_ref().len()));

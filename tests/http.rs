@@ -1,4 +1,4 @@
-//! Both sides of an HTTP connection, in memory: what each answers to what.
+//! Both sides of an HTTP connection, in memory.
 
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -18,7 +18,7 @@ use ntlm::{
 use ntlm_testkit::peers::USER;
 use ntlm_testkit::{Fixed, NOW};
 
-/// A word that is in no name of a field, so that a search of what is printed finds it alone.
+/// A text that occurs in no field name, so that a search of printed values finds only the password.
 const PASSWORD: &str = "correct horse";
 
 /// A response as the client sees it.
@@ -32,7 +32,7 @@ fn server() -> ServerConnection {
     ServerConnection::new(Server::new(Names::member("WEB", "EXAMPLE")))
 }
 
-/// What the server answers to a request with these headers: 200 with the user, or its reply.
+/// The server's answer to a request with these headers: 200 with the user, or its reply.
 fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Response, Error> {
     match outcome(server, headers) {
         Outcome::Continue(reply) => {
@@ -47,7 +47,7 @@ fn answer(server: &mut ServerConnection, headers: &[(&str, &str)]) -> Result<Res
     }
 }
 
-/// What the server, which knows one password, makes of a request with these headers.
+/// The result for a request with these headers, from a server that knows one password.
 fn outcome<'a>(server: &'a mut ServerConnection, headers: &[(&str, &str)]) -> Outcome<'a> {
     let headers = headers.iter().copied();
     match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
@@ -78,7 +78,7 @@ fn header(next: Next) -> RequestHeader {
     header
 }
 
-/// The next request, with the header that the client wants.
+/// The client's next request, with the header that it needs.
 fn send(server: &mut ServerConnection, header: &RequestHeader) -> Result<Response, Error> {
     answer(server, &[(header.name, &header.value)])
 }
@@ -93,7 +93,7 @@ fn up_to_authenticate(
     header(next(client, challenge).unwrap())
 }
 
-/// Logs in, and gives the last response.
+/// Logs in, and returns the last response.
 fn log_in(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<Response, Error> {
     let offer = answer(server, &[])?;
     let negotiate = header(next(client, offer)?);
@@ -102,7 +102,7 @@ fn log_in(client: &mut ClientConnection, server: &mut ServerConnection) -> Resul
 }
 
 #[test]
-fn a_client_logs_in_with_three_requests_and_stays() {
+fn client_logs_in_with_three_requests_and_stays_logged_in() {
     let (mut client, mut server) = (client(PASSWORD), server());
     let offer = answer(&mut server, &[("Host", "web")]).unwrap();
     assert_eq!(offer, (401, vec![("WWW-Authenticate", "NTLM".into())]));
@@ -121,7 +121,7 @@ fn a_client_logs_in_with_three_requests_and_stays() {
     assert!(!client.is_authenticated());
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
     assert!(client.is_authenticated());
-    // From now on without a header.
+    // Later requests have no header.
     let response = answer(&mut server, &[]).unwrap();
     assert_eq!(response.0, 200);
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
@@ -129,7 +129,7 @@ fn a_client_logs_in_with_three_requests_and_stays() {
 }
 
 #[test]
-fn a_wrong_password_is_rejected_and_the_reply_tells_nothing() {
+fn wrong_password_gets_the_reply_of_a_first_request() {
     let (mut client, mut server) = (client("battery staple"), server());
     let denied = log_in(&mut client, &mut server);
     assert_eq!(denied, Err(Error::Exchange(Denied::WrongPassword.into())));
@@ -139,7 +139,7 @@ fn a_wrong_password_is_rejected_and_the_reply_tells_nothing() {
 }
 
 #[test]
-fn all_refusals_have_the_reply_of_a_first_request() {
+fn every_refusal_has_the_reply_of_a_first_request() {
     let offer = answer(&mut server(), &[]).unwrap();
     let assert_offer = |refusal: Refusal| {
         let reply = refusal.reply;
@@ -175,10 +175,11 @@ fn all_refusals_have_the_reply_of_a_first_request() {
     }
 }
 
-/// A CHALLENGE in answer to the AUTHENTICATE comes from another connection; a SPNEGO token that rejects,
-/// a parameter and what is no token do not. None of them makes the client try again by itself.
+/// A CHALLENGE in answer to the AUTHENTICATE was sent by another connection. A SPNEGO reject, a
+/// parameter and an invalid token are ordinary rejections. None of them makes the client try again
+/// on its own.
 #[test]
-fn only_a_challenge_in_answer_to_the_authenticate_shows_another_connection() {
+fn only_a_challenge_in_answer_to_the_authenticate_means_another_connection() {
     let mut other = server();
     let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap();
     let challenge = send(&mut other, &negotiate).unwrap().1.remove(0).1;
@@ -199,9 +200,9 @@ fn only_a_challenge_in_answer_to_the_authenticate_shows_another_connection() {
     }
 }
 
-/// A password that was wrong once would lock the account if it were sent again and again.
+/// Sending a wrong password again and again would lock the account.
 #[test]
-fn a_rejected_client_does_not_try_again_by_itself() {
+fn rejected_client_does_not_try_again_on_its_own() {
     let (mut client, mut server) = (client("battery staple"), server());
     log_in(&mut client, &mut server).unwrap_err();
     let offer = || (401, vec![("WWW-Authenticate", "NTLM".into())]);
@@ -214,7 +215,7 @@ fn a_rejected_client_does_not_try_again_by_itself() {
 }
 
 #[test]
-fn a_proxy_asks_with_a_status_and_headers_of_its_own() {
+fn proxy_uses_status_407_and_proxy_headers() {
     let credentials = Credentials::password(USER, PASSWORD);
     let mut client = ClientConnection::for_proxy(Client::new(credentials));
     let mut server = ServerConnection::for_proxy(Server::new(Names::standalone("PROXY")));
@@ -226,13 +227,13 @@ fn a_proxy_asks_with_a_status_and_headers_of_its_own() {
     let authenticate = header(next(&mut client, challenge).unwrap());
     let response = send(&mut server, &authenticate).unwrap();
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
-    // What the server behind the proxy asks is not the proxy's question.
+    // A 401 of the server behind the proxy is not for the proxy's login.
     let asked = (401, vec![("WWW-Authenticate", "NTLM".into())]);
     assert_eq!(next(&mut client, asked), Ok(Next::Authenticated));
 }
 
 #[test]
-fn interim_responses_change_nothing() {
+fn interim_responses_are_ignored() {
     let (mut client, mut server) = (client(PASSWORD), server());
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     for status in [100, 103] {
@@ -246,9 +247,9 @@ fn interim_responses_change_nothing() {
     assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
 }
 
-/// Then the token did not get to the server, and the exchange starts anew.
+/// A 407 means that the token did not reach the server, so the handshake starts again.
 #[test]
-fn a_proxy_that_asks_in_between_is_no_verdict() {
+fn status_407_during_a_login_is_not_a_rejection() {
     let asks = || (407, vec![("Proxy-Authenticate", "NTLM".into())]);
     let (mut client, mut server) = (client(PASSWORD), server());
     let _lost = client.start(Scheme::Ntlm).unwrap();
@@ -260,13 +261,13 @@ fn a_proxy_that_asks_in_between_is_no_verdict() {
     assert_eq!(next(&mut client, asks()), Ok(Next::Answered));
     assert!(!client.is_authenticated());
     assert_eq!(log_in(&mut client, &mut server).unwrap().0, 200);
-    // Whoever is logged in stays so.
+    // An authenticated client stays authenticated.
     assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Authenticated));
     assert_eq!(next(&mut client, asks()), Ok(Next::Authenticated));
 }
 
 #[test]
-fn a_protocol_that_is_switched_to_is_an_answer() {
+fn switching_protocols_is_an_answer() {
     let (mut client, mut server) = (client(PASSWORD), server());
     log_in(&mut client, &mut server).unwrap();
     assert_eq!(next(&mut client, (101, vec![])), Ok(Next::Authenticated));
@@ -284,10 +285,10 @@ fn request_for_another_scheme_ends_the_login() {
 }
 
 #[test]
-fn a_request_that_needs_no_login_is_answered() {
+fn request_that_needs_no_login_is_answered() {
     let mut client = client(PASSWORD);
     assert_eq!(next(&mut client, (200, vec![])), Ok(Next::Answered));
-    // Also if the client was ahead of the server; then it has nothing to go on with.
+    // The same if the client sent a token unasked; then it drops the handshake.
     let _ = client.start(Scheme::Ntlm).unwrap();
     assert_eq!(next(&mut client, (404, vec![])), Ok(Next::Answered));
     let offer = (401, vec![("WWW-Authenticate", "NTLM".into())]);
@@ -295,7 +296,7 @@ fn a_request_that_needs_no_login_is_answered() {
 }
 
 #[test]
-fn ntlm_goes_before_negotiate_wherever_it_stands() {
+fn ntlm_is_preferred_to_negotiate_in_any_order() {
     let scheme = |values: &[&str]| {
         let headers = values.iter().map(|v| ("www-authenticate", (*v).into())).collect();
         match next(&mut client(PASSWORD), (401, headers)) {
@@ -311,23 +312,24 @@ fn ntlm_goes_before_negotiate_wherever_it_stands() {
 }
 
 #[test]
-fn bare_messages_travel_under_negotiate_too() {
+fn negotiate_scheme_carries_bare_messages() {
     let mut client = client(PASSWORD);
     let mut server = server().with_schemes([Scheme::Negotiate]);
     let response = log_in(&mut client, &mut server).unwrap();
     assert_eq!(response.0, 200);
-    // A scheme that was not offered is not taken.
+    // A scheme that was not offered is not used.
     let authorization = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\x01\0\0\0");
     let offer = answer(&mut server, &[("Authorization", &authorization)]).unwrap();
     assert_eq!(offer, (401, vec![("WWW-Authenticate", "Negotiate".into())]));
 }
 
 #[test]
-fn wrapped_tokens_are_named() {
-    // SPNEGO is understood under `Negotiate`, with the feature.
+fn wrapped_tokens_are_rejected_as_such() {
+    // SPNEGO is supported under `Negotiate` if the feature is enabled.
     let schemes = [Scheme::Ntlm, Scheme::Negotiate].into_iter();
     let schemes = schemes.filter(|scheme| *scheme == Scheme::Ntlm || !cfg!(feature = "spnego"));
-    // The starts of SPNEGO's NegTokenInit, in GSS-API framing and without, and of its NegTokenResp.
+    // The first bytes of SPNEGO's NegTokenInit, with GSS-API framing and without, and of its
+    // NegTokenResp.
     let starts = [0x60, 0xa0, 0xa1].into_iter();
     for (start, scheme) in starts.flat_map(|start| schemes.clone().map(move |s| (start, s))) {
         let wrapped = header_value(scheme, &[start, 0x48, 0x06, 0x06]);
@@ -341,7 +343,7 @@ fn wrapped_tokens_are_named() {
 }
 
 #[test]
-fn a_proof_on_a_connection_without_its_challenge_is_named() {
+fn authenticate_on_a_connection_without_a_challenge_is_rejected_as_such() {
     let mut client = client(PASSWORD);
     let (mut one, mut other) = (server(), server());
     let negotiate = client.start(Scheme::Ntlm).unwrap();
@@ -349,14 +351,14 @@ fn a_proof_on_a_connection_without_its_challenge_is_named() {
     let authenticate = header(next(&mut client, challenge).unwrap());
     assert_eq!(send(&mut other, &authenticate), Err(Error::NoPendingChallenge));
     assert_eq!(send(&mut one, &authenticate).unwrap().0, 200);
-    // Once: and whoever repeats it is nobody.
+    // It counts once; a client that repeats it is no longer authenticated.
     assert_eq!(send(&mut one, &authenticate), Err(Error::NoPendingChallenge));
     assert!(one.accepted().is_none());
 }
 
-/// As a proxy does that lets two clients log in on one connection at a time.
+/// A proxy that lets two clients log in on one connection at the same time causes this.
 #[test]
-fn an_answer_to_another_challenge_is_no_wrong_password() {
+fn answer_to_another_challenge_is_not_a_wrong_password() {
     let (mut one, mut other, mut server) = (client(PASSWORD), client(PASSWORD), server());
     let later = FileTime::from_ticks(NOW.ticks() + 1);
     let challenge = send(&mut server, &one.start(Scheme::Ntlm).unwrap()).unwrap();
@@ -370,7 +372,7 @@ fn an_answer_to_another_challenge_is_no_wrong_password() {
 }
 
 #[test]
-fn a_challenge_from_a_client_is_named_as_what_it_is() {
+fn challenge_from_a_client_is_a_wrong_message_type() {
     let mut server = server();
     let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap();
     let (_, challenge) = send(&mut server, &negotiate).unwrap();
@@ -383,7 +385,7 @@ fn a_challenge_from_a_client_is_named_as_what_it_is() {
 }
 
 #[test]
-fn a_request_in_between_takes_the_challenge_back() {
+fn request_without_a_token_cancels_the_challenge() {
     let (mut client, mut server) = (client(PASSWORD), server());
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     let challenge = send(&mut server, &negotiate).unwrap();
@@ -393,7 +395,7 @@ fn a_request_in_between_takes_the_challenge_back() {
 }
 
 #[test]
-fn whoever_starts_over_is_nobody_until_proven() {
+fn new_authorization_header_ends_the_previous_login() {
     let basic = "Basic YWxpY2U6c2VjcmV0";
     let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap().value;
     for authorization in [basic, &negotiate, "NTLM", "NTLM !"] {
@@ -406,13 +408,13 @@ fn whoever_starts_over_is_nobody_until_proven() {
 }
 
 #[test]
-fn a_second_header_leaves_nobody() {
+fn repeated_header_ends_login_and_challenge() {
     let mut server = server();
     assert_eq!(log_in(&mut client(PASSWORD), &mut server).unwrap().0, 200);
     let twice = [("Authorization", "NTLM TlRM"), ("authorization", "NTLM TlRM")];
     assert_eq!(answer(&mut server, &twice), Err(Error::Repeated));
     assert_eq!(answer(&mut server, &[]).unwrap().0, 401);
-    // Nor a challenge.
+    // It cancels a pending challenge too.
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     let challenge = send(&mut server, &negotiate).unwrap();
@@ -422,13 +424,13 @@ fn a_second_header_leaves_nobody() {
 }
 
 #[test]
-fn a_bare_scheme_of_a_client_is_a_start() {
+fn scheme_without_a_token_starts_a_login() {
     let offer = answer(&mut server(), &[]).unwrap();
     assert_eq!(answer(&mut server(), &[("Authorization", "NTLM")]), Ok(offer));
 }
 
 #[test]
-fn a_server_that_asks_for_each_request_is_answered_each_time() {
+fn client_logs_in_again_each_time_the_server_asks() {
     let mut client = client(PASSWORD);
     for _ in 0..2 {
         let response = log_in(&mut client, &mut server()).unwrap();
@@ -437,7 +439,7 @@ fn a_server_that_asks_for_each_request_is_answered_each_time() {
 }
 
 #[test]
-fn a_server_without_a_challenge_is_not_asked_again() {
+fn client_stops_if_the_server_sends_no_challenge() {
     let after_negotiate = |values: &[&str]| {
         let mut client = client(PASSWORD);
         let _ = client.start(Scheme::Ntlm).unwrap();
@@ -457,8 +459,8 @@ fn a_server_without_a_challenge_is_not_asked_again() {
 }
 
 #[test]
-fn a_connection_that_closes_carries_no_exchange() {
-    // Before the exchange another connection will do.
+fn handshake_is_rejected_on_a_connection_that_closes() {
+    // Before the handshake, another connection can be used.
     let closing = |value: &str| {
         (401, vec![("WWW-Authenticate", value.into()), ("Connection", "close".into())])
     };
@@ -473,15 +475,15 @@ fn a_connection_that_closes_carries_no_exchange() {
     let close = [("Authorization", &*negotiate.value), ("Connection", "close")];
     let refusal = refused(&mut server, &close);
     assert_eq!(refusal.reason, Error::ConnectionCloses);
-    // An offer would make a client such as `curl --http1.0` try again and again.
+    // An offer would make a client such as `curl --http1.0` try again endlessly.
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (400, 0));
-    // This matters more than what else is wrong.
+    // This error takes precedence over other errors of the request.
     let mut policy = server::Policy::default();
     policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
     let seals = Server::new(Names::member("WEB", "EXAMPLE")).with_policy(policy);
     let refusal = refused(&mut ServerConnection::new(seals), &close);
     assert_eq!((refusal.reason, refusal.reply.status), (Error::ConnectionCloses, 400));
-    // The last message may be the connection's last one.
+    // The connection may close after the last message.
     let mut client = client(PASSWORD);
     let authenticate = up_to_authenticate(&mut client, &mut server);
     let close = [("Connection", "close"), ("Authorization", &*authenticate.value)];
@@ -489,7 +491,7 @@ fn a_connection_that_closes_carries_no_exchange() {
 }
 
 #[test]
-fn http_1_0_must_ask_to_be_kept_alive() {
+fn http_1_0_must_ask_for_keep_alive() {
     let negotiate = client(PASSWORD).start(Scheme::Ntlm).unwrap().value;
     let status = |headers: &[(&str, &str)]| {
         let mut server = server();
@@ -530,7 +532,7 @@ fn http_2_is_sent_to_http_1_1() {
     assert_eq!((refusal.reply.status, refusal.reply.values.len()), (505, 0));
     assert!(server.accepted().is_none());
 
-    // Nor does an exchange that was begun go on over it.
+    // A handshake that was begun does not continue over HTTP/2.
     for status in [401, 200] {
         let mut client = client(PASSWORD);
         let negotiate = client.start(Scheme::Ntlm).unwrap();
@@ -553,8 +555,9 @@ fn http_2_is_sent_to_http_1_1() {
     assert_eq!(on_response("Basic"), Ok(Next::NotOffered));
 }
 
-/// Neither the challenge nor the verdict is taken from HTTP/2, and nothing is left of the handshake.
-/// After an AUTHENTICATE, nothing starts over by itself: a wrong password would be tried until it is locked.
+/// Over HTTP/2 the client accepts neither the challenge nor the verdict, and discards the
+/// handshake. After an AUTHENTICATE, nothing is retried: repeating a wrong password would lock the
+/// account.
 #[test]
 fn http_2_in_the_middle_of_a_clients_handshake_ends_it() {
     let after_negotiate = || {
@@ -588,7 +591,7 @@ fn http_2_in_the_middle_of_a_clients_handshake_ends_it() {
 }
 
 #[test]
-fn a_user_who_is_not_looked_up_is_nobody() {
+fn client_is_not_authenticated_until_its_user_is_looked_up() {
     let deny = |reason: Option<Rejection>| {
         let (mut client, mut server) = (client(PASSWORD), server());
         let authenticate = up_to_authenticate(&mut client, &mut server);
@@ -609,7 +612,7 @@ fn a_user_who_is_not_looked_up_is_nobody() {
 }
 
 #[test]
-fn anonymous_clients_come_in_where_the_policy_lets_them() {
+fn anonymous_clients_are_accepted_if_the_policy_allows_them() {
     let enter = |allow| {
         let mut policy = server::Policy::default();
         policy.allow_anonymous = allow;
@@ -617,7 +620,7 @@ fn anonymous_clients_come_in_where_the_policy_lets_them() {
         let mut client = ClientConnection::new(Client::new(Credentials::anonymous()));
         let mut server = ServerConnection::new(server);
         let response = log_in(&mut client, &mut server)?;
-        assert_eq!(answer(&mut server, &[]), Ok(response.clone()), "and stay");
+        assert_eq!(answer(&mut server, &[]), Ok(response.clone()), "and stay logged in");
         Ok(response)
     };
     assert_eq!(enter(true), Ok((200, vec![("X-User", "nobody".into())])));
@@ -625,7 +628,7 @@ fn anonymous_clients_come_in_where_the_policy_lets_them() {
 }
 
 #[test]
-fn errors_of_the_exchange_pass_through() {
+fn errors_of_the_handshake_are_returned_unchanged() {
     let mut server = server();
     let no_character_set = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0\0\0\0\0");
     let answer = answer(&mut server, &[("Authorization", &no_character_set)]);
@@ -637,7 +640,7 @@ fn errors_of_the_exchange_pass_through() {
 }
 
 #[test]
-fn each_error_has_a_status_of_windows() {
+fn each_error_has_a_windows_status() {
     let exchange = ntlm::Error::from(Unexpected::CharacterSet);
     let (denied, invalid, unsupported) =
         ((0xc000_006d, 0x8009_030c), (0xc000_000d, 0x8009_0308), (0xc000_00bb, 0x8009_0302));
@@ -657,7 +660,7 @@ fn each_error_has_a_status_of_windows() {
 }
 
 #[test]
-fn keys_are_for_those_who_seal_inside_of_http() {
+fn keys_can_be_taken_to_seal_messages_inside_of_http() {
     let credentials = Credentials::password(USER, PASSWORD);
     let client = Client::new(credentials).with_protection(Protection::Seal);
     let (mut client, mut server) = (ClientConnection::new(client), server());
@@ -680,7 +683,7 @@ fn keys_are_for_those_who_seal_inside_of_http() {
 }
 
 #[test]
-fn nothing_shows_the_tokens() {
+fn debug_output_shows_no_tokens() {
     let mut client = client(PASSWORD);
     let negotiate = client.start(Scheme::Ntlm).unwrap();
     let mut shown =
@@ -704,13 +707,13 @@ fn nothing_shows_the_tokens() {
 }
 
 #[test]
-fn a_refusal_says_who_was_refused_and_why() {
+fn refusal_names_the_client_and_the_reason() {
     let alice = |password| Client::new(Credentials::password(USER, password));
     let mut old = client::Policy::default();
     old.shared.lm_compatibility = LmCompatibility::SendNtlm;
     let workstation = "a \"b\"\r\nlogin user=root";
     let cases = [
-        // Rejected by the hash.
+        // Rejected when the proof was verified.
         (
             alice("battery staple"),
             r#"user="EXAMPLE\\alice" workstation="" response=Ntlmv2"#,
@@ -727,7 +730,7 @@ fn a_refusal_says_who_was_refused_and_why() {
             r#"user=none workstation="" response=none"#,
             Refused::Anonymous.into(),
         ),
-        // Names are the client's: they cannot break the line.
+        // Names are chosen by the client: they must not break the line.
         (
             alice("battery staple").with_workstation(workstation),
             r#"user="EXAMPLE\\alice" workstation="a \"b\"\r\nlogin user=root" response=Ntlmv2"#,
@@ -745,7 +748,7 @@ fn a_refusal_says_who_was_refused_and_why() {
 }
 
 #[test]
-fn a_refusal_counts_as_a_guess_only_if_the_password_was_wrong() {
+fn only_a_wrong_password_counts_as_a_guess() {
     for (reason, is_guess) in [
         (Rejection::WrongPassword, true),
         (Rejection::UnknownUser, false),
@@ -763,7 +766,7 @@ fn a_refusal_counts_as_a_guess_only_if_the_password_was_wrong() {
 }
 
 #[test]
-fn a_refusal_says_who_answered_a_challenge_of_another_connection() {
+fn refusal_names_the_client_that_answered_another_challenge() {
     let mut client = client(PASSWORD);
     let challenge = send(&mut server(), &client.start(Scheme::Ntlm).unwrap()).unwrap();
     let authenticate = header(next(&mut client, challenge).unwrap());
@@ -771,14 +774,14 @@ fn a_refusal_says_who_answered_a_challenge_of_another_connection() {
     let refusal = refused(&mut server(), &headers);
     assert_eq!(refusal.reason, Error::NoPendingChallenge);
     assert_eq!(refusal.claimed.unwrap().user, Some("EXAMPLE\\alice".into()));
-    // Without an AUTHENTICATE nobody is named.
+    // Without an AUTHENTICATE the client is unknown.
     let refusal = refused(&mut server(), &[("Authorization", "NTLM !")]);
     assert_eq!(refusal.claimed, None);
     assert_eq!(refusal.log().to_string(), r#"reason="malformed header: the token is not base64""#);
 }
 
 #[test]
-fn a_reply_tells_which_other_scheme_the_client_tried() {
+fn reply_reports_which_other_scheme_the_client_tried() {
     let tried = |value: Option<&str>| {
         let headers = value.map(|value| ("Authorization", value));
         match server().on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
@@ -790,12 +793,12 @@ fn a_reply_tells_which_other_scheme_the_client_tried() {
     assert_eq!(tried(Some("Negotiate YIIB")).as_deref(), Some("Negotiate"));
     assert_eq!(tried(None), None);
     assert_eq!(tried(Some("NTLM")), None);
-    // It may be a secret.
+    // The value may be a secret.
     assert_eq!(tried(Some("YWxpY2U6c2VjcmV0")), None);
 }
 
 #[test]
-fn each_connection_can_have_channel_bindings_of_its_own() {
+fn each_connection_can_have_its_own_channel_bindings() {
     let bindings = |byte| match byte {
         0 => ChannelBindings::from_md5([0; 16]),
         _ => ChannelBindings::tls_server_end_point(&[byte; 32]).unwrap(),
@@ -824,7 +827,7 @@ fn each_connection_can_have_channel_bindings_of_its_own() {
     assert_eq!(log_in_with(Some(2), Some(2)), Ok(true));
     assert_eq!(log_in_with(Some(2), None), wrong);
     assert_eq!(log_in_with(None, Some(2)), wrong);
-    // Zeros replace nothing.
+    // Zeros do not replace the bindings.
     assert_eq!(log_in_with(Some(0), Some(2)), wrong);
     assert_eq!(log_in_with(Some(0), None), Ok(true));
 }
@@ -838,7 +841,7 @@ fn keys_can_be_taken_once_for_each_login() {
         assert_eq!(next(&mut client, response), Ok(Next::Authenticated));
         assert!(server.take_keys().is_some());
         assert!(server.take_keys().is_none());
-        // Starts over.
+        // A new login replaces the old one.
         let _ = client.start(Scheme::Ntlm).unwrap();
         assert_eq!(answer(&mut server, &[("Authorization", "NTLM")]).unwrap().0, 401);
         assert!(server.take_keys().is_none());
@@ -848,7 +851,7 @@ fn keys_can_be_taken_once_for_each_login() {
 
 proptest::proptest! {
     #[test]
-    fn what_is_written_is_read_among_others(
+    fn written_header_is_found_among_others(
         token in proptest::collection::vec(proptest::num::u8::ANY, 1..300),
         realm in "[ -~]{0,20}",
         gap in "[ \t]{1,3}",
@@ -864,7 +867,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_header_or_none(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+    fn arbitrary_header_bytes_never_panic(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         for offer in AuthHeader::offers(&value).chain(AuthHeader::credentials(&value)) {
             let _ = offer.token();
         }

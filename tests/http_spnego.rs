@@ -30,7 +30,7 @@ fn server() -> ServerConnection {
     ServerConnection::new(server).with_schemes([Scheme::Negotiate])
 }
 
-/// What the server, which knows one password, makes of a request with this value.
+/// The result for a request with this value, from a server that knows one password.
 fn outcome<'a>(server: &'a mut ServerConnection, value: &str) -> Outcome<'a> {
     let headers = [("Authorization", value)];
     match server.on_request(HttpVersion::Http11, headers, &mut Fixed::default()) {
@@ -42,7 +42,7 @@ fn outcome<'a>(server: &'a mut ServerConnection, value: &str) -> Outcome<'a> {
     }
 }
 
-/// The value of the 401 with which the handshake continues.
+/// The value of the 401 response with which the handshake continues.
 fn continued(server: &mut ServerConnection, value: &str) -> String {
     match outcome(server, value) {
         Outcome::Continue(mut reply) => {
@@ -96,7 +96,7 @@ fn response(state: u8, message: &[u8], mic: &[u8]) -> String {
     header_value(Scheme::Negotiate, &resp.der())
 }
 
-/// The value with the AUTHENTICATE, and both sides that wait for what follows.
+/// The value with the AUTHENTICATE, and both sides, which wait for the next message.
 fn up_to_authenticate() -> (ClientConnection, ServerConnection, String) {
     let (mut client, mut server) = (client(), server());
     let negotiate = client.start(Scheme::Negotiate).unwrap();
@@ -106,7 +106,7 @@ fn up_to_authenticate() -> (ClientConnection, ServerConnection, String) {
 }
 
 #[test]
-fn login_wraps_each_message_and_ends_with_a_header_in_the_answer() {
+fn login_wraps_each_message_and_ends_with_a_token_in_the_answer() {
     let (mut client, mut server) = (client(), server());
     let negotiate = sent(next(&mut client, 401, &["Negotiate"]));
     assert_eq!((kind(&negotiate.value), negotiate.body), (TokenKind::Init, RequestBody::Omit));
@@ -127,7 +127,7 @@ fn login_wraps_each_message_and_ends_with_a_header_in_the_answer() {
     assert_eq!(next(&mut client, 200, &[&last.value]), Ok(Next::Authenticated));
     assert!(client.is_authenticated());
 
-    // Messages start at number 1 on both sides, after the signatures of the list.
+    // Both sides start with sequence number 1, because the signatures of the list used number 0.
     let mut client_side = client.take_keys().unwrap().into_session().unwrap();
     let mut server_side = server.take_keys().unwrap().into_session().unwrap();
     let sealed = client_side.wrap(b"envelope").unwrap();
@@ -137,7 +137,7 @@ fn login_wraps_each_message_and_ends_with_a_header_in_the_answer() {
     assert_eq!(sealed[12..16], [1, 0, 0, 0]);
     assert_eq!(client_side.unwrap(&sealed).unwrap(), b"answer");
 
-    // The connection is authenticated, and later answers have no header.
+    // The connection is authenticated, and later answers have no such header.
     let nothing: [(&str, &str); 0] = [];
     match server.on_request(HttpVersion::Http11, nothing, &mut Fixed::default()) {
         Step::Outcome(Outcome::Authenticated(client)) => {
@@ -147,7 +147,7 @@ fn login_wraps_each_message_and_ends_with_a_header_in_the_answer() {
     }
 }
 
-/// Keycloak and others throw the last token away.
+/// Keycloak and others drop the last token.
 #[test]
 fn answer_without_the_last_token_is_accepted() {
     let (mut client, mut server, authenticate) = up_to_authenticate();
@@ -156,14 +156,14 @@ fn answer_without_the_last_token_is_accepted() {
         next(&mut client, 200, &["Basic realm=\"x\"", "Negotiate"]),
         Ok(Next::Authenticated)
     );
-    // The server made its signature all the same, so its first message is number 1.
+    // The server has made its signature in spite of that, so its first message has number 1.
     let mut client_side = client.take_keys().unwrap().into_session().unwrap();
     let mut server_side = server.take_keys().unwrap().into_session().unwrap();
     assert_eq!(client_side.unwrap(&server_side.wrap(b"answer").unwrap()).unwrap(), b"answer");
 }
 
 #[test]
-fn last_token_that_is_there_must_be_right() {
+fn last_token_must_be_valid_if_present() {
     for (value, error) in [
         (response(0, &[], &[]), MicError::Missing.into()),
         (response(0, &[], &[1; 16]), MicError::Wrong.into()),
@@ -176,7 +176,7 @@ fn last_token_that_is_there_must_be_right() {
         assert!(!client.is_authenticated() && client.take_keys().is_none());
     }
     let (mut client, _, authenticate) = up_to_authenticate();
-    // The client's own token comes back.
+    // The client's own token is sent back to it.
     assert!(next(&mut client, 200, &[&authenticate]).is_err());
 }
 
@@ -191,7 +191,7 @@ fn other_statuses_end_the_login_or_do_not_belong_to_it() {
         let (mut client, _, _) = up_to_authenticate();
         assert_eq!(next(&mut client, 401, &[&value]), Ok(Next::Rejected), "{value}");
     }
-    // A proxy that asks did not pass the AUTHENTICATE on.
+    // A proxy that asks for a login did not forward the AUTHENTICATE.
     let (mut client, _, _) = up_to_authenticate();
     assert_eq!(next(&mut client, 407, &["Negotiate"]), Ok(Next::Answered));
     assert!(!client.is_authenticated());
@@ -207,7 +207,7 @@ fn challenge_in_answer_to_the_authenticate_came_on_another_connection() {
 }
 
 #[test]
-fn wrong_password_is_another_offer() {
+fn wrong_password_gets_the_reply_of_a_first_request() {
     let (mut client, mut server) = (client_with("battery staple"), server());
     let negotiate = client.start(Scheme::Negotiate).unwrap();
     let challenge = continued(&mut server, &negotiate.value);
@@ -222,9 +222,10 @@ fn wrong_password_is_another_offer() {
     assert_eq!(next(&mut client, 401, &["Negotiate"]), Ok(Next::Rejected));
 }
 
-/// Windows and Samba ask a client that left its signature out, with a token in one more 401.
+/// Windows and Samba ask a client that omitted its signature for it, with a token in one more 401
+/// response.
 #[test]
-fn missing_signature_of_the_list_is_asked_for_in_one_more_401() {
+fn missing_mech_list_mic_is_requested_in_one_more_401() {
     let (_, mut server, authenticate) = up_to_authenticate();
     let authenticate = token(&authenticate);
     let Ok(Token::Response(parsed)) = Token::parse(&authenticate) else { panic!("no response") };
@@ -246,9 +247,9 @@ fn missing_signature_of_the_list_is_asked_for_in_one_more_401() {
         if last.neg_state == Some(NegState::AcceptCompleted) && last.mech_list_mic.is_none()));
 }
 
-/// Until the signature came, nobody is authenticated, and it comes in the very next request.
+/// The client is not authenticated until its signature arrives, which must be in the next request.
 #[test]
-fn nobody_is_authenticated_while_the_signature_is_due() {
+fn client_is_not_authenticated_while_its_mech_list_mic_is_due() {
     let waiting = || {
         let (_, mut server, authenticate) = up_to_authenticate();
         let authenticate = token(&authenticate);
@@ -276,10 +277,10 @@ fn nobody_is_authenticated_while_the_signature_is_due() {
     assert_eq!(refusal.reason, Error::Spnego(MicError::Missing.into()));
 }
 
-/// The client answers such a request, once. Here it does not sign unasked, because an NTLM2 session
-/// response comes without a MIC.
+/// The client answers such a request once. In this handshake it does not sign on its own, because
+/// an NTLM2 session response has no MIC.
 #[test]
-fn client_signs_the_list_when_it_is_asked() {
+fn client_signs_the_list_on_request() {
     let mut policy = ntlm::client::Policy::default();
     policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
     let client = Client::new(Credentials::password(USER, PASSWORD)).with_policy(policy);
@@ -317,7 +318,7 @@ fn client_signs_the_list_when_it_is_asked() {
 
 #[test]
 fn first_token_decides_whether_messages_are_wrapped() {
-    // Bare messages under `Negotiate`, as browsers and Windows send them.
+    // Bare messages under `Negotiate`, which browsers and Windows send.
     let mut server = server();
     let mut bare = ClientConnection::new(Client::new(Credentials::password("alice", PASSWORD)));
     let negotiate = bare.start(Scheme::Negotiate).unwrap();
@@ -328,18 +329,18 @@ fn first_token_decides_whether_messages_are_wrapped() {
     assert!(accepted(&mut server, &authenticate).header.is_none());
     assert_eq!(next(&mut bare, 200, &[]), Ok(Next::Authenticated));
 
-    // A bare AUTHENTICATE in the middle of SPNEGO would drop the signature of the list.
+    // A bare AUTHENTICATE in the middle of SPNEGO would remove the signature of the list.
     let (_, mut server, wrapped) = up_to_authenticate();
     let wrapped = token(&wrapped);
     let Ok(Token::Response(parsed)) = Token::parse(&wrapped) else { panic!("no response") };
     let bare = header_value(Scheme::Negotiate, parsed.response_token.unwrap());
     assert_eq!(refused(&mut server, &bare).reason, Error::NoPendingChallenge);
-    // A wrapped one after a bare beginning.
+    // A wrapped message after a bare start.
     let mut server = self::server();
     let _ = continued(&mut server, &negotiate.value);
     let wrapped = header_value(Scheme::Negotiate, &wrapped);
     assert_eq!(refused(&mut server, &wrapped).reason, Error::NoPendingChallenge);
-    // A client that sent SPNEGO takes no bare CHALLENGE.
+    // A client that sent SPNEGO does not accept a bare CHALLENGE.
     let mut wrapping = client();
     let _ = wrapping.start(Scheme::Negotiate).unwrap();
     let error = spnego::Error::Unexpected(TokenKind::Ntlm);
@@ -347,7 +348,7 @@ fn first_token_decides_whether_messages_are_wrapped() {
 }
 
 #[test]
-fn scheme_ntlm_stays_bare() {
+fn scheme_ntlm_carries_bare_messages() {
     let mut client = client();
     let negotiate = sent(next(&mut client, 401, &["Negotiate", "NTLM"]));
     assert!(negotiate.value.starts_with("NTLM TlRMTVNTUAAB"), "{}", negotiate.value);
@@ -358,7 +359,7 @@ fn scheme_ntlm_stays_bare() {
 }
 
 #[test]
-fn proxy_asks_with_its_own_status_and_headers() {
+fn proxy_uses_status_407_and_proxy_headers() {
     let mut client =
         ClientConnection::for_proxy(Client::new(Credentials::password("alice", PASSWORD)));
     client = client.with_spnego();
@@ -411,9 +412,9 @@ fn connection_that_closes_cannot_carry_another_token() {
     assert_eq!((refusal.reason, refusal.reply.status), (Error::ConnectionCloses, 400));
 }
 
-/// A client with Kerberos at hand, such as curl with a ticket: its token is dropped, and the list signed.
+/// A client with a Kerberos ticket, such as curl: its token is dropped, and the list is signed.
 #[test]
-fn client_that_prefers_kerberos_is_asked_for_ntlm_and_told_apart() {
+fn client_that_prefers_kerberos_is_asked_for_ntlm() {
     let first = Init::plain(&[KERBEROS, NTLM], Some(b"AP-REQ")).der();
     let mut server = server();
     let chosen = continued(&mut server, &header_value(Scheme::Negotiate, &first));
@@ -440,7 +441,7 @@ fn client_that_prefers_kerberos_is_asked_for_ntlm_and_told_apart() {
 }
 
 #[test]
-fn other_mechanisms_are_refused_by_name() {
+fn other_mechanisms_are_rejected_by_name() {
     let kerberos = b"\x60\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
     let refusal = refused(&mut server(), &header_value(Scheme::Negotiate, kerberos));
     assert_eq!(refusal.reason, Error::Spnego(spnego::Error::Mechanism(Mechanism::Kerberos)));

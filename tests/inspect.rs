@@ -16,8 +16,8 @@ fn lines(token: &[u8]) -> Vec<String> {
     table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// `data/inspect.json` has tokens and what their tables must be: all rows, the first ones, the last one,
-/// rows that are among them, and words that no row has.
+/// `data/inspect.json` contains tokens and what their tables must contain: all rows, the first
+/// ones, the last one, some rows, and words that must not occur.
 #[test]
 fn recorded_tokens_are_explained_as_listed() {
     let cases = cases("inspect.json").iter();
@@ -55,12 +55,13 @@ fn token_of(case: &Value) -> Vec<u8> {
     case.bytes("token").unwrap()
 }
 
-/// A message that ends with its name: the flags that say so are found in so short a one.
+/// A message that ends with its name: the flags that announce the name are found in such a short
+/// message.
 #[test]
-fn a_short_negotiate_shows_its_name() {
+fn short_negotiate_shows_its_name() {
     let mut token = vector("davenport-type1-min");
     token.resize(32, 0);
-    token[12..16].copy_from_slice(&0x1002_u32.to_le_bytes()); // OEM, a domain is supplied
+    token[12..16].copy_from_slice(&0x1002_u32.to_le_bytes()); // OEM, a domain is present
     token[16..24].copy_from_slice(&[1, 0, 1, 0, 32, 0, 0, 0]);
     token.push(b'D');
     let table = lines(&token);
@@ -68,14 +69,14 @@ fn a_short_negotiate_shows_its_name() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_its_place() {
+fn missing_field_is_shown_with_its_offsets() {
     let challenge = vector("nlmp-4.2.4.3-challenge");
     let table = lines(&challenge[..52]);
     assert!(table.contains(&"48..56 Version missing".to_owned()), "{table:#?}");
     let (negotiate, _) = ntlm::Client::new(ntlm::Credentials::anonymous()).initiate().unwrap();
     let table = lines(&negotiate[..36]);
     assert!(table.contains(&"32..40 Version missing".to_owned()), "{table:#?}");
-    // A list of pairs without its end, and one with nothing behind it.
+    // A list of pairs without its end, and one with nothing after it.
     let end = challenge.len();
     let whole = lines(&challenge);
     assert!(whole.contains(&format!("{}..{end} MsvAvEOL end of the list", end - 4)), "{whole:#?}");
@@ -88,12 +89,12 @@ fn what_is_missing_is_said_with_its_place() {
 }
 
 #[test]
-fn sixteen_bytes_of_another_version_are_no_signature() {
+fn sixteen_bytes_with_another_version_are_not_a_signature() {
     assert_eq!(lines(&[2; 16])[0], "not an NTLM message, 16 bytes");
 }
 
-/// An offset into the header, or of a field that does not count, hides nothing: the table shows the
-/// same header that is read.
+/// An offset into the header, or of a field that is not used, hides nothing: the table shows the
+/// same header that is parsed.
 #[test]
 fn odd_offsets_hide_no_part_of_the_header() {
     let mut token = vector("epa-authenticate");
@@ -109,9 +110,9 @@ fn odd_offsets_hide_no_part_of_the_header() {
     assert!(table.contains(&"48..56 Version 6.0.6000 revision 15".to_owned()), "{table:#?}");
 }
 
-/// What the tests of other files call a field, and where they look for it.
+/// The other tests have a table of fields and offsets; the table of this crate must agree with it.
 #[test]
-fn each_field_of_a_header_is_shown_where_it_is() {
+fn each_field_of_a_header_is_shown_at_its_offset() {
     let (sent, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     for message in [sent.negotiate, sent.challenge, sent.authenticate] {
         let table = lines(&message);
@@ -125,7 +126,7 @@ fn each_field_of_a_header_is_shown_where_it_is() {
 
 /// Each byte of a message is in a row of its table.
 #[test]
-fn no_byte_is_left_out() {
+fn every_byte_is_in_a_row() {
     for transcript in transcripts() {
         for name in ["negotiate", "challenge", "authenticate"] {
             let token = transcript.bytes(name).unwrap();
@@ -141,7 +142,7 @@ fn no_byte_is_left_out() {
 }
 
 #[test]
-fn a_truncated_token_is_shown_as_far_as_it_goes() {
+fn truncated_token_is_shown_up_to_its_end() {
     let token = vector("epa-authenticate");
     for len in 0..token.len() {
         let lines = lines(&token[..len]);
@@ -163,7 +164,7 @@ fn a_truncated_token_is_shown_as_far_as_it_goes() {
 }
 
 #[test]
-fn broken_av_pairs_end_where_they_break() {
+fn malformed_av_pairs_are_shown_up_to_the_error() {
     let mut token = vector("nlmp-4.2.4.3-challenge");
     token[70] = 0xff; // the length of the first pair
     let table = lines(&token);
@@ -174,7 +175,7 @@ fn broken_av_pairs_end_where_they_break() {
 }
 
 #[test]
-fn what_is_no_message_is_named_if_it_can_be() {
+fn input_that_is_not_a_message_is_identified() {
     let starts = |token: &[u8], start: &str| {
         let table = annotate(token).to_string();
         assert!(table.starts_with(start), "{table}");
@@ -190,7 +191,7 @@ fn what_is_no_message_is_named_if_it_can_be() {
         "SPNEGO around an NTLM message at byte 29:\nCHALLENGE_MESSAGE, 114 bytes\n     0..8 ";
     if cfg!(feature = "spnego") {
         starts(&token, "NegTokenResp, 143 bytes");
-        // A byte more, in which nothing is found but the message.
+        // One more byte: only the message inside is found.
         let cut = format!(
             "not an NTLM message, 144 bytes\nmalformed SPNEGO token: bytes follow where an element must end, at byte 143\n{around}"
         );
@@ -228,9 +229,9 @@ mod in_spnego {
         );
     }
 
-    /// Malformed `negHints` end where they break: nothing else reads them.
+    /// Malformed `negHints` are shown up to the error, because no other code parses them.
     #[test]
-    fn broken_hints_are_shown_as_far_as_they_go() {
+    fn malformed_hints_are_shown_up_to_the_error() {
         for (at, rows) in [(32, 2), (33, 2), (34, 2), (36, 1)] {
             let mut token = Acceptor::hints();
             token[at] = 0x7f;
@@ -239,7 +240,7 @@ mod in_spnego {
     }
 
     #[test]
-    fn every_recorded_token_is_explained_to_the_last_byte() {
+    fn every_recorded_token_is_shown_to_the_last_byte() {
         let mut count = 0_usize;
         each_recorded_token(|id, bytes| {
             let table = lines(bytes);
@@ -250,11 +251,11 @@ mod in_spnego {
                 return;
             }
             let has_unknown = table.iter().any(|line| line.ends_with("in no field"));
-            // gss-ntlmssp leaves two bytes before the names, if they have an odd place.
+            // gss-ntlmssp leaves two bytes before the names if their offset is odd.
             let leaves_a_gap = id == "unicode-gss-samba" && table[0] == "NegTokenResp, 371 bytes";
             assert_eq!(has_unknown, leaves_a_gap, "{id}: {table:#?}");
             assert!(is_empty || !table[0].starts_with("not an NTLM message"), "{id}: {table:#?}");
-            // What is inside ends within the token.
+            // The message inside ends within the token.
             for line in &table {
                 let range = line.split(' ').next().unwrap().split_once("..");
                 let Some((start, end)) = range else { continue };
@@ -267,10 +268,10 @@ mod in_spnego {
     }
 
     #[test]
-    fn each_truncation_of_a_token_makes_a_table() {
+    fn each_truncation_of_a_token_gives_a_table() {
         let mut seen = std::collections::BTreeSet::new();
         each_recorded_token(|id, bytes| {
-            // Peers of the same make send tokens of the same shape.
+            // Peers of the same implementation send tokens of the same structure.
             let shape = (bytes.len(), bytes.first().copied());
             if Token::parse(bytes).is_err() || !seen.insert(shape) {
                 return;
@@ -297,9 +298,9 @@ mod in_spnego {
     }
 }
 
-/// A table is of bounded length and made of whole lines, whatever it is made from.
+/// A table has a bounded length and complete lines, whatever the input is.
 #[test]
-fn nonsense_makes_a_table_too() {
+fn arbitrary_bytes_give_a_table() {
     let mut token = unhex("4e544c4d5353500003000000");
     for round in 0..200_u32 {
         for i in 0..24_u32 {
@@ -311,9 +312,9 @@ fn nonsense_makes_a_table_too() {
     }
 }
 
-/// wget's flags say UNICODE, and its names are OEM; libntlm does the opposite.
+/// wget sets UNICODE in its flags and sends OEM names; libntlm does the opposite.
 #[test]
-fn a_name_in_the_other_character_set_is_shown_in_both() {
+fn name_in_the_other_character_set_is_shown_in_both() {
     let shown = |user: &[u8], flags| {
         let message = Authenticate { user, flags: Some(flags), ..Authenticate::default() };
         let mut token = Vec::new();

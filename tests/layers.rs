@@ -1,12 +1,12 @@
-//! Imports point downward only: a module may use what its row allows, and files do not import each
-//! other in circles.
+//! Imports point downward only: a module uses only the modules in its row, and files do not import
+//! each other in circles.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Each module, and what of the crate it may use besides itself.
+/// Each module, and the other modules of the crate that it may use.
 const MODULES: [(&str, &str); 21] = [
     ("secret", ""),
     ("upcase", ""),
@@ -28,14 +28,14 @@ const MODULES: [(&str, &str); 21] = [
     ("spnego", "secret environment error wire session channel_bindings credentials client server"),
     ("inspect", "text environment wire spnego"),
     ("http", "environment error wire session channel_bindings credentials client server spnego"),
-    // Only text. These are links.
+    // Only documentation. These are links.
     ("manual", "spnego"),
 ];
 
 const SIDES: &str = "secret upcase text environment error export wire crypto session policy channel_bindings \
                      credentials negotiation mic";
 
-/// Outside crates that must not spread, and the files that may name them.
+/// External crates that must not spread, and the files that may name them.
 const CRATES: [(&str, &str); 14] = [
     ("::http", "http/types"),
     ("base64", "http/header"),
@@ -61,7 +61,7 @@ fn no_module_imports_from_above() {
         if module == "lib" {
             continue;
         }
-        // Imports are written out one by one, or this test would not see them.
+        // Imports must be written one by one so that this test finds them.
         assert!(!code.contains("crate::{"), "{name}");
         let row = MODULES.iter().find(|(layer, _)| *layer == module);
         let (_, allowed) = row.unwrap_or_else(|| panic!("{module} is in no layer"));
@@ -74,8 +74,8 @@ fn no_module_imports_from_above() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// An edge leads from a file to each file that defines what it names; a file and the modules around it
-/// make no edge.
+/// An edge leads from a file to each file that defines an item that it names. A file and the
+/// modules around it form no edge.
 #[test]
 fn files_do_not_import_each_other_in_circles() {
     let files: BTreeMap<Vec<String>, String> =
@@ -100,7 +100,7 @@ fn files_do_not_import_each_other_in_circles() {
     }
 }
 
-/// The test above finds circles.
+/// Control experiment: the test above finds circles.
 #[test]
 fn circles_between_files_are_found() {
     let file = |name: &str, code: &str| (module_path(name), code.to_owned());
@@ -125,7 +125,7 @@ fn circles_between_files_are_found() {
     assert!(circle(&edges, &a, &mut Vec::new(), &mut BTreeSet::new()).is_some());
 }
 
-/// The modules of the crate by path, and what each re-exports from its children.
+/// The modules of the crate by path, and the items that each re-exports from its children.
 struct Tree<'a> {
     files: &'a BTreeMap<Vec<String>, String>,
     reexports: BTreeMap<(&'a [String], String), Vec<String>>,
@@ -244,7 +244,7 @@ fn circle<'a>(
 }
 
 #[test]
-fn outside_crates_stay_where_they_are() {
+fn external_crates_are_used_only_in_their_files() {
     let mut seen = 0;
     for (name, code) in source_files() {
         for (outside, user) in CRATES {

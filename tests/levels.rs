@@ -1,5 +1,5 @@
-//! Every client level against every server level, with and without extended session security: what
-//! proves the password, whether it is let in, and that both sides share a key and a session.
+//! Every client level against every server level, with and without extended session security: the
+//! kind of response, whether the server accepts it, and that both sides share a key and a session.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -22,7 +22,7 @@ const KINDS: [[ResponseKind; 2]; 6] = [
 ];
 
 #[test]
-fn every_level_meets_every_other() {
+fn every_client_level_works_with_the_server_levels_that_allow_it() {
     for client_level in 0..6_u8 {
         for server_level in 0..6_u8 {
             for extended in [false, true] {
@@ -59,11 +59,12 @@ fn lm_responses_are_accepted_up_to_level_3() {
     }
 }
 
-/// With LM_KEY, the key is made of the LM hash and of what the LM field holds (3.3.1, 3.4.5.1), which
-/// at level 2 is the NTLM response. The specification's example (4.2.2.2.2) has an LM response there;
-/// this is the key of pyspnego 0.12.4 (`compute_response_v1`) for the same password and challenge.
+/// With LM_KEY, the key is derived from the LM hash and the contents of the LM field (3.3.1,
+/// 3.4.5.1), which at level 2 is the NTLM response. The specification's example (4.2.2.2.2) has an
+/// LM response in that field; this is the key of pyspnego 0.12.4 (`compute_response_v1`) for the
+/// same password and challenge.
 #[test]
-fn lm_key_at_level_2_is_made_of_the_ntlm_response() {
+fn lm_key_at_level_2_is_derived_from_the_ntlm_response() {
     const KEY: &str = "f8bb69cc56ef128cca1f78f76b4257f1";
     let mut policy = client::Policy::default();
     policy.shared.lm_compatibility = LmCompatibility::SendNtlm;

@@ -1,4 +1,5 @@
-//! The manual (`src/manual`) names tests and rows of tables that exist, and explains every error.
+//! The tests and table rows that the manual (`src/manual`) names exist, and the manual explains
+//! every error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -39,7 +40,7 @@ fn every_row_of_live_peers_that_the_manual_names_exists() {
 }
 
 #[test]
-fn the_page_about_failed_logins_explains_each_reason_and_quotes_the_log() {
+fn page_about_failed_logins_explains_each_reason_and_quotes_the_log() {
     let page = read("src/manual/why_a_login_fails.rs").replace("\n//!", "").replace("   ", " ");
     let sources = ["error/mod", "error/denied", "error/refused", "error/unexpected", "http/error"]
         .map(|name| (name, read(&format!("src/{name}.rs"))));

@@ -1,5 +1,5 @@
-//! What a caller gets wrong is a compile error where that is possible, and otherwise an error that
-//! says so; never a panic, and never a message that looks protected.
+//! API misuse is a compile error where possible and a descriptive error otherwise; it never panics,
+//! and never yields a message that only looks protected.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -10,9 +10,9 @@ use ntlm::wire::NegotiateFlags;
 use ntlm::{Client, Credentials, LmCompatibility, Server, TextError};
 use ntlm_testkit::{Fixed, accept, alice, alice_with, exchange, log_in, server, verdict};
 
-/// Zeros on the wire mean that there are no bindings, so that to give them is to give none.
+/// Zeros on the wire mean that there are no bindings, so bindings of zeros are treated as absent.
 #[test]
-fn bindings_of_zeros_are_none() {
+fn bindings_of_zeros_are_treated_as_absent() {
     let zeros = ntlm::ChannelBindings::from_md5([0; 16]);
     let client = alice_with(|policy| policy.require_channel_bindings = true)
         .with_channel_bindings(zeros.clone());
@@ -26,7 +26,7 @@ fn bindings_of_zeros_are_none() {
 }
 
 #[test]
-fn protection_cannot_be_asked_for_after_the_exchange() {
+fn protection_cannot_be_asked_for_after_the_handshake() {
     let outcome = log_in(&alice(), &server(), "secret").unwrap();
     let mut session = outcome.client.into_session().unwrap();
     let mut message = *b"message";
@@ -35,24 +35,24 @@ fn protection_cannot_be_asked_for_after_the_exchange() {
 }
 
 #[test]
-fn an_anonymous_client_cannot_protect_anything() {
+fn anonymous_client_cannot_protect_messages() {
     let client = Client::new(Credentials::anonymous()).with_protection(Protection::Sign);
     let result = exchange(&client, &server(), &mut Fixed::default());
     assert_eq!(result.err(), Some(Misuse::NoSessionSecurity.into()));
 }
 
-/// An answer to one challenge does not fit another: each exchange has its own state.
+/// Each handshake has its own state, so an answer to one challenge is invalid for another.
 #[test]
-fn answers_do_not_fit_other_challenges() {
+fn answer_to_another_challenge_is_rejected() {
     let environment = &mut Fixed::default();
     let (first, _) = exchange(&alice(), &server(), environment).unwrap();
     let (_, second) = exchange(&alice(), &server(), environment).unwrap();
     assert_eq!(verdict(second, &first.authenticate).unwrap_err(), Denied::WrongPassword.into());
 }
 
-/// Setting something twice keeps the last; clients and servers can be shared and changed apart.
+/// Setting something twice keeps the last value; clones of clients and servers are independent.
 #[test]
-fn setters_change_one_clone_and_not_the_other() {
+fn setters_change_only_one_clone() {
     let first = alice().with_spn("HTTP/first");
     let second = first.clone().with_spn("HTTP/second");
     let target = |client: &Client| {
@@ -63,9 +63,9 @@ fn setters_change_one_clone_and_not_the_other() {
     assert_eq!(target(&second), "HTTP/second");
 }
 
-/// One client and one server serve many exchanges at a time.
+/// One client and one server serve several handshakes at the same time.
 #[test]
-fn many_exchanges_at_a_time() {
+fn one_client_and_server_serve_several_handshakes_at_once() {
     let (client, server) = (alice().with_protection(Protection::Sign), server());
     let exchanges: Vec<_> =
         (0..20).map(|_| exchange(&client, &server, &mut Fixed::default()).unwrap()).collect();
@@ -77,9 +77,9 @@ fn many_exchanges_at_a_time() {
     }
 }
 
-/// Each mistake appears when the configuration is read, and again with the first peer.
+/// `check` reports each mistake in the configuration, and so does the first handshake.
 #[test]
-fn mistakes_of_a_client_appear_when_it_is_checked() {
+fn check_reports_each_mistake_of_a_client() {
     use ntlm::client::Policy;
     let oem_only = |policy: &mut Policy| policy.shared.offer -= NegotiateFlags::NEGOTIATE_UNICODE;
     let with = |client: Client, set: &dyn Fn(&mut Policy)| {
@@ -140,7 +140,7 @@ fn mistakes_of_a_client_appear_when_it_is_checked() {
 }
 
 #[test]
-fn mistakes_of_a_server_appear_when_it_is_checked() {
+fn check_reports_each_mistake_of_a_server() {
     use ntlm::Enforcement::Required;
     use ntlm::server::Policy;
     let with = |set: &dyn Fn(&mut Policy)| {
@@ -182,9 +182,9 @@ fn mistakes_of_a_server_appear_when_it_is_checked() {
     lm_key.checked().unwrap();
 }
 
-/// What a handshake in one value does out of turn.
+/// The result of a call to `Handshake` out of order.
 #[test]
-fn a_handshake_in_one_value_ends_once() {
+fn handshake_in_one_value_ends_once() {
     use ntlm::{client, server::Step};
     let environment = &mut Fixed::default();
     let over = Error::from(Misuse::HandshakeOver);
@@ -200,13 +200,13 @@ fn a_handshake_in_one_value_ends_once() {
     assert_eq!(first.step(&challenge, environment).unwrap_err(), over);
     assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
 
-    // An error ends it too: each challenge is good for one attempt.
+    // An error ends it too: each challenge allows one attempt.
     let mut second = server().handshake();
     let Step::Send(_) = second.step(&negotiate, environment).unwrap() else { panic!() };
     assert!(matches!(second.step(b"NTLMSSP", environment).unwrap_err(), Error::Wire(_)));
     assert_eq!(second.step(&answer.token, environment).unwrap_err(), over);
 
-    // The client speaks first, and in the connectionless mode the server.
+    // The client speaks first; in the connectionless mode, the server does.
     let wrong = Error::from(Misuse::WrongMode);
     assert_eq!(alice().handshake().step(&challenge, environment).unwrap_err(), wrong);
     let mut connectionless = server().handshake_datagram();
@@ -214,7 +214,7 @@ fn a_handshake_in_one_value_ends_once() {
 }
 
 #[test]
-fn a_connectionless_handshake_in_one_value() {
+fn connectionless_handshake_in_one_value_completes() {
     use ntlm::{client, server::Step};
     let environment = &mut Fixed::default();
     let mut server = server().handshake_datagram();

@@ -1,5 +1,5 @@
-//! A server that keeps no hashes: a domain controller verifies the proof, the server all else
-//! ([MS-NLMP] 3.2.5.1.2, 3.3.1, 3.3.2).
+//! A server that stores no hashes: a domain controller verifies the proof, and the server
+//! everything else ([MS-NLMP] 3.2.5.1.2, 3.3.1, 3.3.2).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -16,8 +16,8 @@ use ntlm_testkit::{
     Fixed, PASSWORD, alice_with, changed, claim, exchange, server, user_of, weaken,
 };
 
-/// What a domain controller does with [MS-NRPC]'s `NETLOGON_NETWORK_INFO`: it knows neither the
-/// handshake nor its flags.
+/// Verifies [MS-NRPC]'s `NETLOGON_NETWORK_INFO` as a domain controller does, which knows neither
+/// the messages of the handshake nor its flags.
 fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Rejection> {
     if !logon.user.user().eq_ignore_case(&"alice".into()) {
         return Err(Rejection::UnknownUser);
@@ -28,7 +28,7 @@ fn domain_controller(logon: &NetworkLogon<'_>) -> Result<Validation, Rejection> 
     Ok(Validation::new(user_session_key, 0).with_lm_session_key([a, b, c, d, e, f, g, h]))
 }
 
-/// `UserSessionKey`, if the response is right.
+/// Returns `UserSessionKey` if the response is valid.
 fn user_session_key(logon: &NetworkLogon<'_>) -> Option<[u8; 16]> {
     let nt_hash = NtHash::from_password(PASSWORD);
     match NtResponse::parse(logon.nt_response).unwrap() {
@@ -71,7 +71,7 @@ fn permissive(offer: Flags) -> Policy {
 }
 
 #[test]
-fn the_domain_controllers_answer_gives_the_same_keys_as_the_hash() {
+fn domain_controller_gives_the_same_keys_as_the_hash() {
     let none = Flags::empty();
     for (level, offer, kind) in [
         (0, none, ResponseKind::Ntlmv1),
@@ -94,9 +94,9 @@ fn the_domain_controllers_answer_gives_the_same_keys_as_the_hash() {
     }
 }
 
-/// For NTLMv1 with extended session security it is not the server's challenge.
+/// For NTLMv1 with extended session security it is not the server challenge.
 #[test]
-fn the_challenge_to_send_depends_on_the_response() {
+fn challenge_for_the_domain_controller_depends_on_the_response() {
     let server = server_of(permissive(Flags::empty()));
     for (level, same) in [(0, true), (1, false), (3, true)] {
         let (claim, _) = claim(&client_of(level, Flags::empty()), &server);
@@ -105,7 +105,7 @@ fn the_challenge_to_send_depends_on_the_response() {
     }
 }
 
-/// The LM response goes along only where it may prove something.
+/// The LM response is sent to the domain controller only if the policy accepts LM responses.
 #[test]
 fn lm_response_is_passed_on_only_if_the_policy_accepts_it() {
     let mut no_lm = permissive(Flags::empty());
@@ -134,10 +134,10 @@ fn claim_with_lm_field_alone(client: &Client, server: &Server) -> UserClaim {
     user_of(handshake.read(&bytes, &mut Fixed::default()).unwrap())
 }
 
-/// A domain controller does not tell whether an LM field alone was LM or LMv2, so that it is asked
-/// only where both are allowed.
+/// A domain controller does not report whether an LM field alone was LM or LMv2, so it is asked
+/// only if the policy allows both.
 #[test]
-fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() {
+fn lm_field_alone_is_passed_on_only_if_lm_and_lmv2_are_allowed() {
     for (level, lmv2_alone, extended, kind) in [
         (LmCompatibility::SendLmAndNtlm, true, false, Some(ResponseKind::Lm)),
         (LmCompatibility::SendLmAndNtlm, true, true, Some(ResponseKind::Lmv2)),
@@ -167,7 +167,7 @@ fn a_response_in_the_lm_field_alone_is_passed_on_where_both_kinds_are_allowed() 
 
 /// The key exchange key of LM without extended session security is the same in every session.
 #[test]
-fn a_domain_controller_is_not_asked_where_messages_would_be_protected_with_a_constant_key() {
+fn domain_controller_is_not_asked_if_a_constant_key_would_protect_messages() {
     for (is_allowed, expected) in [
         (true, Ok(Some(ResponseKind::Lm))),
         (false, Err(Error::from(Refused::ConstantKeyExchangeKey))),
@@ -188,14 +188,15 @@ fn a_domain_controller_is_not_asked_where_messages_would_be_protected_with_a_con
     }
 }
 
-/// [MS-NRPC] 2.2.1.4.11: such an answer vouches for nobody. Other flags may be set beside it.
+/// [MS-NRPC] 2.2.1.4.11: with the guest flag, the answer does not authenticate the claimed user.
+/// Other flags may be set beside it.
 #[test]
 fn guest_of_the_domain_controller_is_accepted_only_as_guest() {
     for (allow_guest, user_flags) in [(false, 1), (false, 0x101), (true, 1), (true, 0x101)] {
         let mut policy = Policy::default();
         policy.allow_guest = allow_guest;
         let (claim, _) = claim(&client_of(3, Flags::empty()), &server_of(policy));
-        // The key is right, so nothing but the flag is against the user.
+        // The key is right, so only the flag distinguishes this answer from a user's.
         let key = user_session_key(&claim.network_logon().unwrap()).unwrap();
         let validation = Validation::new(key, user_flags).with_user("LAB\\Alice".into());
         let result = claim.with_account("LAB\\Alice".into()).verify_by_domain(&validation);
@@ -213,9 +214,9 @@ fn guest_of_the_domain_controller_is_accepted_only_as_guest() {
     }
 }
 
-/// Other `UserFlags` say nothing about that.
+/// Other `UserFlags` do not make the user a guest.
 #[test]
-fn other_user_flags_make_no_guest() {
+fn other_user_flags_do_not_make_a_guest() {
     let (claim, _) = claim(&client_of(3, Flags::empty()), &server_of(Policy::default()));
     let key = user_session_key(&claim.network_logon().unwrap()).unwrap();
     let accepted = claim.verify_by_domain(&Validation::new(key, 0x120)).unwrap();
@@ -249,7 +250,8 @@ fn login_that_the_domain_controller_rejects_is_rejected() {
     );
 }
 
-/// A domain controller vouches for the password; the MIC, the bindings and the names are ours.
+/// A domain controller verifies the password; this server checks the MIC, the bindings and the
+/// names.
 #[test]
 fn mic_and_bindings_are_checked_beside_the_verdict_of_the_domain_controller() {
     let server =
@@ -259,15 +261,15 @@ fn mic_and_bindings_are_checked_beside_the_verdict_of_the_domain_controller() {
     let (bound_elsewhere, _) = claim(&other, &server);
     assert_eq!(ask(bound_elsewhere).unwrap_err(), Denied::ChannelBindings.into());
 
-    // A key that is not this exchange's: the MIC shows it.
+    // The key of another handshake: the MIC does not match it.
     let (claim, _) = claim(&client, &server);
     let error = claim.verify_by_domain(&Validation::new([7; 16], 0)).unwrap_err();
     assert_eq!(error, Denied::Mic.into());
 }
 
-/// The claim can wait elsewhere, for as long as the answer takes.
+/// The claim can wait in another thread until the domain controller has answered.
 #[test]
-fn a_claim_waits_in_another_thread() {
+fn claim_can_be_verified_in_another_thread() {
     let (claim, _) = claim(&client_of(3, Flags::empty()), &server_of(Policy::default()));
     let accepted = std::thread::spawn(move || ask(claim)).join().unwrap().unwrap();
     assert_eq!(accepted.user().unwrap().to_string(), "EXAMPLE\\alice");

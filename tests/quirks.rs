@@ -1,4 +1,4 @@
-//! What real peers send although the specification does not say so, or says otherwise.
+//! Messages of real peers that the specification does not describe, or describes differently.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -29,7 +29,8 @@ fn respond(client: &Client, challenge: &[u8]) -> Vec<u8> {
     ntlm_testkit::answer(client, challenge).unwrap().token
 }
 
-/// Windows 9x sends flags alone, curl and browsers no version, others names that are not theirs.
+/// Windows 9x sends only flags, curl and browsers send no version, and other clients put the wrong
+/// names into the fields.
 #[test]
 fn short_and_odd_first_messages_get_a_challenge() {
     let server = server_with(|policy| policy.shared.require_when_protected = Default::default());
@@ -46,7 +47,7 @@ fn short_and_odd_first_messages_get_a_challenge() {
         let result = server.challenge(&vector(id), &mut Fixed::default());
         assert!(result.is_ok(), "{id}: {result:?}");
     }
-    // libntlm: the user in the place of the domain, the domain in the place of the workstation.
+    // libntlm puts the user into the domain field and the domain into the workstation field.
     let libntlm = unhex(concat!(
         "4e544c4d5353500001000000",
         "07b20000",
@@ -56,7 +57,7 @@ fn short_and_odd_first_messages_get_a_challenge() {
         "4558414d504c45",
     ));
     assert!(server.challenge(&libntlm, &mut Fixed::default()).is_ok());
-    // Heimdal puts UTF-16 there, Cyrus SASL, curl, wget and browsers leave the version out.
+    // Heimdal writes these names in UTF-16; Cyrus SASL, curl, wget and browsers omit the version.
     for quirk in cases("quirks.json") {
         let Some(negotiate) = quirk.bytes("negotiate").filter(|bytes| !bytes.is_empty()) else {
             continue;
@@ -66,7 +67,8 @@ fn short_and_odd_first_messages_get_a_challenge() {
     }
 }
 
-/// Very old servers end before `TargetInfo` or `Version`; exim says neither flag nor list.
+/// Very old servers end their message before `TargetInfo` or `Version`; exim sends neither the flag
+/// nor the list.
 #[test]
 fn short_challenges_get_an_answer() {
     for id in ["davenport-type2-min", "davenport-type2", "curl-type2-oem"] {
@@ -76,7 +78,7 @@ fn short_challenges_get_an_answer() {
     }
     let exim = unhex(concat!(
         "4e544c4d5353500002000000",
-        "0000000000280000", // an empty name, somewhere
+        "0000000000280000", // an empty name with an offset of its own
         "01820000",
         "0123456789abcdef",
         "0000000000000000",
@@ -88,11 +90,11 @@ fn short_challenges_get_an_answer() {
     assert!(matches!(message.nt_response, NtResponse::V1(_)));
 }
 
-/// 2.2: what a CHALLENGE holds may stand in any order, and after a gap.
+/// 2.2: the payload of a CHALLENGE may be in any order, and may follow a gap.
 #[test]
-fn a_challenges_payload_may_be_anywhere() {
+fn challenge_payload_in_any_order_is_accepted() {
     let mut bytes = vector("nlmp-4.2.4.3-challenge");
-    // So that the name counts.
+    // With this flag, `TargetName` is read.
     fields::change_flags(&mut bytes, NegotiateFlags::empty(), NegotiateFlags::REQUEST_TARGET);
     let plain = Challenge::parse(&bytes).unwrap();
     let mut moved = bytes[..56].to_vec();
@@ -105,9 +107,9 @@ fn a_challenges_payload_may_be_anywhere() {
     assert_eq!(Challenge::parse(&moved), Ok(plain));
 }
 
-/// The oldest messages end before their flags; then all holds that the CHALLENGE says.
+/// The oldest clients end their message before the flags; then the flags of the CHALLENGE apply.
 #[test]
-fn an_authenticate_without_flags_has_those_of_the_challenge() {
+fn authenticate_without_flags_gets_the_flags_of_the_challenge() {
     let server =
         server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm);
     let environment = &mut Fixed::default();
@@ -125,10 +127,10 @@ fn an_authenticate_without_flags_has_those_of_the_challenge() {
     assert_eq!(accepted.keys.flags(), sent.flags);
 }
 
-/// Windows 11 24H2 and Server 2025 send 80 bytes of `Single_Host_Data`, others 48; it means
-/// nothing either way.
+/// Windows 11 24H2 and Server 2025 send 80 bytes of `Single_Host_Data`, other clients 48. This
+/// crate ignores it in either length.
 #[test]
-fn single_host_data_of_any_length_means_nothing() {
+fn single_host_data_of_any_length_is_ignored() {
     let server = server();
     for length in [0, 47, 48, 49, 80, 81] {
         let (challenge, handshake) = challenged(&server);
@@ -139,10 +141,10 @@ fn single_host_data_of_any_length_means_nothing() {
     }
 }
 
-/// Many clients leave room for a MIC that they do not send (Samba and pyspnego with NTLMv1). What
-/// stands there counts if the proof says that it is one (3.2.5.1.2).
+/// Many clients reserve space for a MIC that they do not send (Samba and pyspnego with NTLMv1). The
+/// field is checked only if the NTLMv2 response announces a MIC (3.2.5.1.2).
 #[test]
-fn a_mic_that_nobody_announced_is_not_looked_at() {
+fn unannounced_mic_is_ignored() {
     for mic in [[0; 16], [7; 16]] {
         let (challenge, handshake) = challenged(&server());
         let bytes = Proof::repeating(&challenge).authenticate(&challenge);
@@ -153,16 +155,16 @@ fn a_mic_that_nobody_announced_is_not_looked_at() {
     }
 }
 
-/// An AUTHENTICATE with a right response and, at 64 (without a version) or 72, a right MIC.
+/// An AUTHENTICATE with a valid response and, at 64 (without a version) or 72, a valid MIC.
 fn with_own_mic(negotiate: &[u8], challenge: &[u8], version: Option<Version>) -> Vec<u8> {
     let mut pairs = pairs_of(challenge);
     pairs.push((AvId::FLAGS, vec![2, 0, 0, 0]));
     Proof::new(list(&pairs)).with_mic(negotiate, challenge, version)
 }
 
-/// pyspnego without a version: the MIC stands where the version would be.
+/// pyspnego without a version: the MIC is at the offset where the version would be.
 #[test]
-fn a_mic_right_after_the_flags_counts() {
+fn mic_directly_after_the_flags_is_verified() {
     let (negotiate, _) = alice().initiate().unwrap();
     let attempt = |damage: u8| {
         let (challenge, handshake) = challenged(&server());
@@ -174,9 +176,9 @@ fn a_mic_right_after_the_flags_counts() {
     assert_eq!(attempt(1), Err(Denied::Mic.into()));
 }
 
-/// The MIC covers what was received, also what nobody understands at the end of it.
+/// The MIC covers the bytes received, including trailing bytes that the server does not understand.
 #[test]
-fn a_longer_negotiate_is_kept_whole_for_the_mic() {
+fn mic_covers_trailing_bytes_of_the_negotiate() {
     let environment = &mut Fixed::default();
     let (mut negotiate, _) = alice().initiate().unwrap();
     negotiate.extend_from_slice(b"trailing bytes");
@@ -185,10 +187,10 @@ fn a_longer_negotiate_is_kept_whole_for_the_mic() {
     assert!(verdict(handshake, &bytes).unwrap().mic_checked);
 }
 
-/// WinPR answers with both character sets; the strings are UTF-16. A reserved field with somebody's
-/// local context in it (LocalPotato) and padding anywhere change nothing.
+/// WinPR sets both character sets in its answer; its strings are UTF-16. A reserved field that
+/// contains a local context (LocalPotato), and padding anywhere, change nothing else.
 #[test]
-fn reserved_bytes_and_padding_change_nothing_but_the_mic() {
+fn reserved_bytes_and_padding_change_only_the_mic() {
     let environment = &mut Fixed::default();
     let client = alice().with_protection(Protection::Sign);
     let (mut negotiate, await_challenge) = client.initiate().unwrap();
@@ -199,16 +201,16 @@ fn reserved_bytes_and_padding_change_nothing_but_the_mic() {
     challenge[RESERVED..][..8].fill(0xff);
     challenge.extend_from_slice(&[0xee; 7]);
     let response = await_challenge.answer(&challenge, environment).unwrap();
-    // A server that sent these bytes verifies them; the one that did not sees the difference.
+    // A server that sent these bytes verifies the MIC; a server that sent other bytes rejects it.
     assert!(verdict(handshake, &response.token).is_err());
     negotiate.truncate(40);
     let handshake = server().resume(&negotiate, &challenge).unwrap();
     assert!(verdict(handshake, &response.token).unwrap().mic_checked);
 }
 
-/// The local-call flag means "skip the password" to Windows, and nothing here.
+/// Windows skips the password if the local-call flag is set; this crate ignores the flag.
 #[test]
-fn the_local_call_flag_skips_nothing() {
+fn local_call_flag_does_not_skip_the_password() {
     let environment = &mut Fixed::default();
     let (negotiate, await_challenge) = alice().initiate().unwrap();
     let (mut challenge, handshake) = server().challenge(&negotiate, environment).unwrap();
@@ -216,7 +218,7 @@ fn the_local_call_flag_skips_nothing() {
     fields::change_flags(&mut challenge, NegotiateFlags::empty(), local);
     let mut response = await_challenge.answer(&challenge, environment).unwrap();
     let message = Authenticate::parse(&response.token).unwrap();
-    assert!(matches!(message.nt_response, NtResponse::V2(_)), "a full response all the same");
+    assert!(matches!(message.nt_response, NtResponse::V2(_)), "a full response");
     fields::change_flags(&mut response.token, NegotiateFlags::empty(), local);
     match handshake.read(&response.token, environment).unwrap() {
         Claim::User(claim) => assert!(!claim.proof_matches(&NtHash::from_password("wrong"))),
@@ -224,9 +226,9 @@ fn the_local_call_flag_skips_nothing() {
     }
 }
 
-/// 16 000 empty pairs are read in a time that grows with their number only.
+/// A list of 16 000 empty pairs is read in linear time.
 #[test]
-fn a_list_of_many_pairs_is_read_once() {
+fn list_of_many_pairs_is_read_once() {
     let many: Vec<u8> = (0..16_000).flat_map(|_| [11, 0, 0, 0]).chain([0; 4]).collect();
     let pairs = AvPairs::parse(&many).unwrap();
     assert_eq!(pairs.iter().count(), 16_000);
@@ -234,25 +236,25 @@ fn a_list_of_many_pairs_is_read_once() {
     fields::change_flags(&mut challenge, NegotiateFlags::empty(), NegotiateFlags::REQUEST_TARGET);
     let token = respond(&alice(), &with_payload(&challenge, TARGET_INFO, &many));
     let response = ntlmv2(&token);
-    assert_eq!(response.target_info().iter().count(), 16_001, "and the target name");
+    assert_eq!(response.target_info().iter().count(), 16_001, "plus the target name");
 }
 
-/// What was recorded when a real peer met us.
+/// Messages recorded while a real peer talked to this crate.
 fn recorded(id: &str) -> &'static Value {
     case("quirks.json", id)
 }
 
-/// The message of a client that was recorded.
+/// The message of a recorded client.
 fn sent(quirk: &Value) -> Vec<u8> {
     quirk.bytes("authenticate").unwrap()
 }
 
-/// A real client comes again as it did, with or without a NEGOTIATE.
+/// Replays a recorded client, with or without a NEGOTIATE.
 fn claim(quirk: &Value, policy: Policy) -> Result<UserClaim, Error> {
     Recorded::of(quirk).claim(&server().with_policy(policy)).map(user_of)
 }
 
-/// Alice logs in as a real client did; nobody else is known.
+/// Alice logs in as a real client did; the server knows no other user.
 fn log_in(quirk: &Value) -> Result<Accepted, Error> {
     let claim = claim(quirk, permissive())?;
     match claim.claimed_user().user().to_string().as_str() {
@@ -271,17 +273,17 @@ fn session(quirk: &Value, flags: NegotiateFlags, side: Side) -> Session {
     Session::new(flags, &key, side)
 }
 
-/// Reads a signature and what stands behind it.
+/// Splits a token into its signature and the message after it.
 fn unseal(session: &mut Session, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let mut message = sealed[16..].to_vec();
     session.unseal(&mut message, &Signature::try_from(&sealed[..16]).unwrap()).map(|()| message)
 }
 
-/// impacket 0.13.1 keeps 56 bits that were not granted, and seals with them; Samba 4.17.12 takes
-/// extended session security for granted with NTLMv2, and seals with it; WinPR 2.11.7 seals with
-/// 128 bits and extended session security, whatever was negotiated. What counts is what both said
-/// ([MS-NLMP] 3.1.5.2.1 has the client choose among the server's flags): the key is the same, and
-/// the sealed messages are not, so they are refused.
+/// Each side applies the flags that both sides sent ([MS-NLMP] 3.1.5.2.1: the client chooses among
+/// the server's flags). These peers do not: impacket 0.13.1 keeps and seals with 56 bits that were
+/// not granted; Samba 4.17.12 always assumes extended session security with NTLMv2; WinPR 2.11.7
+/// always seals with 128 bits and extended session security. The session key is the same, but their
+/// sealed messages differ, so they are rejected.
 #[test]
 fn flags_that_were_not_granted_are_not_used() {
     for (id, flag) in [
@@ -307,12 +309,12 @@ fn flags_that_were_not_granted_are_not_used() {
     }
 }
 
-/// WinPR 2.11.7 as a server encrypts the checksum as if the session key had been exchanged
-/// (3.4.4.2), though neither side said so.
+/// WinPR 2.11.7 as a server encrypts the checksum as if a session key had been exchanged (3.4.4.2),
+/// although neither side set KEY_EXCH.
 #[test]
-fn checksums_are_encrypted_only_where_keys_were_exchanged() {
+fn checksum_is_encrypted_only_after_key_exchange() {
     let quirk = recorded("winpr-assumes-key-exchange");
-    // Both ends agree on these.
+    // Both peers agree on these.
     let keys = log_in(quirk).unwrap().keys;
     assert_eq!(*keys.exported_session_key().expose(), array(quirk, "exported_session_key"));
     let flags = keys.flags();
@@ -322,19 +324,19 @@ fn checksums_are_encrypted_only_where_keys_were_exchanged() {
     assert_eq!(opens(flags | NegotiateFlags::NEGOTIATE_KEY_EXCH).unwrap(), b"hello");
 }
 
-/// WinPR 2.11.7 makes its MIC with a key of its own where none was exchanged; it is made with the
-/// exported session key (3.1.5.1.2).
+/// Without key exchange, WinPR 2.11.7 computes its MIC with a random key. The MIC must be computed
+/// with the exported session key (3.1.5.1.2).
 #[test]
-fn a_mic_made_with_another_key_is_refused_without_key_exchange_too() {
+fn mic_with_another_key_is_rejected_without_key_exchange() {
     let denied = log_in(recorded("winpr-without-key-exchange"));
     assert!(matches!(denied, Err(Error::Denied(Denied::Mic))), "{denied:?}");
 }
 
-/// WinPR 2.11.7 and GNU libntlm 1.6 send UTF-16 after a CHALLENGE in the OEM character set, the
-/// first even says so in its flags: the name is read as what was negotiated (2.2.2.5), so it is
-/// nobody's.
+/// WinPR 2.11.7 and GNU libntlm 1.6 send UTF-16 after a CHALLENGE in the OEM character set; WinPR
+/// even sets UNICODE in its flags. The name is read in the negotiated character set (2.2.2.5), so
+/// the user is unknown.
 #[test]
-fn names_in_another_character_set_than_the_challenges_are_unknown() {
+fn name_in_another_character_set_than_the_challenge_is_unknown() {
     for id in ["winpr-utf16-after-oem", "libntlm-utf16-after-oem"] {
         let quirk = recorded(id);
         let claimed = claim(quirk, permissive()).unwrap();
@@ -347,10 +349,10 @@ fn names_in_another_character_set_than_the_challenges_are_unknown() {
     }
 }
 
-/// wget 1.21.3 does the same the right way (2.2.2.5): its flags say UNICODE, and its names are
-/// those of the CHALLENGE's OEM character set.
+/// wget 1.21.3 also sets UNICODE in its flags, but its names are in the OEM character set of the
+/// CHALLENGE, which is correct (2.2.2.5).
 #[test]
-fn names_in_the_challenges_character_set_are_read_whatever_the_client_says() {
+fn names_are_read_in_the_character_set_of_the_challenge_whatever_the_flags() {
     let quirk = recorded("wget-oem");
     let message = sent(quirk);
     let says = Authenticate::parse(&message).unwrap().flags.unwrap();
@@ -360,11 +362,11 @@ fn names_in_the_challenges_character_set_are_read_whatever_the_client_says() {
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv1));
 }
 
-/// gss-ntlmssp 1.2.0, pyspnego 0.12.4, impacket 0.13.1 and ntlm-auth 1.5.0 take `GROSS` for the
-/// upper case of `groß`. Windows and Samba upper-case each character on its own (3.3.2), so that
-/// `ß` stays, and refuse these clients as we do.
+/// gss-ntlmssp 1.2.0, pyspnego 0.12.4, impacket 0.13.1 and ntlm-auth 1.5.0 convert `groß` to
+/// `GROSS`. Windows and Samba convert each character on its own (3.3.2), so that `ß` stays, and
+/// reject these clients as this crate does.
 #[test]
-fn the_upper_case_of_a_sharp_s_is_no_double_s() {
+fn sharp_s_stays_itself_in_upper_case() {
     assert_eq!(Text::from("groß").to_uppercase(), Text::from("GROß"));
     for id in ["gss-ntlmssp-gross", "pyspnego-gross", "impacket-gross", "ntlm-auth-gross"] {
         let quirk = recorded(id);
@@ -386,11 +388,12 @@ fn the_upper_case_of_a_sharp_s_is_no_double_s() {
     }
 }
 
-/// Where nothing is protected, the clients of Samba 4.17.12 and ntlm-auth 1.5.0 exchange a key all
-/// the same; pyspnego 0.12.4 says so, but sends one byte of zero (3.1.5.1.2 has none); and
-/// gss-ntlmssp 1.2.0 does not say so, but sends 16 of them. Each has the key that we have then.
+/// Even if no messages are protected, the clients of Samba 4.17.12 and ntlm-auth 1.5.0 exchange a
+/// key. pyspnego 0.12.4 sets KEY_EXCH, but sends one zero byte instead of a key (which 3.1.5.1.2
+/// does not allow); gss-ntlmssp 1.2.0 does not set the flag, but sends 16 bytes. This crate derives
+/// the same session key as each of them.
 #[test]
-fn a_key_exchange_that_protects_nothing_yields_the_clients_key() {
+fn key_exchange_without_protection_gives_the_key_of_the_client() {
     for (id, says_so, length) in [
         ("samba-unprotected", true, 16),
         ("ntlm-auth-unprotected", true, 16),
@@ -398,7 +401,7 @@ fn a_key_exchange_that_protects_nothing_yields_the_clients_key() {
         ("gss-ntlmssp-unprotected", false, 16),
     ] {
         let quirk = recorded(id);
-        // The length in the descriptor of EncryptedRandomSessionKey.
+        // The length in the descriptor of `EncryptedRandomSessionKey`.
         assert_eq!(fields::length(&sent(quirk), SESSION_KEY), length, "{id}");
         let keys = log_in(quirk).unwrap().keys;
         assert_eq!(keys.flags().contains(NegotiateFlags::NEGOTIATE_KEY_EXCH), says_so, "{id}");
@@ -408,12 +411,13 @@ fn a_key_exchange_that_protects_nothing_yields_the_clients_key() {
     }
 }
 
-/// gss-ntlmssp 1.2.0 signs datagrams as 3.4 has it: the key of a message is made of the sealing key
-/// and the message's number. But it encrypts a message before it makes that key, with what is left
-/// of the stream before: at first the sealing key's own, then that of the last message, of which
-/// the checksum took 8 bytes. So its signatures are understood, and what it seals is not.
+/// gss-ntlmssp 1.2.0 signs datagrams as 3.4 requires: the key of each message is derived from the
+/// sealing key and the sequence number. But it encrypts a message before it derives that key, with
+/// the rest of the previous key stream: first that of the sealing key, then that of the last
+/// message, of which the checksum used 8 bytes. So its signatures are valid, but its sealed
+/// datagrams cannot be decrypted.
 #[test]
-fn datagrams_that_are_encrypted_before_their_key_is_made_are_refused() {
+fn datagram_encrypted_with_the_previous_key_is_rejected() {
     let quirk = recorded("gss-ntlmssp-datagrams");
     let keys = log_in(quirk).unwrap().keys;
     let (flags, key) = (keys.flags(), array::<16>(quirk, "exported_session_key"));
@@ -440,7 +444,7 @@ fn datagrams_that_are_encrypted_before_their_key_is_made_are_refused() {
             assert_eq!(refused, Err(Integrity::Checksum.into()), "{datagram}");
             let decrypted: Vec<_> = left.iter().zip(ciphertext).map(|(a, b)| a ^ b).collect();
             assert_eq!(decrypted, text, "{datagram}");
-            // Its checksum is that of the text, encrypted with the key of the message.
+            // Its checksum covers the plaintext and is encrypted with the key of the message.
             assert_eq!(session.verify(sequence, &text, &signature), Ok(()), "{datagram}");
         }
         left = stream(&key_of_message).split_off(8);
@@ -448,11 +452,11 @@ fn datagrams_that_are_encrypted_before_their_key_is_made_are_refused() {
     assert!(sealed_ones > 1);
 }
 
-/// Samba 4.17.12 seals over LDAP where SIGN alone was negotiated, and reads what is sealed; and
-/// gss-ntlmssp 1.2.0 and pyspnego 0.12.4 seal there in what they call "wrap". A session of what was
-/// negotiated does not read that (3.4.3), one with SEAL added does.
+/// Samba 4.17.12 seals over LDAP if only SIGN was negotiated, and accepts sealed messages;
+/// gss-ntlmssp 1.2.0 and pyspnego 0.12.4 seal in that case in their `wrap` functions. A session
+/// with the negotiated flags cannot unseal these messages (3.4.3); a session with SEAL added can.
 #[test]
-fn what_is_sealed_where_signing_was_negotiated_is_read_with_seal_added() {
+fn messages_sealed_after_negotiating_only_sign_are_unsealed_with_seal_added() {
     let ldap = recorded("samba-ldap-signed");
     let keys = log_in(ldap).unwrap().keys;
     assert_eq!(*keys.exported_session_key().expose(), array(ldap, "exported_session_key"));
@@ -463,7 +467,7 @@ fn what_is_sealed_where_signing_was_negotiated_is_read_with_seal_added() {
     assert_eq!(refused, Err(Misuse::NotNegotiated.into()));
     let answer = unseal(&mut session(ldap, flags | SEAL, Side::Client), &answer).unwrap();
     assert!(answer.windows(17).any(|part| part == b"DC=example,DC=com"));
-    // What it took: a search for that.
+    // The request was a search for this entry.
     let request = ldap.bytes("sealed_request").unwrap();
     let request = unseal(&mut session(ldap, flags | SEAL, Side::Server), &request).unwrap();
     assert!(request.windows(20).any(|part| part == b"defaultNamingContext"));
@@ -479,9 +483,9 @@ fn what_is_sealed_where_signing_was_negotiated_is_read_with_seal_added() {
     }
 }
 
-/// Everywhere else Samba 4.17.12 puts the signature in front of the message as it is (3.4.2).
+/// For other protocols, Samba 4.17.12 puts the signature in front of the plaintext message (3.4.2).
 #[test]
-fn what_is_wrapped_in_clear_where_signing_was_negotiated_is_verified() {
+fn token_wrapped_in_clear_after_negotiating_only_sign_is_verified() {
     let quirk = recorded("samba-wraps-signed");
     let wrapped = quirk.bytes("wrapped_hello").unwrap();
     let (signature, message) = wrapped.split_at(16);
@@ -490,12 +494,12 @@ fn what_is_wrapped_in_clear_where_signing_was_negotiated_is_verified() {
     session.verify(message, &Signature::try_from(signature).unwrap()).unwrap();
 }
 
-/// Samba 4.17.12 with `send_nt_response=no` sends an NT response all the same, and a right one. But
-/// it encrypts the session key with one made of the LM hash, as if REQUEST_NON_NT_SESSION_KEY had
-/// been negotiated (3.4.5.1), which its own server does not know either: it is let in, and the two
-/// have different keys.
+/// Samba 4.17.12 with `send_nt_response=no` still sends a valid NT response, but encrypts the
+/// session key with a key made from the LM hash, as if REQUEST_NON_NT_SESSION_KEY had been
+/// negotiated (3.4.5.1). Samba's own server does not expect that either: it accepts the client, and
+/// the two have different keys.
 #[test]
-fn a_key_made_of_the_lm_hash_without_saying_so_is_another() {
+fn unannounced_key_from_the_lm_hash_is_another_key() {
     let quirk = recorded("samba-without-nt-response");
     let message = sent(quirk);
     let message = Authenticate::parse(&message).unwrap();
@@ -510,10 +514,10 @@ fn a_key_made_of_the_lm_hash_without_saying_so_is_another() {
     assert_eq!(*KeyExchangeKey::from(key).decrypt(encrypted).expose(), theirs);
 }
 
-/// Samba 4.17.12 with `allow_lm_key=yes` agrees on LM_KEY and the session key, but seals with
-/// another key than 3.4.5.3 makes of it.
+/// Samba 4.17.12 with `allow_lm_key=yes` agrees on LM_KEY and the session key, but seals with a key
+/// that differs from 3.4.5.3.
 #[test]
-fn what_is_sealed_with_another_lm_key_is_refused() {
+fn message_sealed_with_another_lm_key_is_rejected() {
     let quirk = recorded("samba-lm-key");
     let claim = claim(quirk, permissive()).unwrap();
     let lm_hash = LmHash::from_password(PASSWORD, &Ascii);
@@ -526,10 +530,11 @@ fn what_is_sealed_with_another_lm_key_is_refused() {
     assert_eq!(refused, Err(Integrity::Checksum.into()));
 }
 
-/// The server of gss-ntlmssp 1.2.0 lets these two in: it does not compare an NTLMv1 response with
-/// extended session security (3.3.1). Its key in the second exchange is not the client's.
+/// The server of gss-ntlmssp 1.2.0 accepts these two clients because it does not verify NTLMv1
+/// responses with extended session security (3.3.1). In the second handshake its key differs from
+/// the client's.
 #[test]
-fn a_wrong_password_is_refused_where_a_peer_does_not_look() {
+fn wrong_password_that_a_peer_accepts_is_rejected() {
     let right = recorded("gss-ntlmssp-right-password");
     let accepted = log_in(right).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
@@ -538,17 +543,17 @@ fn a_wrong_password_is_refused_where_a_peer_does_not_look() {
 
     let wrong = recorded("gss-ntlmssp-wrong-password");
     assert_eq!(log_in(wrong).unwrap_err(), Denied::WrongPassword.into());
-    // It was a response, but of another password.
+    // The response is valid, but for another password.
     let claim = claim(wrong, permissive()).unwrap();
     let keys = claim.verify_nt_hash(&NtHash::from_password("battery staple")).unwrap().keys;
     assert_ne!(*keys.exported_session_key().expose(), array(wrong, "exported_session_key"));
 }
 
 /// Without extended session security there is one key stream and one counter for both directions
-/// (3.4). ntlm-auth 1.5.0 has one of each for either: what it says after our first message is not
-/// understood.
+/// (3.4). ntlm-auth 1.5.0 has one of each per direction, so what it sends after our first message
+/// cannot be verified.
 #[test]
-fn a_second_key_stream_without_extended_session_security_is_not_understood() {
+fn second_key_stream_without_extended_session_security_is_rejected() {
     let quirk = recorded("ntlm-auth-two-key-streams");
     let keys = || log_in(quirk).unwrap().keys;
     assert!(!keys().flags().contains(EXTENDED));
@@ -558,16 +563,16 @@ fn a_second_key_stream_without_extended_session_security_is_not_understood() {
     assert_eq!(unseal(&mut session, &hello).unwrap(), b"hello");
     session.seal(&mut b"answer".to_vec()).unwrap();
     assert_eq!(unseal(&mut session, &again), Err(Integrity::Checksum.into()));
-    // Had we said nothing, it would go on.
+    // If this side had sent nothing, the session could continue.
     let mut session = keys().into_session().unwrap();
     assert_eq!(unseal(&mut session, &hello).unwrap(), b"hello");
     assert_eq!(unseal(&mut session, &again).unwrap(), b"again");
 }
 
-/// Heimdal 7.8 logs in, but its signatures are not those of 3.4.4.2, and stand behind what it
-/// seals.
+/// Heimdal 7.8 logs in, but its signatures differ from 3.4.4.2, and it puts them after the sealed
+/// message.
 #[test]
-fn signatures_of_another_making_are_refused() {
+fn signatures_in_another_format_are_rejected() {
     let quirk = recorded("heimdal-protects");
     let accepted = log_in(quirk).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
@@ -584,16 +589,16 @@ fn signatures_of_another_making_are_refused() {
     assert_eq!(refused, Err(Integrity::Checksum.into()));
 }
 
-/// The key stream is what zeros are sealed to; without extended session security, that of both
-/// sides (3.4).
+/// Sealing zeros gives the key stream; without extended session security, that of both directions
+/// (3.4).
 fn key_stream(quirk: &Value, length: usize) -> Vec<u8> {
     let mut zeros = vec![0; length];
     session(quirk, SEAL, Side::Client).seal(&mut zeros).unwrap();
     zeros
 }
 
-/// `RandomPad`, `Checksum` and `SeqNum` of a signature (2.2.2.9.1), each of which takes its share
-/// of the key stream (3.4.4.1).
+/// `RandomPad`, `Checksum` and `SeqNum` of a signature (2.2.2.9.1). Each of them uses bytes of the
+/// key stream (3.4.4.1).
 fn decrypted(signature: &Signature, stream: &[u8]) -> [u32; 3] {
     let content = xor(&signature.as_bytes()[4..], stream);
     [0, 4, 8].map(|at| u32::from_le_bytes(content[at..at + 4].try_into().unwrap()))
@@ -603,8 +608,8 @@ fn xor(bytes: &[u8], stream: &[u8]) -> Vec<u8> {
     bytes.iter().zip(stream).map(|(a, b)| a ^ b).collect()
 }
 
-/// Without extended session security too, the checksum covers clear parts beside sealed ones
-/// (3.4.6, 3.4.6.1): recorded with pyspnego 0.12.4.
+/// The checksum covers clear parts beside sealed ones without extended session security too (3.4.6,
+/// 3.4.6.1). Recorded with pyspnego 0.12.4.
 #[test]
 fn checksum_covers_clear_parts_without_extended_session_security() {
     let quirk = recorded("pyspnego-parts-without-ess");
@@ -626,7 +631,7 @@ fn checksum_covers_clear_parts_without_extended_session_security() {
     assert_eq!(signature.as_bytes()[4..8], [0; 4]);
 }
 
-/// A PDU of DCE/RPC, as Samba 4.17.12 took or sent it: header, stub data, trailer and signature.
+/// A PDU of DCE/RPC that Samba 4.17.12 received or sent: header, stub data, trailer and signature.
 struct Pdu {
     header: Vec<u8>,
     stub: Vec<u8>,
@@ -643,12 +648,12 @@ impl Pdu {
         Self { header: header.into(), stub: stub.into(), trailer: trailer.into(), signature }
     }
 
-    /// What is signed with extended session security.
+    /// The bytes that are signed with extended session security.
     fn signed(&self) -> Vec<u8> {
         [&self.header[..], &self.stub, &self.trailer].concat()
     }
 
-    /// The header of a whole PDU of this kind ([C706] 12.6.4.9, 12.6.4.10).
+    /// The header of a complete PDU of this type ([C706] 12.6.4.9, 12.6.4.10).
     fn expected_header(&self, kind: u8, operation: u8) -> Vec<u8> {
         let length = u16::try_from(self.signed().len() + 16).unwrap().to_le_bytes();
         let stub_length = u32::try_from(self.stub.len()).unwrap().to_le_bytes();
@@ -658,10 +663,10 @@ impl Pdu {
     }
 }
 
-/// Without extended session security, Samba 4.17.12 signs the stub data of DCE/RPC alone, also
-/// where it is not sealed; with it, header and trailer too.
+/// Without extended session security, Samba 4.17.12 signs only the stub data of DCE/RPC, even if it
+/// is not sealed; with it, header and trailer too.
 #[test]
-fn stub_data_is_signed_alone_without_extended_session_security() {
+fn only_stub_data_is_signed_without_extended_session_security() {
     let quirk = recorded("samba-signs-stub-data");
     let keys = || log_in(quirk).unwrap().keys;
     assert_eq!(keys().protection(), Protection::Sign);
@@ -669,7 +674,7 @@ fn stub_data_is_signed_alone_without_extended_session_security() {
     assert_eq!(*keys().exported_session_key().expose(), array(quirk, "exported_session_key"));
     let [call, answer] = ["call", "answer"].map(|name| Pdu::parse(&quirk.bytes(name).unwrap()));
 
-    // We called, and it answered.
+    // This side called, and Samba answered.
     let session = || session(quirk, keys().flags(), Side::Client);
     let mut ours = session();
     assert_eq!(ours.sign(&call.stub), Ok(call.signature));
@@ -678,7 +683,7 @@ fn stub_data_is_signed_alone_without_extended_session_security() {
     let stream = key_stream(quirk, 24);
     assert_eq!(decrypted(&answer.signature, &stream[12..]), [0, checksum, 1]);
 
-    // All of it was there to be signed.
+    // The signature does not cover header and trailer.
     let mut ours = session();
     ours.sign(&call.stub).unwrap();
     let refused = ours.verify(&answer.signed(), &answer.signature);
@@ -689,12 +694,12 @@ fn stub_data_is_signed_alone_without_extended_session_security() {
     }
 }
 
-/// Without extended session security, Samba 4.17.12 signs SPNEGO's list of mechanisms as a first
-/// message: its client sends such a `mechListMIC`, and its server waits for one where the
-/// AUTHENTICATE has a MIC. The server's is the second message. After that, its key stream begins
-/// again, while it goes on counting: a session that goes on with both does not understand it.
+/// Without extended session security, Samba 4.17.12 signs SPNEGO's list of mechanisms as the first
+/// message: its client sends such a `mechListMIC`, and its server waits for one if the AUTHENTICATE
+/// has a MIC. The server's signature is the second message. After that, Samba resets its key stream
+/// but not its sequence numbers, so a session that continues both cannot verify its messages.
 #[test]
-fn a_mech_list_mic_without_extended_session_security_is_a_message() {
+fn mech_list_mic_without_extended_session_security_counts_as_a_message() {
     let sends = recorded("samba-sends-mech-list-mic");
     let mech_types = sends.bytes("mech_types").unwrap();
     let mic = Signature::from(array::<16>(sends, "mech_list_mic"));
@@ -725,10 +730,10 @@ fn a_mech_list_mic_without_extended_session_security_is_a_message() {
     assert_eq!(signature.as_bytes()[..4], [1, 0, 0, 0]);
 }
 
-/// GNU libntlm 1.6 and Cyrus SASL 2.1.28 make a UTF-16 code unit (2.2.1.3) of each byte that they
-/// get: in UTF-8, that is another name, and another password.
+/// GNU libntlm 1.6 and Cyrus SASL 2.1.28 convert each byte to one UTF-16 code unit (2.2.1.3). If
+/// the bytes are UTF-8, name and password become different ones.
 #[test]
-fn names_made_of_bytes_are_other_names() {
+fn names_converted_byte_by_byte_are_other_names() {
     for id in ["libntlm-jurgen", "cyrus-jurgen"] {
         let claim = claim(recorded(id), permissive()).unwrap();
         let bytes: String = "jürgen".bytes().map(char::from).collect();
@@ -739,7 +744,7 @@ fn names_made_of_bytes_are_other_names() {
     }
 }
 
-/// A code page in which each byte is the character of its number.
+/// A code page that maps each byte to the character with the same number.
 const LATIN_1: [char; 128] = {
     let mut characters = ['\0'; 128];
     let mut byte = 0;
@@ -750,12 +755,12 @@ const LATIN_1: [char; 128] = {
     characters
 };
 
-/// curl 7.88.1 calls the bytes of UTF-8 the OEM character set (2.2.2.5, B), and axios-ntlm 1.4.6
-/// those of Latin-1: not ASCII, so refused unless the policy has a code page. With Latin-1,
-/// axios-ntlm's are right. curl's are not in any, since it makes a character of each byte of the
-/// password too.
+/// curl 7.88.1 declares UTF-8 bytes as the OEM character set (2.2.2.5, B), axios-ntlm 1.4.6 those
+/// of Latin-1. Neither is ASCII, so both are rejected unless the policy has a code page. With
+/// Latin-1, the login of axios-ntlm is valid. curl's is valid in no code page, because curl
+/// converts each byte of the password to one character too.
 #[test]
-fn names_in_bytes_of_their_own_are_no_text_without_their_code_page() {
+fn non_ascii_oem_names_are_rejected_without_their_code_page() {
     for (id, bytes) in [("curl-jurgen", "jürgen".as_bytes()), ("axios-ntlm-jurgen", b"j\xfcrgen")]
     {
         let quirk = recorded(id);
@@ -778,10 +783,10 @@ fn names_in_bytes_of_their_own_are_no_text_without_their_code_page() {
     curl.verify_nt_hash(&NtHash::from_utf16(password.bytes().map(u16::from))).unwrap();
 }
 
-/// cntlm 0.92.3 with `Auth NT` sends zeros for a response. With `Auth LM` it sends an LM response
-/// alone (3.3.1), which proves nothing to who has no LM hash.
+/// cntlm 0.92.3 with `Auth NT` sends a response of zeros. With `Auth LM` it sends only an LM
+/// response (3.3.1), which cannot be verified without an LM hash.
 #[test]
-fn zeros_are_no_response_and_an_lm_response_needs_its_hash() {
+fn response_of_zeros_is_rejected_and_an_lm_response_needs_an_lm_hash() {
     let nt_hash = NtHash::from_password(PASSWORD);
     let zeros = recorded("cntlm-nt");
     let message = sent(zeros);
@@ -795,9 +800,10 @@ fn zeros_are_no_response_and_an_lm_response_needs_its_hash() {
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Lm));
 }
 
-/// With `ntlm_v2`, Cyrus SASL 2.1.28 sends LMv2 alone (3.3.2): accepted where the policy says so.
+/// With `ntlm_v2`, Cyrus SASL 2.1.28 sends only LMv2 (3.3.2), which is accepted if the policy
+/// allows it.
 #[test]
-fn lmv2_alone_is_accepted_where_it_is_allowed() {
+fn lmv2_alone_is_accepted_if_the_policy_allows_it() {
     let quirk = recorded("cyrus-lmv2-alone");
     let refused = claim(quirk, Policy::default()).unwrap_err();
     assert_eq!(refused, Refused::ResponseKind.into());
@@ -807,8 +813,8 @@ fn lmv2_alone_is_accepted_where_it_is_allowed() {
     assert_eq!(accepted.unwrap().identity.response(), Some(ResponseKind::Lmv2));
 }
 
-/// Firefox 153 has an LMv2 response beside a time (3.1.5.1.2 has none there), no MIC and, driven by
-/// WebDriver, no domain.
+/// Firefox 153 sends an LMv2 response although the server sent a timestamp (3.1.5.1.2 forbids
+/// that), no MIC and, if driven by WebDriver, no domain.
 #[test]
 fn login_of_firefox_without_domain_and_mic_is_accepted() {
     let quirk = recorded("firefox");
@@ -822,11 +828,11 @@ fn login_of_firefox_without_domain_and_mic_is_accepted() {
     assert!(!accepted.mic_checked);
 }
 
-/// curl 7.88.1, GNU libntlm 1.6, axios-ntlm 1.4.6 and cntlm 0.92.3 say that they tell a version,
-/// and have something else in its place; Chromium 156 does not say so, and leaves room for one
-/// before its MIC. Where the first field stands decides (2.2.1.3).
+/// curl 7.88.1, GNU libntlm 1.6, axios-ntlm 1.4.6 and cntlm 0.92.3 set the VERSION flag, but send
+/// other bytes in that place; Chromium 156 does not set the flag, but leaves room for a version
+/// before its MIC. The offset of the first field decides (2.2.1.3).
 #[test]
-fn a_version_is_read_where_there_is_room_whatever_the_flags_say() {
+fn version_is_read_if_there_is_room_whatever_the_flags() {
     for (id, says_so, has_version) in [
         ("curl-jurgen", true, false),
         ("libntlm-jurgen", true, false),
@@ -843,14 +849,14 @@ fn a_version_is_read_where_there_is_room_whatever_the_flags_say() {
     }
     let accepted = log_in(recorded("chromium")).unwrap();
     assert!(accepted.mic_checked);
-    // The port is part of its target's name.
+    // The port is part of its SPN.
     assert!(accepted.spn().unwrap().to_string().starts_with("HTTP/127.0.0.1:"));
 }
 
-/// Chromium 156 without TLS, Samba 4.17.12 and WinPR 2.11.7 send zeros if they have no bindings:
-/// that is none (2.2.2.1).
+/// Chromium 156 without TLS, Samba 4.17.12 and WinPR 2.11.7 send zeros if they have no bindings;
+/// zeros mean that there are none (2.2.2.1).
 #[test]
-fn bindings_of_zeros_bind_to_nothing() {
+fn bindings_of_zeros_are_treated_as_absent() {
     for id in ["chromium", "samba-unprotected", "winpr-assumes-128"] {
         let quirk = recorded(id);
         let message = sent(quirk);
@@ -866,10 +872,10 @@ fn bindings_of_zeros_bind_to_nothing() {
     }
 }
 
-/// Behind the list of a response, WinPR 2.11.7 has eight zeros more than others, and Samba 4.17.12,
-/// impacket 0.13.1 and Firefox 153 have none at all: the proof is over what was received (3.3.2).
+/// After the list of a response, WinPR 2.11.7 sends eight more zeros than other clients, and Samba
+/// 4.17.12, impacket 0.13.1 and Firefox 153 send none. The proof covers the bytes received (3.3.2).
 #[test]
-fn what_stands_behind_a_list_is_proven_whatever_its_length() {
+fn bytes_after_the_list_are_covered_by_the_proof() {
     for (id, length) in [
         ("winpr-assumes-128", 12),
         ("pyspnego-unprotected", 4),
@@ -885,7 +891,7 @@ fn what_stands_behind_a_list_is_proven_whatever_its_length() {
     }
 }
 
-/// Our client that asks for this protection, of this level.
+/// A client of this crate that asks for this protection at this level.
 fn client_of(level: LmCompatibility, protection: Protection) -> Client {
     alice_at(level).with_protection(protection)
 }
@@ -894,10 +900,10 @@ fn answer(client: &Client, quirk: &Value) -> Result<client::Answer, Error> {
     ntlm_testkit::answer(client, &quirk.bytes("challenge").unwrap())
 }
 
-/// Cyrus SASL 2.1.28 grants all protection that it is asked for, of which it has none, and names
-/// nobody: NTLMv2 needs the names to protect anything (3.1.5.1.2), NTLMv1 does not.
+/// Cyrus SASL 2.1.28 grants every protection that the client asks for although it supports none,
+/// and sends no names. NTLMv2 needs the names to protect messages (3.1.5.1.2), NTLMv1 does not.
 #[test]
-fn a_server_without_names_gets_no_protected_ntlmv2() {
+fn server_without_names_is_rejected_if_ntlmv2_protects_messages() {
     let quirk = recorded("cyrus-server");
     let challenge = quirk.bytes("challenge").unwrap();
     let challenge = Challenge::parse(&challenge).unwrap();
@@ -910,8 +916,8 @@ fn a_server_without_names_gets_no_protected_ntlmv2() {
     assert_eq!(v1.unwrap().keys.protection(), Protection::Seal);
 }
 
-/// Exim 4.96 has one CHALLENGE for all: UNICODE, NTLMv1, nothing protected, and an empty name with
-/// an offset of its own. Whoever wants more must refuse it (3.1.5.1.2).
+/// Exim 4.96 sends the same CHALLENGE to every client: UNICODE, NTLMv1, no protection, and an empty
+/// name with an offset of its own. A client that needs more must reject it (3.1.5.1.2).
 #[test]
 fn challenge_without_needed_flags_is_rejected_only_if_messages_are_protected() {
     let quirk = recorded("exim-server");
@@ -925,10 +931,10 @@ fn challenge_without_needed_flags_is_rejected_only_if_messages_are_protected() {
     assert_eq!(refused, Unexpected::CharacterSet.into());
 }
 
-/// WinPR 2.11.7 grants both character sets (2.2.2.5); its own names are UTF-16, and so are ours
-/// then.
+/// WinPR 2.11.7 grants both character sets (2.2.2.5) and sends its names in UTF-16; this crate does
+/// the same then.
 #[test]
-fn unicode_counts_where_a_server_grants_both_character_sets() {
+fn unicode_is_used_if_a_server_grants_both_character_sets() {
     let quirk = recorded("winpr-server");
     let challenge = quirk.bytes("challenge").unwrap();
     let challenge = Challenge::parse(&challenge).unwrap();

@@ -1,4 +1,4 @@
-//! Nothing that is printed for debugging holds a secret.
+//! No debug output contains a secret.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -20,11 +20,12 @@ use ntlm_testkit::{Exchange, Fixed, exchange, hex, permissive, server, weaken};
 
 const PASSWORD: &str = "secret words";
 
-/// What must not be seen: the password, the hashes, the keys and the responses of one exchange.
+/// What must not be printed: the password, the hashes, the keys and the responses of one handshake.
 struct Secrets(Vec<Vec<u8>>);
 
 impl Secrets {
-    /// Fails if the value shows six bytes of a secret in any way that is thought of.
+    /// Fails if the output contains six consecutive bytes of a secret in any of the known
+    /// encodings.
     fn absent_from(&self, what: &str, value: &dyn Debug) {
         for shown in [format!("{value:?}"), format!("{value:#?}")] {
             assert!(!shown.is_empty(), "{what} shows something");
@@ -46,7 +47,8 @@ impl Secrets {
 
 const WINDOW: usize = 6;
 
-/// Hexadecimal digits of both cases, lists of numbers, what `b"..."` shows, and base64.
+/// Hexadecimal digits in upper and lower case, lists of numbers, the output of `b"..."`, and
+/// base64.
 fn forms(bytes: &[u8]) -> impl Iterator<Item = String> {
     let list = |separated: String| separated.split_whitespace().collect::<String>();
     let inner = |shown: String| list(shown.trim_matches(['[', ']']).into());
@@ -61,7 +63,7 @@ fn forms(bytes: &[u8]) -> impl Iterator<Item = String> {
     ]
     .into_iter()
     .chain(base64(bytes))
-    // Spaces alone are in every text.
+    // Runs of spaces occur in every text.
     .filter(|form| form.len() >= WINDOW)
 }
 
@@ -76,9 +78,9 @@ fn base64(_: &[u8]) -> Option<String> {
     None
 }
 
-/// So that the tests can fail.
+/// Control experiment: proves that secrets are found.
 #[test]
-fn secrets_are_seen_in_every_form() {
+fn secrets_are_found_in_every_encoding() {
     let secret = *b"\x07\xbdxyz\\\xf0\xff\x10";
     let is_seen = |shown: &str| {
         let secrets = Secrets(vec![secret.into()]);
@@ -197,7 +199,7 @@ fn one_exchange(level: LmCompatibility) {
     in_spnego::show_each_state(&secrets, &client, &server, (&nt_hash, &lm_hash));
 }
 
-/// Each state of both sides, what they return, and the tokens.
+/// Each state of both sides, their results, and the tokens.
 #[cfg(feature = "spnego")]
 mod in_spnego {
     use super::*;
@@ -230,7 +232,7 @@ mod in_spnego {
         shown.check(secrets);
     }
 
-    /// What was shown, and the secrets of that negotiation.
+    /// The debug output, and the secrets of that negotiation.
     #[derive(Default)]
     struct Shown {
         texts: BTreeSet<(&'static str, String)>,
@@ -327,7 +329,8 @@ mod in_spnego {
             match step {
                 Ok(Initiated::Send(next, state)) => (token, client) = (next, state),
                 Ok(Initiated::Done(_)) => return,
-                // It does not know that its own was dropped; or NTLMv1 has no extended session security.
+                // The client does not know that its signature was dropped; or NTLMv1 has no
+                // extended session security.
                 Err(error) => {
                     let cannot_sign = error == SpnegoError::Mic(MicError::CannotSign);
                     assert!(drops_mic || cannot_sign, "{error}");
@@ -401,7 +404,7 @@ impl Derived {
     }
 }
 
-/// Each state of both connections, and what they say.
+/// Each state of both connections, and their results.
 #[cfg(feature = "http")]
 fn over_http(
     secrets: &Secrets,
@@ -443,10 +446,10 @@ fn over_http(
     secrets.absent_from("Refusal", &refused);
 }
 
-/// Neither `Debug` nor `Display` of what fails tells a secret, wherever a message, a sealed text or an
-/// export was cut or changed.
+/// Neither `Debug` nor `Display` of an error reveals a secret, wherever a message, a sealed text or
+/// an export was truncated or changed.
 #[test]
-fn no_error_tells_a_secret() {
+fn no_error_contains_a_secret() {
     let nt_hash = NtHash::from_password(PASSWORD);
     let client = Client::new(Credentials::password("EXAMPLE\\alice", PASSWORD))
         .with_protection(Protection::Seal);
@@ -510,7 +513,7 @@ fn no_error_tells_a_secret() {
     }
 }
 
-/// What errors say, each once.
+/// The texts of errors, each once.
 #[derive(Default)]
 struct Told(BTreeSet<String>);
 
@@ -518,11 +521,11 @@ impl Told {
     fn add<E: core::error::Error>(&mut self, result: Result<(), E>) {
         let Err(error) = result else { return };
         self.0.extend([error.to_string(), format!("{error:?}"), format!("{error:#?}")]);
-        assert!(error.source().is_none(), "{error:?} has a source, which tells more");
+        assert!(error.source().is_none(), "{error:?} has a source, which may reveal more");
     }
 }
 
-/// Cut at each place, and with each byte changed.
+/// Truncated at each offset, and with each byte changed.
 fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let cut = (0..bytes.len()).map(|len| bytes[..len].to_vec());
     let changed = (0..bytes.len()).flat_map(move |place| {
@@ -535,7 +538,7 @@ fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     cut.chain(changed)
 }
 
-/// What they keep is no buffer, and refers to none.
+/// Errors own no buffer and borrow none.
 #[test]
 fn errors_neither_borrow_nor_allocate() {
     fn is_copy<T: Copy + 'static>(_: &T) {}
@@ -550,7 +553,7 @@ fn errors_neither_borrow_nor_allocate() {
 }
 
 #[test]
-fn the_table_of_a_token_masks_what_passwords_can_be_guessed_from() {
+fn table_of_a_token_masks_responses_that_allow_brute_force() {
     let client = Client::new(Credentials::password("alice", "secret words"));
     let client = client.with_protection(Protection::Seal);
     let server = Server::new(Names::standalone("FILES"));
@@ -568,7 +571,7 @@ fn the_table_of_a_token_masks_what_passwords_can_be_guessed_from() {
 }
 
 #[test]
-fn what_is_printed_says_what_it_is() {
+fn debug_output_names_the_type_of_a_secret() {
     let (negotiate, await_challenge) = Client::new(Credentials::anonymous()).initiate().unwrap();
     assert!(format!("{await_challenge:?}").starts_with("AwaitChallenge {"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a server offers, believes and refuses ([MS-NLMP] 3.2).
+//! What a server offers, accepts and rejects ([MS-NLMP] 3.2).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -30,7 +30,7 @@ fn names() -> Names {
         .with_dns_tree("forest.example")
 }
 
-/// What the server draws in the fixed environment.
+/// The random numbers of the server in the fixed environment.
 const SERVER_CHALLENGE: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 fn negotiate(flags: Flags) -> Vec<u8> {
@@ -45,25 +45,25 @@ fn asked(server: &Server, flags: Flags) -> (Vec<u8>, AwaitAuthenticate) {
     server.challenge(&negotiate(flags), &mut Fixed::default()).unwrap()
 }
 
-/// What that server makes of this AUTHENTICATE.
+/// The result of that server for this AUTHENTICATE.
 fn read_after(server: &Server, flags: Flags, message: &Authenticate<'_>) -> Result<Claim, Error> {
     asked(server, flags).1.read(&message.to_bytes(), &mut Fixed::default())
 }
 
-/// The flags of the answer to a NEGOTIATE.
+/// The flags that the server sends in answer to these flags of a NEGOTIATE.
 fn answer(server: &Server, flags: u32) -> Result<Flags, Error> {
     let negotiate = negotiate(Flags::from_bits_retain(flags));
     let (challenge, _) = server.challenge(&negotiate, &mut Fixed::default())?;
     Ok(Challenge::parse(&challenge).unwrap().flags)
 }
 
-/// An AUTHENTICATE with alice's right response to this CHALLENGE, without a MIC, and changed.
+/// An AUTHENTICATE with Alice's valid response to this CHALLENGE and no MIC, after `change`.
 fn with_own_response(challenge: &[u8], change: impl FnOnce(&mut Authenticate<'_>)) -> Vec<u8> {
     changed(&Proof::repeating(challenge).authenticate(challenge), change)
 }
 
 #[test]
-fn the_challenge_tells_the_servers_names_and_time() {
+fn challenge_contains_the_names_and_time_of_the_server() {
     let (bytes, _) =
         Server::new(names()).challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
     let message = Challenge::parse(&bytes).unwrap();
@@ -109,7 +109,7 @@ fn server_without_a_name_sends_no_challenge() {
 }
 
 #[test]
-fn flags_are_answered_one_by_one() {
+fn each_offered_flag_is_granted_or_dropped() {
     let always = 0x0281_8204 | 1; // VERSION, TARGET_INFO, DOMAIN, ALWAYS_SIGN, NTLM, REQUEST_TARGET
     let server = server_with(|policy| policy.shared.require_when_protected = Flags::empty());
     for (asked, granted) in [
@@ -142,13 +142,16 @@ fn flags_in_offer_are_granted() {
     let mut policy = client::Policy::default();
     policy.shared.offer |= Flags::NEGOTIATE_IDENTIFY;
     let outcome = log_in(&alice().with_policy(policy), &server, PASSWORD).unwrap();
-    assert!(outcome.accepted.keys.flags().contains(Flags::NEGOTIATE_IDENTIFY), "to the end");
+    assert!(
+        outcome.accepted.keys.flags().contains(Flags::NEGOTIATE_IDENTIFY),
+        "in the session too"
+    );
 }
 
 #[test]
 fn reserved_flags_and_flags_of_clients_are_never_granted() {
     let server = server_with(|policy| policy.shared.offer = Flags::all());
-    // Bits that nobody may set, and what only a client says.
+    // Reserved bits, and flags that only a client sends.
     let never = Flags::from_bits_retain(0x1d24_7d08);
     let granted = answer(&server, 0xffff_ffff).unwrap();
     assert!(!granted.intersects(never | Flags::NEGOTIATE_DATAGRAM), "{granted}");
@@ -158,8 +161,8 @@ fn reserved_flags_and_flags_of_clients_are_never_granted() {
 }
 
 #[test]
-fn clients_that_cannot_do_what_is_required_get_no_challenge() {
-    // 128 and extended session security are required where messages are protected.
+fn clients_without_a_required_flag_get_no_challenge() {
+    // 128 and extended session security are required if messages are protected.
     let missing = |flags| Err(Error::from(Refused::MissingFlags(flags)));
     assert_eq!(answer(&server(), 0x0008_0011), missing(Flags::NEGOTIATE_128));
     let extended = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
@@ -169,7 +172,7 @@ fn clients_that_cannot_do_what_is_required_get_no_challenge() {
 
     let server = server_with(|policy| {
         policy.shared.require = Flags::NEGOTIATE_SEAL;
-        // Nobody's choice, so nobody is refused for them.
+        // These flags are not policy decisions, so requiring them rejects no client.
         policy.shared.require |=
             Flags::from_bits_retain(0x1000_0000) | Flags::NEGOTIATE_TARGET_INFO;
     });
@@ -177,9 +180,10 @@ fn clients_that_cannot_do_what_is_required_get_no_challenge() {
     assert!(answer(&server, 0xe008_0031).is_ok());
 }
 
-/// The same flags must be there at the end: somebody may clear them on the way (CVE-2016-2110).
+/// Required flags must also be set in the AUTHENTICATE, because a man in the middle may clear them
+/// (CVE-2016-2110).
 #[test]
-fn flags_that_are_required_cannot_be_dropped_in_the_last_message() {
+fn required_flag_dropped_in_the_authenticate_is_rejected() {
     let client = alice().with_protection(Protection::Seal);
     for flag in [Flags::NEGOTIATE_128, Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY] {
         let result = log_in_changed(&client, &server(), PASSWORD, |message| {
@@ -211,11 +215,11 @@ fn flags_that_were_not_granted_have_no_effect() {
     let accepted = verdict(handshake, &bytes).unwrap();
     assert_eq!(accepted.keys.flags(), granted);
     let key = accepted.keys.exported_session_key().expose();
-    assert_eq!(key, session_base_key.unwrap().expose(), "no key was to be exchanged");
+    assert_eq!(key, session_base_key.unwrap().expose(), "without key exchange");
 }
 
 #[test]
-fn a_password_is_verified_and_a_wrong_one_is_not() {
+fn right_password_is_accepted_and_a_wrong_one_rejected() {
     let outcome = log_in(&alice(), &server(), PASSWORD).unwrap();
     assert_eq!(
         outcome.accepted.user(),
@@ -234,7 +238,7 @@ fn a_password_is_verified_and_a_wrong_one_is_not() {
 }
 
 #[test]
-fn every_denial_says_the_same_to_the_peer_and_its_reason_to_the_log() {
+fn denials_look_alike_to_the_peer_and_differ_in_the_log() {
     let rejections = [
         Rejection::UnknownUser,
         Rejection::WrongPassword,
@@ -278,11 +282,11 @@ fn every_denial_says_the_same_to_the_peer_and_its_reason_to_the_log() {
         assert_eq!(logged, format!("{for_the_peer}: {}", denied.reason()));
         reasons.insert(denied.reason());
     }
-    assert_eq!(reasons.len(), rejections.len() + denials.len(), "the log tells reasons apart");
+    assert_eq!(reasons.len(), rejections.len() + denials.len(), "each reason has its own log text");
 }
 
 #[test]
-fn a_login_is_logged_with_escaped_names_and_what_was_checked() {
+fn log_of_a_login_escapes_names_and_lists_the_checks() {
     let client = Client::new(Credentials::password("EXAMPLE\\alice\nlogin user=root", "secret"));
     let accepted =
         log_in(&client.with_workstation("a \"PC\""), &server(), "secret").unwrap().accepted;
@@ -298,7 +302,7 @@ fn a_login_is_logged_with_escaped_names_and_what_was_checked() {
 }
 
 #[test]
-fn a_claim_shows_what_is_claimed_and_takes_candidates() {
+fn claim_exposes_its_names_and_checks_candidate_hashes() {
     let client = Client::new(Credentials::password("alice@example.com", PASSWORD));
     let client = client.with_workstation("LAPTOP");
     let (claim, _) = claim(&client, &server());
@@ -309,7 +313,8 @@ fn a_claim_shows_what_is_claimed_and_takes_candidates() {
     assert!(claim.verify_nt_hash(&NtHash::from_password(PASSWORD)).is_ok());
 }
 
-/// FreeRDP's CVE-2022-24882 and -24883: a look-up that failed must not be a hash.
+/// FreeRDP's CVE-2022-24882 and -24883: the empty or zero result of a failed look-up must not count
+/// as a hash.
 #[test]
 fn empty_or_zero_hash_of_an_account_is_rejected() {
     for hash in [NtHash::from([0; 16]), NtHash::from_password("")] {
@@ -318,9 +323,9 @@ fn empty_or_zero_hash_of_an_account_is_rejected() {
     }
 }
 
-/// 3.2.5.1.2, and Samba: the domain as sent, in upper case, or none.
+/// 3.2.5.1.2, and Samba: the proof may cover the domain as sent, in upper case, or no domain.
 #[test]
-fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
+fn domain_in_the_proof_may_be_as_sent_upper_case_or_empty() {
     let attempt = |proven: &str, sent: &str| {
         let server = server_with(|policy| policy.require_target_info = false);
         let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
@@ -328,7 +333,8 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
         let own = Proof { domain: proven.into(), ..Proof::default() };
         let bytes = changed(&own.authenticate(&challenge), |message| message.domain = &domain);
         let accepted = verdict(handshake, &bytes)?;
-        // Who comes in is who was looked up: another account may have the name of the proof.
+        // The identity is the account that was looked up: the name in the proof may belong to
+        // another account.
         assert_eq!(accepted.user(), Some(UserName::new("alice").with_domain(sent)).as_ref());
         Ok(accepted.proven_domain().unwrap().to_string())
     };
@@ -342,8 +348,8 @@ fn the_domain_in_the_proof_may_be_sent_upper_cased_or_none() {
     assert_eq!(attempt("OTHER", ""), wrong);
 }
 
-/// 3.3.2: NTOWFv2 hashes Upper(user) followed by the domain. Without a MIC a man in the middle moves
-/// the border between them, and the proof stays right.
+/// 3.3.2: NTOWFv2 hashes Upper(user) followed by the domain. If there is no MIC, a man in the
+/// middle can move the border between them, and the proof stays valid.
 #[test]
 fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
     let moved = |token: &[u8], user: &str, domain: &str| {
@@ -373,10 +379,14 @@ fn moved_border_of_user_and_domain_keeps_the_proof_and_not_the_mic() {
         assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
         assert_eq!(accepted.proven_domain(), Some(proven.into()));
         assert!(!accepted.mic_checked);
-        // One that gives the account whose hash it used accepts that account.
+        // An application that uses the account whose hash it passed accepts that account.
         let accepted = without_mic(user, domain, Some(UserName::new("app").with_domain("LEGACY")));
         assert_eq!(accepted.user(), Some(UserName::new("app").with_domain("LEGACY")).as_ref());
-        assert_eq!(accepted.proven_domain(), Some(proven.into()), "as the response has it");
+        assert_eq!(
+            accepted.proven_domain(),
+            Some(proven.into()),
+            "the domain that the proof covers"
+        );
     }
 
     let client = Client::new(Credentials::password("LEGACY\\app", PASSWORD));
@@ -417,7 +427,7 @@ fn only_an_empty_user_with_empty_responses_is_anonymous() {
 }
 
 #[test]
-fn anonymous_clients_are_refused_by_default_and_get_no_session() {
+fn anonymous_clients_are_rejected_by_default_and_get_no_session() {
     let nobody = Client::new(Credentials::anonymous());
     let refused = log_in(&nobody, &server(), "").err();
     assert_eq!(refused, Some(Refused::Anonymous.into()));
@@ -436,13 +446,13 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     assert_eq!(error, Misuse::NoSessionSecurity.into());
     assert_eq!(outcome.client.into_session().unwrap_err(), Misuse::NoSessionSecurity.into());
 
-    // What is demanded of all is demanded of them.
+    // Requirements for all clients apply to anonymous clients too.
     policy.shared.require = Flags::NEGOTIATE_SIGN;
     policy.shared.require_when_protected = Flags::empty();
     let refused = log_in(&nobody, &server().with_policy(policy.clone()), "").err();
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_SIGN);
     assert_eq!(refused, Some(missing.into()));
-    // Also of one that only says that it signs: it has no key.
+    // The same for a client that only announces signatures: it has no key.
     let signs = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_SIGN;
     let server = server().with_policy(policy);
     let message = Authenticate {
@@ -466,7 +476,6 @@ fn anonymous_clients_are_refused_by_default_and_get_no_session() {
     }
 }
 
-/// The flag J says nothing.
 /// smbclient 4.17 as an anonymous client: SIGN without extended session security.
 #[test]
 fn anonymous_client_needs_no_strength_because_it_protects_nothing() {
@@ -490,18 +499,18 @@ fn anonymous_client_needs_no_strength_because_it_protects_nothing() {
         }
         claim => panic!("{claim:?}"),
     }
-    // A user's messages would be protected.
+    // A user's messages would be protected, so the strength is required.
     let response = NtResponse::parse(&[7; 24]).unwrap();
     let missing = Refused::MissingFlags(Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
     assert_eq!(authenticated_as(&[7; 24], response, b"a\0").unwrap_err(), missing.into());
 }
 
 #[test]
-fn the_anonymous_flag_is_not_looked_at() {
+fn anonymous_flag_is_ignored() {
     let result = log_in_changed(&alice(), &server(), PASSWORD, |message| {
         message.flags = message.flags.map(|flags| flags | Flags::ANONYMOUS);
     });
-    assert_eq!(result.unwrap_err(), Denied::Mic.into(), "the proof was still checked");
+    assert_eq!(result.unwrap_err(), Denied::Mic.into(), "the MIC was still checked");
     let mut policy = Policy::default();
     policy.allow_anonymous = true;
     let nobody = Client::new(Credentials::anonymous());
@@ -535,7 +544,7 @@ fn bound(data: &[u8]) -> ChannelBindings {
 }
 
 #[test]
-fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
+fn channel_bindings_are_enforced_according_to_the_policy() {
     let outcome = |binding, ours: Option<&[u8]>, theirs: Option<ChannelBindings>| {
         let mut server = server_with(|policy| policy.channel_bindings = binding);
         if let Some(ours) = ours {
@@ -570,9 +579,9 @@ fn channel_bindings_are_checked_as_strictly_as_the_policy_says() {
     assert_eq!(outcome(Enforcement::Required, None, right()), nothing_to_compare);
 }
 
-/// `ApplicationRequiresCBT`: a server that does not know its TLS connection.
+/// `ApplicationRequiresCBT`, for a server that does not know its TLS connection.
 #[test]
-fn any_channel_bindings_but_zeros_satisfy_a_policy_that_says_so() {
+fn any_nonzero_channel_bindings_are_accepted_if_the_policy_allows_any() {
     let outcome = |theirs: Option<ChannelBindings>| {
         let mut policy = Policy::default();
         policy.channel_bindings = Enforcement::Required;
@@ -587,13 +596,13 @@ fn any_channel_bindings_but_zeros_satisfy_a_policy_that_says_so() {
     assert_eq!(outcome(None), bad);
 }
 
-/// Bindings and a service name for clients to be compared with.
+/// The bindings and the service name that clients are compared with.
 fn with_own_identity(server: Server) -> Server {
     server.with_channel_bindings(bound(b"a")).with_spns(["HTTP/files"])
 }
 
 #[test]
-fn target_names_are_checked_as_strictly_as_the_policy_says() {
+fn target_names_are_enforced_according_to_the_policy() {
     let outcome = |binding, ours: &[&str], client: Client| {
         let server = server_with(|policy| policy.spn = binding).with_spns(ours.iter().copied());
         log_in(&client, &server, PASSWORD).map(|outcome| outcome.accepted.spn().cloned())
@@ -624,9 +633,9 @@ fn target_names_are_checked_as_strictly_as_the_policy_says() {
     assert_eq!(outcome(Enforcement::Off, ours, asks("HTTP/evil")), Ok(Some("HTTP/evil".into())));
 }
 
-/// An SPN is not ignored because it is no text: neither where it is optional, nor where it is required.
+/// An SPN that is not valid text is rejected, whether SPNs are optional or required.
 #[test]
-fn an_spn_that_is_not_valid_text_is_rejected() {
+fn spn_that_is_not_valid_text_is_rejected() {
     let attempt = |enforcement, change: fn(&mut [u8])| {
         let server = server_with(|policy| policy.spn = enforcement).with_spns(["x"]);
         let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
@@ -641,7 +650,7 @@ fn an_spn_that_is_not_valid_text_is_rejected() {
     };
     for enforcement in [Enforcement::IfPresent, Enforcement::Required] {
         assert_eq!(attempt(enforcement, |_| ()), Err(Denied::Spn.into()), "{enforcement:?}");
-        // One byte too many for UTF-16, and the end of the list.
+        // One byte too many for UTF-16, followed by the end of the list.
         let odd = attempt(enforcement, |pair| {
             pair.copy_from_slice(&[9, 0, 3, 0, b'x', 0, 0xd8, 0, 0, 0, 0, 0]);
         });
@@ -650,16 +659,16 @@ fn an_spn_that_is_not_valid_text_is_rejected() {
     }
 }
 
-/// CVE-2015-0005, CVE-2019-1019: the response must have been made for this server.
+/// CVE-2015-0005, CVE-2019-1019: the response must be made for this server.
 #[test]
-fn a_response_that_was_made_for_another_server_is_refused() {
+fn response_for_another_server_is_rejected() {
     let attempt = |set: fn(&mut Policy), pairs: &[(AvId, Vec<u8>)]| {
         let mut policy = Policy::default();
         set(&mut policy);
         let (challenge, handshake) = challenged(&Server::new(names()).with_policy(policy));
         verdict(handshake, &Proof::new(list(pairs)).authenticate(&challenge)).err()
     };
-    // All that this server says, with one name or the time changed or left out.
+    // All pairs of this server, with one name or the time changed or left out.
     let ours = pairs_of(&challenged(&Server::new(names())).0);
     let without = |id, other: Option<&[u8]>| {
         let mut pairs = ours.clone();
@@ -677,14 +686,14 @@ fn a_response_that_was_made_for_another_server_is_refused() {
     }
 }
 
-/// Flags, bindings and target name are the client's to say, and a pair may be new.
+/// Flags, bindings and target name are set by the client, and the client may add pairs.
 #[test]
-fn only_what_is_the_servers_to_say_must_be_repeated() {
+fn only_pairs_of_the_server_must_be_repeated() {
     let environment = &mut Fixed::default();
     let (challenge, _) =
         server().challenge(&negotiate(Flags::NEGOTIATE_UNICODE), environment).unwrap();
     let bytes = with_own_response(&challenge, |_| {});
-    // The same CHALLENGE, if it was made elsewhere and says more.
+    // The same CHALLENGE, but issued by a server that sends more pairs.
     for (id, value) in [
         (AvId::FLAGS, &[1, 0, 0, 0][..]),
         (AvId::TARGET_NAME, b"x\0"),
@@ -700,7 +709,7 @@ fn only_what_is_the_servers_to_say_must_be_repeated() {
 }
 
 #[test]
-fn a_mic_can_be_required_of_all() {
+fn required_mic_that_is_absent_is_rejected() {
     let server = server_with(|policy| policy.shared.require_mic = true);
     let (challenge, handshake) = asked(&server, Flags::NEGOTIATE_UNICODE);
     let bytes = with_own_response(&challenge, |_| {});
@@ -710,7 +719,7 @@ fn a_mic_can_be_required_of_all() {
 }
 
 #[test]
-fn the_clients_time_is_within_36_hours() {
+fn client_time_must_be_within_36_hours() {
     let hours = |hours: u64| hours * 36_000_000_000;
     let attempt = |ticks: u64, limit| {
         let server = server_with(|policy| {
@@ -774,7 +783,7 @@ fn challenge_dated_in_the_future_is_rejected() {
 }
 
 #[test]
-fn a_promised_mic_must_be_there_and_right() {
+fn announced_mic_must_be_present_and_valid() {
     let attempt = |change: fn(&mut Authenticate<'_>)| {
         log_in_changed(&alice(), &server(), PASSWORD, change).map(drop)
     };
@@ -788,7 +797,7 @@ fn a_promised_mic_must_be_there_and_right() {
     assert_eq!(attempt(|message| message.workstation = b"X\0"), wrong);
 }
 
-/// Alice's right LM, LMv2 and NTLM responses to the challenge of a fixed environment.
+/// Alice's valid LM, LMv2 and NTLM responses to the challenge of a fixed environment.
 fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
     let nt_hash = NtHash::from_password(PASSWORD);
     let lm_hash = LmHash::from_password(PASSWORD, &ntlm::Ascii).unwrap();
@@ -801,7 +810,7 @@ fn responses_of_24_bytes() -> [&'static [u8; 24]; 3] {
     .map(|response| &*Box::leak(Box::new(response)))
 }
 
-/// An exchange in which the LM field alone is to prove alice's password.
+/// A handshake in which only the LM field proves Alice's password.
 fn with_lm_field_alone(server: &Server, lm: &'static [u8; 24]) -> Result<Accepted, Error> {
     log_in_changed(&alice(), server, PASSWORD, |message| {
         message.nt_response = NtResponse::Empty;
@@ -809,9 +818,10 @@ fn with_lm_field_alone(server: &Server, lm: &'static [u8; 24]) -> Result<Accepte
     })
 }
 
-/// A server may keep the NTLMv2 key instead of the hash. It belongs to a name and a domain.
+/// A server may store the NTLMv2 key instead of the hash. The key is specific to a user name and a
+/// domain.
 #[test]
-fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
+fn response_key_verifies_only_ntlmv2_of_its_domain() {
     let hash = NtHash::from_password(PASSWORD);
     let key = |user: &str, domain: &str| ResponseKey::new(&hash, &user.into(), &domain.into());
     let attempt = |key: &ResponseKey| {
@@ -822,7 +832,8 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
             keys.exported_session_key().expose()
         );
         assert!(accepted.mic_checked);
-        // What the key was made of, only the caller knows.
+        // The server cannot check which names the key was made from; that is the caller's
+        // responsibility.
         assert_eq!(accepted.proven_domain(), None);
         Ok(())
     };
@@ -832,7 +843,7 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     assert_eq!(attempt(&key("bob", "EXAMPLE")), wrong);
     assert_eq!(attempt(&ResponseKey::from([0; 16])), wrong);
 
-    // A right proof is not all.
+    // A valid proof is not enough.
     let environment = &mut Fixed::default();
     let (mut sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
     sent.authenticate[MIC] ^= 1;
@@ -864,10 +875,10 @@ fn the_response_key_is_as_good_as_the_hash_for_its_domain_and_kind() {
     }
 }
 
-/// CVE-2019-1338: an LM or LMv2 response does not stand in for an NT response that is wrong or not
-/// there. CVE-2018-1139: nor does an NT response in its place.
+/// CVE-2019-1338: a valid LM or LMv2 response must not replace an NT response that is wrong or
+/// absent. CVE-2018-1139: an NT response in the LM field must not either.
 #[test]
-fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
+fn lm_field_is_ignored_unless_the_policy_accepts_it() {
     let policy = |level, lmv2_alone| {
         let mut policy = permissive();
         policy.shared.lm_compatibility = level;
@@ -894,7 +905,7 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     assert_eq!(alone(&sasl, lmv2), Ok(Some(ResponseKind::Lmv2)));
     assert_eq!(alone(&sasl, lm), wrong);
 
-    // Next to a wrong NT response, the right LMv2 or LM response is worth nothing.
+    // Beside a wrong NT response, a valid LMv2 or LM response counts for nothing.
     let all = policy(LmCompatibility::SendLmAndNtlm, true);
     for response in [lm, lmv2] {
         let result = log_in_changed(&alice(), &all, "wrong", |message| {
@@ -910,7 +921,7 @@ fn the_lm_field_proves_nothing_unless_the_policy_says_so() {
     }
 }
 
-/// A client that proves something with the LM field alone, without extended session security.
+/// A client that sends only an LM field as proof, without extended session security.
 fn lm_field_alone(policy: Policy, response: &[u8; 24]) -> ntlm::server::UserClaim {
     let message = Authenticate {
         user: b"a\0",
@@ -922,14 +933,14 @@ fn lm_field_alone(policy: Policy, response: &[u8; 24]) -> ntlm::server::UserClai
     user_of(read_after(&server, Flags::NEGOTIATE_UNICODE, &message).unwrap())
 }
 
-/// A policy that accepts LM responses, and LMv2 responses alone or not.
+/// A policy that accepts LM responses, and either accepts or rejects LMv2 responses alone.
 fn with_lmv2_alone(is_allowed: bool) -> Policy {
     let mut policy = permissive();
     policy.allow_lmv2_alone = is_allowed;
     policy
 }
 
-/// An attacker knows the value that replaces a hash that the server does not have.
+/// An attacker knows the value that stands in for a hash that the server does not have.
 #[test]
 fn lm_response_of_an_all_zero_hash_is_rejected_without_an_lm_hash() {
     let zero = LmHash::from([0; 16]);
@@ -964,9 +975,9 @@ fn response_key_does_not_prove_a_kind_that_the_policy_rejects() {
     assert_eq!(kind(false), Err(Refused::ResponseKind.into()));
 }
 
-/// 3.3.2 and 3.2.5.1.2: LMv2 covers names and makes keys as NTLMv2 does, of its first 16 bytes.
+/// 3.3.2 and 3.2.5.1.2: LMv2 covers names and derives keys as NTLMv2 does, from its first 16 bytes.
 #[test]
-fn an_lmv2_response_alone_proves_the_domain_and_makes_the_key() {
+fn lmv2_response_alone_proves_the_domain_and_derives_the_key() {
     let mut policy = Policy::default();
     policy.allow_lmv2_alone = true;
     let [_, lmv2, _] = responses_of_24_bytes();
@@ -996,8 +1007,8 @@ fn without_extended_session_security() -> Policy {
     policy
 }
 
-/// With it, LM has no session key of its own ([MS-NLMP] 3.4.5.1); the specification names NTLMv1 and
-/// NTLMv2 there. Only LMv2 is looked for in the LM field.
+/// With extended session security, LM has no session key of its own ([MS-NLMP] 3.4.5.1 names only
+/// NTLMv1 and NTLMv2). The LM field is checked for LMv2 only.
 #[test]
 fn lm_response_alone_is_rejected_under_extended_session_security() {
     let [lm, lmv2, _] = responses_of_24_bytes();
@@ -1030,7 +1041,7 @@ fn ntlm2_session_responses_need_the_clients_challenge() {
 }
 
 #[test]
-fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
+fn weak_responses_are_rejected_if_the_policy_requires_bindings_spn_or_mic() {
     let attempt = |kind, set: fn(&mut Policy)| {
         let mut policy = permissive();
         policy.allow_lmv2_alone = true;
@@ -1066,7 +1077,7 @@ fn weak_responses_are_refused_where_they_cannot_carry_what_is_required() {
 }
 
 #[test]
-fn the_encrypted_key_has_16_bytes_where_it_is_needed() {
+fn needed_encrypted_key_must_have_16_bytes() {
     let client = alice().with_protection(Protection::Sign);
     for length in [0, 1, 15, 17] {
         let result = log_in_changed(&client, &server(), PASSWORD, |message| {
@@ -1088,7 +1099,7 @@ fn encrypted_key_of_another_length_is_rejected_with_seal_but_without_sign() {
     }
 }
 
-/// With KEY_EXCH and nothing to protect, gss-ntlmssp sends a key and uses it, and pyspnego sends
+/// With KEY_EXCH and without protection, gss-ntlmssp sends a key and uses it, while pyspnego sends
 /// one byte and uses the key exchange key.
 #[test]
 fn encrypted_key_of_16_bytes_counts_without_protection() {
@@ -1114,7 +1125,7 @@ fn encrypted_key_of_16_bytes_counts_without_protection() {
     assert_eq!(attempt(&[7; 16]), exchanged);
 }
 
-/// A client of NTLMv1 and its server, which negotiate this flag and seal.
+/// An NTLMv1 client and its server, which negotiate this flag and seal.
 fn sealing_with(flag: Flags) -> (Client, Server) {
     let client = alice_with(|policy| {
         weaken(&mut policy.shared, LmCompatibility::SendLmAndNtlm);
@@ -1126,16 +1137,16 @@ fn sealing_with(flag: Flags) -> (Client, Server) {
 }
 
 #[test]
-fn lm_keys_need_the_lm_hash() {
+fn lm_key_needs_the_lm_hash() {
     for flag in [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY] {
         let (client, server) = sealing_with(flag);
-        // Whether the password is right, the error does not say.
+        // The error does not reveal whether the password is right.
         for password in [PASSWORD, "wrong"] {
             let (claim, _) = claim(&client, &server);
             let error = claim.verify_nt_hash(&NtHash::from_password(password)).unwrap_err();
             assert_eq!(error, Denied::NoLmHash.into(), "{password}");
         }
-        // A domain controller vouches for the password, and has no LM hash.
+        // A domain controller verifies the password, but returns no LM hash.
         let (claim, _) = claim(&client, &server);
         let base_key = NtHash::from_password(PASSWORD).session_base_key();
         let error = claim.verify_by_domain(&Validation::new(*base_key.expose(), 0)).unwrap_err();
@@ -1147,7 +1158,7 @@ fn lm_keys_need_the_lm_hash() {
     }
 }
 
-/// So that no error says whether the password is right.
+/// No error must reveal whether the password is right.
 #[test]
 fn lm_key_needs_the_lm_response_whatever_the_password_is() {
     let flag = Flags::NEGOTIATE_LM_KEY;
@@ -1170,7 +1181,7 @@ fn lm_key_needs_the_lm_response_whatever_the_password_is() {
 
 #[test]
 fn names_are_read_in_the_character_set_of_the_challenge() {
-    // wget's way: the CHALLENGE says OEM, the AUTHENTICATE says UNICODE and holds OEM.
+    // As wget does: the CHALLENGE is in OEM, the AUTHENTICATE sets UNICODE and contains OEM names.
     let client = oem_client("EXAMPLE\\alice", &ntlm::Ascii);
     let (exchange, handshake) = exchange(&client, &server(), &mut Fixed::default()).unwrap();
     let mut bytes = exchange.authenticate.clone();
@@ -1186,7 +1197,7 @@ static CODE_PAGE_850: [char; 128] = {
     table
 };
 
-/// A client that offers OEM only, and speaks a code page.
+/// A client that offers OEM only and uses this code page.
 fn oem_client(name: &str, code_page: &'static dyn ntlm::CodePage) -> Client {
     let mut policy = client::Policy::default();
     policy.shared.offer -= Flags::NEGOTIATE_UNICODE;
@@ -1195,7 +1206,7 @@ fn oem_client(name: &str, code_page: &'static dyn ntlm::CodePage) -> Client {
 }
 
 #[test]
-fn oem_names_are_written_and_read_in_the_code_page() {
+fn oem_names_are_encoded_and_decoded_in_the_code_page() {
     let mut policy = Policy::default();
     policy.shared.code_page = &CODE_PAGE_850;
     let server = Server::new(Names::member("FILES", "MÜNCHEN")).with_policy(policy);
@@ -1209,9 +1220,9 @@ fn oem_names_are_written_and_read_in_the_code_page() {
     assert_eq!(accepted.user(), Some(UserName::new("jürgen").with_domain("MÜNCHEN")).as_ref());
 }
 
-/// curl offers OEM alone. The AV pairs carry the names, so `TargetName` can be left out.
+/// curl offers only OEM. The AV pairs contain the names, so `TargetName` can be omitted.
 #[test]
-fn clients_without_unicode_log_in_to_a_domain_that_the_code_page_lacks() {
+fn oem_clients_log_in_to_a_domain_outside_the_code_page() {
     let server = Server::new(Names::member("FILES", "MÜNCHEN"));
     let client = oem_client("alice", &ntlm::Ascii);
     let (exchange, handshake) = exchange(&client, &server, &mut Fixed::default()).unwrap();
@@ -1226,7 +1237,7 @@ fn clients_without_unicode_log_in_to_a_domain_that_the_code_page_lacks() {
 }
 
 #[test]
-fn a_server_without_a_version_sends_zeros() {
+fn server_without_a_version_sends_zeros() {
     let server = server_with(|policy| policy.shared.version = None);
     let (bytes, _) = server.challenge(&negotiate(Flags::all()), &mut Fixed::default()).unwrap();
     let message = Challenge::parse(&bytes).unwrap();
@@ -1248,7 +1259,7 @@ fn messages_longer_than_the_limit_are_rejected() {
     assert_eq!(handshake.read(&long, environment).unwrap_err(), Refused::TooLong.into());
 }
 
-/// The proof covers the reserved bytes as they came, and the name with its lone surrogate.
+/// The proof covers the reserved bytes as received, and the name with its lone surrogate.
 #[test]
 fn reserved_bytes_and_lone_surrogates_are_hashed_as_received() {
     let (challenge, handshake) = asked(&server(), Flags::NEGOTIATE_UNICODE);
@@ -1274,9 +1285,9 @@ fn reserved_bytes_and_lone_surrogates_are_hashed_as_received() {
     assert_eq!(*accepted.user().unwrap().user(), user);
 }
 
-/// A proof that is right in its first 16 bytes is wrong.
+/// A proof of which only the first 16 bytes are right is rejected.
 #[test]
-fn a_shortened_proof_proves_nothing() {
+fn proof_that_is_wrong_after_16_bytes_is_rejected() {
     let client = alice_at(LmCompatibility::SendLmAndNtlm);
     let server = server().with_policy(permissive());
     let right = |challenge: [u8; 8]| NtHash::from_password(PASSWORD).ntlmv1_response(&challenge);
@@ -1288,9 +1299,10 @@ fn a_shortened_proof_proves_nothing() {
     assert_eq!(result.unwrap_err(), Denied::WrongPassword.into());
 }
 
-/// The key of nobody follows from zeros, so that whoever signs with it can be understood.
+/// The key of an anonymous client is derived from zeros, so that signatures made with it can be
+/// verified.
 #[test]
-fn the_key_of_an_anonymous_client_is_known_to_everybody() {
+fn key_of_an_anonymous_client_is_public() {
     let mut policy = permissive();
     policy.allow_anonymous = true;
     let nobody = Client::new(Credentials::anonymous());
@@ -1310,7 +1322,7 @@ fn the_key_of_an_anonymous_client_is_known_to_everybody() {
     let keys = exchanged(plain | Flags::NEGOTIATE_KEY_EXCH, &[7; 16]);
     let expected = ntlm::crypto::primitives::rc4k(&[0; 16], &[7; 16]);
     assert_eq!(*keys.exported_session_key().expose(), expected);
-    // So it protects nothing, whatever was negotiated.
+    // So the key protects nothing, whatever was negotiated.
     for flags in [Flags::NEGOTIATE_SIGN, Flags::PROTECTION] {
         assert_eq!(exchanged(plain | flags, &[]).protection(), Protection::None);
     }
@@ -1322,7 +1334,7 @@ fn the_key_of_an_anonymous_client_is_known_to_everybody() {
 }
 
 #[test]
-fn names_that_are_no_text_are_refused() {
+fn names_that_are_not_valid_text_are_rejected() {
     let odd = log_in_changed(&alice(), &server(), PASSWORD, |message| message.user = b"abc");
     assert!(matches!(odd.unwrap_err(), Error::Unexpected(Unexpected::Text(_))));
     let oem = oem_client("alice", &ntlm::Ascii);
@@ -1336,7 +1348,7 @@ fn names_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn blocked_server_sends_no_challenge_and_reads_no_answer() {
+fn blocked_server_rejects_negotiate_and_authenticate() {
     let blocked = server_with(|policy| policy.shared.blocked = true);
     let environment = &mut Fixed::default();
     let error = blocked.challenge(&negotiate(Flags::all()), environment).unwrap_err();
@@ -1357,9 +1369,10 @@ fn resumed_handshake_verifies_the_mic() {
     assert!(matches!(server().resume(&[], b"NTLM"), Err(Error::Wire(_))));
 }
 
-/// Neither `resume` nor `import` looks at what the policy needs, so `read` must.
+/// `resume` and `import` do not check that the server has everything that its policy needs, so
+/// `read` must.
 #[test]
-fn exchange_from_elsewhere_does_not_go_on_without_what_the_policy_compares_with() {
+fn resumed_handshake_is_rejected_if_required_bindings_or_spn_are_not_configured() {
     let environment = &mut Fixed::default();
     let client = alice().with_channel_bindings(bound(b"a")).with_spn("HTTP/files");
     for (set, misuse) in [
@@ -1390,9 +1403,10 @@ fn exchange_from_elsewhere_does_not_go_on_without_what_the_policy_compares_with(
     }
 }
 
-/// Looking up an unknown user ends alike, also for a client that knows what stands in for the hash.
+/// The result for an unknown user is the same, even if the client knows the substitute for the
+/// hash.
 #[test]
-fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() {
+fn client_is_rejected_for_the_given_reason_even_if_it_knows_the_dummy_hash() {
     let credentials = Credentials::nt_hash("alice", NtHash::from([0; 16]));
     let client = Client::new(credentials).with_channel_bindings(bound(b"theirs"));
     let (claim, _) = claim(&client, &with_own_identity(server()));
@@ -1401,7 +1415,7 @@ fn rejected_client_is_rejected_for_the_given_reason_also_with_a_hash_of_zeros() 
 }
 
 #[test]
-fn only_a_negotiate_or_nothing_is_resumed_as_one() {
+fn resume_accepts_only_a_negotiate_or_nothing() {
     let (exchange, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     let resume = |negotiate: &[u8]| server().resume(negotiate, &exchange.challenge).map(drop);
     for other in [&b"garbage"[..], b"N", &exchange.challenge, &exchange.authenticate] {
@@ -1425,7 +1439,7 @@ fn negotiate_longer_than_the_policy_allows_is_not_resumed() {
 }
 
 #[test]
-fn messages_of_other_types_are_refused() {
+fn messages_of_other_types_are_rejected() {
     let environment = &mut Fixed::default();
     let (first, _) = exchange(&alice(), &server(), environment).unwrap();
     for bytes in [&first.challenge[..], &first.authenticate, b"", b"GET / HTTP/1.1"] {
@@ -1438,7 +1452,7 @@ fn messages_of_other_types_are_refused() {
 }
 
 #[test]
-fn without_time_or_randomness_there_is_no_challenge() {
+fn no_challenge_is_sent_without_time_or_randomness() {
     for error in [EnvironmentError::Clock, EnvironmentError::Randomness] {
         let result = server().challenge(&negotiate(Flags::all()), &mut Fixed::lacking(error));
         assert_eq!(result.unwrap_err(), Error::Environment(error));
@@ -1463,7 +1477,7 @@ fn server_name_that_does_not_fit_is_a_configuration_error() {
     }
 }
 
-/// CVE-2010-0231: no challenge comes twice.
+/// CVE-2010-0231: no server challenge is ever repeated.
 #[cfg(feature = "std")]
 #[test]
 fn challenges_do_not_repeat() {

@@ -1,5 +1,5 @@
-//! Signed and sealed messages: what is delivered, what is refused, and what is left of it
-//! ([MS-NLMP] 3.4).
+//! Signed and sealed messages: which are delivered, which are rejected, and that rejected ones are
+//! wiped ([MS-NLMP] 3.4).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -18,7 +18,7 @@ const KEY_EXCH: Flags = Flags::NEGOTIATE_KEY_EXCH;
 
 /// Every form of a sealing session.
 const FORMS: [Flags; 8] = [
-    Flags::NEGOTIATE_SEAL, // who seals, signs
+    Flags::NEGOTIATE_SEAL, // sealing implies signing
     SEAL,
     SEAL.union(Flags::NEGOTIATE_LM_KEY),
     SEAL.union(Flags::NEGOTIATE_LM_KEY).union(Flags::NEGOTIATE_56),
@@ -40,7 +40,7 @@ fn sealed(session: &mut Session, text: &str) -> (Vec<u8>, Signature) {
 }
 
 #[test]
-fn what_is_sealed_is_unreadable_and_comes_back() {
+fn sealed_message_is_unreadable_and_unseals_to_the_same_text() {
     for flags in FORMS {
         let (mut client, mut server) = pair(flags);
         for text in ["first", "", "x", "a longer message, to the server"] {
@@ -82,7 +82,7 @@ fn token_without_room_for_a_signature_is_rejected_without_harm() {
 }
 
 #[test]
-fn changed_token_is_rejected_wherever_it_was_changed() {
+fn token_with_any_changed_byte_is_rejected() {
     for flags in FORMS {
         let token = pair(flags).0.wrap(b"attack at dawn").unwrap();
         for at in 0..token.len() {
@@ -129,9 +129,10 @@ fn each_direction_has_its_own_keys_with_extended_session_security() {
     assert_eq!(sealed(&mut client, "same"), sealed(&mut server, "same"));
 }
 
-/// Replayed, skipped and reordered messages are refused without harm: the right one still counts.
+/// Replayed, skipped and reordered messages are rejected, and the right message is still accepted
+/// afterwards.
 #[test]
-fn a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not() {
+fn message_out_of_order_is_rejected_and_the_next_one_is_still_accepted() {
     let (mut client, mut server) = pair(SEAL | EXTENDED | KEY_EXCH);
     let (first, second) = (sealed(&mut client, "first"), sealed(&mut client, "second"));
     let sequence = Err(Integrity::Sequence.into());
@@ -153,7 +154,7 @@ fn a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not() {
 }
 
 #[test]
-fn a_changed_message_leaves_nothing_and_closes_the_direction() {
+fn changed_message_is_wiped_and_closes_the_direction() {
     for flags in FORMS {
         let protected = sealed(&mut pair(flags).0, "attack at dawn");
         for bit in 0..protected.0.len() * 8 {
@@ -171,9 +172,10 @@ fn a_changed_message_leaves_nothing_and_closes_the_direction() {
     }
 }
 
-/// 3.4.4.1: without extended session security the checksum is CRC32(message) under RC4, and both are
-/// linear. So an attacker who knows neither the key nor the message can change a sealed message and
-/// its signature. The bytes are from Wine's conformance tests, which also run on Windows.
+/// 3.4.4.1: without extended session security the checksum is CRC32(message) encrypted with RC4,
+/// and both are linear. So an attacker who knows neither the key nor the message can change a
+/// sealed message and its signature. The bytes are from Wine's conformance tests, which also run on
+/// Windows.
 #[test]
 fn sealed_message_is_changed_without_the_key_without_extended_session_security() {
     let key = [
@@ -201,7 +203,7 @@ fn sealed_message_is_changed_without_the_key_without_extended_session_security()
     forged[8..12].iter_mut().zip(checksum).for_each(|(byte, delta)| *byte ^= delta);
     assert_eq!(unseal(flags, changed, forged).as_ref(), Ok(b"Hello, enemy!"));
 
-    // With extended session security the signature is an HMAC, so the same change is found.
+    // With extended session security the signature is an HMAC, so the same change is detected.
     for flags in [SEAL | EXTENDED, SEAL | EXTENDED | KEY_EXCH] {
         let mut client = Session::new(flags, &ExportedSessionKey::from(key), Side::Client);
         let mut sealed = *b"Hello, world!";
@@ -214,7 +216,7 @@ fn sealed_message_is_changed_without_the_key_without_extended_session_security()
 }
 
 #[test]
-fn a_changed_signature_is_refused_unless_the_bit_means_nothing() {
+fn changed_signature_is_rejected_unless_only_random_pad_changed() {
     for flags in FORMS {
         for bit in 0..128 {
             let (mut client, mut server) = pair(flags);
@@ -229,9 +231,10 @@ fn a_changed_signature_is_refused_unless_the_bit_means_nothing() {
     }
 }
 
-/// With extended session security the other direction goes on; without it there is only one.
+/// With extended session security the other direction continues; without it both directions share
+/// one key stream.
 #[test]
-fn a_closed_direction_is_as_wide_as_its_key_stream() {
+fn failure_closes_every_direction_that_shares_the_key_stream() {
     for (flags, goes_on) in [(SEAL | EXTENDED, true), (SEAL, false)] {
         let (_, mut server) = pair(flags);
         let signature = Signature::from([1, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0]);
@@ -250,20 +253,22 @@ fn without_extended_session_security_peers_take_turns() {
     server.unseal(&mut to_server, &signature).unwrap();
     let (mut to_client, signature) = sealed(&mut server, "to client");
     client.unseal(&mut to_client, &signature).unwrap();
-    // A replayed message cannot be told from a changed one: its number is encrypted.
+    // A replayed message cannot be distinguished from a changed one, because its sequence number is
+    // encrypted.
     let (mut replaying, mut replayed) = pair(SEAL);
     let (message, signature) = sealed(&mut replaying, "once");
     replayed.unseal(&mut message.clone(), &signature).unwrap();
     let again = replayed.unseal(&mut message.clone(), &signature);
     assert_eq!(again, Err(Integrity::Checksum.into()));
-    // Both speak at once: both use the same number and the same stretch of key stream.
+    // If both sides send at the same time, they use the same sequence number and the same part of
+    // the key stream.
     let (mut to_server, signature) = sealed(&mut client, "crossing");
     let _ = sealed(&mut server, "crossing");
     assert!(server.unseal(&mut to_server, &signature).is_err());
 }
 
 #[test]
-fn parts_are_signed_together_and_sealed_one_by_one() {
+fn parts_are_signed_together_and_sealed_separately() {
     let flags = SEAL | EXTENDED | KEY_EXCH;
     let (mut client, mut server) = pair(flags);
     let (mut stub, mut more) = (*b"stub data", *b"more");
@@ -275,7 +280,7 @@ fn parts_are_signed_together_and_sealed_one_by_one() {
             Part::Sealed(&mut more),
         ])
         .unwrap();
-    // The same as one message of which a part is sealed: the stream skips what is clear.
+    // The same as one message of which a part is sealed: the key stream skips the clear parts.
     let (mut other, _) = pair(flags);
     let mut together = *b"stub datamore";
     let _ = other.seal(&mut together).unwrap();
@@ -310,7 +315,7 @@ fn parts_are_signed_together_and_sealed_one_by_one() {
     assert_eq!((&stub, &more), (b"stub data", b"more"));
 }
 
-/// DCE/RPC without extended session security passes header and trailer so.
+/// DCE/RPC without extended session security passes header and trailer this way.
 #[test]
 fn unsigned_parts_are_neither_signed_nor_sealed() {
     for flags in FORMS {
@@ -327,7 +332,7 @@ fn unsigned_parts_are_neither_signed_nor_sealed() {
             with_header = parts.seal_parts(parts_of).unwrap();
         }
         assert_eq!((made, body), (with_header, stub), "{flags}");
-        // Whatever the header is on the other side.
+        // The receiver may have any header.
         let part = if flags.contains(SEAL) { Part::Sealed(&mut stub) } else { Part::Clear(&body) };
         server.unseal_parts(&mut [Part::Unsigned(b"Header"), part], &made).unwrap();
     }
@@ -348,7 +353,7 @@ fn changed_clear_part_is_rejected_in_every_form() {
 }
 
 #[test]
-fn a_signature_in_parts_is_that_of_the_whole() {
+fn signature_over_parts_equals_the_signature_over_the_whole() {
     for flags in FORMS {
         let (mut whole, mut parts) = (pair(flags).0, pair(flags).0);
         let signature = parts.seal_parts(&mut [Part::Clear(b"in "), Part::Clear(b"clear")]);
@@ -384,14 +389,14 @@ fn protection_that_was_not_negotiated_is_rejected() {
 }
 
 #[test]
-fn always_sign_alone_makes_dummies() {
+fn always_sign_alone_makes_dummy_signatures() {
     let flags = Flags::NEGOTIATE_ALWAYS_SIGN | EXTENDED | KEY_EXCH;
     let (mut client, mut server) = pair(flags);
     assert_eq!(client.protection(), Protection::None);
     for _ in 0..3 {
         let signature = client.sign(b"not protected").unwrap();
         assert_eq!(signature, Signature::DUMMY);
-        // It says nothing of the message, so nothing is verified by it.
+        // A dummy signature does not depend on the message, so it verifies nothing.
         let verified = server.verify(b"not protected", &signature);
         assert_eq!(verified, Err(Misuse::NotNegotiated.into()));
     }
@@ -404,7 +409,7 @@ fn always_sign_alone_makes_dummies() {
 }
 
 #[test]
-fn halves_go_on_where_the_session_was() {
+fn halves_continue_the_sequence_of_the_session() {
     let (mut client, server) = pair(SEAL | EXTENDED | KEY_EXCH);
     let (mut sender, mut receiver) = server.split().unwrap();
     let (mut message, signature) = sealed(&mut client, "to the half");
@@ -424,7 +429,7 @@ fn halves_go_on_where_the_session_was() {
 }
 
 #[test]
-fn halves_do_no_more_than_was_negotiated() {
+fn halves_reject_protection_that_was_not_negotiated() {
     let (mut sender, mut receiver) = pair(SIGN | EXTENDED).0.split().unwrap();
     let mut message = *b"message";
     assert_eq!(sender.seal(&mut message), Err(Misuse::NotNegotiated.into()));
@@ -434,7 +439,7 @@ fn halves_do_no_more_than_was_negotiated() {
 }
 
 #[test]
-fn sequence_numbers_end_and_do_not_start_again() {
+fn sequence_numbers_do_not_wrap_around() {
     let flags = SEAL | EXTENDED | KEY_EXCH;
     let key = ExportedSessionKey::from([0x55; 16]);
     let signing = SigningKey::derive(flags, &key, Side::Client);
@@ -452,16 +457,16 @@ fn sequence_numbers_end_and_do_not_start_again() {
 }
 
 #[test]
-fn the_mech_list_mic_takes_a_number_and_no_key_stream() {
+fn mech_list_mic_uses_a_sequence_number_and_no_key_stream() {
     let flags = SEAL | EXTENDED | KEY_EXCH;
     let (mut client, mut server) = pair(flags);
     let mic = client.mech_list_mic(b"mechanisms").unwrap();
     server.verify_mech_list_mic(b"mechanisms", &mic).unwrap();
     let answer = server.mech_list_mic(b"mechanisms").unwrap();
     client.verify_mech_list_mic(b"mechanisms", &answer).unwrap();
-    // It is a signature like others.
+    // It has the same format as other signatures.
     assert_eq!(mic, pair(flags).0.sign(b"mechanisms").unwrap());
-    // The next message has number 1 and the start of the key stream.
+    // The next message has number 1 and starts at the beginning of the key stream.
     let (mut message, signature) = sealed(&mut client, "first");
     assert_eq!(signature.sequence(), 1);
     assert_eq!(message, sealed(&mut pair(flags).0, "first").0);
@@ -470,7 +475,7 @@ fn the_mech_list_mic_takes_a_number_and_no_key_stream() {
 }
 
 #[test]
-fn the_mech_list_mic_comes_first_and_closes_when_wrong() {
+fn mech_list_mic_must_be_first_and_a_wrong_one_closes_the_direction() {
     let flags = SIGN | EXTENDED | KEY_EXCH;
     let too_late = Err(Error::from(Misuse::MechListMicTooLate));
     let (mut client, mut server) = pair(flags);
@@ -487,7 +492,7 @@ fn the_mech_list_mic_comes_first_and_closes_when_wrong() {
     let signature = client.sign(b"message").unwrap();
     assert_eq!(server.verify(b"message", &signature), Err(Integrity::Closed.into()));
 
-    // What is wrong with the signature itself does no harm, and so does what is no first message.
+    // A wrong version or sequence number in the signature closes nothing, nor does a late call.
     let (mut client, mut server) = pair(flags);
     let mic = client.mech_list_mic(b"mechanisms").unwrap();
     assert_eq!(client.mech_list_mic(b"mechanisms"), too_late);
@@ -513,7 +518,7 @@ fn datagrams(flags: Flags) -> (DatagramSession, DatagramSession) {
 }
 
 #[test]
-fn a_datagram_counts_under_its_own_number_only() {
+fn datagram_is_accepted_only_with_its_own_number() {
     let (client, server) = datagrams(SEAL | EXTENDED);
     for number in [0, 1, 77, u32::MAX] {
         let mut message = *b"datagram";
@@ -528,13 +533,13 @@ fn a_datagram_counts_under_its_own_number_only() {
         client.verify(number, b"answer", &signature).unwrap();
         let changed = client.verify(number, b"Answer", &signature);
         assert_eq!(changed, Err(Integrity::Checksum.into()));
-        // A failure closes nothing: the next datagram has nothing to do with it.
+        // A failure closes nothing, because the next datagram is independent of it.
         client.verify(number, b"answer", &signature).unwrap();
     }
 }
 
 #[test]
-fn a_changed_datagram_leaves_nothing() {
+fn changed_datagram_is_wiped() {
     let (client, server) = datagrams(SEAL | EXTENDED);
     let mut message = *b"datagram";
     let signature = client.seal(5, &mut message).unwrap();
@@ -564,9 +569,9 @@ fn datagrams_are_sealed_with_extended_session_security_only() {
     assert_eq!(client.sign(0, b"message"), Err(Misuse::NotNegotiated.into()));
 }
 
-/// Windows' `secur32` (vectors of Wine's conformance test, which runs on Windows too): without extended
-/// session security and key exchange, header and trailer in clear are signed, and both directions share
-/// one key stream and one counter.
+/// Vectors of Wine's conformance tests, which also run on Windows' `secur32`: without extended
+/// session security and key exchange, header and trailer in clear are signed, and both directions
+/// share one key stream and one counter.
 #[test]
 fn windows_signs_clear_parts_without_extended_session_security() {
     const HEADER: &[u8] = b"Header Test\0";
@@ -575,8 +580,8 @@ fn windows_signs_clear_parts_without_extended_session_security() {
     let base = ntlm::NtHash::from_password("testpass").session_base_key();
     assert_eq!(*base.expose(), key, "MD4 of the NT hash");
     let mut client = Session::new(flags, &ExportedSessionKey::from(key), Side::Client);
-    // Who sends, whether with header and trailer, the text, its ciphertext, the checksum and the
-    // sequence number of the signature.
+    // The sender, whether header and trailer are present, the plaintext, its ciphertext, and the
+    // checksum and sequence number of the signature.
     for (from, has_header, text, ciphertext, signature) in [
         (
             Side::Client,

@@ -1,12 +1,12 @@
 //! Recorded SPNEGO negotiations, public tokens and hostile tokens, replayed.
 //!
-//! Each handshake is replayed with this crate in the place of the server and in that of the client.
-//! The replay feeds the recorded NTLM messages, which have random numbers of their own, through the
-//! states that [`ntlm::spnego::Acceptor`] and [`ntlm::spnego::Initiator`] are made of; a `Server`
-//! reads the recorded messages and verifies the recorded proof.
+//! Each handshake is replayed twice: with this crate as the server and as the client. The recorded
+//! NTLM messages contain random numbers of their own, so the replay passes them through the states
+//! that make up [`ntlm::spnego::Acceptor`] and [`ntlm::spnego::Initiator`]; a `Server` reads the
+//! recorded messages and verifies the recorded proof.
 //!
-//! The environment variable `NTLM_SPNEGO` names one more file of this form. What cannot be replayed
-//! has failed.
+//! The environment variable `NTLM_SPNEGO` names one more file of this form. A handshake that cannot
+//! be replayed counts as a failure.
 
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -28,7 +28,7 @@ use ntlm_testkit::{Fields, Fixed, Recorded, Replay, array, json, read_json, try_
 use serde_json::Value;
 
 #[test]
-fn every_recorded_negotiation_replays_as_it_was() {
+fn every_recorded_negotiation_replays_byte_for_byte() {
     let mut all = Replay::new(&["handshakes", "tokens", "hostile cases"]);
     all.files("spnego.json", "NTLM_SPNEGO", |all, file| {
         let cases = |list: &Value| list.as_array().cloned().unwrap_or_default();
@@ -54,9 +54,9 @@ fn every_recorded_negotiation_replays_as_it_was() {
     all.finish();
 }
 
-/// What a replay must not take for a success.
+/// Changed recordings, which a replay must not count as a success.
 #[test]
-fn a_negotiation_that_cannot_be_replayed_has_failed() {
+fn negotiation_that_cannot_be_replayed_counts_as_failed() {
     let handshakes = read_json("spnego.json")["handshakes"].as_array().unwrap();
     let good = json::find(handshakes, "lib-gss-samba");
     replay(good).unwrap();
@@ -89,7 +89,7 @@ fn a_negotiation_that_cannot_be_replayed_has_failed() {
     }
 }
 
-/// What one side made of the peer's tokens.
+/// The results of one side for the peer's tokens.
 #[derive(Default)]
 struct Run {
     answers: Vec<String>,
@@ -129,7 +129,8 @@ fn replay(case: &Value) -> Outcome<()> {
     Ok(())
 }
 
-/// Compares a run with the reference, and reads and makes each message that was sealed afterwards.
+/// Compares a run with the reference, and unseals and seals each message that was sealed
+/// afterwards.
 fn check_run(case: &Value, role: &str, run: Run, side: Side) -> Outcome<()> {
     let reference = &case["reference"][role];
     let verdict = reference.text("verdict").ok_or("no verdict")?;
@@ -175,7 +176,8 @@ fn check_mics(case: &Value) -> Outcome<()> {
     let key = ExportedSessionKey::from(array(case, "exported_session_key"));
     let flags = flags(case, "authenticate_flags")?;
     let mech_types = bytes(case, "mechTypes_der")?;
-    // Samba's without extended session security are the first two messages of a session.
+    // Without extended session security, Samba's `mechListMIC`s are the first two messages of a
+    // session.
     let extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
     let mut legacy = Session::new(flags, &key, Side::Server);
     for mic in mics {
@@ -197,17 +199,17 @@ fn check_mics(case: &Value) -> Outcome<()> {
     Ok(())
 }
 
-/// Where an acceptor's replay stands.
+/// The state of an acceptor's replay.
 enum State {
     Start(Start),
     Negotiate(Offer),
-    /// Without an offer, NTLM is not wrapped.
+    /// If the client made no offer, NTLM is not wrapped.
     Authenticate(Option<Offer>),
     Mic(AwaitMic),
     Over,
 }
 
-/// Puts this crate in the place of the server. Where the server spoke first, so does ours.
+/// Runs this crate as the server. If the recorded server spoke first, so does this one.
 fn accept(
     case: &Value,
     messages: &Recorded,
@@ -239,9 +241,9 @@ fn accept(
     Ok(run)
 }
 
-/// sspi-rs 0.6.0 adds `MsvAvFlags` to those of gss-ntlmssp's CHALLENGE. This crate rejects a pair that
-/// is there twice, because servers that accepted it overlooked the MIC (CVE-2019-1166). What SPNEGO
-/// makes of such a handshake is replayed with the key that was recorded.
+/// sspi-rs 0.6.0 adds its `MsvAvFlags` to that of gss-ntlmssp's CHALLENGE. This crate rejects a
+/// duplicate pair, because servers that accepted one overlooked the MIC (CVE-2019-1166). The SPNEGO
+/// part of such a handshake is replayed with the recorded key.
 const FLAGS_TWICE: ErrorKind = ErrorKind::AvPairTwice(AvId::FLAGS);
 
 fn recorded_proof(case: &Value) -> (SessionKeys, bool, bool) {
@@ -251,7 +253,7 @@ fn recorded_proof(case: &Value) -> (SessionKeys, bool, bool) {
     (keys, case["ntlm_mic_present"].as_bool().unwrap(), false)
 }
 
-/// Keys, whether the AUTHENTICATE has a MIC, and whether the client proved nothing.
+/// Keys, whether the AUTHENTICATE has a MIC, and whether the client is anonymous.
 type Proven = Result<(SessionKeys, bool, bool), ntlm::Error>;
 
 fn accept_token(
@@ -261,7 +263,7 @@ fn accept_token(
     messages: &Recorded,
     prove: impl FnOnce(AwaitAuthenticate) -> Proven,
 ) -> Outcome<State> {
-    // A NEGOTIATE is read by a real server, and answered with the recorded CHALLENGE.
+    // A real server reads the NEGOTIATE, and the answer is the recorded CHALLENGE.
     let negotiate = |run: &mut Run, negotiate: &[u8], offer: Option<Offer>| {
         let made = match lenient_server().challenge(negotiate, &mut Fixed::default()) {
             Ok((made, _)) => made,
@@ -270,7 +272,7 @@ fn accept_token(
                 return Ok(State::Over);
             }
         };
-        // Some servers gave up before they sent one.
+        // Some servers failed before they sent one.
         let recorded = Some(&messages.challenge).filter(|challenge| !challenge.is_empty());
         let challenge = recorded.unwrap_or(&made);
         if negotiate != messages.negotiate {
@@ -281,7 +283,7 @@ fn accept_token(
             None => "raw NTLM".into(),
         });
         if offer.is_none() {
-            // In the reference, SPNEGO is done here: no token of its own is due.
+            // In the reference, SPNEGO ends here: no further token is due.
             run.verdict = "accept";
         }
         Ok(State::Authenticate(offer))
@@ -315,7 +317,7 @@ fn accept_token(
             offer.read_authenticate(token).and_then(|(message, proof)| {
                 let handshake = messages.resume(&lenient_server())?;
                 if message != messages.authenticate {
-                    // A real server reads it.
+                    // A real server reads the AUTHENTICATE.
                     let _ = handshake.read(message, &mut messages.environment())?;
                     return Ok(Err("another AUTHENTICATE arrives inside".to_owned()));
                 }
@@ -346,7 +348,7 @@ fn accept_token(
     })
 }
 
-/// What an acceptor's token says, in the words of the reference; the message inside must be this one.
+/// Describes an acceptor's token in the words of the reference; it must contain this message.
 fn answer(token: &[u8], message: &[u8]) -> Outcome<String> {
     let response = match Token::parse(token).map_err(display)? {
         Token::Init(init) if init.has_hints => return Ok("send NegTokenInit2".into()),
@@ -377,7 +379,7 @@ fn is_hints(servers: &[Vec<u8>]) -> bool {
     matches!(first, Some(Ok(Token::Init(init))) if init.has_hints)
 }
 
-/// Puts this crate in the place of the client.
+/// Runs this crate as the client.
 fn initiate(
     case: &Value,
     messages: &Recorded,
@@ -386,7 +388,7 @@ fn initiate(
 ) -> Outcome<Run> {
     let mut run = Run { verdict: "incomplete", ..Run::default() };
     let first = clients.first().ok_or("no first token")?;
-    // Ours is as Windows sends it; peers that offer NTLM alone sign the same list.
+    // This crate sends the list of Windows; peers that offer only NTLM sign the same list.
     let Ok(Token::Init(init)) = Token::parse(first) else { return Err("no NegTokenInit".into()) };
     let (ours, offer) = AwaitReply::offer(&messages.negotiate);
     let ours_is_the_same = first[..] == ours[..];
@@ -411,7 +413,7 @@ fn initiate(
     Ok(run)
 }
 
-/// The keys that the client has, whatever the server made of its proof.
+/// The keys of the client, whether or not the server accepted its proof.
 fn client_keys(case: &Value, messages: &Recorded) -> Outcome<Option<SessionKeys>> {
     if messages.authenticate.is_empty() {
         return Ok(None);
@@ -419,7 +421,7 @@ fn client_keys(case: &Value, messages: &Recorded) -> Outcome<Option<SessionKeys>
     let flags = flags(case, "authenticate_flags")?;
     let (key, flags) = match case["exported_session_key"].is_null() {
         false => (array(case, "exported_session_key"), flags),
-        // Anonymous: there is no secret.
+        // An anonymous client has no secret.
         true => ([0; 16], flags - NegotiateFlags::PROTECTION),
     };
     Ok(Some(SessionKeys::with_key(flags, key.into(), Side::Client)))
@@ -481,7 +483,8 @@ fn initiate_token(
     }))
 }
 
-/// An initiator's token says accept-incomplete, and has this message and a `mechListMIC` or not.
+/// An initiator's token must be accept-incomplete and contain this message, and a `mechListMIC` or
+/// none.
 fn check_sent(token: &[u8], message: Option<&[u8]>, signs: bool) -> Outcome<()> {
     match Token::parse(token) {
         Ok(Token::Response(response))
@@ -507,7 +510,7 @@ fn read_public(public: &Value) -> Outcome<()> {
     Ok(())
 }
 
-/// A token in the words of the recordings.
+/// Describes a token in the words of the recordings.
 fn describe(token: &Token<'_>) -> String {
     let message = |bytes: &[u8]| match bytes.strip_prefix(b"NTLMSSP\0") {
         Some([number, ..]) => format!("NTLM {number}"),
@@ -544,7 +547,7 @@ fn describe(token: &Token<'_>) -> String {
     }
 }
 
-/// A token, given whole or as parts that repeat.
+/// A token, given as a whole or as parts that are repeated.
 fn token_of(case: &Value) -> Outcome<Vec<u8>> {
     let Some(parts) = case["parts"].as_array() else { return bytes(case, "token") };
     let mut token = Vec::new();
@@ -580,7 +583,7 @@ fn hostile(base: &Value, case: &Value) -> Outcome<()> {
     if same { Ok(()) } else { Err(format!("{:?} instead of {before:?}", outcome.answers)) }
 }
 
-/// The tokens, of which all but the last must be taken.
+/// The tokens; all but the last must be accepted.
 fn feed(case: &Value) -> Outcome<Vec<Vec<u8>>> {
     list(case, "feed")?.iter().map(token_of).collect()
 }

@@ -1,4 +1,4 @@
-//! SPNEGO where no `mechListMIC` is possible: what the client and the server then accept.
+//! SPNEGO without a possible `mechListMIC`: which handshakes client and server then accept.
 
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -13,7 +13,7 @@ use ntlm::{Client, Credentials, LmCompatibility, Server, client, error, server};
 use ntlm_testkit::Fixed;
 use ntlm_testkit::spnego::{Init, KERBEROS_FIRST, Resp};
 
-/// Without a MIC in its AUTHENTICATE, which would cover the flags.
+/// The AUTHENTICATE has no MIC, which would cover the flags.
 fn client_of_ntlmv1() -> Client {
     let mut policy = client::Policy::default();
     policy.shared.lm_compatibility = LmCompatibility::SendNtlm;
@@ -45,8 +45,8 @@ fn without_signing(mut message: Vec<u8>, flags_at: usize) -> Vec<u8> {
     message
 }
 
-/// What the client answers if a man in the middle shows the server NTLM alone, and clears SIGN in both
-/// messages. The server sees nothing that it would have to reject.
+/// The client's answer if a man in the middle shows the server only NTLM, and clears SIGN in both
+/// messages. The server receives nothing that it must reject.
 fn downgraded(initiator: &Initiator) -> Result<Initiated, Error> {
     let mut environment = Fixed::default();
     let first = Init::plain(&KERBEROS_FIRST, Some(b"a ticket")).der();
@@ -63,18 +63,18 @@ fn downgraded(initiator: &Initiator) -> Result<Initiated, Error> {
 }
 
 #[test]
-fn client_that_prefers_kerberos_does_not_log_in_where_nothing_can_sign_the_list() {
+fn client_that_prefers_kerberos_does_not_log_in_if_the_list_cannot_be_signed() {
     let initiator = Initiator::new(client_of_ntlmv1());
     let cannot_sign = Error::Mic(MicError::CannotSign);
     assert_eq!(downgraded(&initiator).unwrap_err(), cannot_sign);
     assert_eq!(downgraded(&initiator.clone().with_missing_mic_allowed()).unwrap_err(), cannot_sign);
-    // The application gave signing up, for example because TLS protects the list.
+    // The application gave up signing, for example because TLS protects the list.
     let _ = sent(downgraded(&initiator.without_signing()));
     // An anonymous client has no key, and no password that could be misused.
     let _ = sent(downgraded(&Initiator::new(Client::new(Credentials::anonymous()))));
 }
 
-/// What a server that accepts everyone as a guest makes of this client.
+/// The result for this client of a server that accepts every client as a guest.
 fn as_guest(initiator: &Initiator) -> Result<Accepted, Error> {
     let mut environment = Fixed::default();
     let mut policy = server::Policy::default();
@@ -99,7 +99,7 @@ fn as_guest(initiator: &Initiator) -> Result<Accepted, Error> {
     }
 }
 
-/// Nobody shares a key with a guest, so that its `mechListMIC` cannot be verified.
+/// A guest shares no key with the server, so its `mechListMIC` cannot be verified.
 #[test]
 fn guest_is_accepted_only_without_mech_list_mic() {
     let initiator = Initiator::new(Client::new(Credentials::password("alice", "secret")));
@@ -108,7 +108,8 @@ fn guest_is_accepted_only_without_mech_list_mic() {
     assert!(matches!(accepted.identity, Identity::Guest));
 }
 
-/// RFC 4178, section 4.2.2. The client's AUTHENTICATE has no MIC, so nothing else makes it sign the list.
+/// RFC 4178, section 4.2.2. The client's AUTHENTICATE has no MIC, so the client signs the list only
+/// on request.
 #[test]
 fn client_signs_the_list_if_the_server_requests_it() {
     let signs = |state: NegState| {

@@ -1,6 +1,6 @@
-//! SPNEGO's tokens with any content, in any order, also from a man in the middle.
+//! SPNEGO tokens with any content, in any order, also changed by a man in the middle.
 //!
-//! The tokens are written by an encoder that shares nothing with the crate's.
+//! The encoder of the tokens shares no code with the crate.
 
 #![cfg(feature = "spnego")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -26,7 +26,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-/// Lengths at which the length of a length changes, up to the longest token.
+/// Lengths at which the encoded length needs one more octet, up to the longest token.
 fn octets() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![
         4 => 0..40_usize,
@@ -96,7 +96,7 @@ fn resp() -> impl Strategy<Value = Resp> {
     )
 }
 
-/// Forms of lengths: most tokens have the shortest throughout, as DER demands.
+/// Forms of lengths: most tokens use the shortest throughout, as DER requires.
 fn forms() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![Just(Vec::new()), vec(0..5_u8, 0..100)]
 }
@@ -105,7 +105,7 @@ fn filled(octets: Option<&Vec<u8>>) -> Option<&[u8]> {
     octets.map(Vec::as_slice).filter(|octets| !octets.is_empty())
 }
 
-/// Cut anywhere, it is no token; nor with a byte more.
+/// A token that is cut anywhere, or has one more byte, is rejected.
 fn assert_ends_where_it_ends(token: &[u8]) -> Result<(), TestCaseError> {
     let step = 1 + token.len() / 500;
     for length in (1..token.len()).step_by(step).chain([token.len() - 1]) {
@@ -123,7 +123,7 @@ fn assert_ends_where_it_ends(token: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn each_init_is_read_as_it_was_written(init in init(), forms in forms()) {
+    fn each_init_token_parses_to_what_was_encoded(init in init(), forms in forms()) {
         let (token, list) = init.encode(&mut Encoder::new(&forms));
         if token.len() > 65_535 {
             prop_assert_eq!(Token::parse(&token).unwrap_err().kind(), TokenErrorKind::TooLong);
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn each_response_is_read_as_it_was_written(resp in resp(), forms in forms()) {
+    fn each_response_token_parses_to_what_was_encoded(resp in resp(), forms in forms()) {
         let token = resp.encode(&mut Encoder::new(&forms));
         if token.len() > 65_535 {
             prop_assert_eq!(Token::parse(&token).unwrap_err().kind(), TokenErrorKind::TooLong);
@@ -158,7 +158,7 @@ proptest! {
         assert_ends_where_it_ends(&token)?;
     }
 
-    /// A list of too many mechanisms, or a bad one, is none.
+    /// A list with too many mechanisms, or a malformed one, is rejected.
     #[test]
     fn bad_lists_are_rejected(mut init in init(), at in any::<prop::sample::Index>(), how in 0..4_usize) {
         let at = at.index(init.mech_types.len());
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_token_or_none(bytes in nearly_a_token()) {
+    fn parsing_arbitrary_bytes_never_panics(bytes in nearly_a_token()) {
         if let Err(error) = Token::parse(&bytes) {
             prop_assert!(error.offset() <= bytes.len(), "{error} of {} bytes", bytes.len());
         }
@@ -224,7 +224,7 @@ fn keys(side: Side) -> SessionKeys {
     SessionKeys::with_key(flags, ExportedSessionKey::from([7; 16]), side)
 }
 
-/// A message that no token is too long for.
+/// A message short enough for any token.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     octets().prop_map(|mut octets| {
         octets.push(1);
@@ -233,7 +233,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Any bytes, or a token with some bytes changed, cut, or put in.
+/// Arbitrary bytes, or a token with some bytes changed, cut or inserted.
 fn nearly_a_token() -> impl Strategy<Value = Vec<u8>> {
     let any_bytes =
         (proptest::sample::select(vec![0x60_u8, 0xa0, 0xa1, 0x4e, 0]), vec(any::<u8>(), 0..60))
@@ -298,7 +298,7 @@ fn offer() -> impl Strategy<Value = Offer> {
     proptest::sample::select(Offer::ALL.to_vec())
 }
 
-/// What is known of earlier negotiations of the same peers.
+/// Tokens and messages of earlier negotiations of the same peers.
 #[derive(Default)]
 struct Recorded {
     tokens: Vec<Vec<u8>>,
@@ -328,7 +328,7 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     recorded
 });
 
-/// A client and a server, and what their environments give them.
+/// A client and a server, and their environments.
 struct World {
     first: Option<Vec<u8>>,
     client: Option<AwaitServer>,
@@ -340,7 +340,7 @@ struct World {
 #[derive(Debug, Default)]
 struct End {
     client: Option<SessionKeys>,
-    /// The mechanism that the server believes the client to prefer.
+    /// The mechanism that, according to the server, the client prefers.
     server: Option<(SessionKeys, Option<Mechanism>)>,
     /// Whether the server has verified the password.
     is_proven: bool,
@@ -364,8 +364,8 @@ impl World {
         }
     }
 
-    /// Passes tokens until both sides are done, or one has failed. `change` gets each token and whether
-    /// it is the client's.
+    /// Passes tokens until both sides are done, or one has failed. `change` gets each token and
+    /// whether the client sent it.
     fn run(&mut self, change: &mut dyn FnMut(&mut Vec<u8>, bool)) -> End {
         let mut end = End::default();
         let mut token = self.first.take();
@@ -420,7 +420,7 @@ impl World {
     }
 }
 
-/// Lets the server read a token. It knows one password.
+/// Passes a token to the server, which knows one password.
 fn read(
     server: AwaitClient,
     token: &[u8],
@@ -437,7 +437,7 @@ fn read(
     }
 }
 
-/// A token that is put together from parts; numbers choose among what was recorded.
+/// A token that is built from parts; numbers choose among what was recorded.
 #[derive(Clone, Debug)]
 enum Piece {
     Recorded(usize),
@@ -463,7 +463,7 @@ enum Message {
     None,
     Recorded(usize),
     Reflected,
-    /// What somebody without the password makes of what came last.
+    /// What an attacker without the password does with the last token.
     Impostor,
 }
 
@@ -509,7 +509,7 @@ fn piece() -> impl Strategy<Value = Piece> {
     ]
 }
 
-/// Somebody who knows no password.
+/// An attacker who does not know the password.
 struct Attacker {
     /// The last token, message and MIC of the side that is attacked.
     token: Vec<u8>,
@@ -571,7 +571,7 @@ impl Attacker {
         }
     }
 
-    /// The next message of an honest handshake, but made without the password.
+    /// The next message of an honest handshake, but made with a wrong password.
     fn answers(&self) -> Vec<u8> {
         let (negotiate, await_challenge) = client("another").initiate().unwrap();
         match self.message.get(8) {
@@ -589,9 +589,9 @@ fn pick(all: &[Vec<u8>], number: usize) -> Vec<u8> {
 }
 
 proptest! {
-    /// Whatever comes in whatever order, without the password nobody is accepted.
+    /// Without the password no client is accepted, whichever tokens arrive in whichever order.
     #[test]
-    fn an_acceptor_accepts_nobody_without_the_password(pieces in vec(piece(), 1..12), takes_bare: bool) {
+    fn acceptor_accepts_no_client_without_the_password(pieces in vec(piece(), 1..12), takes_bare: bool) {
         let begin = || if takes_bare { acceptor().with_bare_ntlm_allowed() } else { acceptor() };
         let (mut server, mut attacker) = (begin().start(), Attacker::NEW);
         let environment = &mut Fixed::starting_with(1);
@@ -616,10 +616,10 @@ proptest! {
         }
     }
 
-    /// Whatever comes in whatever order, a client is not done before it has sent its proof; and not
-    /// without the server's signature, once it has sent its own.
+    /// Whichever tokens arrive in whichever order, a client does not complete before it has sent
+    /// its proof; nor without the server's signature, once it has sent its own.
     #[test]
-    fn an_initiator_completes_with_no_impostor(offer in offer(), pieces in vec(piece(), 1..12)) {
+    fn initiator_does_not_complete_with_an_impostor(offer in offer(), pieces in vec(piece(), 1..12)) {
         let mut attacker = Attacker::NEW;
         let (token, mut state) = offer.begin(client(PASSWORD));
         attacker.sees(&token);
@@ -660,7 +660,8 @@ fn accepts(token: &[u8]) -> bool {
     matches!(parsed, Ok(Token::Response(resp)) if resp.neg_state == Some(NegState::AcceptCompleted))
 }
 
-/// What a man in the middle does to a token between an honest client and an honest server.
+/// The changes that a man in the middle makes to a token between an honest client and an honest
+/// server.
 #[derive(Clone, Debug)]
 enum Edit {
     NegState(Option<u8>),
@@ -674,7 +675,7 @@ enum Edit {
 enum MicEdit {
     None,
     Recorded(usize),
-    /// The other side's last one.
+    /// The last token of the other side.
     Reflected,
     Message,
     Flipped(usize),
@@ -740,10 +741,11 @@ fn list(token: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    /// A man in the middle changes how the mechanism is negotiated. Whoever completes has proven the
-    /// password, or talks to somebody who has it, and both have seen the same list.
+    /// A man in the middle changes the negotiation of the mechanism. A side that completes has
+    /// proven the password or talks to a peer that knows it, and both sides have seen the same
+    /// list.
     #[test]
-    fn both_sides_complete_with_the_same_list_or_not_at_all(
+    fn completed_negotiations_have_the_same_list_on_both_sides(
         offer in offer(),
         edits in btree_map(0..7_usize, vec(edit(), 1..3), 0..4),
         to_all in option::of(edit()),
@@ -781,7 +783,7 @@ proptest! {
         if let Some(keys) = end.client {
             prop_assert!(end.is_proven && is_same);
             if let Some((others, _)) = end.server {
-                // The sequence numbers start alike.
+                // Both sides start with the same sequence numbers.
                 let mut sessions = (keys.into_session().unwrap(), others.into_session().unwrap());
                 let signature = sessions.0.sign(b"message").unwrap();
                 prop_assert!(sessions.1.verify(b"message", &signature).is_ok());
@@ -795,7 +797,7 @@ proptest! {
 
     /// With another password, neither side completes.
     #[test]
-    fn the_wrong_password_completes_nowhere(
+    fn neither_side_completes_with_a_wrong_password(
         offer in offer(),
         edits in btree_map(0..7_usize, vec(edit(), 1..3), 0..3),
     ) {

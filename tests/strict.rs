@@ -1,7 +1,7 @@
-//! Whom a strict server lets in: clients of other makes, as they were recorded.
+//! Which recorded clients of other implementations a strict server accepts.
 //!
-//! Many were told to do less than they can, for the sake of the recording: NTLMv1, OEM characters,
-//! 40 or 56 bits. What is [documented](Policy::strict) of each make is what it does by itself.
+//! Many clients were configured to use less than they support for the recording: NTLMv1, OEM
+//! characters, 40 or 56 bits. The list in [`Policy::strict`] describes their defaults.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -13,7 +13,7 @@ use ntlm::{ChannelBindings, Enforcement, Error, Server, Text};
 use ntlm_testkit::{Fields, Fixed, Recorded, case, read_json, transcripts};
 use serde_json::Value;
 
-/// One of each make that there is no transcript of.
+/// One client of each implementation without a transcript.
 const OTHERS: [(&str, &str); 4] = [
     ("cntlm-nt", "early MissingFlags"),
     ("cyrus-lmv2-alone", "early MissingFlags"),
@@ -21,8 +21,8 @@ const OTHERS: [(&str, &str); 4] = [
     ("wget-oem", "early CharacterSet"),
 ];
 
-/// `data/strict.json` has the outcomes of each client's recorded handshakes. A rejection is early if
-/// it is of the first message.
+/// `data/strict.json` contains the results of each client's recorded handshakes. A rejection is
+/// early if the server rejects the first message.
 #[test]
 fn strict_policy_accepts_and_rejects_recorded_clients_as_listed() {
     let mut peers = BTreeMap::<String, BTreeSet<String>>::new();
@@ -46,8 +46,8 @@ fn strict_policy_rejects_other_recorded_clients() {
     }
 }
 
-/// Those of other implementations' clients that know the password, with servers that announce as
-/// much as this crate's.
+/// Handshakes of other implementations' clients that know the password, with servers that announce
+/// as much as this crate's.
 fn honest_transcripts() -> impl Iterator<Item = &'static Value> {
     transcripts().filter(|transcript| {
         let is_honest = !transcript.text("id").unwrap().starts_with("tamper-");
@@ -59,8 +59,8 @@ fn honest_transcripts() -> impl Iterator<Item = &'static Value> {
     })
 }
 
-/// A client without extended session security or a MIC may be one because of its server, which did
-/// not grant the one, or told no time.
+/// A client may lack extended session security or a MIC because of its server, which did not grant
+/// the former, or sent no time.
 fn has_a_good_server(recorded: &Value) -> bool {
     let challenge = recorded.bytes("challenge").unwrap();
     let challenge = Challenge::parse(&challenge).unwrap();
@@ -87,8 +87,8 @@ fn outcome(recorded: &Value, password: &str) -> String {
     }
 }
 
-/// It has the name that the client asks for, if any, and the bindings of the recorded one; where
-/// that had none, the client need not have any.
+/// The server has the SPN that the client asks for, if any, and the bindings of the recorded
+/// server; if that had none, the client may omit them.
 fn server(recorded: &Value, authenticate: &[u8]) -> Server {
     let name = target_name(authenticate).unwrap_or_else(|| "HTTP/files".into());
     let mut policy = Policy::strict();

@@ -1,5 +1,5 @@
-//! Messages of other implementations that break a rule, and that other peers accept all the same:
-//! the bytes that were seen, and what this crate makes of them.
+//! Messages of other implementations that break a rule although other peers accept them: the
+//! recorded bytes, and how this crate handles them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -33,26 +33,27 @@ fn verdict(server: &Server, recorded: &Value) -> Result<Accepted, Error> {
     Recorded::of(recorded).verify(server, recorded.text("password").unwrap())
 }
 
-/// Corporate proxies announce a `TargetInfo` and send an empty one. curl, gss-ntlmssp, ntlm-auth and
-/// others log in.
+/// Corporate proxies announce a `TargetInfo` and send an empty one. curl, gss-ntlmssp, ntlm-auth
+/// and others log in nonetheless.
 const EMPTY_TARGET_INFO: &str = "4e544c4d53535000020000000000000000000000058289a00123456789abcdef\
                                  00000000000000000000000000000000";
 
 #[test]
-fn client_treats_an_empty_target_info_as_absent() {
+fn empty_target_info_is_treated_as_absent() {
     let challenge = unhex(EMPTY_TARGET_INFO);
     assert!(Challenge::parse(&challenge).unwrap().target_info.is_none());
     let token = answer(&alice(), &challenge).unwrap().token;
     let message = Authenticate::parse(&token).unwrap();
     assert_eq!(ntlmv2(&token).target_info().iter().count(), 0);
     assert!(!message.flags.unwrap().contains(Flags::NEGOTIATE_TARGET_INFO));
-    // As if the flag were clear, byte for byte.
+    // The answer is the same as if the flag were clear, byte for byte.
     let mut without = challenge.clone();
     fields::change_flags(&mut without, Flags::NEGOTIATE_TARGET_INFO, Flags::empty());
     assert_eq!(answer(&alice(), &without).unwrap().token, token);
 }
 
-/// What a policy requires must reach the server, and there is no room for it.
+/// What a policy requires must reach the server, and an NTLMv2 response without a list cannot carry
+/// it.
 #[test]
 fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_target_info() {
     let bound = |client: Client| {
@@ -72,7 +73,7 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
             assert_eq!(answer(&bound(client), &challenge).unwrap_err(), refused.into());
         }
     }
-    // Nor does NTLMv1 carry it, whatever the CHALLENGE has, nor an anonymous client.
+    // NTLMv1 cannot carry it either, whatever the CHALLENGE contains, nor can an anonymous client.
     let server = server_with(|policy| policy.allow_anonymous = true);
     let requires = |policy: &mut client::Policy| policy.require_channel_bindings = true;
     let ntlmv1 = alice_with(|policy| {
@@ -88,7 +89,7 @@ fn client_that_requires_bindings_an_spn_or_a_mic_rejects_a_challenge_without_tar
     }
 }
 
-/// A client that got no list may repeat just that. Samba 4.17 reads it as an empty list.
+/// A client that received no list may send none back. Samba 4.17 treats it as an empty list.
 #[test]
 fn server_accepts_an_ntlmv2_response_without_a_list() {
     let server = server_with(|policy| policy.require_target_info = false);
@@ -103,8 +104,8 @@ fn server_accepts_an_ntlmv2_response_without_a_list() {
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 }
 
-/// ldap3 2.9.1 asks for no protection, and gives up if 128 and 56 bits are not granted. Windows, Samba,
-/// gss-ntlmssp, pyspnego and Dovecot grant them.
+/// ldap3 2.9.1 asks for no protection, and fails unless 128 and 56 bits are granted. Windows,
+/// Samba, gss-ntlmssp, pyspnego and Dovecot grant them.
 #[test]
 fn strength_is_granted_to_clients_that_protect_nothing() {
     let ldap3 = unhex("4e544c4d5353500001000000078208a00000000028000000000000000000000f");
@@ -119,9 +120,9 @@ fn strength_is_granted_to_clients_that_protect_nothing() {
     assert_eq!((theirs & (asked | STRENGTH)) - Flags::NEGOTIATE_OEM, ours & (asked | STRENGTH));
 }
 
-/// What has no effect is not part of what a session is made of.
+/// Flags without effect do not change the keys of a session.
 #[test]
-fn strength_is_asked_for_and_dropped_from_the_keys_where_nothing_is_protected() {
+fn strength_is_dropped_from_the_keys_if_nothing_is_protected() {
     let environment = &mut Fixed::default();
     let (sent, handshake) = exchange(&alice(), &server(), environment).unwrap();
     for flags in [
@@ -154,9 +155,9 @@ fn flags_of_zero_in_an_authenticate_stand_for_those_of_the_challenge() {
     }
 }
 
-/// Then the CHALLENGE's flags also say whether the client sent a session key.
+/// Then the CHALLENGE's flags also decide whether the client sent a session key.
 #[test]
-fn session_key_beside_flags_of_zero_is_the_clients() {
+fn session_key_beside_flags_of_zero_is_used() {
     let plain = Flags::NEGOTIATE_UNICODE
         | Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY
         | Flags::NEGOTIATE_KEY_EXCH
@@ -174,7 +175,7 @@ fn session_key_beside_flags_of_zero_is_the_clients() {
     }
 }
 
-/// A right answer to a CHALLENGE, with this session key, and with flags of zero.
+/// A valid answer to a CHALLENGE, with this session key and flags of zero.
 fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
     let proof = Proof::repeating(challenge);
     let bytes = proof.authenticate(challenge);
@@ -186,10 +187,10 @@ fn with_flags_of_zero(challenge: &[u8], key: &ExportedSessionKey) -> Vec<u8> {
     })
 }
 
-/// Bits that are never negotiated carry as little information as zero. Others must name a character
-/// set ([MS-NLMP] 2.2.2.5, A and B).
+/// Flags that are never negotiated carry no more information than zero. Any other flags must
+/// include a character set ([MS-NLMP] 2.2.2.5, A and B).
 #[test]
-fn flags_without_information_are_those_that_are_never_negotiated() {
+fn flags_of_the_challenge_replace_only_flags_that_are_never_negotiated() {
     let recorded = transcript("met-javamail-imap-l5");
     let with_flags = |flags: u32| {
         let mut changed = Recorded::of(recorded);
@@ -207,7 +208,7 @@ fn flags_without_information_are_those_that_are_never_negotiated() {
 
 /// A server that grants both character sets leaves the choice to the client.
 #[test]
-fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
+fn authenticate_chooses_if_the_challenge_grants_both_character_sets() {
     let challenge =
         unhex("4e544c4d53535000020000000000000000000000078208000123456789abcdef0000000000000000");
     let server = server_with(|policy| {
@@ -238,10 +239,10 @@ fn authenticate_chooses_where_the_challenge_grants_both_character_sets() {
     assert_eq!(attempt(0x0008_8207, b"a\0l\0i\0c\0e\0").as_deref(), Ok("alice"), "UNICODE wins");
 }
 
-/// tedious 18 sends an NT response of 16 bytes beside a right LMv2 response. Samba accepts the LMv2
-/// response; a policy here must allow it.
+/// tedious 18 sends an NT response of 16 bytes beside a valid LMv2 response. Samba accepts the LMv2
+/// response; this crate does so only if the policy allows it.
 #[test]
-fn lmv2_beside_a_short_nt_response_is_accepted_where_lmv2_alone_is() {
+fn lmv2_beside_a_short_nt_response_is_accepted_if_lmv2_alone_is() {
     for id in ["met-tedious", "met-ref-samba-tedious"] {
         let recorded = transcript(id);
         let authenticate = recorded.bytes("authenticate").unwrap();
@@ -260,8 +261,8 @@ fn lmv2_beside_a_short_nt_response_is_accepted_where_lmv2_alone_is() {
     }
 }
 
-/// All that such a client sent reaches the domain controller, where the policy accepts whatever that
-/// may take the LM field for.
+/// Both responses of such a client are sent to the domain controller if the policy accepts every
+/// kind of response that the LM field may be.
 #[test]
 fn short_nt_response_is_passed_on_to_a_domain_controller() {
     let recorded = transcript("met-tedious");
@@ -316,9 +317,9 @@ fn short_nt_response_is_never_anonymous_and_proves_nothing_beside_lm() {
 }
 
 /// Perl's Authen::NTLM 1.09 sends a time some seconds after 1601, and repeats the server's
-/// `MsvAvTimestamp`. Samba accepts it.
+/// `MsvAvTimestamp`. Samba accepts this.
 #[test]
-fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
+fn response_without_a_time_is_dated_by_the_repeated_server_timestamp() {
     let recorded = transcript("met-lwp-v2-nodom-2");
     let messages = Recorded::of(recorded);
     let response = ntlmv2(&messages.authenticate);
@@ -328,7 +329,7 @@ fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
     let accepted = verdict(&server(), recorded).unwrap();
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 
-    // The limit still holds, or a challenge that was kept could be answered forever.
+    // The time limit still applies; otherwise a stored challenge could be answered forever.
     let server = server_with(|policy| policy.max_challenge_age = None);
     let late = |hours: u64| {
         let now = FileTime::from_ticks(told.ticks() + hours * 36_000_000_000);
@@ -340,9 +341,9 @@ fn response_without_a_time_counts_from_the_servers_time_that_it_repeats() {
     assert_eq!(late(37), Err(Denied::Time.into()));
 }
 
-/// A time that is repeated from elsewhere does not count, also where the list is not compared.
+/// A timestamp of another server does not count, even if the list is not compared.
 #[test]
-fn repeated_time_of_another_server_does_not_stand_for_the_clients() {
+fn repeated_timestamp_of_another_server_is_ignored() {
     let transcript = transcript("met-lwp-v2-nodom-2");
     let (mut recorded, password) = (Recorded::of(transcript), transcript.text("password").unwrap());
     let server = server_with(|policy| policy.require_target_info = false);
@@ -354,7 +355,7 @@ fn repeated_time_of_another_server_does_not_stand_for_the_clients() {
     assert_eq!(recorded.verify(&server, password).unwrap_err(), Denied::Time.into());
 }
 
-/// jTDS 1.3.1 counts characters where it writes bytes, so that the names of a domain outside ASCII lie
+/// jTDS 1.3.1 counts characters instead of bytes, so the fields of a domain outside ASCII lie
 /// outside its NEGOTIATE.
 const JTDS: &str = "4e544c4d535350000100000005b208000800080020000000000000002000000044c3964dc384";
 
@@ -364,7 +365,7 @@ fn server_ignores_the_names_of_a_negotiate() {
     let strict = Negotiate::parse(&jtds).map_err(WireError::kind);
     assert_eq!(strict, Err(ErrorKind::FieldOutside));
     assert!(server().challenge(&jtds, &mut Fixed::default()).is_ok());
-    // The same of one that ends with its flags, and announces names.
+    // The same for a NEGOTIATE that ends after its flags, and announces names.
     assert!(server().challenge(&jtds[..16], &mut Fixed::default()).is_ok());
     let cut = server().challenge(&jtds[..15], &mut Fixed::default());
     assert!(matches!(cut, Err(Error::Wire(error)) if error.kind() == ErrorKind::TooShort));
@@ -391,22 +392,22 @@ fn client_ignores_a_target_name_outside_the_challenge() {
         let changed = fields::described(&challenge, TARGET_NAME, length, offset);
         assert!(Message::parse(&changed).is_err(), "{length} at {offset}");
         assert!(answer(&alice(), &changed).is_ok(), "{length} at {offset}");
-        // A list outside is not ignored: the response depends on it.
+        // A list outside the message is not ignored, because the response depends on it.
         let broken = fields::described(&challenge, TARGET_INFO, 0xffff, 56);
         assert!(matches!(answer(&alice(), &broken), Err(Error::Wire(_))));
     }
 }
 
-/// Neither is proven or used; user, domain, NT response and session key are.
+/// Neither of them is proven or used; user, domain, NT response and session key are.
 #[test]
-fn server_ignores_a_workstation_and_an_lm_response_that_mean_nothing() {
+fn server_ignores_malformed_workstation_and_lm_fields() {
     let client = alice().with_workstation("LAPTOP");
     let server = server();
     let attempt = |descriptor: usize, (length, offset): (usize, usize)| {
         let environment = &mut Fixed::default();
         let (sent, handshake) = exchange(&client, &server, environment).unwrap();
         let mut message = fields::described(&sent.authenticate, descriptor, length, offset);
-        // The client did it, so its MIC covers it.
+        // The client sent these bytes, so its MIC covers them.
         message[MIC..][..16].fill(0);
         let key = sent.client_keys.exported_session_key();
         let right = mic(key, &[&sent.negotiate, &sent.challenge, &message]);
@@ -428,8 +429,8 @@ fn server_ignores_a_workstation_and_an_lm_response_that_mean_nothing() {
     }
 }
 
-/// Windows 10's event forwarder logs in anonymously, with a MIC, and then seals. Its key is exchanged
-/// under a key exchange key of zeros, so everyone can compute it.
+/// Windows 10's event forwarder logs in anonymously, with a MIC, and then seals. Its session key is
+/// encrypted under a key exchange key of zeros, so everyone can compute it.
 fn event_forwarder() -> Recorded {
     Recorded {
         negotiate: unhex(
@@ -453,7 +454,7 @@ fn event_forwarder() -> Recorded {
 }
 
 #[test]
-fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_so() {
+fn anonymous_client_seals_with_a_public_key_if_the_policy_allows_it() {
     let recorded = event_forwarder();
     let verdict = |recorded: &Recorded, set: &dyn Fn(&mut Policy)| {
         let server = server_with(|policy| {
@@ -468,7 +469,7 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
     assert_eq!(*accepted.keys.exported_session_key().expose(), key);
     assert!(accepted.keys.is_known_to_everyone());
     assert_eq!(accepted.keys.protection(), Protection::Seal);
-    // Its MIC is right, so the key is; but it shows nothing.
+    // Its MIC is valid, so the key is right; but the MIC proves nothing.
     let message = Authenticate::parse(&recorded.authenticate).unwrap();
     let mut zeroed = recorded.authenticate.clone();
     zeroed[MIC..][..16].fill(0);
@@ -495,14 +496,14 @@ fn anonymous_client_seals_with_a_key_that_everyone_knows_where_the_policy_says_s
         });
         assert_eq!(result.unwrap_err(), error);
     }
-    // A key that was to be exchanged must be there.
+    // The exchanged key must be present.
     let mut without_key = event_forwarder();
     without_key.authenticate[SESSION_KEY..][..2].fill(0);
     let error = verdict(&without_key, &allow).unwrap_err();
     assert_eq!(error, Unexpected::EncryptedSessionKey.into());
 }
 
-/// Both sides, and what they send each other.
+/// Both sides, and the messages that they send.
 #[test]
 fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     let mut policy = client::Policy::default();
@@ -520,7 +521,7 @@ fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     let claim = handshake.read(&sent.authenticate, environment).unwrap();
     let accepted = accept(claim, "").unwrap();
     assert!(sent.client_keys.is_known_to_everyone() && accepted.keys.is_known_to_everyone());
-    // They say so in another process too.
+    // An imported export has the same properties.
     let exported = accepted.keys.export();
     let keys = ntlm::SessionKeys::import(exported.as_bytes()).unwrap();
     assert!(keys.is_known_to_everyone());
@@ -536,10 +537,10 @@ fn anonymous_client_and_server_of_this_crate_seal_for_each_other() {
     assert_eq!(error, Refused::NoMic.into());
 }
 
-/// Network storage and home routers send no NetBIOS names, which [MS-NLMP] 3.1.5.1.2 demands where
-/// messages are protected with NTLMv2.
+/// Network storage devices and home routers send no NetBIOS names, which [MS-NLMP] 3.1.5.1.2
+/// requires if NTLMv2 protects messages.
 #[test]
-fn client_protects_messages_to_a_server_without_names_where_the_policy_says_so() {
+fn client_protects_messages_to_a_server_without_names_if_the_policy_allows_it() {
     let challenge =
         unhex("4e544c4d53535000020000000000000000000000358208600123456789abcdef0000000000000000");
     let sealing = |client: Client| client.with_protection(Protection::Seal);
@@ -550,9 +551,9 @@ fn client_protects_messages_to_a_server_without_names_where_the_policy_says_so()
     assert_eq!(response.keys.protection(), Protection::Seal);
 }
 
-/// FreeTDS 1.3.17 with `use ntlmv2 = no` sends an NTLM2 session response and drops the flag of extended
-/// session security. Samba rejects it too; to guess would take an honest NTLMv1 client with a zeroed
-/// LM field for another.
+/// FreeTDS 1.3.17 with `use ntlmv2 = no` sends an NTLM2 session response and drops the flag of
+/// extended session security. Samba rejects it too: a server that guessed would misread an honest
+/// NTLMv1 client whose LM field is zeroed.
 #[test]
 fn ntlm2_session_response_without_its_flag_is_rejected() {
     let recorded = transcript("met-ref-samba-freetds-v1");
@@ -561,7 +562,7 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
         policy.shared.require_when_protected = Flags::empty();
     });
     assert_eq!(verdict(&server, recorded).unwrap_err(), Denied::WrongPassword.into());
-    // With the flag it would be right.
+    // With the flag it would be valid.
     let mut changed = Recorded::of(recorded);
     changed.authenticate[FLAGS + 2] |= 0x08;
     changed.challenge[challenge::FLAGS + 2] |= 0x08;
@@ -569,9 +570,9 @@ fn ntlm2_session_response_without_its_flag_is_rejected() {
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlm2Session));
 }
 
-/// NTLMv1 without extended session security makes the same key in every session of a user.
+/// NTLMv1 without extended session security derives the same key in every session of a user.
 #[test]
-fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
+fn messages_are_not_protected_with_a_key_that_is_the_same_in_every_session() {
     let v1 = |allowed| {
         alice_with(|policy| {
             policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
@@ -593,15 +594,15 @@ fn messages_are_not_protected_with_a_key_that_no_challenge_changes() {
     let environment = &mut Fixed::default();
     let error = exchange(&v1(false), &server(true, false), environment).unwrap_err();
     assert_eq!(error, constant);
-    // The server rejects it with the first look, right or wrong password.
+    // The server rejects it before it verifies the proof, whether the password is right or wrong.
     let (sent, handshake) = exchange(&v1(true), &server(false, false), environment).unwrap();
     assert_eq!(handshake.read(&sent.authenticate, environment).unwrap_err(), constant);
     let outcome = log_in(&v1(true), &server(true, false), PASSWORD);
     assert!(outcome.is_ok());
-    // Without protection there is no session key to speak of.
+    // Without protection, the session key is not used.
     let unprotected = v1(false).with_protection(Protection::None);
     assert!(log_in(&unprotected, &server(false, false), PASSWORD).is_ok());
-    // With LM_KEY the key depends on the response, so on the challenge.
+    // With LM_KEY, the key depends on the response and so on the challenge.
     let lm_key = Flags::NEGOTIATE_LM_KEY;
     let with_lm_key = alice_with(|policy| {
         policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;

@@ -1,11 +1,11 @@
-//! Real exchanges between implementations that we did not write, replayed.
+//! Recorded handshakes between other implementations, replayed.
 //!
-//! Each file holds the three messages and what the peers protected afterwards. A replay takes the
-//! messages apart and puts them together, verifies them as the server, recovers the session key,
-//! verifies every protected message, and makes it again, byte for byte.
+//! Each file contains the three messages and the messages that the peers protected afterwards. A
+//! replay parses the messages and writes them again, verifies them as the server, recovers the
+//! session key, verifies every protected message, and reproduces it byte for byte.
 //!
-//! The environment variable `NTLM_TRANSCRIPTS` names one more folder of such files. What cannot be
-//! replayed has failed.
+//! The environment variable `NTLM_TRANSCRIPTS` names one more folder of such files. A transcript
+//! that cannot be replayed counts as a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -26,7 +26,7 @@ use ntlm_testkit::{Emit, Fields, Recorded, Replay, data, hex, transcript};
 use serde_json::Value;
 
 #[test]
-fn every_transcript_replays_as_it_was() {
+fn every_transcript_replays_byte_for_byte() {
     let mut all = Replay::new(&["transcripts", "messages"]);
     let more = std::env::var_os("NTLM_TRANSCRIPTS");
     for folder in [Some(data("transcripts")), more.map(Into::into)].into_iter().flatten() {
@@ -35,9 +35,9 @@ fn every_transcript_replays_as_it_was() {
     all.finish();
 }
 
-/// What the runner must not take for a transcript that replays.
+/// Changed transcripts, which the runner must not count as a success.
 #[test]
-fn a_transcript_that_cannot_be_replayed_has_failed() {
+fn transcript_that_cannot_be_replayed_counts_as_failed() {
     let good = transcript("v2-signseal-gss-gss");
     let messages = replay(good).unwrap();
     assert!(messages > 0);
@@ -60,21 +60,21 @@ fn a_transcript_that_cannot_be_replayed_has_failed() {
     for field in ["exported_session_key", "channel_bindings_app_data", "initial_seq"] {
         fails(field, 7.into());
     }
-    // A recording that starts after SPNEGO replays without its tokens.
+    // A recording that starts after SPNEGO is replayed without its tokens.
     let spnego = transcript("spnego-gss-gss");
     let mut without_tokens = spnego.clone();
     without_tokens.as_object_mut().unwrap().remove("spnego_tokens");
     assert_eq!(replay(&without_tokens), replay(spnego));
     without_tokens["initial_seq"]["s"] = 0.into();
     assert!(replay(&without_tokens).is_err());
-    // A refused client has sent no messages.
+    // A rejected client has sent no messages.
     let mut refused = transcript("reject-wrongpw-gss-gss").clone();
     assert_eq!(replay(&refused), Ok(0));
     refused["client_to_server"] = good["client_to_server"].clone();
     assert!(replay(&refused).is_err());
 }
 
-/// Replays all files of a folder and the folders in it; only texts and hidden files are none.
+/// Replays all files of a folder and its subfolders, except for texts and hidden files.
 fn replay_folder(all: &mut Replay, folder: &Path) {
     let found = all.check(&folder.display(), || match files(folder).map_err(display)? {
         files if files.is_empty() => Err("no transcripts".into()),
@@ -118,7 +118,7 @@ fn replay(transcript: &Value) -> Outcome<usize> {
     round_trip(2, &recorded.challenge)?;
     let password = ["server_password", "password"].iter().find_map(|name| transcript.text(name));
     let answer = recorded.verify(&server(transcript)?, password.ok_or("no password")?);
-    // A message that was cut on the way need not parse, if that is why it is rejected.
+    // A message that was truncated in transit need not parse if that is why it is rejected.
     if !matches!(answer, Err(Error::Wire(_))) {
         round_trip(3, &recorded.authenticate)?;
     }
@@ -141,7 +141,7 @@ fn replay(transcript: &Value) -> Outcome<usize> {
     }
 }
 
-/// An LM response alone where extended session security was negotiated: this crate rejects it.
+/// An LM response alone although extended session security was negotiated: this crate rejects it.
 fn is_lm_alone_with_extended_security(recorded: &Recorded) -> bool {
     let extended = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
     let challenge = Challenge::parse(&recorded.challenge);
@@ -154,7 +154,7 @@ fn is_lm_alone_with_extended_security(recorded: &Recorded) -> bool {
     granted && is_lm_alone
 }
 
-/// A server that allows everything, with the bindings that the real one had.
+/// A server that allows everything, with the channel bindings of the recorded server.
 fn server(transcript: &Value) -> Outcome<Server> {
     let clients = optional_bytes(transcript, "channel_bindings_app_data")?;
     let servers = optional_bytes(transcript, "server_channel_bindings_app_data")?;
@@ -230,7 +230,7 @@ enum Peer {
 impl Peer {
     fn protect(&mut self, number: u32, parts: &mut [Part<'_>]) -> Result<Signature, Error> {
         match self {
-            // What stands for a signature where none was negotiated.
+            // The dummy signature, if no protection was negotiated.
             Self::Connected(session) if session.protection() == Protection::None => {
                 session.sign(b"")
             }
@@ -288,7 +288,7 @@ fn replay_message(
         Peer::Connected(_) => 0,
     };
 
-    // In DCE/RPC more is signed than sealed: what stands before and after the plain text.
+    // In DCE/RPC, parts before and after the plaintext are signed but not sealed.
     let signed = optional_bytes(fields, "signed_data")?.unwrap_or_else(|| plaintext.clone());
     let mut starts = signed.windows(plaintext.len().max(1));
     let start = starts.position(|part| part == plaintext || plaintext.is_empty());
@@ -327,8 +327,8 @@ fn replay_message(
     Ok(())
 }
 
-/// Our signature; without extended session security with the received `RandomPad`, which the
-/// algorithm does not define: Samba sends what comes out of the cipher.
+/// The signature of this crate. Without extended session security it gets the received `RandomPad`,
+/// which the algorithm does not define: Samba sends the output of the cipher.
 fn comparable(ours: &Signature, received: &Signature, flags: NegotiateFlags) -> [u8; 16] {
     let mut ours = *ours.as_bytes();
     let has_pad = !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
@@ -339,8 +339,8 @@ fn comparable(ours: &Signature, received: &Signature, flags: NegotiateFlags) -> 
     ours
 }
 
-/// The `mechListMIC`s of a SPNEGO exchange: the client's is in its last token, the server's in its
-/// last; what they sign is the list of mechanisms in the first token.
+/// The `mechListMIC`s of a SPNEGO handshake: the client's is in its last token, the server's in its
+/// last; they sign the list of mechanisms in the first token.
 fn mech_list_mics(
     initial: &Value,
     tokens: &Value,
@@ -371,7 +371,7 @@ fn mech_list_mics(
     Ok(())
 }
 
-/// The same where the recording starts after SPNEGO: each side whose messages start at 1 has made a
+/// The same if the recording starts after SPNEGO: each side whose messages start at 1 has made a
 /// `mechListMIC` before, of which only the sequence number matters here.
 fn skip_mech_list_mics(initial: &Value, client: &mut Session, server: &mut Session) -> Outcome<()> {
     for (name, from_client) in [("c", true), ("s", false)] {
@@ -388,7 +388,7 @@ fn skip_mech_list_mics(initial: &Value, client: &mut Session, server: &mut Sessi
     Ok(())
 }
 
-/// Reads a message of this type, writes it, and reads that.
+/// Parses a message of this type, writes it, and parses the result.
 fn round_trip(kind: u8, bytes: &[u8]) -> Outcome<()> {
     if bytes.get(8) != Some(&kind) {
         return Err(format!("no message of type {kind}"));

@@ -1,5 +1,5 @@
-//! Every published value: each kind of computation has a runner that must check every value that
-//! the vector gives. A kind without a runner, or a value that its runner does not know, fails.
+//! Every published test vector: each kind of computation has a runner that must check every value
+//! of the vector. A kind without a runner, or a value that its runner does not compute, fails.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -44,7 +44,7 @@ fn values<'a>(vector: &'a Value, name: &str) -> impl Iterator<Item = (&'a String
     vector[name].as_object().into_iter().flatten()
 }
 
-/// Of some signatures, the algorithm defines only the bytes from `compare_from` on.
+/// For some signatures, the algorithm defines only the bytes from `compare_from` on.
 fn significant(name: &str, value: &Value, vector: &Value) -> Value {
     match (vector.get("compare_from").and_then(Value::as_u64), value.as_str()) {
         (Some(start), Some(digits)) if name == "signature" => {
@@ -54,7 +54,7 @@ fn significant(name: &str, value: &Value, vector: &Value) -> Value {
     }
 }
 
-/// All that the library computes from a vector's inputs; `None` for a kind that it does not know.
+/// Everything that the library computes from a vector's inputs; `None` if the kind is unknown.
 fn compute(kind: &str, inputs: &Value) -> Option<Value> {
     Some(match kind {
         "strings" => strings(inputs),
@@ -95,7 +95,7 @@ fn compute(kind: &str, inputs: &Value) -> Option<Value> {
     })
 }
 
-/// 4.2.1: what the examples use in place of randomness and time.
+/// 4.2.1: the values that the examples use instead of randomness and time.
 fn constants() -> Value {
     json!({
         "random_session_key": hex(&[0x55; 16]),
@@ -158,7 +158,7 @@ fn ntlmv2_response(inputs: &Value) -> Value {
     let server_challenge = array(inputs, "server_challenge");
     let client_challenge = array(inputs, "client_challenge");
     let pairs = ["target_info", "trailer"].map(|name| inputs.bytes(name).unwrap()).concat();
-    // One vector has no list at all, which is not well formed.
+    // One vector has no list at all, which is malformed.
     let target_info = AvPairs::parse(if pairs.is_empty() { &[0; 4] } else { &pairs }).unwrap();
     let time = FileTime::from_ticks(u64::from_le_bytes(array(inputs, "time")));
     let mut temp = Vec::new();
@@ -224,8 +224,8 @@ fn protect(inputs: &Value, seals: bool) -> Value {
         assert_eq!(sealed, ciphertext);
     }
 
-    // What the published examples show on the way. The pad is encrypted between the message and
-    // the checksum, and replaced by zero before it is sent.
+    // The intermediate values of the published examples. The pad is encrypted between the message
+    // and the checksum, and replaced by zero before it is sent.
     let pad = {
         let mut stream = vec![0; message.len() + 4];
         let mut sender = Sender::with_keys(NegotiateFlags::PROTECTION, None, key, 0);
@@ -288,7 +288,7 @@ fn stream(inputs: &Value) -> Value {
     json!({ "results": results })
 }
 
-/// All that a message holds, as far as any vector asks.
+/// All parts of a message that any vector checks.
 fn message(inputs: &Value) -> Value {
     let bytes = inputs.bytes("message").unwrap();
     let mut fields = match Message::parse(&bytes).unwrap() {
@@ -389,7 +389,8 @@ fn build_authenticate(inputs: &Value) -> Vec<u8> {
     in_order_of(&out, inputs)
 }
 
-/// Our message with its payload in the order of the vector: Chromium has another.
+/// The message of this crate with its payload in the order of the vector, because Chromium uses
+/// another order.
 fn in_order_of(ours: &[u8], inputs: &Value) -> Vec<u8> {
     let mut out = ours[..payload_start(ours)].to_vec();
     for name in inputs["order"].as_array().unwrap() {
@@ -410,7 +411,7 @@ fn in_order_of(ours: &[u8], inputs: &Value) -> Vec<u8> {
     out
 }
 
-/// The MIC; where the vector gives only the password, without key exchange.
+/// The MIC; if the vector contains only the password, without key exchange.
 fn message_integrity_code(inputs: &Value) -> [u8; 16] {
     let bytes = |name| inputs.bytes(name).unwrap();
     let (negotiate, challenge, authenticate) =
@@ -535,9 +536,9 @@ fn sealing_key(inputs: &Value) -> SealingKey {
     SealingKey::derive(flags(inputs), &exported_key(inputs), side(inputs))
 }
 
-/// First messages of Chromium and go-ntlmssp, whose payload is in our order.
+/// First messages of Chromium and go-ntlmssp, whose payload is in the order of this crate.
 #[test]
-fn negotiates_are_written_as_others_write_them() {
+fn negotiate_equals_those_of_chromium_and_go_ntlmssp() {
     for id in [
         "chromium-negotiate",
         "go-negotiate-bare",
@@ -554,7 +555,7 @@ fn negotiates_are_written_as_others_write_them() {
 
 /// 2.2.1: `MaxLen` is ignored on receipt, whatever it is.
 #[test]
-fn max_len_changes_nothing() {
+fn max_len_is_ignored() {
     let vectors = cases("vectors.json").iter();
     for vector in vectors.filter(|vector| vector.text("kind") == Some("message")) {
         let bytes = vector["inputs"].bytes("message").unwrap();
@@ -569,7 +570,7 @@ fn max_len_changes_nothing() {
 }
 
 #[test]
-fn des_has_its_classic_test_value() {
+fn des_matches_the_fips_81_example() {
     // FIPS 81: "Now is t" under 0123456789abcdef, here without the parity bits.
     let key = [0x00, 0x45, 0x13, 0x38, 0x95, 0x73, 0x77];
     assert_eq!(hex(&des_key(&key)), "0123456789abcdef");

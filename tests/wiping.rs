@@ -1,16 +1,15 @@
-//! What was freed holds no secret.
+//! Freed memory contains no secret.
 //!
-//! Each test watches for the secrets of one exchange: the password in all its forms, the hashes,
-//! all keys, and the states of the ciphers. The allocator of this program looks at each block when it
-//! is freed, before it is: at what the library allocates inside, and, since a test puts what it
-//! looks at into a box, at the object itself. It finds any eight bytes of a secret, so that parts of
-//! one count too. And each test first finds the secret while it is in use, so that it looks for
-//! the right thing.
+//! Each test watches for the secrets of one handshake: the password in all its forms, the hashes,
+//! all keys, and the cipher states. The allocator of this test program reads each block before it
+//! is freed. So it sees what the library allocates internally and, because a test puts each object
+//! into a box, the object itself. It finds any eight bytes of a secret, so parts of a secret count
+//! too. Each test also finds the secret while it is in use, which proves that it looks for the
+//! right bytes.
 //!
-//! This cannot show what is left on the stack or in registers: what the compiler copies there on
-//! the way, nobody wipes. Nor what is moved: that leaves a copy where it was, so that whoever boxes a
-//! session and moves it out of the box frees a block with its keys in it. Nor secrets that the
-//! operating system writes to disk.
+//! These tests do not cover the stack and registers, where the compiler may leave copies that are
+//! not wiped; moves, which leave a copy in the old place (so moving a session out of a box frees a
+//! block that contains its keys); and secrets that the operating system writes to disk.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -35,7 +34,8 @@ use ntlm::{
 };
 use ntlm_testkit::{Scattered, server, user_of};
 
-/// With an LM hash, and not ASCII alone, so that it grows when it is written in UTF-8.
+/// Short enough for an LM hash, and not ASCII, so that the buffer grows while it is converted to
+/// UTF-8.
 const PASSWORD: &str = "Kürzer gehts!?";
 
 /// Some bytes of Windows-1252.
@@ -58,7 +58,8 @@ impl Mode {
     const DEFAULT: Self = Self::new(LmCompatibility::SendNtlmv2, Flags::empty(), Flags::empty());
     const LM_KEY: Self =
         Self::new(LmCompatibility::SendLmAndNtlm, Flags::empty(), Flags::NEGOTIATE_LM_KEY);
-    /// NTLMv2 with all, and without one after the other; then NTLM2 session, NTLM and LM.
+    /// NTLMv2 with every protection, then without each of them in turn; then NTLM2 session, NTLM
+    /// and LM.
     const ALL: [Self; 7] = [
         Self::DEFAULT,
         Self::new(LmCompatibility::SendNtlmv2, Flags::NEGOTIATE_KEY_EXCH, Flags::empty()),
@@ -99,7 +100,7 @@ impl Mode {
         server().with_policy(policy)
     }
 
-    /// The exchange up to the last message. It is the same each time.
+    /// The handshake up to the last message. It is the same each time.
     fn exchange(&self) -> Exchange {
         let environment = &mut Scattered::default();
         let (negotiate, await_challenge) = self.client().initiate().unwrap();
@@ -113,7 +114,7 @@ impl Mode {
         Memory::watch(self.secrets())
     }
 
-    /// All that must not be left of an exchange, by names that the tests use.
+    /// All secrets of a handshake, by the names that the tests use.
     fn secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
         let Exchange { challenge, authenticate, keys, .. } = self.exchange();
         let challenge = Challenge::parse(&challenge).unwrap();
@@ -197,7 +198,7 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// The permutation of RC4 before the first byte.
+/// The permutation of RC4 before the first byte of key stream.
 fn rc4_state(key: &[u8]) -> Vec<u8> {
     let mut permutation: Vec<u8> = (0..=255).collect();
     let mut j = 0;
@@ -208,8 +209,8 @@ fn rc4_state(key: &[u8]) -> Vec<u8> {
     permutation
 }
 
-/// What stands for the signing key in a session that has signed: where its export has it, after the
-/// header, two kinds, the sequence number and two more kinds.
+/// What replaces the signing key in a session that has signed: its export has it after the header,
+/// two type bytes, the sequence number and two more type bytes.
 fn signing_states(flags: Flags, key: &ExportedSessionKey, side: Side) -> [Vec<u8>; 2] {
     let mut session = Session::new(flags, key, side);
     session.sign(b"").unwrap();
@@ -217,13 +218,14 @@ fn signing_states(flags: Flags, key: &ExportedSessionKey, side: Side) -> [Vec<u8
     [exported.as_bytes()[15..31].into(), exported.as_bytes()[31..47].into()]
 }
 
-/// Makes something in a box and drops it. It holds these secrets, and leaves none.
+/// Creates a value in a box and drops it. The value must contain these secrets, and leave none
+/// behind.
 #[track_caller]
 fn assert_wiped<T>(memory: &Memory, what: &str, secrets: &[&str], make: impl FnOnce() -> T) {
     assert_wiped_but_for_gaps(memory, what, secrets, &[], make);
 }
 
-/// The same of a value of several variants, in which copies of some secrets may be left.
+/// The same for a value of several variants, in which copies of some secrets may remain.
 #[track_caller]
 fn assert_wiped_but_for_gaps<T>(
     memory: &Memory,
@@ -242,10 +244,11 @@ fn assert_wiped_but_for_gaps<T>(
     }
 }
 
-/// A value of several variants has bytes that mean nothing while it is a smaller one, and to move it
-/// is to carry along what lay on the stack there. Such copies are not the library's. So in the box
-/// itself, copies of the secrets `in_gaps` may be left, as long and where they were before: a copy
-/// that is wiped in part is none of them. And of each secret that it holds, one must be gone.
+/// The bytes of an enum that the current variant does not use are undefined; moving the enum copies
+/// whatever was on the stack there. Such copies are not made by the library. So in the box itself,
+/// copies of the secrets `in_gaps` may remain if they are as long as before and in the same place:
+/// a copy that is wiped in part is not allowed. And of each secret that the value contains, at
+/// least one copy must be gone.
 fn drop_and_look<T>(
     memory: &Memory,
     object: Box<T>,
@@ -271,7 +274,7 @@ fn drop_and_look<T>(
     }
 }
 
-/// What lay on the stack before a session or a key was there.
+/// Secrets that were on the stack before a session or a key was put there.
 const KEYS: &[&str] =
     &["session base key", "key exchange key", "exported session key", "sealing key", "LM hash"];
 const KEYS_AND_STATES: &[&str] = &[
@@ -290,9 +293,9 @@ fn assert_nothing_left(memory: &Memory, what: &str) {
     assert!(left.is_empty(), "{what} leaves {left:?}");
 }
 
-/// So that the tests can fail.
+/// Control experiment: proves that the watch finds secrets.
 #[test]
-fn what_is_not_wiped_is_found() {
+fn secret_that_is_not_wiped_is_found() {
     let memory = Memory::watch(vec![("secret", b"correct horse".into())]);
     let is_found = || memory.left_behind().iter().any(|left| left.secret == "secret");
     let boxed = Box::new(black_box(*b"xxcorrect horsexx"));
@@ -300,7 +303,8 @@ fn what_is_not_wiped_is_found() {
     drop(black_box(boxed));
     assert!(is_found());
 
-    // Also a part, in what a vector leaves when it grows, and across what is read at a time.
+    // Also part of a secret, in the block that a growing vector frees, and across the chunks that
+    // are read at a time.
     let mut grown = Vec::with_capacity(10);
     grown.extend_from_slice(black_box(b"zzcorrect "));
     grown.resize(11, 0);
@@ -314,10 +318,10 @@ fn what_is_not_wiped_is_found() {
     assert!(!is_found());
 }
 
-/// A drop that wipes half of a secret is seen, though that is less than before; and one that wipes
-/// none, also where a value may have gaps.
+/// A drop that wipes half of a secret is detected, although less of it remains than before; so is
+/// one that wipes nothing, even if a value may have gaps.
 #[test]
-fn what_is_wiped_in_part_is_found() {
+fn partly_wiped_secret_is_found() {
     struct Careless {
         secret: [u8; 64],
         wiped: Range<usize>,
@@ -354,7 +358,7 @@ fn credentials_and_clients_leave_nothing() {
     assert_wiped(&memory, "a password in UTF-16", &["password"], utf16);
     assert_wiped(&memory, "a hash", &["NT hash"], hash);
     assert_wiped(&memory, "clones", &["password"], || password().clone());
-    // Each setter changes a copy, if there is another client.
+    // Each setter changes a copy if another client shares the settings.
     for (secret, credentials) in
         [("password", &password as &dyn Fn() -> Credentials), ("NT hash", &hash)]
     {
@@ -404,7 +408,7 @@ fn keys_leave_nothing() {
     );
 }
 
-/// It has 8 bytes.
+/// A weakened key has 8 bytes.
 #[test]
 fn weakened_keys_leave_nothing() {
     let mode = Mode::LM_KEY;
@@ -416,7 +420,7 @@ fn weakened_keys_leave_nothing() {
     });
 }
 
-/// The password goes through a code page, which may lack a character of it.
+/// The password is encoded in a code page, which may lack one of its characters.
 #[test]
 fn lm_hashes_leave_nothing_of_the_password() {
     let tables: &[(&dyn CodePage, bool)] = &[
@@ -442,19 +446,19 @@ fn lm_hashes_leave_nothing_of_the_password() {
     }
 }
 
-/// What a code page has encoded when it meets a character that it lacks.
+/// A code page has encoded part of the password when it meets a character that it lacks.
 #[test]
 fn half_encoded_passwords_leave_nothing() {
     let memory = Mode::DEFAULT.watch();
     drop(black_box(CODE_PAGE.encode("KÜRZER GEHTS!?")));
-    assert!(!memory.left_behind().is_empty(), "what was encoded is the caller's to wipe");
+    assert!(!memory.left_behind().is_empty(), "the caller must wipe what was encoded");
     assert_eq!(CODE_PAGE.encode("KÜRZER GEHTS!☃"), None);
     assert_nothing_left(&memory, "a half-encoded password");
 }
 
-/// All that is allocated on the way, and what each state holds.
+/// Everything that is allocated during a handshake, and what each state contains.
 #[test]
-fn exchanges_leave_nothing() {
+fn handshakes_leave_nothing() {
     for mode in &Mode::ALL {
         let memory = mode.watch();
         let claim = || mode.exchange().claim();
@@ -494,7 +498,7 @@ fn other_ways_to_be_accepted_leave_nothing() {
     });
 }
 
-/// What a datagram session holds, and what a direction holds once its keys are made.
+/// The secrets in a datagram session, and those in one direction after its keys were derived.
 const SIGNING_AND_SEALING: &[&str] = &["inner state", "outer state", "sealing key"];
 const IN_USE: &[&str] = &["inner state", "outer state", "RC4 state"];
 
@@ -599,9 +603,9 @@ const PLAIN: &[u8; 199] = b"attack at dawn, from the woods beyond the river; whe
     gate will be open for as long as it takes to say a prayer. Burn this, and speak to nobody of it. \
     Bring the horses!!!!!!!!!!!!";
 
-/// The buffer is the caller's, and holds nothing once the message is refused.
+/// The buffer is the caller's, and contains no plaintext after a message was rejected.
 #[test]
-fn a_message_that_was_changed_leaves_nothing_of_its_text() {
+fn changed_message_leaves_nothing_of_its_plaintext() {
     for mode in &Mode::ALL {
         let keys = mode.exchange().keys;
         let key = keys.exported_session_key().clone();
@@ -614,7 +618,7 @@ fn a_message_that_was_changed_leaves_nothing_of_its_text() {
         session(Side::Server).unseal(&mut *message, &signature).unwrap();
         assert!(memory.holds("text"));
         drop(message);
-        assert!(!memory.left_behind().is_empty(), "what is delivered is the caller's");
+        assert!(!memory.left_behind().is_empty(), "the caller must wipe what is delivered");
 
         for place in [0, 70, 198] {
             let mut message = Box::new(sealed);
@@ -634,9 +638,9 @@ fn a_message_that_was_changed_leaves_nothing_of_its_text() {
     }
 }
 
-/// `wrap` and `unwrap` work on a buffer of their own.
+/// `wrap` and `unwrap` allocate their own buffer.
 #[test]
-fn failed_wrap_and_unwrap_leave_nothing_of_the_text() {
+fn failed_wrap_and_unwrap_leave_nothing_of_the_plaintext() {
     for mode in &Mode::ALL {
         let keys = mode.exchange().keys;
         let key = keys.exported_session_key().clone();
@@ -644,7 +648,7 @@ fn failed_wrap_and_unwrap_leave_nothing_of_the_text() {
         let mut token = session(Side::Client).wrap(PLAIN).unwrap();
         let memory = Memory::watch(vec![("text", PLAIN.into())]);
         drop(black_box(session(Side::Server).unwrap(&token).unwrap()));
-        assert!(!memory.left_behind().is_empty(), "what is delivered is the caller's");
+        assert!(!memory.left_behind().is_empty(), "the caller must wipe what is delivered");
         token[80] ^= 1;
         session(Side::Server).unwrap(&token).unwrap_err();
         assert_nothing_left(&memory, "a changed token");
@@ -657,7 +661,7 @@ fn failed_wrap_and_unwrap_leave_nothing_of_the_text() {
 }
 
 #[test]
-fn a_datagram_that_was_changed_leaves_nothing_of_its_text() {
+fn changed_datagram_leaves_nothing_of_its_plaintext() {
     let key = ExportedSessionKey::from([0x39; 16]);
     let session = |side| DatagramSession::new(Flags::from_bits_retain(0xe208_8275), &key, side);
     let mut sealed = *PLAIN;
@@ -682,7 +686,7 @@ mod over_http {
 
     const NO_HEADERS: [(&str, &str); 0] = [];
 
-    /// The client has sent its last token, and the server believes it.
+    /// The client has sent its last token, and the server has accepted it.
     fn connections() -> (ClientConnection, ServerConnection) {
         let client = ClientConnection::new(Mode::DEFAULT.client());
         connect(client, Scheme::Ntlm)
@@ -743,13 +747,13 @@ mod over_http {
             assert_eq!(client.is_authenticated(), status == 200 || status == 302);
             _ = client.on_response(401, H1, NO_HEADERS, &mut Scattered::default());
             drop(black_box(client));
-            assert_nothing_left(&memory, "a client that went on");
+            assert_nothing_left(&memory, "a client that continued");
         }
     }
 
-    /// A state that changes where it is must not leave a copy there of the state before.
+    /// A state that is replaced in place must not leave a copy of the previous state.
     #[test]
-    fn connections_leave_nothing_when_they_go_on() {
+    fn connections_leave_nothing_when_they_continue() {
         let memory = Mode::DEFAULT.watch();
         let environment = &mut Scattered::default();
         let mut client = Box::new(answered(200));
@@ -765,7 +769,7 @@ mod over_http {
             _ = client.on_response(401, H1, NO_HEADERS, environment);
             _ = client.start(Scheme::Ntlm);
             drop(black_box(client));
-            assert_nothing_left(&memory, "a client that went on");
+            assert_nothing_left(&memory, "a client that continued");
         }
 
         let mut client = Box::new(connections().0);
@@ -773,7 +777,7 @@ mod over_http {
         _ = client.on_response(200, H1, NO_HEADERS, environment).unwrap();
         assert!(memory.holds(KEY[0]) && client.is_authenticated());
         drop(black_box(client));
-        assert_nothing_left(&memory, "a client that is believed");
+        assert_nothing_left(&memory, "an accepted client");
 
         let mut server = Box::new(connections().1);
         assert!(memory.holds(KEY[0]));
@@ -787,7 +791,7 @@ mod over_http {
         assert!(memory.holds(KEY[0]));
         _ = server.on_request(HttpVersion::Http2, NO_HEADERS, environment);
         drop(black_box(server));
-        assert_nothing_left(&memory, "a server that went on");
+        assert_nothing_left(&memory, "a server that continued");
     }
 }
 
@@ -812,7 +816,7 @@ mod in_spnego {
         Acceptor::new(Mode::DEFAULT.server())
     }
 
-    /// Who negotiates, up to the AUTHENTICATE.
+    /// Both sides of the negotiation, up to the AUTHENTICATE.
     struct Proven {
         client: AwaitServer,
         server: AwaitClient,
@@ -866,7 +870,7 @@ mod in_spnego {
             Ok((client, outcome))
         }
 
-        /// Both sides; the server waits for a `mechListMIC`, which it has asked for with this token.
+        /// Both sides; the server waits for a `mechListMIC`, which it asked for with this token.
         fn without_mic(self) -> (Vec<u8>, AwaitClient) {
             match self.with(|response| response.mic = None).verify().unwrap() {
                 (_, Outcome::Send(token, next)) => (token, next),
@@ -945,7 +949,7 @@ mod in_spnego {
         }
     }
 
-    /// A state that changes where it is must not leave a copy there of the state before.
+    /// A state that is replaced in place must not leave a copy of the previous state.
     #[test]
     fn handshakes_leave_nothing_when_they_continue() {
         let memory = Mode::DEFAULT.watch();

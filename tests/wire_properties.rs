@@ -1,4 +1,4 @@
-//! Codecs, with any content: what is written is read again, whatever is read can be written, and
+//! Codecs with arbitrary content: what is written can be parsed, what is parsed can be written, and
 //! nothing panics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -26,7 +26,7 @@ fn av_pairs() -> impl Strategy<Value = AvPairsBuf> {
     vec(pair, 0..12).prop_map(|pairs| {
         let mut list = AvPairsBuf::default();
         for (id, value) in pairs {
-            // What would not be well formed is left out.
+            // Pairs that would make the list malformed are omitted.
             let _ = list.push(AvId(id), &value);
         }
         list
@@ -45,8 +45,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..60)
 }
 
-/// A real message with some bytes changed, and cut or made longer: nearly always it still parses
-/// in part.
+/// A real message with some bytes changed, cut or extended: in nearly all cases part of it still
+/// parses.
 fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
     let vectors = cases("vectors.json").iter();
     let messages = vectors.filter(|vector| vector.text("kind") == Some("message"));
@@ -71,7 +71,7 @@ fn edits() -> impl Strategy<Value = Edits> {
 impl Edits {
     fn apply(self, mut message: Vec<u8>) -> Vec<u8> {
         for (at, byte) in self.bytes {
-            // Lengths and offsets are small numbers: a change of a few bits reaches further.
+            // Lengths and offsets are small numbers, so flipping a few bits covers more of them.
             if let Some(place) = message.get_mut(at) {
                 *place = if byte < 128 { *place ^ (1 << (byte % 8)) } else { byte };
             }
@@ -84,7 +84,7 @@ impl Edits {
 
 proptest! {
     #[test]
-    fn negotiate_is_read_as_it_was_written(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
+    fn negotiate_parses_to_what_was_written(flags in flags(), domain in option::of(bytes()), workstation in option::of(bytes()), version in option::of(version())) {
         let message = Negotiate {
             flags,
             domain: domain.as_deref(),
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn challenge_is_read_as_it_was_written(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
+    fn challenge_parses_to_what_was_written(flags in flags(), name in vec(any::<u16>(), 0..20), server_challenge: [u8; 8], pairs in option::of(av_pairs()), version in option::of(version())) {
         let flags = flags | Flags::NEGOTIATE_OEM | Flags::REQUEST_TARGET;
         let name: Vec<u8> = name.into_iter().flat_map(u16::to_le_bytes).collect();
         let message = Challenge {
@@ -114,13 +114,13 @@ proptest! {
         let out = message.to_bytes();
         prop_assert_eq!(out.len(), message.encoded_len());
         let parsed = Challenge::parse(&out).unwrap();
-        // A flag without a list is written as an empty list, and both are read as they are.
+        // A flag without a list is written as an empty list, and both parse to their own value.
         let flags = if pairs.is_some() { flags | Flags::NEGOTIATE_TARGET_INFO } else { flags };
         prop_assert_eq!(Challenge { flags, ..message }, parsed);
     }
 
     #[test]
-    fn authenticate_is_read_as_it_was_written(
+    fn authenticate_parses_to_what_was_written(
         lm in bytes(),
         nt in nt_response(),
         names in (bytes(), bytes(), bytes()),
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn lists_are_read_pair_by_pair(pairs in av_pairs(), trailing in bytes()) {
+    fn lists_parse_to_the_pairs_that_were_written(pairs in av_pairs(), trailing in bytes()) {
         let mut bytes = pairs.as_pairs().as_bytes().to_vec();
         bytes.extend_from_slice(&trailing);
         let parsed = AvPairs::parse(&bytes).unwrap();
@@ -171,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn any_list_is_refused_or_read_to_its_end(pairs in av_pairs(), edits in edits()) {
+    fn any_list_is_rejected_or_read_to_its_end(pairs in av_pairs(), edits in edits()) {
         let bytes = edits.apply(pairs.as_pairs().as_bytes().to_vec());
         if let Ok(pairs) = AvPairs::parse(&bytes) {
             let len: usize = pairs.iter().map(|(_, value)| 4 + value.len()).sum();
@@ -180,14 +180,14 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_make_a_table(bytes in prop_oneof![bytes(), nearly_a_message()]) {
+    fn arbitrary_bytes_give_a_table(bytes in prop_oneof![bytes(), nearly_a_message()]) {
         let table = inspect::annotate(&bytes).with_secrets().to_string();
         prop_assert!(table.ends_with('\n'));
         prop_assert!(table.len() < 8192 + 200 * bytes.len());
     }
 
     #[test]
-    fn text_is_kept_unit_by_unit(units in vec(any::<u16>(), 0..20)) {
+    fn text_keeps_every_code_unit(units in vec(any::<u16>(), 0..20)) {
         let text = Text::from_utf16(&units);
         prop_assert_eq!(text.utf16_units().collect::<Vec<_>>(), units);
         let bytes = text.encode(CharacterSet::Unicode, &ntlm::Ascii).unwrap();

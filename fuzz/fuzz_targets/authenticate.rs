@@ -1,4 +1,4 @@
-//! Any bytes: an AUTHENTICATE that parses has the bytes of its fields, is the same after it was written, and
+//! Arbitrary bytes: an AUTHENTICATE that parses has the bytes of its fields, is the same after it was written, and
 //! is written the same again.
 #![no_main]
 

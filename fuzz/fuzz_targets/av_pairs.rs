@@ -1,4 +1,4 @@
-//! Any list of AV pairs: it is refused, or read to its end, and can be built pair by pair.
+//! An arbitrary list of AV pairs is rejected, or read to its end, and can be built pair by pair.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any DER: a certificate has the bindings of one of the four hashes, and is one only as a whole.
+//! Arbitrary DER: a certificate has the bindings of one of the four hashes, and only a complete one
+//! is accepted.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

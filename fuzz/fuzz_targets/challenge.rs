@@ -1,4 +1,4 @@
-//! Any bytes: a CHALLENGE that parses has the bytes of its fields, is the same after it was written, and is
+//! Arbitrary bytes: a CHALLENGE that parses has the bytes of its fields, is the same after it was written, and is
 //! written the same again.
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any CHALLENGE, to clients of any policy: what they answer was offered by both sides, meets all
-//! demands and proves the password; and if they refuse, it is for the peer's fault.
+//! An arbitrary CHALLENGE, to clients with any policy: the answer contains only flags that both
+//! sides offered, meets every requirement and proves the password; and an error blames the peer.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any datagrams with any sequence numbers: what comes as it was sent, with its number, is
-//! delivered, and everything else is refused.
+//! Arbitrary datagrams with arbitrary sequence numbers: a datagram that arrives unchanged, with its
+//! number, is accepted; every other one is rejected.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any requests and responses on a connection, honest ones among them: nobody is authenticated
-//! without having proven it there, and refusals tell nothing.
+//! Arbitrary requests and responses on a connection, honest ones among them: no client is
+//! authenticated without a proof on that connection, and refusals reveal nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any bytes, as a state from another process: what can be imported is exported as the same bytes,
-//! and works.
+//! Arbitrary bytes as a state from another process: a state that can be imported is exported as the
+//! same bytes, and works.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

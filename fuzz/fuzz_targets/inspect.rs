@@ -1,4 +1,4 @@
-//! Any bytes make a table of bounded length, and so does what `Debug` says of a message.
+//! Arbitrary bytes give a table and `Debug` output of bounded length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Two AUTHENTICATE messages that differ in their secrets alone, cut or behind anything: neither
-//! their tables nor what `Debug` says of them differ.
+//! Two AUTHENTICATE messages that differ only in their secrets, truncated or after other bytes:
+//! their tables are equal, and so is their `Debug` output.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

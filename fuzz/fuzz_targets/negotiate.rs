@@ -1,4 +1,4 @@
-//! Any bytes: a NEGOTIATE that parses has the names of its descriptors, is the same after it was written,
+//! Arbitrary bytes: a NEGOTIATE that parses has the names of its descriptors, is the same after it was written,
 //! and is written the same again.
 #![no_main]
 

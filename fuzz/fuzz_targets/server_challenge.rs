@@ -1,5 +1,5 @@
-//! Any NEGOTIATE, to servers of any policy: the CHALLENGE grants what was asked and allowed, tells
-//! names and time, and has a length that the client does not decide.
+//! An arbitrary NEGOTIATE, to servers with any policy: the CHALLENGE grants flags that were asked
+//! for and allowed, contains names and time, and has a length that the client cannot influence.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

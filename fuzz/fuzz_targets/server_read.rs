@@ -1,5 +1,5 @@
-//! Any AUTHENTICATE, to servers of any policy with a live challenge: without the password nobody is
-//! accepted as somebody, however the server verifies.
+//! An arbitrary AUTHENTICATE, to servers with any policy and a live challenge: without the password
+//! no client is accepted as a user, however the server verifies.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

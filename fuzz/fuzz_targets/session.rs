@@ -1,5 +1,5 @@
-//! Any operations on both ends of a session: what comes as it was sent, when its turn is, is
-//! delivered; everything else is refused; and nothing comes after a message that was changed.
+//! Arbitrary operations on both ends of a session: a message that arrives unchanged and in order is
+//! accepted; every other one is rejected; and no message is accepted after a changed one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
-//! Any bytes as a token of SPNEGO; and as steps of negotiations with a man in the middle: whoever is
-//! accepted has proven the password and signed the list that the server has seen, and a client is
-//! done when the server has signed the one that it sent.
+//! Arbitrary bytes as a SPNEGO token, and as steps of negotiations with a man in the middle: an
+//! accepted client has proven the password and signed the list that the server received, and a
+//! client completes only after the server has signed the list that it sent.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};

@@ -1,6 +1,6 @@
-//! An honest exchange of any policies, whose messages are changed on the way, byte by byte or field
-//! by field: what is accepted was proven, is what the policy demands, and unchanged where a MIC
-//! says so.
+//! An honest handshake with any policies, whose messages are changed in transit, byte by byte or
+//! field by field: an accepted client has proven its password and meets the policy, and a verified
+//! MIC means that nothing was changed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

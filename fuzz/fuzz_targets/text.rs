@@ -1,4 +1,4 @@
-//! Any text: UTF-16 and OEM bytes survive, and case makes no difference where it must not.
+//! Arbitrary text: UTF-16 and OEM bytes are preserved, and comparisons that ignore case do so.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! A message that parses can be written, and is the same then.
+//! A message that parses can be written, and stays the same.
 
 use core::fmt::Debug;
 
@@ -7,7 +7,7 @@ use ntlm::wire::{
     Ntlmv2Response,
 };
 
-/// What all three messages can do.
+/// The operations that all three messages support.
 pub trait Codec<'a>: Sized + Debug + PartialEq {
     fn parse(bytes: &'a [u8]) -> Result<Self, Error>;
     fn emit(&self, out: &mut Vec<u8>) -> Result<(), Error>;
@@ -34,7 +34,7 @@ macro_rules! codec {
 
 codec! { Negotiate Challenge Authenticate }
 
-/// Writes a message behind other bytes, which stay as they are.
+/// Writes a message after other bytes, which stay unchanged.
 pub fn emitted<'a>(message: &impl Codec<'a>) -> Vec<u8> {
     let mut out = b"before".to_vec();
     message.emit(&mut out).expect("what was parsed can be written");
@@ -72,11 +72,11 @@ pub fn rebuilt(pairs: AvPairs<'_>) -> AvPairsBuf {
     list
 }
 
-/// A list that parses has no pair whose meaning cannot be read, and none with a name twice.
+/// In a list that parses, the value of each known pair is valid, and no known id occurs twice.
 pub fn assert_pairs_agree(pairs: AvPairs<'_>) {
     for (id, value) in pairs.iter() {
         let is_once = || pairs.iter().filter(|(other, _)| *other == id).count() == 1;
-        assert!(id.name().is_none() || is_once(), "{id} is there twice");
+        assert!(id.name().is_none() || is_once(), "{id} occurs twice");
         let is_same = match id {
             _ if id.is_text() => pairs.text(id).is_some_and(|text| text.to_utf16le() == value),
             AvId::FLAGS => pairs.flags().bits().to_le_bytes() == value,
@@ -90,7 +90,7 @@ pub fn assert_pairs_agree(pairs: AvPairs<'_>) {
     }
 }
 
-/// An NTLMv2 response that is put together again from its parts says the same.
+/// An NTLMv2 response that is built from its parts parses to the same response.
 pub fn assert_written_anew(read: Ntlmv2Response<'_>) {
     let (time, client_challenge) = (read.time(), read.client_challenge());
     let mut written = read.proof().to_vec();

@@ -1,4 +1,4 @@
-//! Both ends of a connectionless session, and any datagrams between them.
+//! Both ends of a connectionless session, and arbitrary datagrams between them.
 
 use arbitrary::Arbitrary;
 use ntlm::crypto::{ExportedSessionKey, Side};
@@ -9,7 +9,7 @@ use ntlm::wire::NegotiateFlags as Flags;
 use crate::model::Form;
 use crate::session::{Change, Content, assert_is_delivered, assert_is_wiped, borrowed};
 
-/// A session, and datagrams that stand each for itself.
+/// A session, and datagrams that are independent of each other.
 #[derive(Arbitrary, Debug)]
 pub struct Datagrams<'a> {
     flags: u32,
@@ -21,14 +21,14 @@ pub struct Datagrams<'a> {
 struct Datagram<'a> {
     sequence: u32,
     content: Content<'a>,
-    /// What the sequence number is on arrival, by bits that differ.
+    /// The bits by which the sequence number differs on arrival.
     other_sequence: u32,
     change: Change,
     is_reflected: bool,
 }
 
 impl Datagrams<'_> {
-    /// All datagrams, each with the result that it must have.
+    /// Passes all datagrams, and asserts the result of each.
     pub fn run(self) {
         let flags = Flags::from_bits_retain(self.flags ^ 0xe208_8275);
         let key = ExportedSessionKey::from(self.key);
@@ -57,7 +57,7 @@ impl Datagram<'_> {
         let result = sender.seal_parts(self.sequence, &mut borrowed(&mut parts));
         let Ok(signature) = result else {
             assert_eq!(result.err(), refused.map(Error::from));
-            return assert_eq!(parts, plain, "what cannot be sent stays as it is");
+            return assert_eq!(parts, plain, "a message that cannot be sent is unchanged");
         };
         assert_eq!(refused, None);
 
@@ -74,7 +74,7 @@ impl Datagram<'_> {
         match result {
             Ok(()) => assert_is_delivered(&parts, &plain),
             Err(Error::Integrity(Integrity::Checksum)) => assert_is_wiped(&parts, &came),
-            Err(_) => assert_eq!(parts, came, "what was not decrypted stays as it is"),
+            Err(_) => assert_eq!(parts, came, "a message that was not decrypted is unchanged"),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! What somebody in between does to a message.
+//! Changes that a man in the middle makes to a message.
 
 use arbitrary::Arbitrary;
 
 use ntlm::wire::{Authenticate, LmResponse, NegotiateFlags as Flags, NtResponse, Version};
 
-/// A change of bytes, wherever they are.
+/// A change of bytes at any offset.
 #[derive(Arbitrary, Debug)]
 pub enum Edit<'a> {
-    /// Four bytes get other bits: flags, lengths and offsets above all.
+    /// Four bytes get other bits, which mostly affects flags, lengths and offsets.
     Flip {
         at: u16,
         bits: u32,
@@ -42,20 +42,21 @@ pub enum FieldEdit<'a> {
     User(&'a [u8]),
     Workstation(&'a [u8]),
     Lm(&'a [u8]),
-    /// Left out if these bytes are no response.
+    /// Has no effect if these bytes are not a response.
     Nt(&'a [u8]),
-    /// Four bytes of the NT response get other bits; left out if it is no response then.
+    /// Four bytes of the NT response get other bits; has no effect if the result is not a response.
     FlipNt {
         at: u16,
         bits: u32,
     },
-    /// The LM response proves the password alone, if it can.
+    /// The LM response alone proves the password, if it can.
     DropNt,
-    /// The same, with the start of the NT response beside it; left out if that is no response.
+    /// The same, with the start of the NT response beside it; has no effect if that is not a
+    /// response.
     CutNt {
         length: u8,
     },
-    /// The NT response takes the place of the LM response too.
+    /// The NT response replaces the LM response too.
     LmFromNt,
     SessionKey(&'a [u8]),
     Flags {
@@ -66,7 +67,8 @@ pub enum FieldEdit<'a> {
     Mic(Option<[u8; 16]>),
 }
 
-/// The message with changed fields, written anew; `None` if it is none or cannot be written.
+/// The message with changed fields, encoded again; `None` if it does not parse or cannot be
+/// encoded.
 pub fn edit_fields(authenticate: &[u8], edits: &[FieldEdit<'_>]) -> Option<Vec<u8>> {
     let original = Authenticate::parse(authenticate).ok()?;
     let mut flipped = original.nt_response.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! An exchange with somebody in between, and what may come of it.
+//! A handshake with a man in the middle, and its permitted results.
 
 use arbitrary::Arbitrary;
 
@@ -19,7 +19,7 @@ use crate::knobs::{ClientKnobs, DOMAIN, Identity, PASSWORD, ServerKnobs, USER};
 use crate::splice::{Known, Splice, has_second_header};
 use ntlm_testkit::{Fixed, NOW};
 
-/// What a policy can demand; other flags are nobody's choice.
+/// The flags that a policy can require; the other flags are not policy decisions.
 const CHOICES: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_OEM)
     .union(Flags::NEGOTIATE_LM_KEY)
@@ -31,10 +31,10 @@ const CHOICES: Flags = Flags::NEGOTIATE_UNICODE
     .union(Flags::NEGOTIATE_KEY_EXCH)
     .union(Flags::PROTECTION);
 
-/// What has no effect where messages are not protected.
+/// Flags that have no effect if messages are not protected.
 const STRENGTH: Flags = Flags::NEGOTIATE_128.union(Flags::NEGOTIATE_56);
 
-/// Nothing that a peer sends may look like our own mistake, or like a lack of time.
+/// No input from a peer may cause an error that blames this side or reports a missing clock.
 pub fn assert_peers_fault(error: Error, misuses: &[Misuse], lacks: Option<EnvironmentError>) {
     match error {
         Error::Misuse(misuse) => assert!(misuses.contains(&misuse), "{error:?}"),
@@ -48,7 +48,7 @@ pub fn assert_peers_fault(error: Error, misuses: &[Misuse], lacks: Option<Enviro
 pub struct Answer<'a> {
     knobs: &'a ClientKnobs,
     policy: client::Policy,
-    /// Empty if the exchange is connectionless.
+    /// Empty in a connectionless handshake.
     negotiate: Vec<u8>,
     challenge: &'a [u8],
     response: client::Answer,
@@ -74,7 +74,7 @@ impl<'a> Answer<'a> {
         Authenticate::parse(&self.response.token).expect("our own message parses")
     }
 
-    /// The flags of the CHALLENGE. Its name means nothing to the client, and may be wrong.
+    /// The flags of the CHALLENGE. The client ignores its `TargetName`, which may be malformed.
     fn sent(&self) -> Flags {
         flags_at(self.challenge, 20).expect("it was answered")
     }
@@ -89,7 +89,7 @@ impl<'a> Answer<'a> {
         self.message().flags.expect("we always send flags")
     }
 
-    /// The flags of the answer were offered by both sides.
+    /// Both sides offered the flags of the answer.
     pub fn assert_both_offered_it(&self) {
         let free = Flags::ANONYMOUS;
         assert!((self.sent() | free).contains(self.flags()), "{}", self.flags());
@@ -99,7 +99,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The answer has all that the policy demands.
+    /// The answer contains everything that the policy requires.
     pub fn assert_demands_are_met(&self) {
         let (policy, flags, message) = (&self.policy, self.flags(), self.message());
         assert!(self.challenge.len() <= policy.shared.max_message_len);
@@ -144,12 +144,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// A server that has sent this CHALLENGE believes whoever knows the password, and nobody else,
-    /// and shares the client's key.
+    /// A server that has sent this CHALLENGE accepts a client that knows the password, rejects
+    /// every other client, and shares the client's key.
     pub fn assert_it_proves_the_password(self) {
         let both = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_OEM;
         if self.sent().contains(both) {
-            // No server leaves the choice open.
+            // No server leaves the choice of the character set open.
             return;
         }
         let mut policy = any_response();
@@ -161,7 +161,7 @@ impl<'a> Answer<'a> {
         let server = Server::new(Names::standalone("SERVER")).with_policy(policy);
         let handshake = server.resume(&self.negotiate, self.challenge);
         if has_second_header(self.challenge) {
-            // A client answers a CHALLENGE that a piece of another one follows.
+            // A client answers a CHALLENGE that is followed by a part of another one.
             assert!(!has_authenticate_header(self.challenge));
             assert_eq!(handshake.unwrap_err(), Unexpected::SecondHeader.into());
             return;
@@ -186,12 +186,12 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A policy that looks at the proof alone.
+/// A policy that verifies only the proof.
 fn any_response() -> server::Policy {
     server::Policy::insecure_for_analysis()
 }
 
-/// Whether a session can be made of keys.
+/// Whether the keys allow a session.
 fn is_usable(keys: &SessionKeys) -> bool {
     keys.protection() != Protection::None
 }
@@ -208,13 +208,13 @@ const TARGET_INFO: usize = 40;
 const LM_RESPONSE: usize = 12;
 const NT_RESPONSE: usize = 20;
 
-/// The flags at an offset of a message.
+/// The flags at an offset in a message.
 fn flags_at(message: &[u8], offset: usize) -> Option<Flags> {
     let bits = message.get(offset..offset + 4)?.try_into().ok()?;
     Some(Flags::from_bits_retain(u32::from_le_bytes(bits)))
 }
 
-/// What a field of a message holds; empty if it is outside.
+/// The payload of a field of a message; empty if it is outside.
 fn field(message: &[u8], descriptor: usize) -> &[u8] {
     let number = |at: usize, length: usize| {
         let bytes = message.get(at..at + length).unwrap_or_default();
@@ -264,11 +264,14 @@ pub fn verify(claim: Claim, way: Way, password: &str) -> Result<Accepted, Error>
         }
     };
     let lacks_lm_hash = result.as_ref().is_err_and(|error| *error == Denied::NoLmHash.into());
-    assert!(!lacks_lm_hash || matches!(way, Way::NtHash), "the hash was given, or is not needed");
+    assert!(
+        !lacks_lm_hash || matches!(way, Way::NtHash),
+        "NoLmHash although the hash was passed or is not needed"
+    );
     result
 }
 
-/// A client that is accepted without a proof was allowed to be. A guest has no session, and an
+/// The policy allowed a client that is accepted without a proof. A guest has no session, and an
 /// anonymous client has none unless the policy allows one whose key everyone knows.
 pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
     let may_protect = match accepted.identity {
@@ -298,7 +301,7 @@ pub fn assert_is_nobody(accepted: Accepted, policy: &server::Policy) {
     assert_eq!(session, expected);
 }
 
-/// A CHALLENGE that waits for its answer.
+/// A CHALLENGE whose answer is still due.
 pub fn live_challenge(
     server: &Server,
     negotiate: &[u8],
@@ -312,7 +315,7 @@ pub fn live_challenge(
     }
 }
 
-/// A message as it was sent, and as it came.
+/// A message as it was sent, and as it was received.
 #[derive(Debug, Default)]
 pub struct Message {
     sent: Vec<u8>,
@@ -336,7 +339,7 @@ pub struct Tampered<'a> {
     server: ServerKnobs,
     way: Way,
     is_datagram: bool,
-    /// The client does not look at what follows the CHALLENGE, as other implementations do not.
+    /// The client does not check the bytes after the CHALLENGE, like other implementations.
     is_client_lax: bool,
     before_authenticate: Option<Splice<'a>>,
     before_challenge: Option<Splice<'a>>,
@@ -346,7 +349,7 @@ pub struct Tampered<'a> {
     authenticate: Vec<Edit<'a>>,
 }
 
-/// What came of it.
+/// The result.
 pub struct Outcome {
     pub client: ClientKnobs,
     pub policy: server::Policy,
@@ -374,7 +377,7 @@ impl Tampered<'_> {
             (&mut self.client.environment(), &mut self.server.environment());
 
         let (negotiate, await_challenge) = client.initiate().map_err(excuse_client).ok()?;
-        // A connectionless handshake has none.
+        // A connectionless handshake has no NEGOTIATE.
         let mut negotiate = Message::new(if self.is_datagram { Vec::new() } else { negotiate });
         if !self.is_datagram {
             edit(&mut negotiate.received, &self.negotiate);
@@ -430,7 +433,7 @@ impl Tampered<'_> {
         })
     }
 
-    /// What the attacker saw of an earlier handshake, as far as it went.
+    /// The messages of an earlier handshake that the attacker saw.
     fn known(&self) -> Known {
         let mut known = Known::default();
         if self.before_challenge.is_none() && self.before_authenticate.is_none() {
@@ -455,7 +458,7 @@ impl Tampered<'_> {
     }
 }
 
-/// Lets the MIC of an answer cover another CHALLENGE than the one that was answered.
+/// Computes the MIC of an answer over another CHALLENGE than the one that was answered.
 fn cover(response: &mut client::Answer, negotiate: &[u8], challenge: &[u8]) {
     let message = Authenticate::parse(&response.token).expect("our own message parses");
     let Some(offset) = message.mic_offset() else { return };
@@ -470,7 +473,7 @@ impl Outcome {
         [&self.negotiate, &self.challenge, &self.authenticate].into_iter().all(Message::is_intact)
     }
 
-    /// An honest client's exchange that nobody touched fails for what the policy demands, if at all.
+    /// An honest handshake that was not changed fails only because of a requirement of the policy.
     pub fn assert_honest_proof_is_right(&self) {
         let Err(error) = &self.result else { return };
         let never = [Denied::WrongPassword, Denied::Mic, Denied::TargetInfo, Denied::Time];
@@ -480,7 +483,7 @@ impl Outcome {
         assert!(!(is_honest && is_wrong), "{error:?}");
     }
 
-    /// Whoever is accepted has shown all that the policy demands.
+    /// An accepted client meets every requirement of the policy.
     pub fn assert_accepted_as_it_must_be(self) {
         let Ok(accepted) = self.result else { return };
         let policy = &self.policy;
@@ -514,8 +517,8 @@ impl Outcome {
             assert_eq!(field(received, NT_RESPONSE), sent.nt_response.as_bytes());
         }
         if matches!(kind, ResponseKind::Ntlmv2 | ResponseKind::Lmv2) {
-            // The proof covers the user's name and the domain, but not the border between them. The
-            // domain that it covers may be none, whatever the message says.
+            // The proof covers the user name and the domain, but not the border between them. It
+            // may cover no domain, whatever the message contains.
             let name = if identity == Identity::Jurgen { "j\u{fc}rgen" } else { USER };
             let claimed = matches!(self.way, Way::ResponseKey).then(|| user.domain().clone());
             let domain = claimed.or(accepted.proven_domain()).expect("a hash was given");
@@ -525,7 +528,7 @@ impl Outcome {
         }
     }
 
-    /// A MIC that was checked shows that nobody changed anything, and both sides share all.
+    /// If a MIC was verified, nothing was changed, and both sides share everything.
     pub fn assert_mic_covers_everything(&self) {
         let Ok(accepted) = &self.result else { return };
         if accepted.mic_checked {
@@ -538,7 +541,7 @@ impl Outcome {
     }
 }
 
-/// An attempt to be accepted by a server without its user's password.
+/// An attempt to be accepted by a server without the user's password.
 #[derive(Arbitrary, Debug)]
 pub struct Attempt<'a> {
     is_datagram: bool,
@@ -567,7 +570,7 @@ impl Attempt<'_> {
 
 const UNGUESSED: &str = "q7G.x!fR2";
 
-/// What a domain controller is asked is what the client sent.
+/// The domain controller receives what the client sent.
 fn assert_passed_on(claim: &UserClaim, authenticate: &[u8]) {
     let Ok(logon) = claim.network_logon() else { return };
     assert_eq!(logon.nt_response, field(authenticate, NT_RESPONSE));
@@ -576,7 +579,7 @@ fn assert_passed_on(claim: &UserClaim, authenticate: &[u8]) {
     assert!(!logon.nt_response.is_empty() || !logon.lm_response.is_empty());
 }
 
-/// A CHALLENGE grants what was asked and allowed, and tells names and time.
+/// A CHALLENGE grants flags that were asked for and allowed, and contains names and time.
 pub fn assert_challenge_is_right(
     challenge: &[u8],
     negotiate: Option<&[u8]>,
@@ -591,7 +594,7 @@ pub fn assert_challenge_is_right(
             assert!(
                 negotiate.len() <= policy.shared.max_message_len && !has_second_header(negotiate)
             );
-            // All that follows the flags means nothing to the server.
+            // The server ignores everything after the flags.
             allowed &= flags_at(negotiate, 12).expect("it was answered");
             assert!(granted.contains(policy.shared.require & CHOICES));
         }

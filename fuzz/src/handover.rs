@@ -1,4 +1,4 @@
-//! States that come from another process.
+//! States imported from another process.
 
 use ntlm::error::{Error, Integrity, Misuse};
 use ntlm::server::Names;
@@ -9,7 +9,8 @@ pub fn server() -> Server {
     Server::new(Names::member("FILES", "EXAMPLE"))
 }
 
-/// A session of any state protects messages, or says that it cannot. What is no message it refuses.
+/// A session in any state protects messages, or reports that it cannot. It rejects input that is
+/// not a message.
 pub fn assert_works(mut session: Session) {
     let mut message = *b"message";
     for result in [session.sign(&message), session.seal(&mut message)] {

@@ -1,4 +1,4 @@
-//! Both sides of an HTTP connection, and what may come of them.
+//! Both sides of an HTTP connection, and their permitted results.
 
 use arbitrary::Arbitrary;
 use ntlm::error::Error as ExchangeError;
@@ -14,7 +14,7 @@ use crate::edit::{Edit, edit};
 use crate::knobs::{PASSWORD, pick};
 use ntlm_testkit::Fixed;
 
-/// A connection and all that comes on it.
+/// A connection and everything that is sent on it.
 #[derive(Arbitrary, Debug)]
 pub struct Traffic<'a> {
     for_proxy: bool,
@@ -32,9 +32,9 @@ enum Turn<'a> {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Name {
-    /// The one that the receiver looks for.
+    /// The header that the receiver looks for.
     Right,
-    /// The same, for the other of server and proxy.
+    /// The same, but the header of a proxy instead of a server, or the reverse.
     Other,
     Connection,
     ProxyConnection,
@@ -43,18 +43,18 @@ enum Name {
 
 #[derive(Arbitrary, Debug)]
 enum Value<'a> {
-    /// What the other side sent last.
+    /// The last token of the other side.
     Passed,
     Bytes(&'a [u8]),
     Token {
         negotiate: bool,
         token: &'a [u8],
     },
-    /// What the other side sent last, with a changed token.
+    /// The last token of the other side, changed.
     Edited(Vec<Edit<'a>>),
 }
 
-/// Both sides, and what must be true of them.
+/// Both sides, and the invariants between them.
 struct World {
     client: ClientConnection,
     server: ServerConnection,
@@ -71,7 +71,7 @@ struct World {
 }
 
 impl Traffic<'_> {
-    /// All turns, each with a result that it can have.
+    /// Runs all turns, and asserts that each has a permitted result.
     pub fn run(self) {
         let mut world = World::new(&self);
         for turn in &self.turns {
@@ -210,7 +210,7 @@ impl World {
         }
     }
 
-    /// A header holds a message of the client's.
+    /// A header contains a message that the client made.
     fn sends(&mut self, header: RequestHeader) {
         let token = token(header.value.as_bytes()).expect("our own token");
         match Message::parse(&token) {
@@ -260,7 +260,7 @@ fn version(knob: u8) -> HttpVersion {
     pick(&[HttpVersion::Http11, HttpVersion::Http10, HttpVersion::Http2], knob)
 }
 
-/// A refusal tells the client nothing but to start again.
+/// A refusal tells the client only to start again.
 fn assert_is_offer(refusal: Refusal, status: u16, offer: &[String]) -> Vec<String> {
     assert_eq!((refusal.reply.status, &refusal.reply.values[..]), (status, offer));
     assert_eq!(refusal.reply.tried, None);
@@ -268,7 +268,7 @@ fn assert_is_offer(refusal: Refusal, status: u16, offer: &[String]) -> Vec<Strin
     refusal.reply.values
 }
 
-/// What a client can say of a response.
+/// The errors that a client can report for a response.
 fn assert_is_clients(error: Error) {
     match error {
         Error::Exchange(error) => assert!(matches!(

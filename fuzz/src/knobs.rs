@@ -1,5 +1,5 @@
-//! Clients and servers with any policy. Knobs that are all zero make the default one, and have a
-//! fixed number of bytes, so that seeds can have them in front.
+//! Clients and servers with any policy. If all knobs are zero, the result is the default policy.
+//! Knobs have a fixed number of bytes, so that seeds can start with them.
 
 use core::time::Duration;
 
@@ -22,10 +22,10 @@ pub const PASSWORD: &str = "correct horse";
 const TARGET: &str = "HTTP/www.example.com";
 /// Servers to which NTLM is not blocked.
 const EXCEPTIONS: [[&str; 1]; 2] = [["files.example.com"], ["www.example.com"]];
-/// Names that ASCII lacks, as other code pages do.
+/// Names outside ASCII that other code pages contain.
 const JURGEN: &str = "EXAMPLE\\j\u{fc}rgen";
 
-/// The bytes 0x80-0xbf of ISO 8859-1; the others have no character.
+/// The bytes 0x80-0xbf of ISO 8859-1; the others are not assigned.
 pub static HALF_OF_LATIN_1: [char; 128] = {
     let mut table = ['\u{fffd}'; 128];
     let mut at = 0;
@@ -36,15 +36,15 @@ pub static HALF_OF_LATIN_1: [char; 128] = {
     table
 };
 
-/// What a target can choose among.
+/// The options that a target can choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     Alice,
-    /// Alice, of whose password only the NT hash is known.
+    /// Alice with the NT hash of her password only.
     AliceByHash,
     Anonymous,
     Jurgen,
-    /// Alice, with a password that is not hers.
+    /// Alice with a wrong password.
     Impostor,
 }
 
@@ -89,7 +89,7 @@ impl ClientKnobs {
         pick(&[Protection::None, Protection::Sign, Protection::Seal], self.protection)
     }
 
-    /// What the application does wrong.
+    /// Mistakes of the application.
     pub fn misuses(&self) -> Vec<Misuse> {
         let protects_nothing = self.identity() == Identity::Anonymous
             && self.protection() != Protection::None
@@ -195,7 +195,7 @@ pub struct ServerKnobs {
 }
 
 impl ServerKnobs {
-    /// What the application does wrong.
+    /// Mistakes of the application.
     pub fn misuses(&self) -> Vec<Misuse> {
         let policy = self.policy();
         let lacks_bindings = policy.channel_bindings == Enforcement::Required

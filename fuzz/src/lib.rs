@@ -1,21 +1,21 @@
-//! What the fuzz targets share.
+//! Code that the fuzz targets share.
 //!
-//! A target says in a few lines what must hold; here is what it needs for that:
+//! A target states its invariant in a few lines; these modules contain what it needs for that:
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
-//! | [`codec`] | a message that parses can be written, and is the same then |
-//! | [`datagram`] | both ends of a connectionless session, and any datagrams between them |
-//! | [`edit`] | what somebody in between does to a message |
-//! | [`exchange`] | an exchange with somebody in between |
-//! | [`handover`] | states that come from another process |
-//! | [`http`] | both sides of an HTTP connection, and what may come of them |
+//! | [`codec`] | a message that parses can be written, and stays the same |
+//! | [`datagram`] | both ends of a connectionless session, and arbitrary datagrams between them |
+//! | [`edit`] | changes that a man in the middle makes to a message |
+//! | [`exchange`] | a handshake with a man in the middle, and its permitted results |
+//! | [`handover`] | states imported from another process |
+//! | [`http`] | both sides of an HTTP connection, and their permitted results |
 //! | [`knobs`] | clients and servers with any policy |
-//! | [`mask`] | an AUTHENTICATE with any secrets |
-//! | [`model`] | which protected messages must be delivered, and which refused |
-//! | [`session`] | both ends of a session, and any operations on them |
-//! | [`spnego`] | SPNEGO's tokens, and negotiations with a man in the middle |
-//! | [`splice`] | what a man in the middle does at the border of two messages |
+//! | [`mask`] | an AUTHENTICATE with arbitrary secrets |
+//! | [`model`] | a model of which protected messages must be accepted, and which rejected |
+//! | [`session`] | both ends of a session, and arbitrary operations on them |
+//! | [`spnego`] | SPNEGO tokens, and negotiations with a man in the middle |
+//! | [`splice`] | attacks of a man in the middle on the border of two messages |
 
 pub mod codec;
 pub mod datagram;

@@ -1,4 +1,4 @@
-//! An AUTHENTICATE with any secrets.
+//! An AUTHENTICATE with arbitrary secrets.
 
 use arbitrary::Arbitrary;
 use ntlm::FileTime;
@@ -7,10 +7,10 @@ use ntlm::wire::{
     NtResponse, SIGNATURE, Version,
 };
 
-/// What stands for all secrets of a message.
+/// The bytes that all secrets of a message are made from.
 type Secret = [u8; 32];
 
-/// A message with secrets, and what is done to it.
+/// A message with secrets, and the changes to it.
 #[derive(Arbitrary, Debug)]
 pub struct Masked<'a> {
     flags: u32,
@@ -28,9 +28,9 @@ pub struct Masked<'a> {
 }
 
 impl Masked<'_> {
-    /// Two messages that differ in nothing but their secrets, of which no two bytes are the same;
-    /// `None` if they are too long to be written, or behind another message, whose fields would
-    /// mean other bytes.
+    /// Two messages that differ only in their secrets, no two bytes of which are the same; `None`
+    /// if they are too long to be written, or follow another message, whose fields would then refer
+    /// to other bytes.
     pub fn tokens(&self) -> Option<[Vec<u8>; 2]> {
         if self.before.windows(SIGNATURE.len()).any(|bytes| bytes == SIGNATURE) {
             return None;
@@ -63,7 +63,7 @@ impl Masked<'_> {
     fn ntlmv2(&self, secret: &Secret) -> Vec<u8> {
         let mut list = AvPairsBuf::default();
         for (id, value) in &self.pairs {
-            // What would not be well formed is left out.
+            // Pairs that would make the list malformed are omitted.
             let _ = list.push(AvId(*id), value);
         }
         let mut response = secret[..16].to_vec();

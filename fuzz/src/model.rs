@@ -1,13 +1,13 @@
-//! Which protected messages must be delivered, and which refused.
+//! A model of which protected messages must be accepted, and which rejected.
 //!
-//! It knows no cryptography: a message that comes as it was sent is delivered if the receiver is
-//! where the sender was when it sent it, and nothing else is.
+//! It contains no cryptography: a message that arrives unchanged is accepted if the receiver is in
+//! the state that the sender was in when it sent the message; every other message is rejected.
 
 use ntlm::error::{Error, Integrity, Misuse};
 use ntlm::session::{Protection, Signature};
 use ntlm::wire::NegotiateFlags as Flags;
 
-/// What a message is, apart from its bytes.
+/// The properties of a message besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Message,
@@ -17,7 +17,7 @@ pub enum Call {
 /// The parts of a message, sealed or clear.
 pub type Parts = Vec<(bool, Vec<u8>)>;
 
-/// Which of the two signatures is made.
+/// Which of the two kinds of signature is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Extended { encrypts_checksum: bool },
@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    /// How far a message moves the key stream.
+    /// How far a message advances the key stream.
     fn length(self, parts: &Parts) -> usize {
         let sealed: usize = parts.iter().filter(|(s, _)| *s).map(|(_, bytes)| bytes.len()).sum();
         sealed
@@ -44,8 +44,8 @@ impl Form {
             }
     }
 
-    /// Whether what a signature covers is still what was signed. The legacy one does not cover its own
-    /// random pad.
+    /// Whether the bytes that a signature covers are unchanged. The legacy signature does not cover
+    /// its own random pad.
     pub fn is_intact(self, sent: (&Parts, Signature), received: (&Parts, Signature)) -> bool {
         if self != Self::Legacy {
             return sent == received;
@@ -55,12 +55,12 @@ impl Form {
     }
 }
 
-/// What a direction of a session can be asked for.
+/// The operations of a direction of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// Each direction stands for itself.
+    /// Each direction is independent.
     Duplex,
-    /// Both have one key stream.
+    /// Both directions share one key stream.
     Shared,
     /// As [`Duplex`](Self::Duplex), without a `mechListMIC`.
     Half,
@@ -79,7 +79,7 @@ impl Channel {
         }
     }
 
-    /// What a call is refused for, whatever the message is.
+    /// The error of an operation, whatever the message is.
     pub fn refuses(self, protection: Protection, call: Call, parts: &Parts) -> Option<Misuse> {
         let needed = if parts.iter().any(|(is_sealed, _)| *is_sealed) {
             Protection::Seal
@@ -97,14 +97,14 @@ impl Channel {
     }
 }
 
-/// Where a key stream and its counter are.
+/// The position of a key stream and of its counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     position: usize,
     sequence: u32,
 }
 
-/// What one key stream has done so far.
+/// The state of one key stream.
 #[derive(Clone, Debug)]
 pub struct Stream {
     form: Form,
@@ -116,7 +116,7 @@ impl Stream {
         Self { form, next: Ok(Place { position: 0, sequence }) }
     }
 
-    /// Where the next message will be.
+    /// The position of the next message.
     pub fn next(&self, call: Call) -> Result<Place, Error> {
         match (call, self.next?) {
             (Call::MechListMic, place) if place.sequence != 0 => {
@@ -134,7 +134,7 @@ impl Stream {
         self.next = after.map(|sequence| Place { position: position + length, sequence });
     }
 
-    /// What a signature says of itself.
+    /// What a signature claims about itself.
     pub fn admit(&self, place: Place, signature: Signature) -> Result<(), Error> {
         if !signature.as_bytes().starts_with(&[1, 0, 0, 0]) {
             return Err(Integrity::Version.into());

@@ -1,4 +1,4 @@
-//! Both ends of a session, and any operations on them.
+//! Both ends of a session, and arbitrary operations on them.
 
 use arbitrary::Arbitrary;
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
@@ -8,12 +8,12 @@ use ntlm::wire::NegotiateFlags as Flags;
 
 use crate::model::{Call, Channel, Form, Parts, Place, Stream};
 
-/// A session and all that happens to it.
+/// A session and everything that happens to it.
 #[derive(Arbitrary, Debug)]
 pub struct Script<'a> {
     flags: u32,
     key: [u8; 16],
-    /// The two directions by themselves, so many messages before the last one.
+    /// The two directions on their own, this many messages before the last sequence number.
     halves: Option<u8>,
     operations: Vec<Operation<'a>>,
 }
@@ -25,7 +25,7 @@ enum Operation<'a> {
         content: Content<'a>,
     },
     Deliver(Delivery),
-    /// An end goes on in another process.
+    /// An end continues in another process.
     HandOver {
         client: bool,
     },
@@ -39,13 +39,13 @@ pub enum Content<'a> {
     MechListMic(&'a [u8]),
 }
 
-/// A message that was sent comes to an end, perhaps not for the first time, or not whole.
+/// A message that was sent arrives at an end, perhaps not for the first time, or not complete.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Delivery {
     to_client: bool,
     /// To the end that sent it.
     is_reflected: bool,
-    /// Zero for the oldest one that was not delivered yet.
+    /// Zero for the oldest message that was not delivered yet.
     which: u8,
     change: Change,
 }
@@ -95,7 +95,7 @@ impl Content<'_> {
     }
 }
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone, Debug)]
 struct Sent {
     call: Call,
@@ -106,7 +106,7 @@ struct Sent {
 }
 
 impl Script<'_> {
-    /// All operations, each with the result that it must have.
+    /// Runs all operations, and asserts the result of each.
     pub fn run(self) {
         let flags = Flags::from_bits_retain(self.flags ^ 0xe208_8235);
         let key = ExportedSessionKey::from(self.key);
@@ -135,7 +135,7 @@ impl Script<'_> {
     }
 }
 
-/// One end, with what must be true of it.
+/// One end, and its invariants.
 struct End {
     halves: Halves,
     protection: Protection,
@@ -198,7 +198,7 @@ impl End {
         }
         assert_eq!(result.err(), place.err(), "{content:?}");
         let (Ok(signature), Ok(place)) = (result, place) else {
-            return assert_eq!(parts, plain, "what cannot be sent stays as it is");
+            return assert_eq!(parts, plain, "a message that cannot be sent is unchanged");
         };
         self.sending.advance(call, &plain);
         self.sent.push(Sent { call, plain, parts, signature, place });
@@ -223,7 +223,7 @@ impl End {
                 self.delivered += 1;
             }
             Err(Error::Integrity(Integrity::Checksum)) => assert_is_wiped(&parts, &came),
-            Err(_) => assert_eq!(parts, came, "what was not decrypted stays as it is"),
+            Err(_) => assert_eq!(parts, came, "a message that was not decrypted is unchanged"),
         }
     }
 
@@ -245,7 +245,7 @@ impl End {
         Err(self.receiving().close())
     }
 
-    /// The stream that this end receives with, which may be the one that it sends with.
+    /// The stream with which this end receives, which may be the one with which it sends.
     fn receiving(&mut self) -> &mut Stream {
         if self.channel == Channel::Shared { &mut self.sending } else { &mut self.receiving }
     }
@@ -265,7 +265,8 @@ pub fn assert_is_wiped(parts: &Parts, came: &Parts) {
     }
 }
 
-/// The parts for the crate, each after one that is neither signed nor sealed, which changes nothing.
+/// The parts for the crate. Each follows one that is neither signed nor sealed, which must change
+/// nothing.
 pub fn borrowed(parts: &mut Parts) -> Vec<Part<'_>> {
     let borrow = parts.iter_mut().flat_map(|(is_sealed, bytes)| {
         let part = match is_sealed {
@@ -297,7 +298,7 @@ impl Halves {
             (Self::Apart(sender, _), Content::Sign(message)) => sender.sign(message),
             (Self::Apart(sender, _), Content::Seal(_)) => sender.seal(&mut parts[0].1),
             (Self::Apart(sender, _), Content::Parts(_)) => sender.seal_parts(&mut borrowed(parts)),
-            // Only a whole session makes it.
+            // Only a whole session supports it.
             (Self::Apart(..), Content::MechListMic(_)) => {
                 Err(Misuse::NeedsExtendedSessionSecurity.into())
             }

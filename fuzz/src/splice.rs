@@ -1,4 +1,4 @@
-//! What a man in the middle does at the border of two messages. The MIC covers all messages as one
+//! Attacks of a man in the middle on the border of two messages. The MIC covers all messages as one
 //! string, so bytes that leave one message and enter the next one do not change what it covers.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use crate::knobs::pick;
 /// for its receiver.
 #[derive(Arbitrary, Debug)]
 pub enum Splice<'a> {
-    /// The start of an AUTHENTICATE of the attacker's. Its fields are in the client's message, and
+    /// The start of an AUTHENTICATE of the attacker. Its fields are in the client's message, and
     /// its MIC is the client's.
     Prefix { header: u8, padding: &'a [u8], flags: u32, moves_mic: bool },
     /// The last bytes of a message become the first of the next one.
@@ -47,7 +47,7 @@ impl Splice<'_> {
         }
     }
 
-    /// Changes the message after the border; `before` is the one before it, as it was sent.
+    /// Changes the message after the border; `before` is the message before it, as it was sent.
     pub fn start(&self, message: &mut Vec<u8>, before: &[u8], known: &Known) {
         match *self {
             Self::Forward { length } => {
@@ -64,7 +64,7 @@ impl Splice<'_> {
         }
     }
 
-    /// What stands between both messages then.
+    /// The bytes that are then between both messages.
     fn added(&self, known: &Known) -> Cow<'_, [u8]> {
         match *self {
             Self::Prefix { header, padding, flags, .. } => {
@@ -80,7 +80,7 @@ impl Splice<'_> {
     }
 }
 
-/// Whether a message contains a header after its own.
+/// Whether a message contains another header after its own.
 pub fn has_second_header(message: &[u8]) -> bool {
     message.windows(SIGNATURE.len()).skip(1).any(|bytes| bytes == SIGNATURE)
 }
@@ -95,7 +95,8 @@ fn insert_header(message: &mut Vec<u8>, at: u16, kind: u8) {
     message.splice(at..at, header);
 }
 
-/// Without flags; with them; with a version; with a MIC but no version; with both; longer ones.
+/// Headers without flags; with them; with a version; with a MIC but no version; with both; longer
+/// ones.
 fn header_len(knob: u8) -> usize {
     pick(&[88, 80, 72, 64, 52, 104], knob)
 }
@@ -108,8 +109,8 @@ fn mic_offset(header: usize) -> Option<usize> {
     }
 }
 
-/// Lengths and offsets are those of the earlier message, moved behind the prefix. The workstation
-/// starts where the header ends, and so says where that is.
+/// Lengths and offsets are those of the earlier message, moved by the length of the prefix. The
+/// workstation starts where the header ends, so its offset marks the end of the header.
 fn prefix(known: &[u8], header: usize, padding: &[u8], flags: u32) -> Vec<u8> {
     let length = header + padding.len();
     let mut prefix = vec![0; header];
@@ -130,7 +131,7 @@ fn prefix(known: &[u8], header: usize, padding: &[u8], flags: u32) -> Vec<u8> {
     prefix
 }
 
-/// The MIC of the message moves into the prefix, and leaves zeros behind.
+/// Moves the MIC of the message into the prefix, and leaves zeros in its place.
 fn put_before_with_mic(message: &mut Vec<u8>, prefix: &[u8], offset: Option<usize>) {
     let own =
         Authenticate::parse(message).ok().and_then(|parsed| parsed.mic_offset().zip(parsed.mic));

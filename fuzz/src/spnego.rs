@@ -1,4 +1,4 @@
-//! SPNEGO's tokens: any bytes, and negotiations with a man in the middle.
+//! SPNEGO tokens: arbitrary bytes, and negotiations with a man in the middle.
 
 use std::sync::LazyLock;
 
@@ -33,8 +33,8 @@ const STATES: [Option<NegState>; 5] = [
     Some(NegState::Reject),
 ];
 
-/// What holds of any bytes: they are a token that is the same when it is written again, or an error
-/// that lies within them; and as a first token they complete nothing.
+/// Invariants of arbitrary bytes: they are a token that stays the same when it is written again, or
+/// an error whose offset lies within them; and as a first token they complete nothing.
 pub fn assert_parses(bytes: &[u8]) {
     let table = inspect::annotate(bytes).with_secrets().to_string();
     assert!(table.len() < 8192 + 200 * bytes.len(), "{} bytes", table.len());
@@ -52,7 +52,7 @@ pub fn assert_parses(bytes: &[u8]) {
             assert_eq!(hints.is_ok(), offers_ntlm);
             assert!(offers_ntlm || (first.is_err() && after.is_err()));
             let again = write_init(init.mech_types.as_bytes(), init.mech_token);
-            // Shorter lengths may make it shorter; the framing may make it too long.
+            // The shortest lengths may make the token shorter; the framing may make it too long.
             if let Ok(again) = Token::parse(&again) {
                 let Token::Init(again) = again else { panic!("{again:?}") };
                 assert_eq!(
@@ -72,8 +72,8 @@ pub fn assert_parses(bytes: &[u8]) {
     }
 }
 
-/// Clients and servers of any policy, and a man in the middle who may reorder, repeat, change and make
-/// tokens, also of other negotiations of the same peers, and of the other side.
+/// Clients and servers with any policy, and a man in the middle who may reorder, repeat, change and
+/// create tokens, and replay those of other negotiations of the same peers or of the other side.
 #[derive(Arbitrary, Debug)]
 pub struct Negotiations<'a> {
     client: ClientKnobs,
@@ -87,21 +87,21 @@ pub struct Negotiations<'a> {
 
 #[derive(Arbitrary, Debug)]
 enum Step<'a> {
-    /// Passes what was sent last.
+    /// Forwards the last token.
     Pass { second: bool },
-    /// Passes it with changes.
+    /// Forwards it with changes.
     Change { second: bool, change: Change<'a> },
     /// Gives a token to a side.
     Give { second: bool, to_client: bool, token: Source<'a> },
     /// The carrier reports success to the client.
     Finish { second: bool },
-    /// Both sides begin anew.
+    /// Both sides start again.
     Restart { second: bool, offer: u8 },
 }
 
 #[derive(Arbitrary, Debug)]
 enum Source<'a> {
-    /// One that was sent in any negotiation, by any side.
+    /// A token that any side sent in any negotiation.
     Sent(u8),
     Changed(u8, Change<'a>),
     Response {
@@ -124,21 +124,21 @@ enum Change<'a> {
     List([u8; 3]),
     State(u8),
     Mechanism(u8),
-    /// That of any other token, or none.
+    /// The `mechListMIC` of any other token, or none.
     Mic(Option<u8>),
     /// The message, as Windows 2000 sends it.
     CopyAsMic,
     FlipMic(u8),
-    /// That of any other token, or none.
+    /// The message of any other token, or none.
     Message(Option<u8>),
-    /// Of the message inside.
+    /// Changes to the message inside.
     Edit(Edit<'a>),
-    /// Of the whole token.
+    /// Changes to the whole token.
     EditToken(Edit<'a>),
 }
 
 impl Negotiations<'_> {
-    /// Takes all steps; each must have a result that it can have.
+    /// Runs all steps, and asserts that each has a permitted result.
     pub fn run(&self) {
         let mut world = World::new(self);
         for step in &self.steps {
@@ -164,7 +164,7 @@ impl Negotiations<'_> {
     }
 }
 
-/// What an observer of both sides knows.
+/// The knowledge of an observer of both sides.
 struct World<'a> {
     knobs: &'a Negotiations<'a>,
     initiator: Initiator,
@@ -181,19 +181,19 @@ struct Negotiation {
     /// The list that was sent.
     list: Vec<u8>,
     prefers_another: bool,
-    /// What was sent last, and by whom.
+    /// The last token, and its sender.
     last: Vec<u8>,
     is_for_client: bool,
-    /// Whether nothing but what was sent has been passed.
+    /// Whether every token was forwarded unchanged.
     is_honest: bool,
     of_client: Seen,
     of_server: Seen,
 }
 
-/// What one side was given and has sent.
+/// The tokens that one side received and sent.
 #[derive(Default)]
 struct Seen {
-    /// Server: the list that it was given.
+    /// Server: the list that it received.
     list: Vec<u8>,
     is_bare: bool,
     /// Client: whether it has sent its AUTHENTICATE.
@@ -285,7 +285,7 @@ impl<'a> World<'a> {
             Some(Err(error)) => {
                 negotiation.last = Vec::new();
                 assert!(!error.to_string().contains(char::is_control));
-                // Without a man in the middle, only what the policies say stops a negotiation.
+                // Without a man in the middle, only the policies can stop a negotiation.
                 let is_policy =
                     matches!(error, Error::Exchange(_) | Error::Mic(MicError::CannotSign));
                 assert!(is_policy || !negotiation.is_honest, "{error:?}");
@@ -390,7 +390,7 @@ impl<'a> World<'a> {
     }
 
     fn any(&self, number: u8) -> &[u8] {
-        // The latest first.
+        // The latest one first.
         let at = self.sent.len() - 1 - usize::from(number) % self.sent.len();
         &self.sent[at]
     }
@@ -413,7 +413,7 @@ impl<'a> World<'a> {
 }
 
 impl Negotiation {
-    /// The server reads a token. `None` if there is no server any more.
+    /// Passes a token to the server. `None` if the server has already stopped.
     fn serve(
         &mut self,
         token: &[u8],
@@ -452,7 +452,7 @@ impl Negotiation {
         }))
     }
 
-    /// What a server has checked of a client that it accepts.
+    /// Asserts what a server has verified of a client that it accepts.
     fn assert_accepted(&self, done: &Established, knobs: &Negotiations<'_>) {
         let (accepted, side) = (&done.accepted, &self.of_server);
         let is_user = matches!(accepted.identity, Accepted::User { .. });
@@ -467,9 +467,9 @@ impl Negotiation {
         assert_eq!(done.client_preferred.is_some(), prefers_another);
         let right = mech_list_mic(keys, &side.list, Side::Client);
         let is_due = can_sign(keys) && (prefers_another || accepted.mic_checked);
-        assert!(!is_due || !side.given_mics.is_empty(), "a mechListMIC was due");
+        assert!(!is_due || !side.given_mics.is_empty(), "a required mechListMIC is missing");
         assert!(side.given_mics.iter().all(|mic| Some(mic) == right.as_ref()), "it was wrong");
-        assert!(!is_user || !prefers_another || can_sign(keys), "none can be made");
+        assert!(!is_user || !prefers_another || can_sign(keys), "no mechListMIC is possible");
         let Ok(Token::Response(last)) = Token::parse(token) else { panic!("{token:02x?}") };
         assert_eq!(last.neg_state, Some(NegState::AcceptCompleted));
         if let Some(mic) = last.mech_list_mic {
@@ -478,7 +478,7 @@ impl Negotiation {
         }
     }
 
-    /// The client reads a token. `None` if there is no client any more.
+    /// Passes a token to the client. `None` if the client has already stopped.
     fn answer(
         &mut self,
         token: &[u8],
@@ -494,7 +494,7 @@ impl Negotiation {
         };
         let result = client.read(token, environment);
         let is_early = state == Some(NegState::AcceptCompleted) && !had_proven;
-        assert!(!is_early || result.is_err(), "accepted before there was a proof");
+        assert!(!is_early || result.is_err(), "the client accepted a verdict before its proof");
         Some(result.map(|initiated| match initiated {
             Initiated::Send(token, next) => {
                 let message = match Token::parse(&token) {
@@ -521,7 +521,7 @@ impl Negotiation {
         }))
     }
 
-    /// What a client has checked when it is done.
+    /// Asserts what a client has verified when it completes.
     fn assert_completed(&self, keys: &SessionKeys, had_proven: bool, knobs: &Negotiations<'_>) {
         assert!(had_proven, "nothing was proven");
         let side = &self.of_client;
@@ -529,7 +529,10 @@ impl Negotiation {
         assert!(side.given_mics.iter().all(|mic| Some(mic) == right.as_ref()), "it was wrong");
         let is_due = side.has_signed || (self.prefers_another && can_sign(keys));
         let is_there = !side.given_mics.is_empty() && side.has_signed;
-        assert!(!is_due || is_there || knobs.allows_missing_mic, "a mechListMIC was due");
+        assert!(
+            !is_due || is_there || knobs.allows_missing_mic,
+            "a required mechListMIC is missing"
+        );
     }
 }
 
@@ -565,7 +568,7 @@ fn alice() -> Client {
     Client::new(Credentials::password(USER, PASSWORD))
 }
 
-/// The tokens of honest negotiations of the same user at another time.
+/// The tokens of other honest negotiations of the same user.
 static RECORDED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let (mut sent, environment) = (Vec::new(), &mut Scattered(1 << 40));
     let lists = [write_list(&[0]), write_list(&[1, 2, 0])];

@@ -38,10 +38,10 @@
 //! # Ok::<(), ntlm::Error>(())
 //! ```
 //!
-//! Tests: `tests/vulnerabilities/identity.rs`: `cve_2024_21410_a_login_from_another_channel`,
-//! `cve_2017_8563_bindings_never_when_given_always`,
-//! `cve_2008_4037_an_answer_that_was_meant_for_another_service`; `tests/tampering/main.rs`:
-//! `strict_policies_leave_only_what_the_application_does_wrong`; live,
+//! Tests: `tests/vulnerabilities/identity.rs`: `cve_2024_21410_login_from_another_channel_is_rejected`,
+//! `cve_2017_8563_channel_bindings_are_enforced_as_the_policy_says`,
+//! `cve_2008_4037_answer_for_another_service_is_rejected`; `tests/tampering/main.rs`:
+//! `under_strict_policies_only_application_mistakes_allow_attacks`; live,
 //! `tests/interop/http_bindings.rs`: `clients_are_refused_if_somebody_stands_between`.
 //!
 //! # Downgrade
@@ -57,12 +57,12 @@
 //! - *NTLM instead of Kerberos*: SPNEGO's `mechListMIC` stops it, which the feature `spnego`
 //!   checks. Do not accept bare NTLM beside SPNEGO if clients may prefer Kerberos.
 //!
-//! Tests: `tests/levels.rs`: `every_level_meets_every_other`; `tests/client.rs`:
-//! `challenge_without_a_needed_flag_is_rejected`; `tests/server.rs`:
-//! `flags_that_are_required_cannot_be_dropped_in_the_last_message`; `tests/vulnerabilities/logic.rs`:
-//! `cve_2016_2110_flags_that_were_cleared`; `tests/tampering/main.rs`:
-//! `a_mic_catches_every_change`; `tests/spnego_downgrade.rs`:
-//! `client_that_prefers_kerberos_does_not_log_in_where_nothing_can_sign_the_list`; live,
+//! Tests: `tests/levels.rs`: `every_client_level_works_with_the_server_levels_that_allow_it`;
+//! `tests/client.rs`: `challenge_without_a_needed_flag_is_rejected`; `tests/server.rs`:
+//! `required_flag_dropped_in_the_authenticate_is_rejected`; `tests/vulnerabilities/logic.rs`:
+//! `cve_2016_2110_cleared_flags_are_rejected`; `tests/tampering/main.rs`: `mic_detects_every_change`;
+//! `tests/spnego_downgrade.rs`:
+//! `client_that_prefers_kerberos_does_not_log_in_if_the_list_cannot_be_signed`; live,
 //! `tests/interop/spnego_kerberos.rs`: `a_list_without_kerberos_is_detected`.
 //!
 //! # Drop the MIC
@@ -76,9 +76,10 @@
 //! also rejects clients that never announce one. An LMv2 response cannot announce a MIC, so a
 //! server rejects it on its own unless [`allow_lmv2_alone`] is set (CVE-2019-1338).
 //!
-//! Tests: `tests/vulnerabilities/logic.rs`: `cve_2019_1040_a_promised_mic_is_there_and_right`,
-//! `cve_2019_1166_two_msv_av_flags`, `cve_2019_1338_lmv2_does_not_stand_for_ntlmv2`;
-//! `tests/server.rs`: `a_mic_can_be_required_of_all`.
+//! Tests: `tests/vulnerabilities/logic.rs`: `cve_2019_1040_announced_mic_must_be_present_and_valid`,
+//! `cve_2019_1166_second_msv_av_flags_does_not_hide_the_mic`,
+//! `cve_2019_1338_lmv2_does_not_replace_a_wrong_ntlmv2_response`; `tests/server.rs`:
+//! `required_mic_that_is_absent_is_rejected`.
 //!
 //! # Moved border
 //!
@@ -108,9 +109,9 @@
 //! account wait. An unknown user gets the same reply as a wrong password, after the same number of
 //! instructions.
 //!
-//! Tests: `tests/secrets.rs`: `the_table_of_a_token_masks_what_passwords_can_be_guessed_from`;
-//! `tests/http.rs`: `a_refusal_counts_as_a_guess_only_if_the_password_was_wrong`,
-//! `all_refusals_have_the_reply_of_a_first_request`; live, `tests/interop/web_application.rs`:
+//! Tests: `tests/secrets.rs`: `table_of_a_token_masks_responses_that_allow_brute_force`;
+//! `tests/http.rs`: `only_a_wrong_password_counts_as_a_guess`,
+//! `every_refusal_has_the_reply_of_a_first_request`; live, `tests/interop/web_application.rs`:
 //! `an_account_waits_after_too_many_wrong_passwords`; `tests/interop/constant_time.rs`:
 //! `unknown_user_and_wrong_password_take_the_same_instructions`.
 //!
@@ -123,7 +124,7 @@
 //!
 //! Tests: `tests/wiping.rs`: `credentials_and_clients_leave_nothing`, `keys_leave_nothing`;
 //! `tests/secrets.rs`: `no_public_type_prints_a_secret`; `tests/pass_through.rs`:
-//! `the_domain_controllers_answer_gives_the_same_keys_as_the_hash`.
+//! `domain_controller_gives_the_same_keys_as_the_hash`.
 //!
 //! # Replay
 //!
@@ -137,8 +138,8 @@
 //! before.
 //!
 //! Tests: `tests/server.rs`: `challenges_do_not_repeat`, `answer_to_an_expired_challenge_is_rejected`;
-//! `tests/misuse.rs`: `answers_do_not_fit_other_challenges`; `tests/session.rs`:
-//! `a_message_that_is_not_the_next_one_is_refused_and_the_next_one_is_not`; live,
+//! `tests/misuse.rs`: `answer_to_another_challenge_is_rejected`; `tests/session.rs`:
+//! `message_out_of_order_is_rejected_and_the_next_one_is_still_accepted`; live,
 //! `tests/interop/connectionless.rs`: `what_comes_twice_is_refused_and_nothing_is_lost`.
 //!
 //! # Changed messages
@@ -147,9 +148,10 @@
 //! message is rejected and wiped. *Malformed ones*: no bytes from the network make the library
 //! panic or allocate more than their length, and [`max_message_len`] limits that length.
 //!
-//! Tests: `tests/session.rs`: `a_changed_message_leaves_nothing_and_closes_the_direction`;
-//! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_ends_as_it_must`;
-//! `tests/vulnerabilities/main.rs`: a test for each published vulnerability of an implementation of NTLM.
+//! Tests: `tests/session.rs`: `changed_message_is_wiped_and_closes_the_direction`;
+//! `tests/vulnerabilities/hostile.rs`: `every_hostile_case_has_its_listed_result`;
+//! `tests/vulnerabilities/main.rs`: a test for each published vulnerability of an implementation of
+//! NTLM.
 //!
 //! [`allow_lmv2_alone`]: crate::server::Policy::allow_lmv2_alone
 //! [`channel_bindings`]: crate::server::Policy::channel_bindings

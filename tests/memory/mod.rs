@@ -1,7 +1,8 @@
-//! An allocator that looks at each block before it frees it, and a watch that says what was there.
+//! An allocator that reads each block before it frees it, and a watch that reports which secrets it
+//! contained.
 //!
-//! A block is read as a debugger would read it: by the kernel, through `/proc/self/mem`. So nothing
-//! is assumed of bytes that were never written, such as padding.
+//! The kernel reads each block through `/proc/self/mem`, as for a debugger. So the code does not
+//! read uninitialized bytes, such as padding, itself.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
@@ -17,13 +18,15 @@ static ALLOCATOR: Watched = Watched;
 
 struct Watched;
 
-/// Blocks begin as zeros, so that nothing is found that was there before. `realloc` stays as the trait
-/// has it: a new block, a copy, and the old block is freed; so what a growing vector leaves is seen.
+/// Blocks are zeroed when they are allocated, so old contents are never found. `realloc` keeps its
+/// default: a new block, a copy, and the old block is freed; so the blocks that a growing vector
+/// frees are read too.
 ///
-/// SAFETY: all blocks are the system's, which gets them back unchanged; they are only read.
+/// SAFETY: all blocks come from the system allocator and return to it unchanged; they are only
+/// read.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the same promises.
+        // SAFETY: the caller upholds the same contract.
         let block = unsafe { System.alloc_zeroed(layout) };
         with_watch(|watch| watch.on_alloc(Block { start: block.addr(), len: layout.size() }));
         block
@@ -31,33 +34,33 @@ unsafe impl GlobalAlloc for Watched {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         with_watch(|watch| watch.on_free(Block { start: block.addr(), len: layout.size() }));
-        // SAFETY: the caller keeps the same promises.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.dealloc(block, layout) }
     }
 }
 
 thread_local! {
-    /// What this thread looks for. Another thread's blocks are not looked at.
+    /// The secrets that this thread looks for. Blocks of other threads are not read.
     static WATCH: Cell<Option<&'static Watch>> = const { Cell::new(None) };
 }
 
-/// Nothing that is done here may allocate.
+/// Nothing in this block may allocate.
 fn with_watch(look: impl FnOnce(&Watch)) {
     if let Ok(Some(watch)) = WATCH.try_with(Cell::get) {
         look(watch);
     }
 }
 
-/// From when it is made until it is dropped, this thread's memory is watched for some secrets.
+/// While this value exists, this thread's memory is watched for some secrets.
 pub(crate) struct Memory(&'static Watch);
 
 struct Watch {
     memory: File,
-    /// Every eight bytes of every secret, and whose they are; in order, to be found.
+    /// Every eight bytes of every secret, with the name of the secret; sorted, for the search.
     fragments: Vec<(u64, &'static str)>,
     /// The blocks in use that were allocated under watch.
     blocks: RefCell<Vec<Block>>,
-    /// What blocks held that were freed.
+    /// The secrets that freed blocks contained.
     found: RefCell<Vec<Run>>,
 }
 
@@ -68,7 +71,7 @@ struct Block {
 }
 
 const FRAGMENT_LEN: usize = 8;
-/// So that the list of fragments is not taken for the secrets.
+/// The list of fragments must not be found as a secret itself.
 const MASK: u64 = 0xa5c3_7e19_d2f0_486b;
 
 impl Memory {
@@ -80,9 +83,9 @@ impl Memory {
             assert!(fragments.iter().any(|(_, other)| other == name), "{name}: nothing to see");
         }
         drop(secrets);
-        // It is kept for ever, so that an allocator can have it.
+        // The value is never freed, so that the allocator can refer to it.
         let watch: &Watch = Box::leak(Box::new(Watch {
-            memory: File::open("/proc/self/mem").expect("the kernel shows it"),
+            memory: File::open("/proc/self/mem").expect("/proc is mounted"),
             fragments: fragments.into_iter().collect(),
             blocks: RefCell::new(Vec::with_capacity(4096)),
             found: RefCell::new(Vec::with_capacity(RUNS)),
@@ -91,7 +94,7 @@ impl Memory {
         Self(watch)
     }
 
-    /// Whether a block in use holds some of this secret.
+    /// Whether a block in use contains part of this secret.
     pub(crate) fn holds(&self, secret: &str) -> bool {
         let blocks = self.0.blocks.borrow();
         let mut is_there = false;
@@ -101,7 +104,7 @@ impl Memory {
         is_there
     }
 
-    /// The secrets that are where this is.
+    /// The secrets in the memory of this value.
     pub(crate) fn runs_in<T>(&self, object: &T) -> Vec<Run> {
         let mut runs = Vec::with_capacity(RUNS);
         let start = core::ptr::from_ref(object).addr();
@@ -109,22 +112,22 @@ impl Memory {
         runs
     }
 
-    /// What was in blocks that were freed, since it was asked last.
+    /// The secrets in blocks that were freed since the last call.
     pub(crate) fn left_behind(&self) -> Vec<Run> {
         self.0.found.replace(Vec::with_capacity(RUNS))
     }
 }
 
-/// Fragments of a secret, one after the other.
+/// A sequence of fragments of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) secret: &'static str,
     pub(crate) fragments: usize,
-    /// Where it begins.
+    /// The address of its start.
     pub(crate) start: usize,
 }
 
-/// As many are kept.
+/// The maximum number that is kept.
 const RUNS: usize = 256;
 
 impl Drop for Memory {
@@ -153,7 +156,7 @@ impl Watch {
         }
     }
 
-    /// The vector does not grow: whoever frees memory must not allocate.
+    /// The vector must not grow, because code that frees memory must not allocate.
     fn add_runs(&self, block: Block, runs: &mut Vec<Run>) {
         let first = runs.len();
         self.search(block, |secret, place| {
@@ -167,8 +170,7 @@ impl Watch {
         });
     }
 
-    /// Reads a block piece by piece, and calls `found` for each fragment in it, with
-    /// its place.
+    /// Reads a block piece by piece, and calls `found` for each fragment in it, with its address.
     fn search(&self, block: Block, mut found: impl FnMut(&'static str, usize)) {
         let mut piece = [0; 1024];
         let mut at = 0;
@@ -194,7 +196,7 @@ impl Watch {
     }
 }
 
-/// All fragments of a secret but those that may be anywhere, such as zeros.
+/// All fragments of a secret except those that occur anywhere, such as zeros.
 fn fragments(name: &'static str, secret: &[u8]) -> impl Iterator<Item = (u64, &'static str)> {
     let is_telling = |window: &&[u8]| window.iter().collect::<BTreeSet<_>>().len() >= 4;
     secret.windows(FRAGMENT_LEN).filter(is_telling).map(move |window| (masked(window), name))

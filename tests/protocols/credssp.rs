@@ -13,7 +13,7 @@ pub(crate) fn replay(exchange: &Value) -> Outcome<()> {
     replay_context(exchange, exchange, &exchange["check"], exchange)
 }
 
-/// The RDP negotiation before TLS ([MS-RDPBCGR] 2.2.1.1.1 and 2.2.1.2.1), where it was recorded.
+/// The RDP negotiation before TLS ([MS-RDPBCGR] 2.2.1.1.1 and 2.2.1.2.1), if it was recorded.
 fn check_negotiation(exchange: &Value) -> Outcome<()> {
     for (message, kind, flags, protocols) in [
         ("x224_request", 1, "neg_req_flags", "neg_req_protocols"),
@@ -140,7 +140,7 @@ struct Replay<'a> {
     facts: &'a Value,
     public_key: Vec<u8>,
     sessions: Sessions,
-    /// What was sealed, in the words of the check.
+    /// The sealed contents, in the words of the check.
     sealed: Vec<String>,
     numbers: [u32; 2],
 }
@@ -189,8 +189,8 @@ impl Replay<'_> {
         check("sealed", &self.sealed[..], &recorded.map(str::to_owned).collect::<Vec<_>>())
     }
 
-    /// What `pubKeyAuth` must be (3.1.5): since version 5 a hash, before the public key, to whose first
-    /// octet the server adds 1.
+    /// The expected `pubKeyAuth` (3.1.5): since version 5 a hash; before that the public key, to
+    /// whose first octet the server adds 1.
     fn binding(&self, sender: Sender, version: u8, nonce: Option<&[u8]>) -> Outcome<Vec<u8>> {
         if version >= 5 {
             let magic = match sender {
@@ -220,8 +220,8 @@ impl Replay<'_> {
         check(verdict_name, verdict, self.facts.text(verdict_name).unwrap_or_default())
     }
 
-    /// FreeRDP 3 sends the client's own `pubKeyAuth` back if it came beside the AUTHENTICATE. The keys of
-    /// the two directions differ, so it is not the server's.
+    /// FreeRDP 3 sends the client's own `pubKeyAuth` back if it arrived beside the AUTHENTICATE.
+    /// The keys of the two directions differ, so it does not verify as the server's.
     fn sent_back(&mut self, sealed: &[u8]) -> Outcome<()> {
         let fact = self.facts.text("server_pubkeyauth");
         check("server_pubkeyauth", fact, Some("the client's own bytes sent back"))?;

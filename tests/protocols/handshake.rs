@@ -1,4 +1,4 @@
-//! The handshake inside each protocol, and the two sessions that follow from it.
+//! The handshake inside each protocol, and the two sessions that it produces.
 
 use ntlm::Session;
 use ntlm::crypto::{ExportedSessionKey, Side};
@@ -16,18 +16,18 @@ use ntlm_testkit::recorded::lenient_server;
 use ntlm_testkit::replay::{Outcome, check, display, text};
 use ntlm_testkit::{Fields, Recorded, fields, hex};
 
-/// What was recorded of a handshake.
+/// A recorded handshake.
 pub(crate) struct Recording<'a> {
-    /// The whole exchange, which names the passwords.
+    /// The whole recording, which contains the passwords.
     pub(crate) exchange: &'a Value,
     /// The part of it that describes this handshake.
     pub(crate) context: &'a Value,
-    /// The facts that the independent check found in it.
+    /// The facts that an independent program found in it.
     pub(crate) check: &'a Value,
 }
 
-/// The sessions of both sides. Each message that the client sealed is unsealed by the server's session,
-/// and sealed again by the client's.
+/// The sessions of both sides. The server's session unseals each message that the client sealed,
+/// and the client's session seals it again.
 pub(crate) struct Sessions {
     client: Session,
     server: Session,
@@ -47,11 +47,11 @@ impl Sessions {
     }
 }
 
-/// How the outcome of a server of this crate ends if the password is wrong.
+/// The end of a server's result for a wrong password.
 const WRONG_PASSWORD: &str = "[Denied(WrongPassword)]";
 
 impl Recording<'_> {
-    /// Replays the tokens of a handshake, in the order of the wire.
+    /// Replays the tokens of a handshake, in the order of transmission.
     pub(crate) fn replay(&self, tokens: &[(Sender, Vec<u8>)]) -> Outcome<Sessions> {
         let mut messages = Recorded::read(&self.context["ntlm"])?;
         let password = text(self.exchange, "password")?;
@@ -71,7 +71,7 @@ impl Recording<'_> {
         if password == known && is_rejected {
             add_forgotten_flag(&mut messages.authenticate);
         }
-        // The session key follows from the password that the client used, also if it is wrong.
+        // The session key depends on the password that the client used, even if that was wrong.
         let accepted = messages.verify(&lenient_server(), password).map_err(display)?;
         messages.authenticate = sent;
         self.check_accepted(&accepted)?;
@@ -98,7 +98,7 @@ impl Recording<'_> {
         check("tokens of the client", clients, &[&messages.negotiate[..], &messages.authenticate])?;
         match servers {
             [challenge] => check("CHALLENGE", *challenge, &messages.challenge)?,
-            // FreeRDP 3 puts zeros beside an errorCode.
+            // FreeRDP 3 puts zeros beside an `errorCode`.
             [challenge, zeros] if zeros.iter().all(|byte| *byte == 0) => {
                 check("CHALLENGE", *challenge, &messages.challenge)?;
             }
@@ -108,8 +108,8 @@ impl Recording<'_> {
         Self::sessions(client, accepted.keys)
     }
 
-    /// Both sides of the negotiation in the place of the recorded ones. The `mechListMIC`s that they make
-    /// are those that were recorded.
+    /// Runs both sides of the negotiation in the place of the recorded ones. The `mechListMIC`s
+    /// that they make must equal the recorded ones.
     fn spnego(
         &self,
         messages: &Recorded,
@@ -213,7 +213,7 @@ impl Recording<'_> {
         check("MIC", Some(accepted.mic_checked), recorded["mic"].as_bool())
     }
 
-    /// Compares the channel bindings that the client sends, whichever they are.
+    /// Compares the channel bindings that the client sends.
     fn check_pairs(&self, authenticate: &[u8]) -> Outcome<()> {
         let message = Authenticate::parse(authenticate).map_err(display)?;
         let bindings = match message.nt_response {
@@ -225,8 +225,9 @@ impl Recording<'_> {
     }
 }
 
-/// FreeTDS 1.3 with `use ntlmv2 = no` sends an NTLM2 session response, and no
-/// `NEGOTIATE_EXTENDED_SESSIONSECURITY`. Without this flag the response is one of NTLMv1, and wrong.
+/// FreeTDS 1.3 with `use ntlmv2 = no` sends an NTLM2 session response without
+/// `NEGOTIATE_EXTENDED_SESSIONSECURITY`. Without this flag the response counts as NTLMv1, and is
+/// wrong.
 fn add_forgotten_flag(authenticate: &mut [u8]) {
     authenticate[fields::authenticate::FLAGS + 2] |= 0x08;
 }

@@ -1,11 +1,12 @@
 //! Recorded logins over CredSSP, WinRM and TDS, replayed.
 //!
-//! For each exchange, the tokens are found where the protocol carries them, a `Server` verifies the
-//! recorded proof, and each sealed message is unsealed to its plaintext and sealed again, byte for byte.
-//! What the protocol computes from the session, such as CredSSP's `pubKeyAuth`, is computed again.
+//! For each recording, the test extracts the tokens from the protocol, a `Server` verifies the
+//! recorded proof, and each sealed message is unsealed to its plaintext and sealed again, byte for
+//! byte. Values that the protocol derives from the session, such as CredSSP's `pubKeyAuth`, are
+//! computed again.
 //!
-//! The environment variable `NTLM_PROTOCOLS` names one more file of this form. An exchange that cannot
-//! be replayed counts as failed.
+//! The environment variable `NTLM_PROTOCOLS` names one more file of this form. A recording that
+//! cannot be replayed counts as failed.
 
 #![cfg(all(feature = "certificate", feature = "http", feature = "spnego"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -22,7 +23,7 @@ use ntlm_testkit::{Fields, Replay, json, read_json};
 use serde_json::Value;
 
 #[test]
-fn every_recorded_exchange_replays_as_it_was() {
+fn every_recorded_login_replays_byte_for_byte() {
     let mut all = Replay::new(&["exchanges"]);
     all.files("protocols.json", "NTLM_PROTOCOLS", |all, file| {
         for exchange in list(file, "exchanges")? {
@@ -43,9 +44,9 @@ fn replay(exchange: &Value) -> Outcome<()> {
     }
 }
 
-/// Changes of a recording that a replay must notice.
+/// Changes to a recording that a replay must detect.
 #[test]
-fn an_exchange_that_cannot_be_replayed_has_failed() {
+fn recording_that_cannot_be_replayed_counts_as_failed() {
     let exchanges = read_json("protocols.json")["exchanges"].as_array().unwrap();
     let find = |id: &str| json::find(exchanges, id);
     let fails = |id: &str, changes: &[(&str, Value)]| {

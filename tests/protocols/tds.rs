@@ -16,7 +16,7 @@ pub(crate) fn replay(exchange: &Value) -> Outcome<()> {
     let names = messages.iter().map(Message::name).collect::<Vec<_>>();
     check("messages", serde_json::json!(names), facts["messages"].clone())?;
 
-    // Before the login there is only the PRELOGIN, if at all.
+    // Only a PRELOGIN may precede the login.
     let begin = messages.iter().position(|message| message.kind == LOGIN7).ok_or("no LOGIN7")?;
     let is_prelogin =
         |message: &Message| message.kind == PRELOGIN || message.sender == Sender::Server;
@@ -56,7 +56,7 @@ impl Message {
     }
 }
 
-/// Joins packets (2.2.3.1): the status has a bit in the last one of a message.
+/// Joins packets (2.2.3.1): a bit of the status marks the last packet of a message.
 fn messages(exchange: &Value) -> Outcome<Vec<Message>> {
     let mut messages: Vec<Message> = Vec::new();
     let mut is_complete = true;

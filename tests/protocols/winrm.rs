@@ -63,7 +63,7 @@ impl Message {
     }
 }
 
-/// The tokens under this scheme, in the order of the wire.
+/// The tokens under this scheme, in the order of transmission.
 fn tokens(messages: &[Message], scheme: &str) -> Outcome<Vec<(Sender, Vec<u8>)>> {
     let scheme = match scheme {
         "NTLM" => Scheme::Ntlm,
@@ -121,7 +121,7 @@ fn messages(
     check("messages", unsealed, number::<u64>(facts, "unsealed")?)
 }
 
-/// Checks what surrounds the sealed data of a body that has one part, and returns that data.
+/// Checks the MIME framing of a body that has one part, and returns the sealed data.
 fn whole_body<'a>(
     request: &'a Message,
     message: &Value,
@@ -162,8 +162,8 @@ fn check_tls_records(requests: &[Message], context: &Value) -> Outcome<()> {
     Ok(())
 }
 
-/// pypsrp answers a 401 in the middle of a session with the body that it sealed for the first
-/// connection. The server of the second one cannot unseal it.
+/// pypsrp answers a 401 response in the middle of a session with the body that it sealed for the
+/// first connection. The server of the second connection cannot unseal it.
 fn sent_again(requests: &[Message], old: &[Vec<u8>], mut sessions: Sessions) -> Outcome<()> {
     let last = requests.last().ok_or("no requests")?;
     check("the last body was sent before", old.contains(&last.body), true)?;

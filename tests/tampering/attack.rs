@@ -1,4 +1,5 @@
-//! Somebody between client and server, who sees each message first and knows no password.
+//! A man in the middle between client and server, who sees each message first and does not know the
+//! password.
 
 use core::cell::RefCell;
 
@@ -14,7 +15,7 @@ use crate::outcome::{End, Keys, Outcome, Stopped};
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) how: How,
-    /// Why the protocol allows it where it is possible, and what helps.
+    /// If the attack is possible: why the protocol allows it, and which setting stops it.
     pub(crate) note: Option<&'static str>,
 }
 
@@ -36,7 +37,7 @@ impl Attack {
     }
 }
 
-/// What happens if nobody interferes.
+/// The handshake without an attack.
 pub(crate) struct Honest {
     pub(crate) setting: Setting,
     pub(crate) messages: Vec<Sent>,
@@ -63,7 +64,7 @@ impl Honest {
         Self::in_world(setting, World::HONEST)
     }
 
-    /// An exchange of the same peers at another time.
+    /// Another handshake of the same peers.
     pub(crate) fn another(&self) -> Self {
         Self::in_world(self.setting, World { randomness: 51, ..World::HONEST })
     }
@@ -91,7 +92,7 @@ impl Honest {
         }
     }
 
-    /// What comes of messages that are changed on the way.
+    /// The result of messages that are changed in transit.
     pub(crate) fn tampered(&self, change: &Change<'_>) -> Outcome {
         self.compare(self.setting.run(World::HONEST, change))
     }
@@ -100,11 +101,11 @@ impl Honest {
         match (result, &self.end) {
             (Err(stopped), _) => Outcome::Refused(stopped),
             (Ok(end), Ok(honest)) => end.compared_with(honest),
-            (Ok(_), Err(_)) => Outcome::Possible("let in".into()),
+            (Ok(_), Err(_)) => Outcome::Possible("accepted".into()),
         }
     }
 
-    /// The same of the one of this number, if there is one and it is changed by that.
+    /// The same for the message of this number, if it exists and the change affects it.
     pub(crate) fn tampered_in(
         &self,
         number: usize,
@@ -126,13 +127,13 @@ impl Honest {
         }))
     }
 
-    /// What comes of another last message.
+    /// The result of another last message.
     pub(crate) fn answered(&self, authenticate: &[u8]) -> Outcome {
         self.compare(self.answer(authenticate))
     }
 
-    /// What the server says of another last message. Only the server sees that one, so only it
-    /// continues from the first two messages, which is quicker.
+    /// The server's verdict on another last message. Only the server receives that message, so only
+    /// the server continues from the first two messages, which is faster.
     pub(crate) fn answer(&self, authenticate: &[u8]) -> Result<End, Stopped> {
         let negotiate = self.message(1).cloned().unwrap_or_default();
         let challenge = self.message(2).unwrap().clone();
@@ -142,7 +143,7 @@ impl Honest {
         Ok(End::new(clients_keys, &accepted))
     }
 
-    /// What comes of one in which nobody changes anything, but which is not what it seems.
+    /// The result of a handshake in which no message is changed, but the circumstances are.
     pub(crate) fn in_other_circumstances(&self, world: World, what: &str) -> Outcome {
         Outcome::of_acceptance(self.setting.run(world, &|_, _| {}), what)
     }

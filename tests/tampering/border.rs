@@ -1,5 +1,5 @@
-//! The border of user and domain: an NTLMv2 proof covers the user's name in upper case, followed by
-//! the domain, and does not say where one ends and the other starts.
+//! The border of user and domain: an NTLMv2 proof covers the user name in upper case followed by
+//! the domain, but not where one ends and the other starts.
 
 use ntlm::wire::{Authenticate, NegotiateFlags as Flags};
 
@@ -9,8 +9,9 @@ use crate::attack::Honest;
 use crate::outcome::Outcome;
 use ntlm_testkit::Emit;
 
-/// The first letter of the domain becomes the last one of the user, and the reverse; or all of the
-/// domain does, and another one takes its place, since a proof may cover no domain.
+/// The first letter of the domain becomes the last one of the user, or the reverse; or the whole
+/// domain moves into the user name, and another domain replaces it, because a proof may cover no
+/// domain.
 pub(crate) fn moved(honest: &Honest) -> Vec<Outcome> {
     let Some(authenticate) = honest.message(3) else { return Vec::new() };
     let rewritten = |names: Option<(Vec<u8>, Vec<u8>)>| {
@@ -31,7 +32,7 @@ pub(crate) fn moved_names(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some(([user, letter].concat(), rest.to_vec()))
 }
 
-/// User and domain, with the last letter of the user in upper case at the start of the domain.
+/// User and domain, with the last letter of the user, in upper case, at the start of the domain.
 fn moved_back(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let Authenticate { user, domain, .. } = Authenticate::parse(authenticate).unwrap();
     let end = user.len().checked_sub(unit(authenticate))?;
@@ -39,7 +40,7 @@ fn moved_back(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((rest.to_vec(), [&letter.to_ascii_uppercase(), domain].concat()))
 }
 
-/// User and domain as the user, and the last letter of it as the domain.
+/// The user and the domain as the user name, and the last letter of it as the domain.
 fn all_moved(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let Authenticate { user, domain, .. } = Authenticate::parse(authenticate).unwrap();
     let both = [user, domain].concat();
@@ -47,7 +48,7 @@ fn all_moved(authenticate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((both, letter))
 }
 
-/// How many bytes an ASCII letter has in the names of a message.
+/// The number of bytes of an ASCII letter in the names of a message.
 pub(crate) fn unit(authenticate: &[u8]) -> usize {
     if fields::flags(authenticate).contains(Flags::NEGOTIATE_UNICODE) { 2 } else { 1 }
 }

@@ -1,4 +1,4 @@
-//! Exchanges that somebody stands in: which there are, and how one runs.
+//! Handshakes with a man in the middle: their settings, and how one runs.
 
 use core::time::Duration;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ use crate::outcome::{By, End, Keys, Stopped};
 use ntlm_testkit::peers::USER;
 use ntlm_testkit::{Fixed, NOW, PASSWORD, server, weaken};
 
-/// How the client proves itself, and who speaks first.
+/// How the client proves the password, and which side speaks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// NTLMv2 with a MIC.
@@ -40,26 +40,26 @@ pub(crate) enum Mode {
 /// The policies of both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// The server's is the default, and so is the client's as far as the mode allows.
+    /// The server has the default policy, and so does the client if the mode allows it.
     Default,
-    /// Both are strict, as far as the mode allows.
+    /// Both policies are strict, if the mode allows it.
     Strict,
-    /// The server's is the default but for what lets the mode in.
+    /// The server has the default policy, changed only so that it accepts the mode.
     Allowing,
 }
 
-/// One kind of exchange.
+/// The setting of a handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) mode: Mode,
     pub(crate) level: Level,
     pub(crate) protection: Protection,
-    /// What is not negotiated although the policies would.
+    /// The flags that are not negotiated, although the policies would.
     pub(crate) without: Flags,
 }
 
 impl Setting {
-    /// A mode with each protection that it can have, and without what it can be without.
+    /// A mode with each protection that it supports, and without each flag that it can be without.
     pub(crate) fn all(mode: Mode, level: Level) -> Vec<Self> {
         let setting = |protection, without| Self { mode, level, protection, without };
         let mut all = vec![setting(Protection::None, Flags::empty())];
@@ -68,7 +68,7 @@ impl Setting {
             all.push(setting(Protection::Seal, Flags::empty()));
         }
         all.extend(can_be_without(mode, level).iter().map(|without| {
-            // By default, where messages are protected there must be extended session security.
+            // By default, protected messages require extended session security.
             let protection = match *without {
                 Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY => Protection::None,
                 _ => Protection::Seal,
@@ -82,7 +82,7 @@ impl Setting {
         matches!(self.mode, Mode::Datagram | Mode::Ntlm2SessionDatagram)
     }
 
-    /// Runs an exchange; `change` gets the number of each message and the message on its way.
+    /// Runs a handshake; `change` receives the number of each message and the message in transit.
     pub(crate) fn run(&self, world: World, change: &Change<'_>) -> Result<End, Stopped> {
         if self.is_datagram() {
             return self.run_datagram(world, change);
@@ -144,8 +144,8 @@ impl Setting {
         client
     }
 
-    /// A client that was given nothing is none of ours here if it is strict, but one that does
-    /// not mind: the server must.
+    /// A strict client of this crate rejects a configuration without bindings and SPN; here it is a
+    /// client that requires neither, so only the server can reject it.
     fn client_policy(&self, given: Given) -> ClientPolicy {
         let mut policy = match (self.mode, self.level) {
             (Mode::Ntlmv2 | Mode::Datagram, Level::Strict) => ClientPolicy::strict(),
@@ -198,8 +198,8 @@ impl Setting {
     }
 }
 
-/// What a mode can be without under a policy that would negotiate it. The foreign client knows
-/// UNICODE alone, and no key exchange; datagrams must have one.
+/// The flags that a mode can be without under a policy that would negotiate them. The foreign
+/// client supports only UNICODE and no key exchange; datagrams require a key exchange.
 const fn can_be_without(mode: Mode, level: Level) -> &'static [Flags] {
     const UNICODE: Flags = Flags::NEGOTIATE_UNICODE;
     const EXTENDED: Flags = Flags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
@@ -217,16 +217,16 @@ const fn can_be_without(mode: Mode, level: Level) -> &'static [Flags] {
     }
 }
 
-/// What somebody in between does to each message, by its number.
+/// The change that the man in the middle makes to each message, by its number.
 pub(crate) type Change<'a> = dyn Fn(usize, &mut Vec<u8>) + 'a;
 
-/// What an exchange depends on besides its setting.
+/// The parameters of a handshake besides its setting.
 #[derive(Clone, Copy)]
 pub(crate) struct World {
     pub(crate) given: Given,
-    /// Where the "random" numbers begin.
+    /// The first "random" number.
     pub(crate) randomness: u8,
-    /// How late the last message comes.
+    /// The delay of the last message.
     pub(crate) delay: Duration,
 }
 
@@ -238,7 +238,7 @@ impl World {
         (Fixed::starting_with(self.randomness), Fixed::starting_with(self.randomness + 100))
     }
 
-    /// The server's verdict on the last message. It knows the same password of everybody.
+    /// The server's verdict on the last message. For the server, every user has the same password.
     pub(crate) fn finish(
         self,
         handshake: AwaitAuthenticate,
@@ -256,11 +256,11 @@ impl World {
     }
 }
 
-/// Of the password; made once, since there are many exchanges.
+/// The hashes of the password, computed once for the many handshakes.
 static HASHES: LazyLock<(NtHash, Option<LmHash>)> =
     LazyLock::new(|| (NtHash::from_password(PASSWORD), LmHash::from_password(PASSWORD, &Ascii)));
 
-/// What the applications gave to both sides.
+/// The configuration that both applications set.
 #[derive(Clone, Copy)]
 pub(crate) struct Given {
     pub(crate) target: Option<&'static str>,
@@ -282,7 +282,7 @@ impl Given {
 #[derive(Clone, Copy)]
 pub(crate) enum Channel {
     OfTheServer,
-    /// That of whoever stands in between.
+    /// The channel of the man in the middle.
     Another,
 }
 

@@ -16,7 +16,7 @@ pub(crate) const FLAGS: &[Attack] = &[
         .possible_since(notes::STRENGTH),
     Attack::new("clear KEY_EXCH", How::Flags(|| clear(&KEY_EXCHANGE)))
         .possible_since(notes::STRENGTH),
-    Attack::new("clear, set or exchange UNICODE and OEM", How::Flags(other_character_set))
+    Attack::new("clear, set or swap UNICODE and OEM", How::Flags(other_character_set))
         .possible_since(notes::NAMES),
     Attack::new("set LM_KEY, NON_NT_SESSION_KEY, IDENTIFY", How::Flags(|| set(&WEAKENING))),
     Attack::new("clear or set any other", How::Flags(any_other)).possible_since(notes::STRENGTH),
@@ -30,7 +30,7 @@ const KEY_EXCHANGE: [Flags; 1] = [Flags::NEGOTIATE_KEY_EXCH];
 const WEAKENING: [Flags; 3] =
     [Flags::NEGOTIATE_LM_KEY, Flags::REQUEST_NON_NT_SESSION_KEY, Flags::NEGOTIATE_IDENTIFY];
 
-/// What to clear and what to set.
+/// The flags to clear and to set.
 type Changes = Vec<(Flags, Flags)>;
 
 fn clear(flags: &[Flags]) -> Changes {
@@ -47,7 +47,7 @@ fn other_character_set() -> Changes {
     [&each[..], &[(unicode, oem), (oem, unicode)]].concat()
 }
 
-/// All that no other row clears or sets.
+/// All flags that no other row clears or sets.
 fn any_other() -> Changes {
     let cleared = [&PROTECTION[..], &EXTENDED, &STRENGTH, &KEY_EXCHANGE].concat();
     let character_sets = Flags::NEGOTIATE_UNICODE | Flags::NEGOTIATE_OEM;

@@ -1,4 +1,5 @@
-//! Clients of other makes, which leave out what ours does not. They demand nothing.
+//! Clients of other implementations, which omit what this crate's client sends. They require
+//! nothing.
 
 use ntlm::session::Protection;
 use ntlm::wire::{Authenticate, AvId, Challenge, LmResponse, Negotiate, NegotiateFlags as Flags};
@@ -23,7 +24,7 @@ pub(crate) fn negotiate(protection: Protection) -> Vec<u8> {
     Negotiate { flags, ..Negotiate::default() }.to_bytes()
 }
 
-/// Answers as the mode says, and takes the flags from the server.
+/// Answers as the mode requires, with the flags of the server.
 pub(crate) fn respond(
     mode: Mode,
     challenge: &[u8],
@@ -35,7 +36,7 @@ pub(crate) fn respond(
     }
 }
 
-/// Repeats the server's list as it came, and adds its own only to what is not there.
+/// Repeats the server's list unchanged, and adds only pairs that are absent.
 fn without_mic(bytes: &[u8], given: Given) -> Result<(Vec<u8>, Keys), Error> {
     Challenge::parse(bytes)?;
     let mut pairs = pairs_of(bytes);

@@ -1,5 +1,5 @@
-//! What the CHALLENGE tells somebody who repeats it: bindings and SPNs are worth something
-//! only with a MIC.
+//! Clients that repeat the pairs of the CHALLENGE, to which a relay can add pairs: bindings and
+//! SPNs prove something only if there is a MIC.
 
 use ntlm::client::Policy as ClientPolicy;
 use ntlm::server::{Accepted, Policy};
@@ -13,10 +13,10 @@ use crate::{foreign, outcome::Stopped};
 use ntlm_testkit::messages::Pairs;
 use ntlm_testkit::{Fixed, alice, ntlmv2};
 
-/// A client that knows neither.
+/// A client that has neither bindings nor an SPN.
 pub(crate) const NOTHING: Given = Given { target: None, channel: None, ..Given::RIGHT };
 
-/// What it tells is not secret: the server's certificate and its name.
+/// The injected values are not secret: the server's certificate and its name.
 pub(crate) fn inject(mut pairs: Pairs) -> Pairs {
     let bindings = Channel::OfTheServer.bindings();
     pairs.push((AvId::CHANNEL_BINDINGS, bindings.md5().to_vec()));
@@ -31,8 +31,8 @@ fn server(policy: Policy) -> Server {
         .with_spns([Given::TARGET])
 }
 
-/// Relays a client that knows neither bindings nor targets, and repeats the server's `TargetInfo`
-/// as it came, as curl does.
+/// Relays a client that has neither bindings nor an SPN, and repeats the server's `TargetInfo`
+/// unchanged, as curl does.
 fn relay_one_that_repeats(policy: Policy) -> Result<Accepted, Stopped> {
     let negotiate = foreign::negotiate(Protection::None);
     let (mut challenge, handshake) =
@@ -47,13 +47,16 @@ fn client_that_repeats_the_challenge_without_a_mic_proves_no_bindings_or_spn() {
     let mut policy = Policy::default();
     policy.channel_bindings = Enforcement::Required;
     policy.spn = Enforcement::Required;
-    assert!(relay_one_that_repeats(policy.clone()).unwrap().bindings_checked, "by their rules");
+    assert!(
+        relay_one_that_repeats(policy.clone()).unwrap().bindings_checked,
+        "the injected bindings match"
+    );
     policy.shared.require_mic = true;
     assert_eq!(relay_one_that_repeats(policy).unwrap_err().reason, "MicMissing");
     assert_eq!(relay_one_that_repeats(Policy::strict()).unwrap_err().reason, "MicMissing");
 }
 
-/// Ours says what it means itself, and the MIC shows that the CHALLENGE was changed.
+/// This crate's client sends its own values, and the MIC shows that the CHALLENGE was changed.
 #[test]
 fn client_does_not_repeat_bindings_or_spn_of_the_challenge() {
     let mut strict = ClientPolicy::strict();

@@ -1,14 +1,14 @@
 //! A man in the middle changes messages, in each mode and under each policy.
 //!
-//! `README.md` beside this file has the results as a table. The tests compute each cell by doing what its
-//! row says, and compare it with the text. To write the table anew:
+//! `README.md` beside this file contains the results as a table. The tests compute each cell by
+//! carrying out the attack of its row, and compare it with the table. To write the table again:
 //!
 //! ```console
 //! $ NTLM_WRITE_TABLE=1 cargo test -p ntlm --all-features --test tampering
 //! ```
 //!
 //! If a change weakens a cell, that is a vulnerability, unless a note justifies it. The other tests
-//! below check what must hold of the table as a whole, whatever its cells say.
+//! below check invariants of the whole table.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -53,7 +53,7 @@ const END: &str = "<!-- Up to here. -->\n";
 const BEGIN_SPNEGO: &str = "<!-- Written by tests/tampering with the feature spnego. -->\n";
 
 #[test]
-fn the_table_in_the_readme_is_what_happens() {
+fn table_in_the_readme_equals_the_results() {
     compare_or_write(&[
         (BEGIN, markdown::render()),
         #[cfg(feature = "spnego")]
@@ -61,7 +61,7 @@ fn the_table_in_the_readme_is_what_happens() {
     ]);
 }
 
-/// Compares each part with what `README.md` has after its beginning, or writes it there.
+/// Compares each part with the text of `README.md` after its start mark, or writes it there.
 fn compare_or_write(parts: &[(&str, String)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tampering/README.md");
     let mut text = fs::read_to_string(&path).unwrap();
@@ -82,7 +82,7 @@ fn compare_or_write(parts: &[(&str, String)]) {
     );
 }
 
-/// The lines that only one of the texts has.
+/// The lines that only one of the two texts contains.
 fn difference(written: &str, computed: &str) -> String {
     let only = |mark: char, one: &str, other: &str| -> Vec<String> {
         let others: BTreeSet<&str> = other.lines().collect();
@@ -91,7 +91,7 @@ fn difference(written: &str, computed: &str) -> String {
     };
     let lines = [only('-', written, computed), only('+', computed, written)].concat();
     if lines.is_empty() && written != computed {
-        "another order of lines\n".into()
+        "the lines are in another order\n".into()
     } else {
         lines.concat()
     }
@@ -109,7 +109,7 @@ fn no_attack_makes_a_policy_accept_what_it_rejects() {
 }
 
 #[test]
-fn a_mic_catches_every_change() {
+fn mic_detects_every_change() {
     for mode in [Mode::Ntlmv2, Mode::Datagram] {
         for level in [Level::Default, Level::Strict] {
             let is_change = |attack: &Attack| {
@@ -124,9 +124,9 @@ fn a_mic_catches_every_change() {
     }
 }
 
-/// Where it is one by what the proof covers: the names, but not the border between them.
+/// With an NTLMv2 or LMv2 proof: it covers both names, but not the border between them.
 #[test]
-fn only_a_moved_border_of_user_and_domain_makes_another_user() {
+fn only_a_moved_border_of_user_and_domain_changes_the_user() {
     for mode in [Mode::Ntlmv2, Mode::Datagram, Mode::WithoutMic, Mode::Lmv2Alone, Mode::Anonymous] {
         for column in COLUMNS.iter().filter(|column| column.mode == mode) {
             for (attack, cell) in column.rows() {
@@ -147,7 +147,7 @@ fn only_a_moved_border_of_user_and_domain_makes_another_user() {
 }
 
 #[test]
-fn strict_policies_leave_only_what_the_application_does_wrong() {
+fn under_strict_policies_only_application_mistakes_allow_attacks() {
     for mode in [Mode::Ntlmv2, Mode::Datagram] {
         let rows = column(mode, Level::Strict).rows();
         let possible: Vec<_> =
@@ -160,7 +160,7 @@ fn strict_policies_leave_only_what_the_application_does_wrong() {
 }
 
 #[test]
-fn what_is_possible_has_a_note_and_nothing_else_has() {
+fn exactly_the_possible_attacks_have_a_note() {
     for (place, attack) in table::attacks().enumerate() {
         let is_possible = COLUMNS.iter().any(|column| column.cell(place).is_possible());
         assert_eq!(attack.note.is_some(), is_possible, "{}", attack.name);
@@ -173,7 +173,7 @@ fn what_is_possible_has_a_note_and_nothing_else_has() {
 
 #[cfg(feature = "spnego")]
 #[test]
-fn what_is_possible_around_spnego_has_a_note_and_nothing_else_has() {
+fn exactly_the_possible_attacks_on_spnego_have_a_note() {
     for attack in spnego::ATTACKS.iter().flat_map(|(_, attacks)| *attacks) {
         let is_possible = spnego::KINDS.iter().any(|kind| {
             let outcomes = kind.outcomes(attack);
@@ -183,7 +183,7 @@ fn what_is_possible_around_spnego_has_a_note_and_nothing_else_has() {
     }
 }
 
-/// Flags are bits too, and have rows of their own.
+/// Flags are bits too, but have their own rows.
 #[test]
 fn each_bit_belongs_to_one_row() {
     for field in COLUMNS.iter().flat_map(|column| &column.fields) {
@@ -196,9 +196,10 @@ fn each_bit_belongs_to_one_row() {
     }
 }
 
-/// What it cannot demand of the peer without it, a strict policy demands of the application.
+/// If the application configured nothing that a strict policy could require from the peer, the
+/// policy rejects the configuration.
 #[test]
-fn strict_policies_that_were_given_nothing_do_not_begin() {
+fn strict_policies_without_bindings_and_spn_start_no_handshake() {
     let alice = alice().with_policy(client::Policy::strict());
     let target = alice.clone().with_spn(Given::TARGET);
     let bound = alice.clone().with_channel_bindings(Channel::OfTheServer.bindings());

@@ -16,7 +16,7 @@ const LET_IN: [(&str, Mode, Level); 5] = [
     ("no MIC, default", Mode::WithoutMic, Level::Default),
 ];
 
-/// All of it.
+/// The whole table.
 pub(crate) fn render() -> String {
     let mut notes = Notes::default();
     let mut out = String::new();
@@ -37,11 +37,11 @@ pub(crate) fn render() -> String {
     out
 }
 
-/// What comes of attacks on SPNEGO.
+/// The results of attacks on SPNEGO.
 #[cfg(feature = "spnego")]
 pub(crate) fn render_spnego() -> String {
     let mut notes = Notes { first: '1', ..Notes::default() };
-    let mut out = String::from("### Attacks on SPNEGO around an exchange\n\n");
+    let mut out = String::from("### Attacks on SPNEGO around a handshake\n\n");
     SPNEGO.iter().for_each(|text| out += &wrap(text));
     out += &heading(KINDS.iter().map(|kind| kind.title.to_string()));
     for (group, attacks) in spnego::ATTACKS {
@@ -196,7 +196,7 @@ const INTRODUCTION: [&str; 7] = [
      message\" means that both sides accept, and the receiver of the first protected message rejects it.",
     "- no effect: both sides end as they do without the attack, with the same user, names, \
      protection and keys, and with the same checks passed.",
-    "- **possible**: the attack succeeds. The cell says what changes, and the letter of the note explains \
+    "- **possible**: the attack succeeds. The cell lists the changes, and the letter of the note explains \
      why.",
     "- –: the attack does not exist in this mode.",
     "\nThese are the modes that each policy accepts. No attack in the rows below changes that:",
@@ -217,5 +217,5 @@ const SPNEGO: [&str; 2] = [
      The last column has a client whose AUTHENTICATE has no MIC (message integrity code).",
     "The cells are as above; names can also be those of `spnego::Error`. \"Other preference\" means that \
      the server accepts the client, but reports another preferred mechanism than the client has; \"then\" \
-     is what stops the negotiation afterwards.",
+     means that this error stops the negotiation afterwards.",
 ];

@@ -1,4 +1,4 @@
-//! The parts of a message, and how to change them.
+//! The fields of a message, and functions to change them.
 
 use ntlm::wire::{Authenticate, Challenge, NtResponse};
 use ntlm_testkit::messages::Pairs;
@@ -27,18 +27,18 @@ pub(crate) fn field(message: &[u8], byte: usize) -> String {
     fields.iter().rev().find(|(at, _)| *at <= byte).unwrap().1.into()
 }
 
-/// Puts another `TargetInfo` in the place of a CHALLENGE's.
+/// Replaces the `TargetInfo` of a CHALLENGE.
 pub(crate) fn change_target_info(challenge: &mut Vec<u8>, change: impl FnOnce(Pairs) -> Pairs) {
     *challenge = ntlm_testkit::with_pairs(challenge, &change(ntlm_testkit::pairs_of(challenge)));
 }
 
-/// Takes `TargetInfo` out of a CHALLENGE.
+/// Removes `TargetInfo` from a CHALLENGE.
 pub(crate) fn remove_target_info(challenge: &mut Vec<u8>) {
     let message = Challenge { target_info: None, ..Challenge::parse(challenge).unwrap() };
     *challenge = message.to_bytes();
 }
 
-/// Changes what an NTLMv2 response says, but for its proof. Others are left alone.
+/// Changes the contents of an NTLMv2 response, but not its proof. Other responses are unchanged.
 pub(crate) fn change_response(authenticate: &mut Vec<u8>, change: impl FnOnce(Pairs) -> Pairs) {
     let message = Authenticate::parse(authenticate).unwrap();
     let NtResponse::V2(response) = message.nt_response else { return };
@@ -50,7 +50,7 @@ pub(crate) fn change_response(authenticate: &mut Vec<u8>, change: impl FnOnce(Pa
     *authenticate = Authenticate { nt_response, ..message }.to_bytes();
 }
 
-/// Writes an AUTHENTICATE anew, with other fields.
+/// Encodes an AUTHENTICATE again, with other fields.
 pub(crate) fn rewrite(authenticate: &mut Vec<u8>, change: impl FnOnce(&mut Authenticate<'_>)) {
     *authenticate = ntlm_testkit::changed(authenticate, change);
 }

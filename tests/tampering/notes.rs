@@ -2,29 +2,29 @@
 
 pub(crate) const NAMES: &str = "\
     An NTLMv2 or LMv2 response covers the user and the domain, so that no more than their case \
-    can change, and it is the same user. An NTLMv1 response covers neither, so it is right for any user \
+    can change, and it is the same user. An NTLMv1 response covers neither, so it is valid for any user \
     with the same password. Only the MIC covers the workstation. To stop it: no NTLMv1, and \
     `require_mic`.";
 
 pub(crate) const BORDER: &str = "\
     An NTLMv2 or LMv2 response covers the user in upper case followed by the domain, as one string \
     without a border: user `app` of domain `LEGACY` has the same response as user `appl` of domain \
-    `EGACY`, and as user `appLEGACY` of any domain, since a response may cover none. An NTLMv1 \
+    `EGACY`, and as user `appLEGACY` of any domain, because a response may cover none. An NTLMv1 \
     response covers neither name. To stop it: `require_mic`, and `UserClaim::with_account`, which \
     accepts the account that was looked up instead of the name that was sent.";
 
 pub(crate) const LENGTHS: &str = "\
-    Lengths and offsets decide what is read as a name or as a key. They are covered as little as the name \
-    or the key itself. To stop it: `require_mic`.";
+    Lengths and offsets decide which bytes are read as a name or as a key. Only the MIC covers \
+    them. To stop it: `require_mic`.";
 
 pub(crate) const KEY: &str = "\
-    The man in the middle can change a session key that protects no messages here. A protocol that uses \
-    the key for its own messages notices. To stop it: `require_mic`.";
+    The man in the middle can change a session key that protects no NTLM messages. A protocol that uses \
+    the key for its own messages detects the change. To stop it: `require_mic`.";
 
 pub(crate) const PROTECTION: &str = "\
     Without a MIC, flags that the man in the middle clears or sets are not detected. The server then \
-    concludes that the client did not ask for protection, and accepts messages in clear. This crate's \
-    client insists on the protection that it asked for. To stop it: SIGN or SEAL in \
+    concludes that the client did not ask for protection, and accepts unprotected messages. This crate's \
+    client requires the protection that it asked for. To stop it: SIGN or SEAL in \
     `SharedPolicy::require`, and `require_mic`.";
 
 pub(crate) const STRENGTH: &str = "\
@@ -43,7 +43,7 @@ pub(crate) const REPEATED: &str = "\
     shows the change. To stop it: `require_mic`.";
 
 pub(crate) const REPLAY: &str = "\
-    Anonymous clients prove nothing, so there is nothing that protects their messages against a replay. To \
+    Anonymous clients have no secret, so nothing protects their messages against a replay. To \
     stop it: the default, which rejects anonymous clients.";
 
 pub(crate) const TWICE: &str = "\
@@ -69,28 +69,28 @@ pub(crate) const NO_BINDINGS: &str = "\
 
 pub(crate) const LINEAR: &str = "\
     Without extended session security the signature is a CRC32, encrypted with RC4. Both are \
-    linear, so an attacker can flip bits of a sealed message and the bits of the checksum that go \
-    with them, without a key and without knowing the message. To stop it: both policies, which \
-    demand extended session security where messages are protected.";
+    linear, so an attacker can flip bits of a sealed message and the corresponding bits of the \
+    checksum, without a key and without knowing the message. To stop it: both policies, which \
+    require extended session security if messages are protected.";
 
 pub(crate) const DATAGRAM: &str = "\
-    Networks lose, repeat and reorder datagrams by themselves. To stop it: the application numbers the \
+    Networks lose, repeat and reorder datagrams even without an attack. To stop it: the application numbers the \
     datagrams, and rejects numbers that it has seen.";
 
 pub(crate) const SENT_BACK: &str = "\
     Without extended session security both directions have the same key. To stop it: both \
-    policies, which demand it where messages are protected.";
+    policies, which require extended session security if messages are protected.";
 
 #[cfg(feature = "spnego")]
 pub(crate) const LIST: &str = "\
     The AUTHENTICATE has no MIC, so the server cannot know that the client sent a `mechListMIC`, and \
-    does not demand one of a client that seems to prefer NTLM. The server accepts the client, whose \
+    does not require one from a client that seems to prefer NTLM. The server accepts the client, whose \
     password is right, but does not learn that the client prefers Kerberos. To stop it: \
-    `require_mic`. A client that waits for the server's `mechListMIC` notices the attack then.";
+    `require_mic`. A client that waits for the server's `mechListMIC` detects the attack afterwards.";
 
 #[cfg(feature = "spnego")]
 pub(crate) const BARE: &str = "\
-    A server that also takes NTLM without SPNEGO does not see the list of mechanisms. It accepts the \
+    A server that also accepts NTLM without SPNEGO does not see the list of mechanisms. It accepts the \
     client, whose password is right, but does not learn that the client prefers Kerberos. To \
     stop it: the default, which accepts SPNEGO only. A client that waits for the server's `mechListMIC` \
-    notices the attack then.";
+    detects the attack afterwards.";

@@ -1,4 +1,4 @@
-//! Messages that are cut, exchanged, repeated or late.
+//! Messages that are cut, replaced, repeated or delayed.
 
 use core::time::Duration;
 
@@ -8,10 +8,13 @@ use crate::notes;
 use crate::outcome::Outcome;
 
 pub(crate) const ORDER: &[Attack] = &[
-    Attack::new("a message, cut at each length or with a byte more", How::Other(cut)),
-    Attack::new("a message, by nothing or by another one of the exchange", How::Other(exchanged)),
-    Attack::new("the CHALLENGE, by an old one", How::Other(old_challenge)),
-    Attack::new("the AUTHENTICATE, by an old one (replay)", How::Other(replay))
+    Attack::new("a message, truncated at each length or extended by a byte", How::Other(cut)),
+    Attack::new(
+        "a message, with nothing or with another one of the handshake",
+        How::Other(exchanged),
+    ),
+    Attack::new("the CHALLENGE, with an old one", How::Other(old_challenge)),
+    Attack::new("the AUTHENTICATE, with an old one (replay)", How::Other(replay))
         .possible_since(notes::REPLAY),
     Attack::new(
         "the AUTHENTICATE, sent twice to a server that keeps its challenge elsewhere",

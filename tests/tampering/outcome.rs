@@ -1,4 +1,5 @@
-//! What an attack comes to: who refuses it and why, or what is other than without it.
+//! The result of an attack: which side rejects it and why, or what differs from the honest
+//! handshake.
 
 use core::fmt;
 
@@ -10,21 +11,21 @@ use ntlm::{Error, ResponseKind, Text, UserName};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
-    /// What is other than without the attack.
+    /// The differences from the handshake without the attack.
     Possible(String),
-    /// Both sides end as they do without it.
+    /// Both sides end as they do without the attack.
     NoEffect,
     Refused(Stopped),
 }
 
 impl Outcome {
-    /// Of an attack that succeeds as soon as the server lets the client in.
+    /// The result of an attack that succeeds if the server accepts the client.
     pub(crate) fn of_acceptance<T>(result: Result<T, Stopped>, what: &str) -> Self {
         result.map_or_else(Self::Refused, |_| Self::Possible(what.into()))
     }
 }
 
-/// Where an exchange ended early, and why.
+/// Which side ended a handshake early, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stopped {
     pub(crate) by: By,
@@ -35,11 +36,11 @@ pub(crate) struct Stopped {
 pub(crate) enum By {
     Client,
     Server,
-    /// Both sides were content, and the first protected message was refused.
+    /// Both sides accepted, and the first protected message was rejected.
     FirstMessage,
-    /// Whoever receives a protected message; what follows is not delivered either.
+    /// The receiver of a protected message, which does not accept the following ones either.
     ReceiverEnds,
-    /// The same, but the honest messages are still delivered.
+    /// The same, but the receiver still accepts the honest messages.
     ReceiverContinues,
 }
 
@@ -62,7 +63,7 @@ impl Stopped {
     }
 }
 
-/// The name of the variant that says why: the innermost one without values of its own.
+/// The name of the variant that gives the reason: the innermost one without values of its own.
 pub(crate) fn reason(error: Error) -> String {
     let cause = match error {
         Error::Wire(_) => "Wire".into(),
@@ -76,7 +77,7 @@ pub(crate) fn reason(error: Error) -> String {
     cause.split('(').next().unwrap().into()
 }
 
-/// What both sides hold at the end.
+/// The state of both sides at the end.
 pub(crate) struct End {
     pub(crate) client: Keys,
     server: Keys,
@@ -101,7 +102,7 @@ impl Keys {
         Self { flags: keys.flags(), key: *keys.exported_session_key().expose() }
     }
 
-    /// What of the flags means something once the exchange is over.
+    /// The flags that have an effect after the handshake.
     fn strength(&self) -> Flags {
         let protection = self.flags & Flags::PROTECTION;
         if protection.is_empty() {
@@ -139,12 +140,12 @@ impl End {
         }
     }
 
-    /// Whether the server believes that the client means it and no other.
+    /// Whether the server has proof that the client intended to log in to this server.
     pub(crate) fn is_bound(&self) -> bool {
         self.bindings_checked || self.target_name.is_some()
     }
 
-    /// What this end is, other than the honest one.
+    /// The differences from the honest end.
     pub(crate) fn compared_with(&self, honest: &Self) -> Outcome {
         let mut different = self.differences(honest);
         if different.is_empty() {
@@ -193,7 +194,7 @@ impl End {
         differences.into_iter().filter(|(_, is_there)| *is_there).map(|(what, _)| what).collect()
     }
 
-    /// A message each way, if any are protected: who changed the key on the way is found out.
+    /// One message in each direction, if messages are protected: it detects a changed session key.
     fn exchange_first_messages(&self) -> Result<(), Error> {
         if self.server.flags.contains(Flags::NEGOTIATE_DATAGRAM) {
             let client = self.client.datagram_session(Side::Client);

@@ -1,4 +1,4 @@
-//! Parts of messages, taken away or replaced.
+//! Parts of messages that are removed or replaced.
 
 use ntlm::wire::{Authenticate, AvId, LmResponse, NegotiateFlags as Flags, NtResponse};
 
@@ -15,7 +15,7 @@ use ntlm_testkit::messages::Pairs;
 pub(crate) const PARTS: &[Attack] = &[
     Attack::new("the version, with its flag", How::Other(version)),
     Attack::new("the MIC, or MIC and version (CVE-2019-1040)", How::Other(mic)),
-    Attack::new("`MsvAvFlags` of the response, or what it says of the MIC", How::Other(av_flags)),
+    Attack::new("`MsvAvFlags` of the response, or its bit for the MIC", How::Other(av_flags)),
     Attack::new("`MsvAvFlags` of the CHALLENGE (CVE-2019-1166)", How::Other(servers_av_flags))
         .possible_since(notes::UNTRUSTED),
     Attack::new(
@@ -23,14 +23,23 @@ pub(crate) const PARTS: &[Attack] = &[
         How::Other(bindings_and_target),
     ),
     Attack::new(
-        "both, put into the CHALLENGE: wrong ones, or the server's own for a client given none",
+        "both, inserted into the CHALLENGE: wrong ones, or the server's for a client without any",
         How::Other(in_the_challenge),
     )
     .possible_since(notes::REPEATED),
-    Attack::new("`MsvAvTimestamp` or all `TargetInfo` of the CHALLENGE", How::Other(target_info)),
-    Attack::new("`TargetInfo`, by that of another server", How::Other(other_target_info)),
-    Attack::new("a response, or one by the other (CVE-2019-1338)", How::Other(responses)),
-    Attack::new("user and responses, as of an anonymous client", How::Other(user)),
+    Attack::new(
+        "`MsvAvTimestamp` or the whole `TargetInfo` of the CHALLENGE",
+        How::Other(target_info),
+    ),
+    Attack::new(
+        "`TargetInfo`, replaced with that of another server",
+        How::Other(other_target_info),
+    ),
+    Attack::new(
+        "a response, or one replaced with the other (CVE-2019-1338)",
+        How::Other(responses),
+    ),
+    Attack::new("user and responses, replaced with those of an anonymous client", How::Other(user)),
 ];
 
 fn version(honest: &Honest) -> Vec<Outcome> {
@@ -71,7 +80,7 @@ fn av_flags(honest: &Honest) -> Vec<Outcome> {
 }
 
 fn servers_av_flags(honest: &Honest) -> Vec<Outcome> {
-    // None, MIC_PRESENT, UNTRUSTED_SPN.
+    // No flag, MIC_PRESENT, UNTRUSTED_SPN.
     challenged(
         honest,
         &[
@@ -96,7 +105,7 @@ fn bindings_and_target(honest: &Honest) -> Vec<Outcome> {
     )
 }
 
-/// Wrong ones, and the server's own for a client that was given none.
+/// Wrong values, and the server's own for a client that has none.
 fn in_the_challenge(honest: &Honest) -> Vec<Outcome> {
     let bindings = Channel::Another.bindings();
     let bindings = with(AvId::CHANNEL_BINDINGS, bindings.md5());
@@ -106,7 +115,8 @@ fn in_the_challenge(honest: &Honest) -> Vec<Outcome> {
     outcomes
 }
 
-/// That it is let in is another row; here it also counts as one that meant this server.
+/// Another row covers that this client is accepted; here it must also count as a client that named
+/// this server.
 fn relayed_with_the_servers_own(honest: &Honest) -> Outcome {
     let world = World { given: NOTHING, ..World::HONEST };
     let result = honest.setting.run(world, &|number, message| {
@@ -157,7 +167,7 @@ fn user(honest: &Honest) -> Vec<Outcome> {
     )
 }
 
-/// Each of these changes of the AUTHENTICATE.
+/// Each of these changes to the AUTHENTICATE.
 fn rewritten(honest: &Honest, changes: &[fn(&mut Authenticate<'_>)]) -> Vec<Outcome> {
     let outcome = |change: &fn(&mut Authenticate<'_>)| {
         honest.tampered_in(3, |message| messages::rewrite(message, *change))
@@ -165,7 +175,7 @@ fn rewritten(honest: &Honest, changes: &[fn(&mut Authenticate<'_>)]) -> Vec<Outc
     changes.iter().filter_map(outcome).collect()
 }
 
-/// Each of these changes of what the CHALLENGE says.
+/// Each of these changes to the pairs of the CHALLENGE.
 fn challenged(honest: &Honest, changes: &[&dyn Fn(Pairs) -> Pairs]) -> Vec<Outcome> {
     let outcome = |change: &&dyn Fn(Pairs) -> Pairs| {
         honest.tampered_in(2, |message| messages::change_target_info(message, change))
@@ -173,7 +183,7 @@ fn challenged(honest: &Honest, changes: &[&dyn Fn(Pairs) -> Pairs]) -> Vec<Outco
     changes.iter().filter_map(outcome).collect()
 }
 
-/// Each of these changes of what an NTLMv2 response says.
+/// Each of these changes to the pairs of an NTLMv2 response.
 fn responded(honest: &Honest, changes: &[&dyn Fn(Pairs) -> Pairs]) -> Vec<Outcome> {
     let outcome = |change: &&dyn Fn(Pairs) -> Pairs| {
         honest.tampered_in(3, |message| messages::change_response(message, change))
@@ -189,7 +199,7 @@ fn with(id: AvId, value: &[u8]) -> impl Fn(Pairs) -> Pairs {
     move |pairs| without(id)(pairs).into_iter().chain([(id, value.to_vec())]).collect()
 }
 
-/// The same pairs with another server's names.
+/// The same pairs with the names of another server.
 fn of_another_server(pairs: Pairs) -> Pairs {
     let is_name = |id: AvId| id.is_text() && id != AvId::TARGET_NAME;
     let other = |id, value| if is_name(id) { b"E\0V\0I\0L\0".to_vec() } else { value };

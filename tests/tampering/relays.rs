@@ -1,4 +1,4 @@
-//! Exchanges that the client means to have with somebody else.
+//! Handshakes of a client that intends to log in to another server.
 
 use crate::attack::{Attack, Honest, How};
 use crate::exchange::{Channel, Given};
@@ -7,9 +7,12 @@ use crate::outcome::Outcome;
 
 pub(crate) const RELAYS: &[Attack] = &[
     Attack::new("bound to another channel", How::Other(other_channel)).possible_since(notes::RELAY),
-    Attack::new("for another service, be it on another machine or its own", How::Other(service))
-        .possible_since(notes::RELAY),
-    Attack::new("that was given no bindings, no target, or neither", How::Other(nothing))
+    Attack::new(
+        "that asked for another service, on another machine or its own",
+        How::Other(service),
+    )
+    .possible_since(notes::RELAY),
+    Attack::new("without bindings, without an SPN, or without both", How::Other(nothing))
         .possible_since(notes::RELAY),
     Attack::new("bound to another channel, to a server without bindings", How::Other(no_bindings))
         .possible_since(notes::NO_BINDINGS),
@@ -19,7 +22,7 @@ fn other_channel(honest: &Honest) -> Vec<Outcome> {
     vec![honest.relayed(Given { channel: Some(Channel::Another), ..Given::RIGHT })]
 }
 
-/// Reflection is the second: the client's own machine is the server.
+/// The second one is a reflection: the client's own machine is the server.
 fn service(honest: &Honest) -> Vec<Outcome> {
     let asked = Given { target: Some("HTTP/evil.example.net"), ..Given::RIGHT };
     vec![honest.relayed(asked), honest.relayed(Given { channel: None, ..asked })]

@@ -1,4 +1,4 @@
-//! Protected messages, and what somebody on the way can do to them.
+//! Protected messages, and the attacks of a man in the middle on them.
 
 use ntlm::Error;
 use ntlm::crypto::Side;
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Attack {
-    /// What comes of it in all sessions of a kind.
+    /// The results in all sessions of this kind.
     pub(crate) fn outcomes(&self, kind: Kind) -> Vec<Outcome> {
         Setting::all(kind).iter().flat_map(self.run).collect()
     }
@@ -50,11 +50,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
         setting.each_bit(&|packet| &mut packet.header)
     }),
     Attack::new(
-        "flip each bit of a sealed message, and the bits of its checksum that go with it",
+        "flip each bit of a sealed message, and the corresponding bits of its checksum",
         Setting::linear_changes,
     )
     .possible_since(notes::LINEAR),
-    Attack::new("cut a message or its signature at each length, or add a byte", |setting| {
+    Attack::new("truncate a message or its signature at each length, or add a byte", |setting| {
         [
             setting.each_length(|packet| &mut packet.message),
             setting.each_length(|packet| &mut packet.signature),
@@ -70,13 +70,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
         .possible_since(notes::DATAGRAM),
     Attack::new("repeat a message", |setting| vec![setting.repeated()])
         .possible_since(notes::DATAGRAM),
-    Attack::new("exchange two messages", |setting| vec![setting.reordered()])
+    Attack::new("swap two messages", |setting| vec![setting.reordered()])
         .possible_since(notes::DATAGRAM),
     Attack::new("send a message back to its sender", |setting| vec![setting.sent_back()])
         .possible_since(notes::SENT_BACK),
 ];
 
-/// What was negotiated, and how messages are protected.
+/// The negotiated flags, and how messages are protected.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
     flags: Flags,
@@ -90,7 +90,7 @@ enum Shape {
     SealedWithHeader,
 }
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone)]
 struct Packet {
     shape: Shape,
@@ -100,7 +100,7 @@ struct Packet {
     signature: Vec<u8>,
 }
 
-/// What the peers tell each other.
+/// The messages that the peers send.
 const MESSAGES: [&[u8]; 4] = [b"the first", b"the second", b"the third", b"the answer"];
 
 impl Setting {
@@ -124,7 +124,7 @@ impl Setting {
         all_flags.into_iter().flat_map(with).collect()
     }
 
-    /// The client's messages, and the peers after they were sent.
+    /// The client's messages, and the state of the peers after they were sent.
     fn start(&self) -> ([Packet; 3], Peers) {
         let mut peers = Peers::new(self.flags);
         let packets = [0, 1, 2].map(|number| peers.client.protect(self.shape, number));
@@ -198,7 +198,7 @@ impl Setting {
         self.changed(&|packet| packet.signature.clone_from(&packets[1].signature))
     }
 
-    /// Only datagrams tell their numbers beside the signature.
+    /// Only datagrams carry their numbers beside the signature.
     fn renumbered(&self) -> Vec<Outcome> {
         if self.flags.contains(Flags::NEGOTIATE_DATAGRAM) {
             return vec![
@@ -214,7 +214,7 @@ impl Setting {
 
     fn dropped(&self) -> Outcome {
         let ([_, second, third], mut peers) = self.start();
-        Outcome::of_acceptance(peers.server.take(&second, &[&third]), "not noticed")
+        Outcome::of_acceptance(peers.server.take(&second, &[&third]), "not detected")
     }
 
     fn repeated(&self) -> Outcome {
@@ -226,7 +226,7 @@ impl Setting {
     fn reordered(&self) -> Outcome {
         let ([first, second, third], mut peers) = self.start();
         let accepted = peers.server.take(&second, &[&first, &second, &third]);
-        Outcome::of_acceptance(accepted, "not noticed")
+        Outcome::of_acceptance(accepted, "not detected")
     }
 
     fn sent_back(&self) -> Outcome {
@@ -280,7 +280,7 @@ impl Peer {
         Packet { shape, number, header, message, signature }
     }
 
-    /// Opens a packet; if it is refused, whether the honest ones can still be.
+    /// Opens a packet; if it is rejected, reports whether the honest packets are still accepted.
     fn take(&mut self, packet: &Packet, honest: &[&Packet]) -> Result<Text, Stopped> {
         self.open(packet).map_err(|error| {
             let continues = honest.iter().all(|packet| self.open(packet).is_ok());
@@ -298,7 +298,7 @@ impl Peer {
         };
         if opened.is_err() && packet.shape != Shape::Signed {
             let delivered = MESSAGES.iter().any(|text| message.starts_with(text));
-            assert!(!delivered, "what is refused is not decrypted, or is wiped");
+            assert!(!delivered, "a rejected message is not decrypted, or is wiped");
         }
         opened.map(|()| (packet.header.clone(), message))
     }

@@ -1,5 +1,5 @@
-//! Borders between the messages, moved: the MIC covers NEGOTIATE ‖ CHALLENGE ‖ AUTHENTICATE as one
-//! string, and does not say where one message ends and the next one starts.
+//! Moved borders between the messages: the MIC covers NEGOTIATE ‖ CHALLENGE ‖ AUTHENTICATE as one
+//! string, but not where one message ends and the next one starts.
 
 use ntlm::crypto::{ExportedSessionKey, mic};
 use ntlm::wire::{Authenticate, NegotiateFlags as Flags, SIGNATURE};
@@ -33,12 +33,15 @@ pub(crate) const SPLICES: &[Attack] = &[
     ),
     Attack::new("each border, by 1 to 24 bytes to either side", How::Other(moved_borders)),
     Attack::new(
-        "a message of this or another handshake, appended to a message or put between two",
+        "a message of this or another handshake, appended to a message or inserted between two",
         How::Other(whole_messages),
     ),
-    Attack::new("trailing bytes, appended to a message or put between two", How::Other(trailing)),
     Attack::new(
-        "the border of user and domain, by a letter or behind both",
+        "trailing bytes, appended to a message or inserted between two",
+        How::Other(trailing),
+    ),
+    Attack::new(
+        "the border of user and domain, by a letter or past both names",
         How::Other(border::moved),
     )
     .possible_since(notes::BORDER),
@@ -125,7 +128,7 @@ impl Prefix {
     }
 }
 
-/// An honest client sees the second header.
+/// An honest client detects the second header.
 fn authenticate_header(honest: &Honest) -> Vec<Outcome> {
     Prefix::all(honest).map(|prefix| put_between(honest, &prefix)).collect()
 }
@@ -147,7 +150,7 @@ fn unchecked_header(honest: &Honest) -> Vec<Outcome> {
     Prefix::all(honest).map(outcome).collect()
 }
 
-/// Otherwise the row would test a clumsy attack and not the check.
+/// Otherwise the row would test a malformed attack and not the check.
 fn assert_mic_is_right(honest: &Honest, prefix: &Prefix, message: &[u8]) {
     let has_mic = mic_of(honest.message(3).unwrap()).is_some();
     let Some(offset) = prefix.mic_offset.filter(|_| has_mic) else { return };
@@ -156,8 +159,8 @@ fn assert_mic_is_right(honest: &Honest, prefix: &Prefix, message: &[u8]) {
     assert_eq!(message[offset..offset + 16], right, "the server's view has the client's MIC");
 }
 
-/// The server hashes zeros for the MIC field, so a header there is not what the client hashed. Where
-/// the field starts within the signature, the received message has no second header.
+/// The server hashes zeros for the MIC field, so a header in that field is not what the client
+/// hashed. If the field starts within the signature, the received message has no second header.
 fn hidden_header(honest: &Honest) -> Vec<Outcome> {
     let at = |header: usize, mic_offset: usize| {
         let starts = mic_offset - 11..mic_offset + 16;

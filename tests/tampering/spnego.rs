@@ -1,4 +1,4 @@
-//! SPNEGO around an exchange, and what a man in the middle can do to it.
+//! SPNEGO around a handshake, and the attacks of a man in the middle on it.
 
 use core::cell::RefCell;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ use ntlm_testkit::spnego::{
 /// A row of the table.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
-    /// What is done to the tokens, in one way or several.
+    /// The change to the tokens, in one or several ways.
     how: fn(&Honest) -> Vec<Change>,
     pub(crate) note: Option<&'static str>,
     takes_bare: bool,
@@ -46,8 +46,9 @@ impl Attack {
     }
 }
 
-/// What happens to each token: its place among those of its sender, who that is, and the token. A token
-/// that is taken away does not arrive; then the attacker may answer in the place of the server.
+/// Is called for each token with its number among the tokens of its sender, the sender, and the
+/// token. A token that is removed does not arrive; then the attacker may answer instead of the
+/// server.
 type Change = Box<Changes<'static>>;
 type Changes<'a> = dyn Fn(usize, Side, &mut Option<Vec<u8>>) + 'a;
 
@@ -73,7 +74,7 @@ impl Kind {
         Self { title, prefers_kerberos, mode, level }
     }
 
-    /// What an attack results in, with each protection.
+    /// The results of an attack, with each protection.
     pub(crate) fn outcomes(self, attack: &Attack) -> BTreeSet<outcome::Outcome> {
         let mut outcomes = BTreeSet::new();
         for setting in Setting::all(self.mode, self.level) {
@@ -90,7 +91,7 @@ impl Kind {
     }
 }
 
-/// What happens without an attack.
+/// The results without an attack.
 pub(crate) struct Honest {
     kind: Kind,
     setting: Setting,
@@ -127,7 +128,7 @@ impl Honest {
         self.negotiation_at(1, takes_bare)
     }
 
-    /// At another time, the random numbers are others.
+    /// Another negotiation has other random numbers.
     fn negotiation_at(&self, time: u8, takes_bare: bool) -> Negotiation {
         let Self { kind, setting, .. } = self;
         let acceptor = Acceptor::new(setting.server(Given::RIGHT));
@@ -187,17 +188,17 @@ impl Honest {
     }
 }
 
-/// How a negotiation ended.
+/// The results of a negotiation.
 #[derive(Default)]
 struct End {
     server: Option<Accepted>,
-    /// The first messages of the sessions.
+    /// The first signed messages of both sessions.
     messages: Vec<Vec<u8>>,
     error: Option<outcome::Stopped>,
 }
 
 struct Accepted {
-    /// Until a session is made of them.
+    /// The keys, until a session is made from them.
     keys: Option<SessionKeys>,
     protection: Protection,
     is_user: bool,
@@ -211,7 +212,7 @@ struct Negotiation {
     environments: (Fixed, Fixed),
 }
 
-/// Our client, or one whose AUTHENTICATE has no MIC.
+/// A client of this crate, or one whose AUTHENTICATE has no MIC.
 enum Client {
     Ours(AwaitServer),
     Foreign(AwaitReply, Protection),
@@ -232,7 +233,7 @@ impl Client {
             },
             Self::Foreign(reply, protection) => match reply.read(token)? {
                 Reply::Negotiate(next) => {
-                    // It asks for SIGN, as SPNEGO needs it.
+                    // The client asks for SIGN, because SPNEGO needs it.
                     let asked =
                         if protection == Protection::None { Protection::Sign } else { protection };
                     let (token, reply) = next.negotiate(&foreign::negotiate(asked));
@@ -344,7 +345,7 @@ fn stopped(by: By) -> impl Fn(Error) -> outcome::Stopped {
     }
 }
 
-/// A message each way, as both sides sign it.
+/// Signs and verifies one message in each direction.
 fn first_messages(client: SessionKeys, server: SessionKeys) -> Vec<Vec<u8>> {
     let (mut client, mut server) = (client.into_session().unwrap(), server.into_session().unwrap());
     let message = client.sign(b"to the server").unwrap();
@@ -372,7 +373,7 @@ fn each(sides: &'static [Side], change: impl Fn(&mut Resp) + 'static) -> Change 
     })
 }
 
-/// Does one after the other.
+/// Makes one change after the other.
 fn both(first: Change, second: Change) -> Change {
     Box::new(move |number, side, token| {
         first(number, side, token);
@@ -401,7 +402,7 @@ impl Honest {
         if side == Side::Client { &self.client } else { &self.server }
     }
 
-    /// Each token, by its place and sender.
+    /// Each token, with its number and sender.
     fn places(&self) -> impl Iterator<Item = (usize, Side)> {
         let places = |side| (0..self.sent(side).len()).map(move |number| (number, side));
         places(Side::Client).chain(places(Side::Server))
@@ -427,7 +428,7 @@ impl Honest {
         lists.iter().filter_map(change).collect()
     }
 
-    /// The list without the mechanisms before NTLM; NTLM stays.
+    /// The list without the mechanisms before NTLM.
     fn shorter(&self) -> Vec<Change> {
         match self.kind.prefers_kerberos {
             true => self.lists(&[&[KERBEROS, NTLM], &[MS_KERBEROS, NTLM], &[NTLM]]),
@@ -442,12 +443,12 @@ impl Honest {
         }
     }
 
-    /// The changes, and what goes with them.
+    /// The changes, and the state that belongs to them.
     fn and(changes: Vec<Change>, other: fn() -> Change) -> Vec<Change> {
         changes.into_iter().map(|change| both(change, other())).collect()
     }
 
-    /// Clears flags in NEGOTIATE and CHALLENGE, of which the client's AUTHENTICATE follows.
+    /// Clears flags in NEGOTIATE and CHALLENGE; the client's AUTHENTICATE follows them.
     fn flags(&self, flags: Flags) -> Vec<Change> {
         let clear = move |type_number: u8| -> Change {
             Box::new(move |_, _, token| {
@@ -503,15 +504,15 @@ const LIST: &[Attack] = &[
         Honest::and(honest.ntlm_in_front(), || without_mic(CLIENT))
     })
     .possible_since(notes::LIST),
-    Attack::new("NTLM pushed to the second place", |honest| {
+    Attack::new("NTLM moved to the second place", |honest| {
         honest.lists(&[&[KERBEROS, NTLM], &[NEGOEX, NTLM], &[NEGOEX, MS_KERBEROS, NTLM]])
     }),
-    Attack::new("a mechanism added behind NTLM", |honest| match honest.kind.prefers_kerberos {
+    Attack::new("a mechanism added after NTLM", |honest| match honest.kind.prefers_kerberos {
         true => honest.lists(&[&[MS_KERBEROS, KERBEROS, NTLM, NEGOEX]]),
         false => honest.lists(&[&[NTLM, NEGOEX]]),
     }),
     Attack::new("NTLM removed", |honest| honest.lists(&[&[MS_KERBEROS, KERBEROS]])),
-    Attack::new("the same mechanisms, with other octets of lengths", |honest| {
+    Attack::new("the same mechanisms, with lengths encoded in another form", |honest| {
         let Ok(Token::Init(init)) = Token::parse(&honest.client[0]) else {
             panic!("no NegTokenInit")
         };
@@ -537,7 +538,7 @@ const MICS: &[Attack] = &[
         };
         flipped(CLIENT).chain(flipped(SERVER)).collect()
     }),
-    Attack::new("that of another list, or of an earlier negotiation", |honest| {
+    Attack::new("replaced with that of another list, or of an earlier negotiation", |honest| {
         let mut others = vec![honest.earlier()];
         if honest.kind.mode != Mode::WithoutMic {
             let prefers_kerberos = !honest.kind.prefers_kerberos;
@@ -553,11 +554,11 @@ const MICS: &[Attack] = &[
         let without = || each(SERVER, |response| response.mic = None);
         vec![with_mic(SERVER, mic), both(with_mic(CLIENT, honest.mic(Side::Server)), without())]
     }),
-    Attack::new("the dummy signature instead", |_| {
+    Attack::new("replaced with the dummy signature", |_| {
         let dummy = || Signature::DUMMY.as_bytes().to_vec();
         vec![with_mic(CLIENT, dummy()), with_mic(SERVER, dummy())]
     }),
-    Attack::new("the message in the place of it, as Windows 2000 sends it", |_| {
+    Attack::new("replaced with the NTLM message, as Windows 2000 sends it", |_| {
         vec![
             each(CLIENT, |response| {
                 if response.mic.is_some() {
@@ -601,14 +602,17 @@ const STATES: &[Attack] = &[
     Attack::new("accept-completed before the AUTHENTICATE", |honest| {
         (0..honest.server.len() - 1).map(|at| state(at, NegState::AcceptCompleted)).collect()
     }),
-    Attack::new("accept-completed without `mechListMIC`, in the place of the server", |honest| {
-        let last = honest.server.len() - 1;
-        vec![Box::new(move |number, side, token| {
-            if number == last {
-                *token = (side == Side::Server).then(|| completed().der());
-            }
-        })]
-    }),
+    Attack::new(
+        "accept-completed without `mechListMIC`, sent instead of the server's token",
+        |honest| {
+            let last = honest.server.len() - 1;
+            vec![Box::new(move |number, side, token| {
+                if number == last {
+                    *token = (side == Side::Server).then(|| completed().der());
+                }
+            })]
+        },
+    ),
     Attack::new("the last one turned into accept-incomplete or request-mic", |honest| {
         let last = honest.server.len() - 1;
         vec![state(last, NegState::AcceptIncomplete), state(last, NegState::RequestMic)]
@@ -633,16 +637,16 @@ fn completed() -> Resp {
 }
 
 const TOKENS: &[Attack] = &[
-    Attack::new("a token, by nothing", |honest| {
+    Attack::new("a token removed", |honest| {
         honest.places().filter_map(|(number, side)| honest.replaced(number, side, b"")).collect()
     }),
-    Attack::new("a token, by another one of the negotiation", |honest| {
+    Attack::new("a token replaced with another one of the negotiation", |honest| {
         let all = [&honest.client[..], &honest.server].concat();
         let by_each =
             |(number, side)| all.iter().filter_map(move |o| honest.replaced(number, side, o));
         honest.places().flat_map(by_each).collect()
     }),
-    Attack::new("a token, by one of an earlier negotiation", |honest| {
+    Attack::new("a token replaced with one of an earlier negotiation", |honest| {
         let earlier = honest.earlier();
         let replaced = |(number, side)| honest.replaced(number, side, &earlier.sent(side)[number]);
         honest.places().filter_map(replaced).collect()
@@ -655,7 +659,7 @@ const TOKENS: &[Attack] = &[
             }
         })]
     }),
-    Attack::new("the supported mechanism, by Kerberos", |_| {
+    Attack::new("the supported mechanism replaced with Kerberos", |_| {
         let kerberos = |response: &mut Resp| response.supported_mech = Some(KERBEROS.to_vec());
         vec![each(CLIENT, kerberos), each(SERVER, kerberos)]
     }),
@@ -686,7 +690,7 @@ const TOKENS: &[Attack] = &[
 ];
 
 impl Honest {
-    /// The server gets the messages alone; the client gets its answers in SPNEGO.
+    /// The server receives bare messages; the client receives its answers in SPNEGO.
     fn bare(&self) -> Change {
         let prefers_kerberos = self.kind.prefers_kerberos;
         Box::new(move |number, side, token| {

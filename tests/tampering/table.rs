@@ -1,4 +1,4 @@
-//! What each attack comes to, by mode and policy.
+//! The results of all attacks, by mode and policy.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -15,11 +15,11 @@ use crate::relays::RELAYS;
 use crate::session::{self, Kind};
 use crate::splices::SPLICES;
 
-/// All attacks on the messages of an exchange, in groups.
+/// All attacks on the messages of a handshake, in groups.
 pub(crate) const ATTACKS: [(&str, &[Attack]); 6] = [
     ("Flip each bit of", FLIPS),
     ("Flags, in each combination of the messages:", FLAGS),
-    ("Take away or replace", PARTS),
+    ("Remove or replace", PARTS),
     ("Replace, repeat or delay", ORDER),
     ("Move the borders of the messages:", SPLICES),
     ("Relay a client", RELAYS),
@@ -36,7 +36,7 @@ pub(crate) const MODES: [(Mode, &str); 8] = [
     (Mode::Anonymous, "anonymous"),
 ];
 
-/// Modes that no policy of theirs lets in, under one that does.
+/// Modes that neither built-in policy accepts, tested under a policy that allows them.
 pub(crate) const ALLOWED: [(&str, Mode, Level); 5] = [
     ("NTLMv1 with ESS", Mode::Ntlm2Session, Level::Allowing),
     ("the same, connectionless", Mode::Ntlm2SessionDatagram, Level::Allowing),
@@ -52,7 +52,7 @@ pub(crate) const SESSIONS: [(&str, Kind); 4] = [
     ("connectionless, without ESS", Kind::DatagramLegacy),
 ];
 
-/// What an attack comes to in all settings of a column.
+/// The results of an attack in all settings of a column.
 pub(crate) struct Cell(pub(crate) BTreeSet<Outcome>);
 
 impl Cell {
@@ -64,7 +64,7 @@ impl Cell {
         self.0.iter().all(|outcome| matches!(outcome, Outcome::Refused(_)))
     }
 
-    /// What is different where it is possible.
+    /// The differences, if the attack is possible.
     pub(crate) fn differences(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|outcome| match outcome {
             Outcome::Possible(what) => Some(what.as_str()),
@@ -73,11 +73,11 @@ impl Cell {
     }
 }
 
-/// A mode and a level, and what all attacks come to there.
+/// A mode and a level, and the results of all attacks on it.
 pub(crate) struct Column {
     pub(crate) mode: Mode,
     pub(crate) level: Level,
-    /// Why it is refused if nobody interferes.
+    /// Why the handshake is rejected without an attack.
     pub(crate) refusals: BTreeSet<Stopped>,
     /// All fields of all messages.
     pub(crate) fields: BTreeSet<String>,
@@ -90,7 +90,10 @@ impl Column {
         let honest: Vec<_> = Setting::all(mode, level).into_iter().map(Honest::new).collect();
         let refusals: Vec<_> =
             honest.iter().filter_map(|honest| honest.end.as_ref().err().cloned()).collect();
-        assert!(refusals.is_empty() || refusals.len() == honest.len(), "all settings or none");
+        assert!(
+            refusals.is_empty() || refusals.len() == honest.len(),
+            "all settings are rejected, or none"
+        );
         let cell = |attack: &Attack| {
             Cell(honest.iter().flat_map(|honest| honest.suffers(&attack.how)).collect())
         };
@@ -113,7 +116,7 @@ pub(crate) fn attacks() -> impl Iterator<Item = &'static Attack> {
     ATTACKS.iter().flat_map(|(_, attacks)| *attacks)
 }
 
-/// Each mode under each policy: nearly all of the work, which several threads share.
+/// Runs each mode under each policy: nearly all of the work, in several threads.
 pub(crate) static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let levels = [Level::Default, Level::Strict, Level::Allowing];
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Fields that the message does not have: offsets and lengths that lie outside of it.
+//! Offsets and lengths that lie outside the message.
 
 use ntlm::LmCompatibility;
 use ntlm::error::{Denied, Refused, Unexpected};
@@ -13,7 +13,7 @@ use ntlm_testkit::{
 
 use crate::{receive, refusal, token, well_formed, wire};
 
-/// Lengths and offsets, whose sums wrap in 32 bits, or which a signed number takes for negative.
+/// Lengths and offsets whose sums wrap around in 32 bits, or that are negative as signed numbers.
 const OUTSIDE: [(&str, &[usize], &[usize]); 5] = [
     ("CVE-2023-25563, gss-ntlmssp", &[24], &[0xffff_fff0]),
     ("CVE-2018-16890, curl", &[48], &[0x7fff_ffff, 0xffff_ffff - 48, 0xffff_ffff]),
@@ -29,7 +29,8 @@ fn fields_outside_the_message_are_rejected() {
             offsets.iter().for_each(|offset| assert_outside(*length, *offset, what));
         }
     }
-    // FreeRDP's one reader of fields wrapped (CVE-2018-8789), so that all of them did.
+    // FreeRDP used one function to read fields, and it wrapped (CVE-2018-8789), so all fields were
+    // affected.
     for length in [1, 2, 24, 0x7fff, 0x8000, 0xffff] {
         for sum in [0_u32, 1, 8, 12, 64] {
             let offset = sum.wrapping_sub(u32::try_from(length).unwrap());
@@ -51,9 +52,9 @@ fn assert_outside(length: usize, offset: usize, what: &str) {
     }
 }
 
-/// Dovecot compared a field's length with a buffer's instead of the message's.
+/// Dovecot compared a field's length with the length of a buffer instead of the message.
 #[test]
-fn cve_2020_12673_one_byte_too_far() {
+fn cve_2020_12673_field_that_ends_one_byte_outside_is_rejected() {
     for message in well_formed() {
         for descriptor in fields::descriptors(&message) {
             let outside = described(&message, descriptor, 24, message.len() - 23);
@@ -62,9 +63,9 @@ fn cve_2020_12673_one_byte_too_far() {
     }
 }
 
-/// go-ntlmssp's sum wrapped, and a slice from 4 GiB to 1 panicked.
+/// go-ntlmssp's sum wrapped around, and a slice from 4 GiB to 1 panicked.
 #[test]
-fn cve_2026_32952_a_slice_from_4_gib_to_1() {
+fn cve_2026_32952_field_whose_end_wraps_around_is_rejected() {
     let challenge = token("H-205");
     for length in 1..=0xffff {
         let message = described(&challenge, TARGET_INFO, length, 0xffff_ffff);
@@ -72,18 +73,18 @@ fn cve_2026_32952_a_slice_from_4_gib_to_1() {
     }
 }
 
-/// evolution-data-server sent back what stood behind a short packet.
+/// evolution-data-server sent back the memory after a short packet.
 #[test]
-fn cve_2009_0582_memory_sent_back() {
+fn cve_2009_0582_target_info_outside_the_message_is_rejected() {
     for length in 49..500 {
         let outside = described(&token("H-200"), TARGET_INFO, length, 68);
         assert_eq!(refusal(&outside), (ErrorKind::FieldOutside, TARGET_INFO), "{length}");
     }
 }
 
-/// Exim compared what stood beyond the message, which could be the right response itself.
+/// Exim compared bytes beyond the message, which could be the right response itself.
 #[test]
-fn cve_2020_12783_the_right_response_behind_the_message() {
+fn cve_2020_12783_response_beyond_the_message_is_rejected() {
     let server =
         server_with(|policy| policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm);
     let (challenge, handshake) = challenged(&server);
@@ -96,13 +97,14 @@ fn cve_2020_12783_the_right_response_behind_the_message() {
     let result = handshake.read(&buffer[..message.len()], &mut Fixed::default());
     assert_eq!(wire(result), (ErrorKind::FieldOutside, NT));
     let (_, handshake) = challenged(&server);
-    assert!(verdict(handshake, &buffer).is_ok(), "within the message it is a response");
+    assert!(verdict(handshake, &buffer).is_ok(), "within the message the response is valid");
 }
 
-/// FreeRDP (CVE-2020-11086) read proof and client challenge of an NTLMv2 response that was shorter
-/// than they are, Windows (CVE-2009-2524) and ksmbd (CVE-2023-0210) subtracted a header's length.
+/// FreeRDP (CVE-2020-11086) read proof and client challenge of an NTLMv2 response that was too
+/// short for them; Windows (CVE-2009-2524) and ksmbd (CVE-2023-0210) subtracted a header's length
+/// without a check.
 #[test]
-fn cve_2020_11086_2009_2524_2023_0210_short_nt_responses() {
+fn cve_2020_11086_2009_2524_2023_0210_short_nt_responses_are_rejected() {
     let message = token("H-300");
     let start = fields::offset(&message, NT);
     for length in (1..24).chain(25..60) {
@@ -110,7 +112,7 @@ fn cve_2020_11086_2009_2524_2023_0210_short_nt_responses() {
         match length {
             1..=23 => assert_proves_nothing(&cut),
             25..=43 => assert_eq!(refusal(&cut), (ErrorKind::NtResponseLength, start), "{length}"),
-            // A response without a list for a server; the proof is over more.
+            // A server accepts a response without a list; the proof covers more.
             44 => {
                 assert_eq!(refusal(&cut), (ErrorKind::AvPairsUnended, start + 44));
                 let denied = verdict(challenged(&server()).1, &cut).unwrap_err();
@@ -139,9 +141,10 @@ fn assert_proves_nothing(message: &[u8]) {
     assert_eq!(receive(message), Err(Refused::ResponseKind.into()));
 }
 
-/// OpenVAS read 16 bytes of a hash of any length. Here the length is in the type.
+/// OpenVAS read 16 bytes of a hash of any length. In this crate the type of a hash fixes its
+/// length.
 #[test]
-fn openvas_2285_responses_of_other_lengths() {
+fn openvas_2285_ntlmv1_responses_have_24_bytes() {
     for length in [25, 32] {
         let error = NtResponse::parse(&[0; 32][..length]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NtResponseLength, "{length}");
@@ -152,25 +155,29 @@ fn openvas_2285_responses_of_other_lengths() {
     assert!(matches!(NtResponse::parse(&[0; 24]), Ok(NtResponse::V1(_))));
 }
 
-/// winbindd copied an LM response of any length next to an NTLMv2 response.
+/// winbindd copied an LM response of any length beside an NTLMv2 response.
 #[test]
-fn cve_2022_2127_lm_responses_of_any_length() {
+fn cve_2022_2127_lm_responses_of_any_length_are_ignored() {
     let server = server_with(|policy| policy.shared.max_message_len = 1 << 20);
     for length in [0, 1, 23, 25, 65_535] {
         let (challenge, handshake) = challenged(&server);
         let message = Proof::repeating(&challenge).authenticate(&challenge);
         let message = with_payload(&message, LM, &vec![7; length]);
         let claim = user_of(handshake.read(&message, &mut Fixed::default()).unwrap());
-        assert_eq!(claim.network_logon().unwrap().lm_response, b"", "it is not passed on");
+        assert_eq!(
+            claim.network_logon().unwrap().lm_response,
+            b"",
+            "not sent to the domain controller"
+        );
         assert!(claim.verify_password(PASSWORD).is_ok(), "{length}");
     }
     let outside = described(&token("H-300"), LM, 65_535, 88);
     assert_eq!(refusal(&outside), (ErrorKind::FieldOutside, LM));
 }
 
-/// FreeRDP computed a message's length from its fields, which is too much where they overlap.
+/// FreeRDP computed a message's length from its fields, which is too large if they overlap.
 #[test]
-fn cve_2020_13396_overlapping_fields() {
+fn cve_2020_13396_overlapping_fields_are_read_within_the_message() {
     let (sent, _) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     let (_, await_challenge) = alice().initiate().unwrap();
     // The name covers the list too.
@@ -182,7 +189,7 @@ fn cve_2020_13396_overlapping_fields() {
         response = Some(await_challenge.answer(&overlapping, &mut Fixed::default()).unwrap());
     });
     assert!(counted.bytes_max < 4096, "{}", counted.bytes_max);
-    // The MIC is that of the bytes on the wire.
+    // The MIC covers the bytes received.
     let handshake = server().resume(&sent.negotiate, &overlapping).unwrap();
     let token_of_it = response.unwrap().token;
     assert!(verdict(handshake, &token_of_it).unwrap().mic_checked);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::refusal;
 
 #[test]
-fn every_hostile_case_ends_as_it_must() {
+fn every_hostile_case_has_its_listed_result() {
     let mut all = Replay::new(&["cases"]);
     all.files("hostile.json", "NTLM_HOSTILE", |all, file| {
         for case in file.as_array().ok_or("no list of cases")? {
@@ -37,7 +37,7 @@ fn ends_as_it_must(case: &Value) -> Outcome<()> {
     }
 }
 
-/// A case that is rejected for another reason than its own would show nothing.
+/// A case that is rejected for another reason than the listed one counts as failed.
 fn is_its_own_reason(case: &Value, error: Error) -> bool {
     if let (Some(kind), Error::Wire(error)) = (case.text("error"), error) {
         let is_recorded = format!("{:?}", error.kind()) == kind && case["at"] == error.offset();
@@ -76,7 +76,7 @@ fn run(case: &Value) -> Result<(), Error> {
     }
 }
 
-/// Takes a message apart, reads its names, and does with it what a peer would.
+/// Parses a message, reads its names, and passes it to the side that receives it.
 fn parse(bytes: &[u8]) -> Result<(), Error> {
     let table = inspect::annotate(bytes).with_secrets().to_string();
     assert!(table.len() < 4096 + 200 * bytes.len(), "a table of bounded length");
@@ -101,7 +101,7 @@ fn decode(bytes: &[u8], flags: NegotiateFlags) -> Result<Text, Error> {
     Ok(Text::decode(bytes, character_set, &Ascii).map_err(Unexpected::Text)?)
 }
 
-/// A client that gets this CHALLENGE answers with a message that parses, or not at all.
+/// A client that receives this CHALLENGE sends an answer that parses, or none.
 fn respond(challenge: &[u8]) {
     let client = Client::new(Credentials::password("Domain\\User", "Password"));
     match answer(&client, challenge) {
@@ -110,7 +110,7 @@ fn respond(challenge: &[u8]) {
     }
 }
 
-/// The answer of a server with the strictest policy that the case allows.
+/// The result of a server with the strictest policy that the case allows.
 fn authenticate(case: &Value) -> Result<Accepted, Error> {
     let mut policy = Policy::default();
     policy.shared.require_mic = case["require_mic"] == true;

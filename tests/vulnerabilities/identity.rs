@@ -1,4 +1,5 @@
-//! Who is meant: challenges that come again, services and channels that were not compared, and local calls.
+//! Wrong identity: repeated challenges, services and channels that were not compared, and local
+//! calls.
 
 use ntlm::error::{Denied, Refused, Unexpected};
 use ntlm::server::Policy;
@@ -17,7 +18,7 @@ use ntlm_testkit::{
 use crate::logic::{judge, log_in};
 use crate::{default, token};
 
-/// Windows drew challenges that came again. `server.rs` draws many.
+/// Windows repeated challenges. `server.rs` draws many.
 #[test]
 fn cve_2010_0231_challenges_do_not_repeat() {
     let mut environment = Fixed::default();
@@ -25,22 +26,26 @@ fn cve_2010_0231_challenges_do_not_repeat() {
         let (negotiate, _) = alice().initiate().unwrap();
         let (challenge, _) = server().challenge(&negotiate, &mut environment).unwrap();
         let drawn: [u8; 8] = core::array::from_fn(|i| next + u8::try_from(i).unwrap());
-        assert_eq!(challenge[SERVER_CHALLENGE..][..8], drawn, "it is what the environment drew");
+        assert_eq!(
+            challenge[SERVER_CHALLENGE..][..8],
+            drawn,
+            "the random bytes of the environment"
+        );
     }
     let broken = &mut Fixed::lacking(EnvironmentError::Randomness);
     let error = server().challenge_datagram(broken).unwrap_err();
     assert_eq!(error, EnvironmentError::Randomness.into());
 }
 
-/// Windows answered a challenge of its own server that somebody handed back to it. Who says what it
-/// asks for, to a server that knows its names, is not believed there.
+/// Windows answered a challenge of its own server that an attacker reflected to it. A server that
+/// knows its SPNs rejects a client that asked for another service.
 #[test]
-fn cve_2008_4037_an_answer_that_was_meant_for_another_service() {
+fn cve_2008_4037_answer_for_another_service_is_rejected() {
     let server = server().with_spns(["cifs/victim"]);
     let reflected = log_in(&alice().with_spn("cifs/evil"), &server);
     assert_eq!(reflected.unwrap_err(), Denied::Spn.into());
     assert!(log_in(&alice().with_spn("CIFS/Victim"), &server).is_ok());
-    // The name is within the proof.
+    // The proof covers the name.
     let evil = alice().with_spn("cifs/evil");
     let (mut sent, handshake) = exchange(&evil, &server, &mut Fixed::default()).unwrap();
     let evil = Text::from("cifs/evil").to_utf16le();
@@ -51,9 +56,9 @@ fn cve_2008_4037_an_answer_that_was_meant_for_another_service() {
     assert_eq!(error, Denied::WrongPassword.into());
 }
 
-/// Windows did not compare channel bindings for LDAP, or only where clients sent them.
+/// Windows did not compare channel bindings for LDAP, or only if the client sent them.
 #[test]
-fn cve_2017_8563_bindings_never_when_given_always() {
+fn cve_2017_8563_channel_bindings_are_enforced_as_the_policy_says() {
     let bad = Some(Error::from(Denied::ChannelBindings));
     let with = |binding| move |policy: &mut Policy| policy.channel_bindings = binding;
     assert!(judge("H-440", with(Enforcement::Required)).unwrap().bindings_checked);
@@ -68,9 +73,9 @@ fn cve_2017_8563_bindings_never_when_given_always() {
     assert_eq!(wrong(Enforcement::Off), None);
 }
 
-/// Exchange asked for no channel bindings, so that whoever stood in between could pass logins on.
+/// Exchange required no channel bindings, so a man in the middle could relay logins.
 #[test]
-fn cve_2024_21410_a_login_from_another_channel() {
+fn cve_2024_21410_login_from_another_channel_is_rejected() {
     let server = server().with_channel_bindings(ChannelBindings::application_data(b"server"));
     let client = alice();
     let in_between = ChannelBindings::application_data(b"whoever stands in between");
@@ -78,7 +83,7 @@ fn cve_2024_21410_a_login_from_another_channel() {
     assert_eq!(relayed.unwrap_err(), Denied::ChannelBindings.into());
     let direct = client.with_channel_bindings(ChannelBindings::application_data(b"server"));
     assert!(log_in(&direct, &server).unwrap().bindings_checked);
-    // They are within the proof: who changes them changes that.
+    // The proof covers the bindings, so changing them invalidates it.
     let (Exchange { authenticate: mut message, .. }, handshake) =
         exchange(&direct, &server, &mut Fixed::default()).unwrap();
     let at = message.windows(4).position(|header| header == [10, 0, 16, 0]).unwrap() + 4;
@@ -86,26 +91,26 @@ fn cve_2024_21410_a_login_from_another_channel() {
     assert_eq!(verdict(handshake, &message).unwrap_err(), Denied::WrongPassword.into());
 }
 
-/// pyspnego's acceptor took bindings of zeros for right ones.
+/// pyspnego's acceptor treated bindings of zeros as valid.
 #[test]
-fn pyspnego_bindings_of_zeros() {
+fn pyspnego_bindings_of_zeros_are_treated_as_absent() {
     let require = |policy: &mut Policy| policy.channel_bindings = Enforcement::Required;
     let require_any = |policy: &mut Policy| {
         require(policy);
         policy.allow_any_channel_bindings = true;
     };
     assert_eq!(judge("H-441", require_any).unwrap_err(), Denied::ChannelBindingsMissing.into());
-    // Where they are optional, they are none.
+    // If bindings are optional, zeros count as none.
     assert!(!judge("H-441", default).unwrap().bindings_checked);
     let any = server_with(require_any);
     let zero = alice().with_channel_bindings(ChannelBindings::from_md5([0; 16]));
     assert_eq!(log_in(&zero, &any).unwrap_err(), Denied::ChannelBindingsMissing.into());
 }
 
-/// LocalPotato: Windows skips the password for a local call, whose context stands in the reserved
-/// bytes of the type 2. Here they say nothing.
+/// LocalPotato: Windows skips the password for a local call, whose context is in the reserved bytes
+/// of the type 2 message. This crate ignores these bytes.
 #[test]
-fn cve_2023_21746_cve_2025_58726_local_calls() {
+fn cve_2023_21746_cve_2025_58726_local_call_context_is_ignored() {
     let local = Flags::from_bits_retain(0x4000);
     let (plain, handshake) = challenged(&server());
     assert_eq!(plain[RESERVED..][..8], [0; 8]);
@@ -117,9 +122,9 @@ fn cve_2023_21746_cve_2025_58726_local_calls() {
     let message = Authenticate::parse(&swapped).unwrap();
     assert!(!message.flags.unwrap().contains(local));
     let [swapped, honest] = [&swapped, &honest].map(|token| *ntlmv2(token).proof());
-    assert_eq!(swapped, honest, "the whole response, as to any server");
+    assert_eq!(swapped, honest, "the same response as to any server");
 
-    // Nor does a client that says so come in without a password.
+    // A client that sets the local-call flag is not accepted without a password either.
     let flags = Challenge::parse(&plain).unwrap().flags | local;
     let nobody = Authenticate { flags: Some(flags), ..Authenticate::default() }.to_bytes();
     assert_eq!(verdict(handshake, &nobody).unwrap_err(), Refused::Anonymous.into());
@@ -132,9 +137,10 @@ fn cve_2023_21746_cve_2025_58726_local_calls() {
     assert_eq!(error.unwrap_err(), Denied::WrongPassword.into());
 }
 
-/// Windows trusted target names with something marshalled behind them. Here they are whole texts.
+/// Windows trusted target names with marshalled data after them. This crate compares the whole
+/// name.
 #[test]
-fn cve_2025_33073_cve_2025_54918_names_with_something_behind_them() {
+fn cve_2025_33073_cve_2025_54918_name_with_trailing_data_is_rejected() {
     let server = server().with_spns(["cifs/srv"]);
     for name in [
         "cifs/srv1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA",
@@ -178,10 +184,10 @@ fn cve_2016_9594_nonces_are_random() {
     }
 }
 
-/// curl and others sent credentials to whomever a server redirected them to. Here the target is the
-/// client's, and a policy can block all targets but some.
+/// curl and others sent credentials to any server that a redirect named. This crate binds a login
+/// to the client's target, and a policy can block all other servers.
 #[test]
-fn cve_2022_27774_redirects_to_other_servers() {
+fn cve_2022_27774_redirect_to_another_server_is_blocked() {
     let client = alice_with(|policy| {
         policy.shared.blocked = true;
         policy.block_exceptions = vec!["www.example.com".into()];
@@ -196,11 +202,12 @@ fn cve_2022_27774_redirects_to_other_servers() {
     assert_eq!(client.initiate().unwrap_err(), Refused::Blocked.into());
 }
 
-/// gss-ntlmssp compared MIC and responses with `memcmp`, whose time tells where they differ.
+/// gss-ntlmssp compared MIC and responses with `memcmp`, whose running time depends on the position
+/// of the first difference.
 #[test]
-fn gss_ntlmssp_memcmp_comparisons_take_the_same_time() {
+fn gss_ntlmssp_difference_at_any_position_gives_the_same_error() {
     // `tests/interop/constant_time.rs` counts the instructions of each comparison.
-    // Wherever the difference is, the answer is the same.
+    // The result is the same wherever the difference is.
     let (sent, handshake) = exchange(&alice(), &server(), &mut Fixed::default()).unwrap();
     let whole = sent.authenticate;
     assert!(verdict(handshake, &whole).is_ok());

@@ -12,9 +12,9 @@ use ntlm_testkit::{
 
 use crate::{named, receive, token, wire};
 
-/// curl decoded a token of any length onto its stack. Here the length is looked at first.
+/// curl decoded a token of any length onto its stack. This crate checks the length first.
 #[test]
-fn cve_2005_0490_tokens_of_64_kib() {
+fn cve_2005_0490_token_longer_than_64_kib_is_rejected() {
     let mut long = token("H-100");
     long.resize(65_536, 0);
     let challenge = |token: &[u8]| server().challenge(token, &mut Fixed::default());
@@ -27,7 +27,11 @@ fn cve_2005_0490_tokens_of_64_kib() {
         assert_eq!(error, Refused::TooLong.into());
         assert_eq!(answer(&alice(), &long).unwrap_err(), Refused::TooLong.into());
     });
-    assert!(counted.bytes_max < 8192, "nothing is copied before: {}", counted.bytes_max);
+    assert!(
+        counted.bytes_max < 8192,
+        "the length is checked before anything is copied: {}",
+        counted.bytes_max
+    );
     #[cfg(feature = "http")]
     {
         use ntlm::http::{AuthHeader, Error, MAX_TOKEN_LEN, Scheme, header_value};
@@ -37,11 +41,12 @@ fn cve_2005_0490_tokens_of_64_kib() {
     }
 }
 
-/// curl copied names into 192 and 1024 bytes (CVE-2005-3185), and its sum of their lengths, doubled,
-/// wrapped (CVE-2017-8816); libntlm had 1024 bytes for all payload (CVE-2019-17455), Squid's helper
-/// (CVE-2004-0541) and its look-up of groups (CVE-2020-8517) buffers of a fixed size.
+/// curl copied names into buffers of 192 and 1024 bytes (CVE-2005-3185), and the doubled sum of
+/// their lengths wrapped around (CVE-2017-8816); libntlm had 1024 bytes for the whole payload
+/// (CVE-2019-17455); Squid's helper (CVE-2004-0541) and its group look-up (CVE-2020-8517) had
+/// buffers of a fixed size.
 #[test]
-fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_long_names() {
+fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_names_are_sent_whole_or_rejected() {
     let server = server_with(|policy| policy.shared.max_message_len = 1 << 20);
     for length in [193, 1024, 4000, 10_000, 15_000, 30_000, 32_767] {
         let long = "x".repeat(length);
@@ -63,14 +68,14 @@ fn cve_2005_3185_2017_8816_2019_17455_2004_0541_2020_8517_long_names() {
     }
     let message = token("H-340");
     assert_eq!(Authenticate::parse(&message).unwrap().user.len(), 8000);
-    assert_eq!(receive(&message), Err(Unexpected::NoResponse.into()), "it is read to its end");
+    assert_eq!(receive(&message), Err(Unexpected::NoResponse.into()), "the whole message is read");
 }
 
-/// curl put the type 3 together in 1024 bytes, whatever the server's `TargetInfo` was
-/// (CVE-2019-3822); Exim's client repeated the server's fields into a buffer of a fixed size
+/// curl built the type 3 message in 1024 bytes, whatever the length of the server's `TargetInfo`
+/// (CVE-2019-3822); Exim's client copied the server's fields into a buffer of a fixed size
 /// (CVE-2023-42116).
 #[test]
-fn cve_2019_3822_2023_42116_large_challenges() {
+fn cve_2019_3822_2023_42116_large_challenge_is_answered_or_rejected() {
     let name = [b'N', 0].repeat(15_000);
     let challenge = with_payload(&token("H-231"), TARGET_NAME, &name);
     let theirs = Challenge::parse(&challenge).unwrap().target_info.unwrap();
@@ -78,7 +83,7 @@ fn cve_2019_3822_2023_42116_large_challenges() {
     let token = answer(&alice(), &challenge).unwrap().token;
     let message = Authenticate::parse(&token).unwrap();
     assert_eq!(message.user, Text::from("alice").to_utf16le());
-    assert_eq!(message.domain, Text::from("EXAMPLE").to_utf16le(), "the server's is not taken");
+    assert_eq!(message.domain, Text::from("EXAMPLE").to_utf16le(), "the client's own domain");
     assert_eq!(message.encoded_len(), token.len());
     let repeated = ntlmv2(&token).target_info();
     assert!(theirs.iter().all(|(id, value)| repeated.get(id) == Some(value)));
@@ -96,15 +101,15 @@ fn cve_2019_3822_2023_42116_large_challenges() {
     assert_eq!(wire(with_spn(&"x".repeat(200))).0, ErrorKind::FieldTooLong);
 }
 
-/// curl doubled the length of a password, which wrapped (CVE-2018-14618), libsoup (CVE-2026-0719)
-/// and Squid's helper (CVE-2004-0541) put passwords of any length on the stack.
+/// curl doubled the length of a password, which wrapped around (CVE-2018-14618); libsoup
+/// (CVE-2026-0719) and Squid's helper (CVE-2004-0541) put passwords of any length on the stack.
 #[test]
-fn cve_2018_14618_2026_0719_2004_0541_long_passwords() {
+fn cve_2018_14618_2026_0719_2004_0541_long_passwords_are_hashed_whole() {
     for length in [256, 257, 10_000, 1 << 16, 1 << 20] {
         assert_hashed_whole(&"p".repeat(length));
         assert_hashed_whole(&"ä".repeat(length));
     }
-    /// A password that says that it has so many units that their bytes cannot be counted.
+    /// A password that reports more UTF-16 units than can be counted in bytes.
     struct Endless<'a>(core::str::EncodeUtf16<'a>);
     impl Iterator for Endless<'_> {
         type Item = u16;
@@ -120,9 +125,9 @@ fn cve_2018_14618_2026_0719_2004_0541_long_passwords() {
     assert!(LmHash::from_utf16(Endless(PASSWORD.encode_utf16()), &Ascii).is_some());
 }
 
-/// libsoup padded 28 characters wrong for MD4, rubyntlm counted characters instead of bytes.
+/// libsoup padded 28 characters wrongly for MD4; rubyntlm counted characters instead of bytes.
 #[test]
-fn libsoup_rubyntlm_0_6_5_md4_padding() {
+fn libsoup_rubyntlm_0_6_5_passwords_of_any_length_are_padded_for_md4() {
     for length in 0..=64 {
         let password = &"0123456789abcdef".repeat(4)[..length];
         assert_hashed_whole(password);
@@ -135,23 +140,23 @@ fn libsoup_rubyntlm_0_6_5_md4_padding() {
 
 /// FreeRDP and sspi-rs guessed from its length whether a password was a hash.
 #[test]
-fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes() {
+fn freerdp_6ae81e57d_sspi_rs_c607a229_passwords_that_look_like_hashes_are_passwords() {
     let hash = NtHash::from_password(PASSWORD);
     let digits = hex(hash.expose());
     let with_digits = Client::new(Credentials::password(USER, &digits));
     let error = log_in(&with_digits, &server(), PASSWORD).unwrap_err();
-    assert_eq!(error, ntlm::error::Denied::WrongPassword.into(), "they are not the hash");
+    assert_eq!(error, ntlm::error::Denied::WrongPassword.into(), "the digits are a password");
     for password in [&*digits, &digits.to_uppercase(), &digits.repeat(17), &"a".repeat(513)] {
         assert_hashed_whole(password);
     }
     let with_hash = Client::new(Credentials::nt_hash(USER, hash));
-    assert!(log_in(&with_hash, &server(), PASSWORD).is_ok(), "a hash is what is given as one");
+    assert!(log_in(&with_hash, &server(), PASSWORD).is_ok(), "a hash must be passed as a hash");
 }
 
-/// curl's DES wrote 24 bytes into a buffer of 21. Here the length is in the type, and what stands
-/// behind them in the message is whole. `vectors.rs` has their values.
+/// curl's DES wrote 24 bytes into a buffer of 21. In this crate the type fixes the length, and the
+/// bytes of the message after the response are intact. `vectors.rs` checks the values.
 #[test]
-fn curl_2004_responses_of_24_bytes() {
+fn curl_2004_responses_have_24_bytes() {
     let token = answer(&alice_at(LmCompatibility::SendLmAndNtlm), &token("H-200")).unwrap().token;
     let message = Authenticate::parse(&token).unwrap();
     assert!(matches!(message.nt_response, NtResponse::V1(_)));
@@ -168,7 +173,7 @@ fn assert_hashed_whole(password: &str) {
     assert!(claim(&client, &server()).0.proof_matches(&right));
 }
 
-/// MD4 (RFC 1320) once more, to compare with.
+/// MD4 (RFC 1320), reimplemented for comparison.
 fn md4(message: &[u8]) -> [u8; 16] {
     const ORDER: [usize; 16] = [0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15];
     const SHIFTS: [[u32; 4]; 3] = [[3, 7, 11, 19], [3, 5, 9, 13], [3, 9, 11, 15]];

@@ -1,4 +1,4 @@
-//! Names that are no text, and lists of AV pairs that are malformed, empty, or say odd things.
+//! Names that are not valid text, and lists of AV pairs that are malformed, empty or contradictory.
 
 use ntlm::error::{Denied, Unexpected};
 use ntlm::wire::{Authenticate, AvId, AvPairs, Challenge, ErrorKind, NegotiateFlags};
@@ -17,10 +17,10 @@ fn with_list(list: &[u8]) -> Vec<u8> {
     with_payload(&token("H-200"), TARGET_INFO, list)
 }
 
-/// gss-ntlmssp wrote behind a name that could not be converted. Here lone surrogates stay what they
-/// are, also in what is hashed, and half a code unit is rejected.
+/// gss-ntlmssp wrote out of bounds for a name that could not be converted. This crate keeps lone
+/// surrogates unchanged, also in what is hashed, and rejects half a code unit.
 #[test]
-fn cve_2023_25564_names_that_are_no_unicode() {
+fn cve_2023_25564_ill_formed_utf16_is_preserved() {
     let odd = with_payload(&token("H-200"), TARGET_NAME, &[0x00, 0xdc, 0x41]);
     assert_eq!(refusal(&odd), (ErrorKind::OddLength, TARGET_NAME));
     let lone = with_payload(&token("H-200"), TARGET_NAME, &[0x00, 0xd8]);
@@ -33,7 +33,7 @@ fn cve_2023_25564_names_that_are_no_unicode() {
         let message = Proof { user, ..Proof::repeating(&challenge) }.authenticate(&challenge);
         let accepted = verdict(handshake, &message).unwrap();
         assert!(accepted.user().unwrap().user().utf16_units().eq(units.iter().copied()));
-        // The proof of the name with a replacement character is another one.
+        // The name with a replacement character has another proof.
         let (_, handshake) = challenged(&server());
         let lossy = Text::from(String::from_utf16_lossy(units)).to_utf16le();
         let error = verdict(handshake, &with_payload(&message, USER, &lossy)).unwrap_err();
@@ -43,9 +43,9 @@ fn cve_2023_25564_names_that_are_no_unicode() {
     assert_eq!(error.unwrap_err(), Unexpected::Text(TextError::OddLength).into());
 }
 
-/// gss-ntlmssp freed what it did not own when a list could not be decoded.
+/// gss-ntlmssp freed memory that it did not own if a list could not be decoded.
 #[test]
-fn cve_2023_25565_malformed_lists_again_and_again() {
+fn cve_2023_25565_malformed_lists_are_rejected_without_a_leak() {
     let challenges = [
         (with_list(&[1, 0, 2, 0, b'A', 0]), ErrorKind::AvPairsUnended),
         (with_list(&[7, 0, 1, 0, 9, 0, 0, 0, 0]), ErrorKind::AvPairLength(AvId::TIMESTAMP)),
@@ -62,9 +62,9 @@ fn cve_2023_25565_malformed_lists_again_and_again() {
     });
 }
 
-/// gss-ntlmssp lost memory when a name had both separators. `client.rs` says how names are read.
+/// gss-ntlmssp leaked memory if a name had both separators. `client.rs` tests how names are parsed.
 #[test]
-fn cve_2023_25566_names_with_both_separators() {
+fn cve_2023_25566_names_with_both_separators_are_parsed_without_a_leak() {
     assert_leaks_nothing(|| {
         for (name, user, domain) in
             [("A\\b@c", "b@c", "A"), ("\\", "", ""), ("@", "@", ""), ("A\\B\\c", "B\\c", "A")]
@@ -80,9 +80,9 @@ fn cve_2023_25566_names_with_both_separators() {
     });
 }
 
-/// gss-ntlmssp read 8 and 4 bytes of a value without a look at its length.
+/// gss-ntlmssp read 8 and 4 bytes of a value without checking its length.
 #[test]
-fn cve_2023_25567_values_shorter_than_their_type() {
+fn cve_2023_25567_values_shorter_than_their_type_are_rejected() {
     for (id, right) in [(AvId::TIMESTAMP, 8), (AvId::FLAGS, 4)] {
         for length in 0..right {
             let ended = list(&[(id, vec![1; length])]);
@@ -100,9 +100,9 @@ fn cve_2023_25567_values_shorter_than_their_type() {
     }
 }
 
-/// FreeRDP stepped out of a list of AV pairs, and used their ids as an index.
+/// FreeRDP read past the end of a list of AV pairs, and used their ids as an index.
 #[test]
-fn cve_2020_11097_lists_without_an_end_and_unknown_ids() {
+fn cve_2020_11097_unended_list_is_rejected_and_unknown_ids_are_repeated() {
     let unended = with_list(&list(&[(AvId::NB_DOMAIN_NAME, b"D\0")])[..6]);
     assert_eq!(refusal(&unended), (ErrorKind::AvPairsUnended, unended.len()));
     assert_eq!(receive(&token("H-227")), Ok(()));
@@ -117,7 +117,7 @@ fn cve_2020_11097_lists_without_an_end_and_unknown_ids() {
 
 /// Linux dereferenced null for a `TargetInfo` that was announced and empty.
 #[test]
-fn cve_2018_1066_empty_target_info() {
+fn cve_2018_1066_empty_target_info_is_treated_as_absent() {
     let mut without = token("H-200");
     change_flags(&mut without, NegotiateFlags::NEGOTIATE_TARGET_INFO, NegotiateFlags::empty());
     for challenge in [without, with_list(&[0; 4]), token("H-230")] {
@@ -126,9 +126,9 @@ fn cve_2018_1066_empty_target_info() {
     }
 }
 
-/// OpenVPN took bytes for signed numbers, and sent some of its stack to the proxy.
+/// OpenVPN treated bytes as signed numbers, and sent part of its stack to the proxy.
 #[test]
-fn cve_2017_7520_nothing_but_the_servers_list_is_sent_back() {
+fn cve_2017_7520_only_the_list_of_the_server_is_repeated() {
     let pairs = |length| list(&[(AvId(0x7fff), vec![0xab; length])]);
     for (list, gap) in [(pairs(0x8080), 0), (pairs(0x80), 0x8080)] {
         let response = |around: u8| {
@@ -139,14 +139,14 @@ fn cve_2017_7520_nothing_but_the_servers_list_is_sent_back() {
         let bytes = response(0xcd);
         let ours = [&list[..list.len() - 4], &[9, 0, 0, 0], &[0; 8]].concat();
         assert_eq!(ntlmv2(&bytes).target_info().as_bytes(), ours);
-        assert_eq!(bytes, response(0x11), "nothing depends on what stands around the list");
+        assert_eq!(bytes, response(0x11), "the answer depends only on the list");
     }
 }
 
 /// Squid in 2025: a signature that was never compared, names that end with the message, and flags
-/// in the order of the machine's bytes.
+/// in the byte order of the machine.
 #[test]
-fn squid_2025_signature_names_and_byte_order() {
+fn squid_2025_signature_names_and_byte_order_are_correct() {
     for id in ["H-100", "H-200", "H-300"] {
         for byte in 0..8 {
             let mut message = token(id);

@@ -1,4 +1,4 @@
-//! The logic of the protocol: MICs, flags and passwords that were not looked at.
+//! Errors in the logic of the protocol: MICs, flags and passwords that were not checked.
 
 use ntlm::error::{Denied, Integrity, Misuse, Refused, Rejection, Unexpected};
 use ntlm::server::{Accepted, Names, Policy, Validation};
@@ -28,7 +28,7 @@ pub(crate) fn log_in(client: &Client, server: &Server) -> Result<Accepted, Error
     ntlm_testkit::log_in(client, server, PASSWORD).map(|outcome| outcome.accepted)
 }
 
-/// What the server of a hostile handshake says of it, under the default policy with this change.
+/// The result of a server for a hostile handshake, under the default policy with this change.
 pub(crate) fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted, Error> {
     let case = case("hostile.json", id);
     let mut server = server_with(set).with_spns(["HTTP/files"]);
@@ -39,7 +39,7 @@ pub(crate) fn judge(id: &str, set: impl FnOnce(&mut Policy)) -> Result<Accepted,
     Recorded::of(case).verify(&server, case.text("password").unwrap())
 }
 
-/// The verdict on alice's right proof of changed AV pairs, without a MIC.
+/// The result for Alice's valid proof over changed AV pairs, without a MIC.
 pub(crate) fn verdict_on_pairs(
     server: &Server,
     change: impl FnOnce(&mut Pairs),
@@ -50,11 +50,11 @@ pub(crate) fn verdict_on_pairs(
     verdict(handshake, &Proof::new(list(&pairs)).authenticate(&challenge))
 }
 
-/// "Drop the MIC": Windows did not insist on a MIC that the proof announces.
+/// "Drop the MIC": Windows accepted messages without the MIC that the proof announces.
 #[test]
-fn cve_2019_1040_a_promised_mic_is_there_and_right() {
+fn cve_2019_1040_announced_mic_must_be_present_and_valid() {
     assert!(judge("H-400", default).unwrap().mic_checked);
-    assert!(!judge("H-401", default).unwrap().mic_checked, "none was promised");
+    assert!(!judge("H-401", default).unwrap().mic_checked, "no MIC announced");
     let client = alice().with_protection(Protection::Seal);
     let all = Flags::PROTECTION | Flags::NEGOTIATE_KEY_EXCH | Flags::NEGOTIATE_ALWAYS_SIGN;
     for cleared in [Flags::empty(), Flags::NEGOTIATE_VERSION, all] {
@@ -73,9 +73,10 @@ fn cve_2019_1040_a_promised_mic_is_there_and_right() {
     }
 }
 
-/// "Drop the MIC 2": a second `MsvAvFlags`, which a server put there, hid the client's own.
+/// "Drop the MIC 2": a second `MsvAvFlags`, which a man in the middle put into the CHALLENGE, hid
+/// the client's own.
 #[test]
-fn cve_2019_1166_two_msv_av_flags() {
+fn cve_2019_1166_second_msv_av_flags_does_not_hide_the_mic() {
     let twice = ErrorKind::AvPairTwice(AvId::FLAGS);
     for values in [[0, 2], [2, 0], [2, 2], [0, 0]] {
         let result = verdict_on_pairs(&server(), |pairs| {
@@ -91,21 +92,22 @@ fn cve_2019_1166_two_msv_av_flags() {
         let token = answer(&alice(), &injected).unwrap().token;
         let sent = ntlmv2(&token).target_info();
         assert_eq!(sent.iter().filter(|(id, _)| *id == AvId::FLAGS).count(), 1);
-        assert!(sent.flags().contains(AvFlags::MIC_PRESENT), "the server's {value} counts not");
+        assert!(sent.flags().contains(AvFlags::MIC_PRESENT), "the server's {value} is not copied");
         let without = changed(&token, |message| message.mic = None);
         assert_eq!(verdict(handshake, &without).unwrap_err(), Denied::MicMissing.into());
     }
 }
 
-/// Windows took an LMv2 response, which covers neither MIC nor channel, for a wrong NT proof.
+/// Windows accepted an LMv2 response, which covers neither MIC nor channel bindings, instead of a
+/// valid NT proof.
 #[test]
-fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
+fn cve_2019_1338_lmv2_does_not_replace_a_wrong_ntlmv2_response() {
     let wrong = Error::from(Denied::WrongPassword);
     let lenient = |policy: &mut Policy| {
         policy.shared.lm_compatibility = LmCompatibility::SendLmAndNtlm;
         policy.allow_lmv2_alone = true;
     };
-    assert_eq!(judge("H-430", lenient).unwrap_err(), wrong, "also where LMv2 alone is allowed");
+    assert_eq!(judge("H-430", lenient).unwrap_err(), wrong, "even if LMv2 alone is allowed");
     assert_eq!(judge("H-431", lenient).unwrap().identity.response(), Some(ResponseKind::Lmv2));
     for set in [
         (|policy| policy.shared.require_mic = true) as fn(&mut Policy),
@@ -117,9 +119,9 @@ fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
             policy.allow_any_channel_bindings = true;
             set(policy);
         });
-        assert_eq!(result.unwrap_err(), Refused::ResponseKind.into(), "it carries none of that");
+        assert_eq!(result.unwrap_err(), Refused::ResponseKind.into(), "LMv2 cannot carry it");
     }
-    // The scanner's: the NT proof is that of a list which ends otherwise.
+    // The bytes of a public scanner: the NT proof is that of a list with another ending.
     let (challenge, handshake) = challenged(&server());
     let server_challenge = Challenge::parse(&challenge).unwrap().server_challenge;
     let proof = Proof::repeating(&challenge);
@@ -130,14 +132,15 @@ fn cve_2019_1338_lmv2_does_not_stand_for_ntlmv2() {
     assert_eq!(verdict(handshake, &with_payload(&bytes, LM, &lmv2)).unwrap_err(), wrong);
 }
 
-/// Windows gave out the session key for another server if the response named none.
+/// A domain controller of Windows returned the session key for another server if the response named
+/// no server.
 #[test]
-fn cve_2019_1019_names_that_are_missing() {
+fn cve_2019_1019_response_without_a_name_of_the_server_is_rejected() {
     for missing in [AvId::NB_COMPUTER_NAME, AvId::NB_DOMAIN_NAME, AvId::TIMESTAMP] {
         let result = verdict_on_pairs(&server(), |pairs| pairs.retain(|(id, _)| *id != missing));
         assert_eq!(result.unwrap_err(), Denied::TargetInfo.into(), "{missing}");
     }
-    // The client repeats them, and seals for nobody without a name.
+    // The client repeats the names, and does not seal to a server without a name.
     let token = answer(&alice(), &challenged(&server()).0).unwrap().token;
     let computer = ntlmv2(&token).target_info().text(AvId::NB_COMPUTER_NAME);
     assert_eq!(computer, Some("FILES".into()));
@@ -148,9 +151,9 @@ fn cve_2019_1019_names_that_are_missing() {
     assert_eq!(answer(&sealing, &nameless).unwrap_err(), Unexpected::NetbiosNames.into());
 }
 
-/// A domain controller gave a server the session key of a logon that was made for another one.
+/// A domain controller returned the session key of a logon that was made for another server.
 #[test]
-fn cve_2015_0005_cve_2016_2111_a_logon_for_another_server() {
+fn cve_2015_0005_cve_2016_2111_logon_for_another_server_gets_no_key() {
     let names = Names::member("FILES", "EXAMPLE")
         .with_dns_computer("files.example.com")
         .with_dns_domain("example.com")
@@ -163,7 +166,7 @@ fn cve_2015_0005_cve_2016_2111_a_logon_for_another_server() {
         pair.1 = Text::from("OTHER").to_utf16le();
         let message = Proof::new(list(&pairs)).authenticate(&challenge);
         let claim = user_of(handshake.read(&message, &mut Fixed::default()).unwrap());
-        // The domain controller believes it, and still there is no key.
+        // The domain controller accepts the logon, but this server still derives no key.
         let error = claim.verify_by_domain(&Validation::new([7; 16], 0)).unwrap_err();
         assert_eq!(error, Denied::TargetInfo.into(), "{id}");
         let (_, handshake) = challenged(&server);
@@ -171,9 +174,9 @@ fn cve_2015_0005_cve_2016_2111_a_logon_for_another_server() {
     }
 }
 
-/// Samba went on without the protection that somebody in between had cleared.
+/// Samba continued without the protection that a man in the middle had cleared.
 #[test]
-fn cve_2016_2110_flags_that_were_cleared() {
+fn cve_2016_2110_cleared_flags_are_rejected() {
     let missing = |flags| Error::from(Refused::MissingFlags(flags));
     let client =
         alice_with(|policy| policy.shared.require_when_protected |= Flags::NEGOTIATE_KEY_EXCH)
@@ -194,7 +197,7 @@ fn cve_2016_2110_flags_that_were_cleared() {
     for bit in needed.iter().filter(|bit| *bit != Flags::PROTECTION) {
         assert_eq!(without(bit).unwrap_err(), missing(bit));
     }
-    // No clearing brings NTLMv1 or an LM response.
+    // Clearing flags never downgrades the login to NTLMv1 or LM.
     let others = (0..32).map(|bit| Flags::from_bits_retain(1 << bit));
     for bit in others.filter(|bit| !needed.contains(*bit)) {
         match without(bit) {
@@ -214,10 +217,11 @@ fn cve_2016_2110_flags_that_were_cleared() {
     }
 }
 
-/// Samba asked for protection and went on without. Here the keys tell what they protect, what is
-/// wanted of a client is demanded of the server, and nothing looks protected that is not.
+/// Samba asked for protection and continued without it. In this crate the keys report the
+/// protection that was negotiated, a client requires from the server what the application asked
+/// for, and no unprotected message looks protected.
 #[test]
-fn cve_2016_2112_2113_2115_wanted_is_not_had() {
+fn cve_2016_2112_2113_2115_requested_protection_is_required() {
     for wanted in [Protection::None, Protection::Sign, Protection::Seal] {
         let accepted = log_in(&alice().with_protection(wanted), &server()).unwrap();
         assert_eq!(accepted.keys.protection(), wanted);
@@ -225,7 +229,7 @@ fn cve_2016_2112_2113_2115_wanted_is_not_had() {
         let sealed = session.seal(&mut [1, 2, 3]);
         let expected = if wanted == Protection::Seal { Ok(()) } else { NOT_NEGOTIATED };
         assert_eq!(sealed.map(drop), expected);
-        // What stands for a signature where there is none says nothing.
+        // The dummy signature of a session without protection verifies nothing.
         let dummy = session.verify(b"message", &Signature::DUMMY);
         let checksum = Err(Integrity::Checksum.into());
         let expected = if wanted == Protection::None { NOT_NEGOTIATED } else { checksum };
@@ -241,10 +245,10 @@ fn cve_2016_2112_2113_2115_wanted_is_not_had() {
 
 const NOT_NEGOTIATED: Result<(), Error> = Err(Error::Misuse(Misuse::NotNegotiated));
 
-/// Samba took an NTLMv1 response in the LM field, where NTLMv1 was not allowed. It proves nothing
-/// either if the server has no LM hash to compare with the field.
+/// Samba accepted an NTLMv1 response in the LM field although NTLMv1 was not allowed. It proves
+/// nothing either if the server has no LM hash to compare the field with.
 #[test]
-fn cve_2018_1139_ntlmv1_in_the_lm_field() {
+fn cve_2018_1139_ntlmv1_in_the_lm_field_is_rejected() {
     for level in [0, 3, 4, 5].map(|level| LmCompatibility::try_from(level).unwrap()) {
         for allow_lmv2_alone in [false, true] {
             let server = server_with(|policy| {
@@ -278,10 +282,10 @@ fn cve_2018_1139_ntlmv1_in_the_lm_field() {
     }
 }
 
-/// Samba mapped a user that it had not found to another account. Here the user who is accepted is
-/// the one who was claimed and looked up, or the one whom the domain controller names.
+/// Samba mapped an unknown user to another account. In this crate the accepted user is the one that
+/// was claimed and looked up, or the one that the domain controller returns.
 #[test]
-fn cve_2020_25717_no_other_account() {
+fn cve_2020_25717_accepted_user_is_the_one_looked_up() {
     for (user, domain) in [("alice", "EXAMPLE"), ("alice", ""), ("root", "EXAMPLE"), ("a@b", "")] {
         let accepted = log_in(&named(user, domain), &server()).unwrap();
         assert_eq!(accepted.user(), Some(UserName::new(user).with_domain(domain)).as_ref());
@@ -296,10 +300,11 @@ fn cve_2020_25717_no_other_account() {
     assert_eq!(accepted.user(), Some(found).as_ref());
 }
 
-/// FreeRDP took the hash that a look-up had not found for a hash.
+/// FreeRDP treated the missing hash of a failed look-up as a hash.
 #[test]
-fn cve_2022_24882_a_user_without_a_hash() {
-    // A look-up that finds nothing has no hash to give, and no other way leads in.
+fn cve_2022_24882_user_without_a_hash_is_rejected() {
+    // A look-up that finds nothing has no hash to pass, and there is no other way to accept the
+    // user.
     let store = |_: &UserName| None::<NtHash>;
     let (claim, _) = claim(&alice(), &server());
     let result = match store(claim.claimed_user()) {
@@ -314,9 +319,9 @@ fn cve_2022_24882_a_user_without_a_hash() {
     }
 }
 
-/// FreeRDP let everybody in when the file of users could not be read.
+/// FreeRDP accepted every client if the file of users could not be read.
 #[test]
-fn cve_2022_24883_a_look_up_that_fails() {
+fn cve_2022_24883_failed_look_up_rejects_the_client() {
     let store = |_: &UserName| Err::<NtHash, _>("no such file");
     let (claim, _) = claim(&alice(), &server());
     let result = match store(claim.claimed_user()) {
@@ -352,37 +357,37 @@ fn cve_2022_24883_a_look_up_that_fails() {
         let plain = connection.on_request(HttpVersion::Http11, [("Host", "www")], environment);
         assert!(
             matches!(plain, Step::Outcome(ntlm::http::Outcome::Continue(_))),
-            "the next request is nobody's"
+            "the next request is not authenticated"
         );
     }
 }
 
-/// FreeRDP checked the password only where there was a MIC.
+/// FreeRDP checked the password only if there was a MIC.
 #[test]
-fn freerdp_85e49aa60_the_password_counts_without_a_mic() {
+fn freerdp_85e49aa60_password_is_verified_without_a_mic() {
     let accepted = judge("H-401", default).unwrap();
     assert!(!accepted.mic_checked);
     assert_eq!(accepted.identity.response(), Some(ResponseKind::Ntlmv2));
 }
 
-/// rubyntlm verified NTLMv2 with the empty password, whatever the password was.
+/// rubyntlm verified NTLMv2 against the empty password, whatever the user's password was.
 #[test]
-fn rubyntlm_0_6_5_the_empty_password() {
+fn rubyntlm_0_6_5_empty_password_is_rejected() {
     assert!(judge("H-400", default).is_ok());
     let nobody_asked = Client::new(Credentials::password("EXAMPLE\\alice", ""));
     let error = log_in(&nobody_asked, &server()).unwrap_err();
     assert_eq!(error, Denied::WrongPassword.into());
 }
 
-/// ksmbd made the session key before the proof was verified, and went on after it had failed.
+/// ksmbd derived the session key before the proof was verified, and continued after a wrong proof.
 #[test]
-fn ksmbd_954d196bebb2_no_key_after_a_failure() {
+fn ksmbd_954d196bebb2_no_key_is_derived_after_a_wrong_proof() {
     let client = alice().with_protection(Protection::Seal);
-    // The claim is used up, and what is left of it is a word.
+    // The claim is consumed; only the error is left of it.
     let error = claim(&client, &server()).0.verify_password("wrong").unwrap_err();
     assert_eq!(format!("{error:?}"), "Denied(WrongPassword)");
     assert_eq!(error.to_string(), Error::from(Denied::Mic).to_string());
-    // A wrong proof is found before a wrong MIC, and a wrong MIC before all else.
+    // The proof is verified before the MIC, and the MIC before everything else.
     let error = log_in_changed(&client, &server(), PASSWORD, |message| {
         message.encrypted_random_session_key = &[0; 16];
         message.mic = None;

@@ -1,10 +1,10 @@
-//! Each published vulnerability of an NTLM implementation: the bytes that the product got wrong, and
-//! what this crate makes of them.
+//! Each published vulnerability of an NTLM implementation: the bytes that the product handled
+//! wrongly, and how this crate handles them.
 //!
-//! `data/hostile.json` has most of them, each with what must come of it. The tests are named by the
-//! number of the vulnerability, and say in which product it was and what the cause was. What the rule
-//! is, and what else holds of it, the tests of the behaviour say: `server.rs`, `client.rs`, `border.rs`
-//! and others. What a library without sockets cannot have is left out.
+//! `data/hostile.json` contains most of them, each with its expected result. A test is named after
+//! the number of the vulnerability; its comment names the product and the cause. The tests of the
+//! behaviour itself (`server.rs`, `client.rs`, `border.rs` and others) cover each rule in full.
+//! Vulnerabilities of sockets and other things that this library does not have are omitted.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -31,14 +31,14 @@ fn token(id: &str) -> Vec<u8> {
     case("hostile.json", id).bytes("message").expect(id)
 }
 
-/// All hostile tokens whose ids begin so.
+/// All hostile tokens whose ids start with this text.
 fn tokens(id: &str) -> impl Iterator<Item = Vec<u8>> {
     let cases = cases("hostile.json").iter();
     let cases = cases.filter(move |case| case.text("id").unwrap().starts_with(id));
     cases.filter_map(|case| case.bytes("message"))
 }
 
-/// Well-formed messages of each type, of which each field is read.
+/// Well-formed messages of each type, in which each field is read.
 fn well_formed() -> [Vec<u8>; 3] {
     let [mut negotiate, challenge, authenticate] = ["H-100", "H-200", "H-300"].map(token);
     negotiate[13] |= 0x30; // both names are supplied
@@ -49,8 +49,8 @@ fn named(user: &str, domain: &str) -> Client {
     Client::new(Credentials::password(UserName::new(user).with_domain(domain), PASSWORD))
 }
 
-/// Why a message does not parse. The side that receives it gives the same reason, unless the field
-/// has no meaning for that side.
+/// Why a message does not parse. The receiving side reports the same reason, unless the field has
+/// no meaning for that side.
 #[track_caller]
 fn refusal(message: &[u8]) -> (ErrorKind, usize) {
     let error = Message::parse(message).unwrap_err();
@@ -59,9 +59,9 @@ fn refusal(message: &[u8]) -> (ErrorKind, usize) {
     (error.kind(), error.offset())
 }
 
-/// Whether the receiving side reads what is wrong. A server reads no names in a NEGOTIATE, no
-/// workstation and no LM response beside NTLMv2; a client no `TargetName`, and it finds out on its
-/// own that no character set is chosen.
+/// Whether the receiving side reads the malformed part. A server reads neither the names in a
+/// NEGOTIATE nor the workstation and the LM response beside NTLMv2; a client does not read
+/// `TargetName`, and reports on its own that no character set is chosen.
 fn has_meaning(message: &[u8], error: ntlm::wire::Error) -> bool {
     let is_cut = error.kind() == ErrorKind::TooShort;
     match (message.get(8), error.offset()) {
@@ -70,7 +70,7 @@ fn has_meaning(message: &[u8], error: ntlm::wire::Error) -> bool {
         (Some(2), TARGET_NAME) | (Some(3), WORKSTATION) => is_cut,
         (Some(3), LM) => is_cut || !is_ntlmv2(&described(message, LM, 0, 0)),
         (Some(3), end) if error.kind() == ErrorKind::AvPairsUnended => {
-            // A server reads a response without a list.
+            // A server accepts a response without a list.
             end != offset(message, NT) + 44
         }
         _ => true,
@@ -82,7 +82,7 @@ fn is_ntlmv2(message: &[u8]) -> bool {
     matches!(nt_response, Ok(NtResponse::V2(_)))
 }
 
-/// Hands a message to the side that it is for.
+/// Passes a message to the side that receives it.
 fn receive(message: &[u8]) -> Result<(), Error> {
     match message.get(8) {
         Some(1) => server().challenge(message, &mut Fixed::default()).map(drop),
@@ -91,7 +91,7 @@ fn receive(message: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// What is wrong with a message, and where.
+/// Which part of a message is malformed, and where.
 #[track_caller]
 fn wire<T: Debug>(result: Result<T, Error>) -> (ErrorKind, usize) {
     match result {
@@ -102,10 +102,10 @@ fn wire<T: Debug>(result: Result<T, Error>) -> (ErrorKind, usize) {
 
 fn default(_: &mut Policy) {}
 
-/// Fails if anything is kept that was not there before.
+/// Fails if memory is kept that was not allocated before.
 #[track_caller]
 fn assert_leaks_nothing(work: impl Fn()) {
-    work(); // What is made once and for all, such as the test data.
+    work(); // Initializes what is kept for good, such as the test data.
     let counted = allocation_counter::measure(work);
     assert_eq!((counted.count_current, counted.bytes_current), (0, 0));
 }

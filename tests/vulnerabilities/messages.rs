@@ -1,4 +1,5 @@
-//! Messages that are cut, out of order, or no messages at all, and what malformed ones leave behind.
+//! Messages that are cut, out of order, or not messages at all, and the memory that malformed ones
+//! leave behind.
 
 use ntlm::error::{Denied, Refused, Unexpected};
 use ntlm::wire::{Authenticate, AvId, ErrorKind, NegotiateFlags};
@@ -12,10 +13,10 @@ use ntlm_testkit::{
 
 use crate::{assert_leaks_nothing, receive, refusal, token, tokens, well_formed, wire};
 
-/// FreeRDP read beyond the end of a type 1 (CVE-2020-11088) and a type 3 (CVE-2020-11087), libsoup
-/// (CVE-2019-17266) and go-ntlm (issue 5) beyond that of a challenge.
+/// FreeRDP read beyond the end of a type 1 message (CVE-2020-11088) and a type 3 message
+/// (CVE-2020-11087), libsoup (CVE-2019-17266) and go-ntlm (issue 5) beyond that of a type 2.
 #[test]
-fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_cut_messages() {
+fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_truncated_messages_are_rejected() {
     for (message, header) in well_formed().iter().zip([32, 48, 52]) {
         for length in 12..header {
             assert_eq!(refusal(&message[..length]), (ErrorKind::TooShort, length), "{length}");
@@ -36,9 +37,9 @@ fn cve_2020_11087_2020_11088_2019_17266_go_ntlm_issue_5_cut_messages() {
     }
 }
 
-/// Without a payload, only the length tells what is there.
+/// If there is no payload, only the length of a message shows which fields are present.
 #[test]
-fn cve_2020_11087_headers_of_each_length() {
+fn cve_2020_11087_header_of_each_length_is_parsed_or_rejected() {
     let mut empty = token("H-300")[..88].to_vec();
     empty[LM..60].fill(0);
     for length in (12..52).chain(53..64) {
@@ -52,14 +53,14 @@ fn cve_2020_11087_headers_of_each_length() {
     }
 }
 
-/// An acceptor of gss-ntlmssp before 1.3.2 freed its caller's context after a malformed message,
-/// Squid's helper (CVE-2005-0096, -0097) lost memory, or dereferenced null.
+/// An acceptor of gss-ntlmssp before 1.3.2 freed its caller's context after a malformed message;
+/// Squid's helper (CVE-2005-0096, -0097) leaked memory or dereferenced null.
 #[test]
 fn gss_ntlmssp_1_3_2_cve_2005_0096_0097_malformed_messages_do_not_hurt_the_acceptor() {
     let server = server();
     assert_leaks_nothing(|| {
         for message in tokens("H-3") {
-            // Some are only malformed where a server does not look, and prove nothing.
+            // Some are malformed only in parts that a server does not read, and prove nothing.
             let error = verdict(challenged(&server).1, &message).unwrap_err();
             let proves_nothing =
                 [Refused::ResponseKind.into(), Unexpected::NoResponse.into(), WRONG_PASSWORD];
@@ -80,20 +81,21 @@ fn gss_ntlmssp_1_3_2_cve_2005_0096_0097_malformed_messages_do_not_hurt_the_accep
 
 const WRONG_PASSWORD: Error = Error::Denied(Denied::WrongPassword);
 
-/// FreeRDP's hardening of 2026: short signatures, a copy of the type 1, and a MIC beyond the message.
+/// FreeRDP's hardening of 2026: short signatures, a copy of the type 1 message, and a MIC beyond
+/// the end of the message.
 #[test]
-fn freerdp_2026_hardening() {
+fn freerdp_2026_short_signatures_and_absent_mics_are_rejected() {
     for length in [0, 1, 15, 17] {
         let error = ntlm::session::Signature::try_from(&[1; 17][..length]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SignatureLength, "{length}");
     }
-    // 4 KiB after the type 1, which the MIC covers.
+    // 4 KiB after the type 1 message, which the MIC covers.
     let negotiate = token("H-109");
     let (challenge, handshake) = server().challenge(&negotiate, &mut Fixed::default()).unwrap();
     let mut promised = pairs_of(&challenge);
     promised.push((AvId::FLAGS, vec![2, 0, 0, 0]));
     let proof = Proof::new(list(&promised));
-    // It is promised, and the message has no room for it, or ends where it would be.
+    // The MIC is announced, but the message has no room for it or ends before it.
     let without = proof.authenticate(&challenge);
     assert_eq!(verdict(handshake, &without).unwrap_err(), Denied::MicMissing.into());
     let message = proof.with_mic(&negotiate, &challenge, Some(Default::default()));
@@ -105,9 +107,9 @@ fn freerdp_2026_hardening() {
     assert_eq!(wire(cut).0, ErrorKind::FieldOutside);
 }
 
-/// libsoup took the scheme without a token for a token.
+/// libsoup treated a scheme without a token as a token.
 #[test]
-fn libsoup_no_token() {
+fn libsoup_scheme_without_a_token_starts_a_login() {
     let result = server().challenge(&[], &mut Fixed::default());
     assert_eq!(wire(result), (ErrorKind::TooShort, 0));
     #[cfg(feature = "http")]
@@ -122,10 +124,10 @@ fn libsoup_no_token() {
     }
 }
 
-/// Squid crashed on a type 3 without a type 1. Here the order is in the types; what is left is a
-/// message of the wrong type.
+/// Squid crashed on a type 3 message without a type 1. In this crate the types enforce the order;
+/// what remains is a message of the wrong type.
 #[test]
-fn cve_2005_2917_messages_out_of_order() {
+fn cve_2005_2917_messages_out_of_order_are_rejected() {
     let messages = well_formed();
     let environment = &mut Fixed::default();
     for (number, message) in messages.iter().enumerate() {
@@ -153,18 +155,19 @@ fn cve_2005_2917_messages_out_of_order() {
     }
 }
 
-/// fetchmail decoded a server's error text as a type 2.
+/// fetchmail decoded a server's error text as a type 2 message.
 #[test]
-fn cve_2012_3482_text_in_the_place_of_a_challenge() {
+fn cve_2012_3482_text_instead_of_a_challenge_is_rejected() {
     let long = "NO such mechanism. ".repeat(3000);
     for text in ["-ERR authentication failed", "+OK", "NTLMSSP ", &long] {
         assert_eq!(refusal(text.as_bytes()), (ErrorKind::Signature, 0), "{text:.20}");
     }
 }
 
-/// Wireshark's dissector overflowed. Ours shows any message, whatever byte of it is changed.
+/// Wireshark's dissector overflowed. This crate's table shows any message, whichever byte of it was
+/// changed.
 #[test]
-fn cve_2013_1590_tables_of_changed_messages() {
+fn cve_2013_1590_changed_messages_give_a_table() {
     for message in ["H-100", "H-200", "H-300"].map(token) {
         for length in 0..message.len() {
             show(&message[..length]);
@@ -180,7 +183,7 @@ fn cve_2013_1590_tables_of_changed_messages() {
     }
 }
 
-/// Prints the table of a message, which is as long as the message warrants.
+/// Prints the table of a message, whose length is proportional to that of the message.
 fn show(message: &[u8]) {
     let table = inspect::annotate(message).to_string();
     assert!(table.len() < 4096 + 200 * message.len(), "{}", table.len());
@@ -189,7 +192,7 @@ fn show(message: &[u8]) {
 /// MailEnable crashed on malformed tokens.
 #[cfg(feature = "http")]
 #[test]
-fn cve_2006_5176_5177_malformed_tokens() {
+fn cve_2006_5176_5177_malformed_tokens_are_rejected() {
     for value in ["NTLM A", "NTLM TlRMT", "NTLM TlRMTVNTUAAB\u{ff}", "NTLM TlRM=TVN"] {
         use ntlm::http::{AuthHeader, Error};
         let header = AuthHeader::credentials(value).unwrap();

@@ -1,4 +1,4 @@
-//! gss-ntlmssp, in C with OpenSSL, through the interface of MIT Kerberos' library.
+//! gss-ntlmssp, written in C with OpenSSL, used through the GSS-API library of MIT Kerberos.
 
 use std::ffi::{CString, c_void};
 use std::ptr::{null, null_mut};
@@ -48,7 +48,7 @@ impl Gss {
         let library = unsafe { Library::new("libgssapi_krb5.so.2") }.ok()?;
         let users = std::env::temp_dir().join(format!("ntlm-peers-{}", std::process::id()));
         std::fs::write(&users, format!("EXAMPLE:{USER}:{PASSWORD}\n")).ok()?;
-        // SAFETY: there is one thread yet.
+        // SAFETY: there is only one thread at this point.
         unsafe { std::env::set_var("NTLM_USER_FILE", &users) };
         let mut gss = Self { library, client: null_mut(), server: null_mut(), target: null_mut() };
         gss.target = gss.name("HTTP@localhost", SERVICE);
@@ -172,7 +172,7 @@ impl Gss {
         out
     }
 
-    /// From first to last token, on both sides.
+    /// A handshake from the first to the last token, on both sides.
     pub fn handshake(&self) -> Contexts<'_> {
         let (mut client, mut server) = (null_mut(), null_mut());
         let nothing = Buffer { length: 0, value: null_mut() };
@@ -200,7 +200,7 @@ pub struct Contexts<'a> {
 }
 
 impl Contexts<'_> {
-    /// Seals a message, and gives the token.
+    /// Seals a message, and returns the token.
     fn wrap(&self, message: &[u8]) -> Buffer {
         type Wrap = unsafe extern "C" fn(
             *mut u32,
@@ -253,7 +253,7 @@ impl Drop for Contexts<'_> {
     }
 }
 
-/// Seals so many messages of a length ahead, for the other side to unseal one by one.
+/// Seals this many messages of a length in advance, for the other side to unseal one by one.
 pub struct Sealed<'a> {
     contexts: Contexts<'a>,
     tokens: Vec<Buffer>,

@@ -1,5 +1,5 @@
-//! Writes the first corpora into `corpus/`, of the published values, transcripts, hostile messages
-//! and certificates of `tests/data`.
+//! Writes the first corpora into `corpus/`, from the published test vectors, transcripts, hostile
+//! messages and certificates of `tests/data`.
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
             Ok(Message::Negotiate(_)) => write_negotiate(message)?,
             Ok(Message::Challenge(parts)) => write_challenge(message, parts)?,
             Ok(Message::Authenticate(parts)) => write_authenticate(message, parts)?,
-            // What is hostile is for all of them.
+            // Hostile messages are seeds for all of them.
             Err(_) => {
                 write("negotiate", message)?;
                 write("challenge", message)?;
@@ -81,8 +81,8 @@ fn write_authenticate(message: &[u8], parts: Authenticate<'_>) -> io::Result<()>
     Ok(())
 }
 
-/// Targets that take lists read any bytes as one. These are cut from the messages, so that the same
-/// seeds are written each time.
+/// Targets whose input is a list accept any bytes as one. These are cut from the messages without
+/// randomness, so that the same seeds are written each time.
 fn write_streams(target: &str, messages: &[Vec<u8>]) -> io::Result<()> {
     let all = messages.concat();
     let longest = 2048;
@@ -119,7 +119,7 @@ fn write_negotiations() -> io::Result<()> {
     collect(read_json("spnego.json"), &mut tokens);
     tokens.sort();
     tokens.dedup();
-    // Others have the same form, and other random numbers.
+    // Other negotiations have the same form and other random numbers.
     tokens.dedup_by_key(|token| (token.len(), token.get(..12).map(<[u8]>::to_vec)));
     for token in &tokens {
         write("spnego", token)?;
@@ -152,14 +152,14 @@ fn step(kind: u32) -> [u8; 4] {
     (kind * (u32::MAX / 5) + 1000).to_le_bytes()
 }
 
-/// A negotiation that offers this list. Without steps, it is passed to its end.
+/// A negotiation that offers this list. If it has no steps, it runs to its end.
 fn negotiation(client: &[u8], server: &[u8], offer: u8, steps: &[u8]) -> Vec<u8> {
     let passed = [&[1][..], &step(0), &[0]].concat().repeat(6);
     let steps = if steps.is_empty() { &passed } else { steps };
     [client, server, &[0, 0, offer, offer], steps].concat()
 }
 
-/// The default policy, and some in which all knobs are alike.
+/// The default policy, and some in which all knobs have the same value.
 fn knobs<T: for<'a> Arbitrary<'a>>() -> [Vec<u8>; 4] {
     let (least, most) = T::size_hint(0);
     assert_eq!(Some(least), most, "knobs have a fixed number of bytes");
@@ -181,7 +181,7 @@ fn messages() -> io::Result<Vec<Vec<u8>>> {
     Ok(messages)
 }
 
-/// The strings of hexadecimal digits under the names that messages have.
+/// The strings of hexadecimal digits under the names that are used for messages.
 fn collect(value: &Value, messages: &mut Vec<Vec<u8>>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| collect(value, messages)),
@@ -199,8 +199,8 @@ fn collect(value: &Value, messages: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// States on their way to another process: before the last message, before the session, and of
-/// sessions of all kinds that have protected some messages or none.
+/// Exported states: a handshake before its last message, keys before the session, and sessions of
+/// all kinds that have protected some messages or none.
 fn exports() -> Vec<Exported> {
     let (sent, handshake) =
         exchange(&alice(), &server(), &mut Fixed::default()).expect("the default policies agree");
@@ -211,7 +211,7 @@ fn exports() -> Vec<Exported> {
             let flags = NegotiateFlags::from_bits_retain(flags);
             let mut session = Session::new(flags, &key, Side::Client);
             for _ in 0..messages {
-                // Where it is not negotiated, the session stays as it was.
+                // If it is not negotiated, the session is unchanged.
                 let _ = session.sign(b"message");
             }
             exports.push(session.export());
@@ -232,7 +232,7 @@ fn certificates() -> io::Result<Vec<Vec<u8>>> {
     Ok(certificates)
 }
 
-/// Writes a seed under a name that follows from its content.
+/// Writes a seed under a name derived from its content.
 fn write(target: &str, seed: &[u8]) -> io::Result<()> {
     use sha2::{Digest, Sha256};
     let folder = root().join("corpus").join(target);

@@ -1,4 +1,4 @@
-//! Just enough of DER to read recorded structures.
+//! A minimal DER reader for recorded structures.
 
 use crate::replay::Outcome;
 
@@ -26,7 +26,7 @@ pub fn first(bytes: &[u8]) -> Outcome<(Element<'_>, &[u8])> {
     read().ok_or_else(|| format!("no DER: {bytes:02x?}"))
 }
 
-/// Reads an element that has this tag and is all there is.
+/// Reads an element that has this tag and is followed by nothing.
 pub fn only(tag: u8, bytes: &[u8]) -> Outcome<&[u8]> {
     match first(bytes)? {
         ((found, contents), []) if found == tag => Ok(contents),
@@ -45,8 +45,8 @@ pub fn all(mut bytes: &[u8]) -> Outcome<Vec<Element<'_>>> {
     Ok(elements)
 }
 
-/// The contents of an element, found by the tags on the way to it; at each level others are passed
-/// over.
+/// The contents of an element, found by the tags on the path to it; elements with other tags are
+/// skipped at each level.
 pub fn find<'a>(bytes: &'a [u8], path: &[u8]) -> Option<&'a [u8]> {
     let Some((wanted, path)) = path.split_first() else { return Some(bytes) };
     let mut rest = bytes;

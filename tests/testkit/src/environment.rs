@@ -1,11 +1,11 @@
-//! Clocks that stand, and "random" bytes that are the same in every run.
+//! Fixed clocks, and deterministic bytes in the place of random ones.
 
 use ntlm::{Environment, EnvironmentError, FileTime};
 
 /// 2026-11-22 03:30:00 UTC.
 pub const NOW: FileTime = FileTime::from_ticks(134_397_918_000_000_000);
 
-/// "Random" bytes that count up. It can lack one thing.
+/// A fixed clock, and "random" bytes that count up. Either of them can be made to fail.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     now: FileTime,
@@ -18,12 +18,12 @@ impl Fixed {
         Self { now, next: 1, lacks: None }
     }
 
-    /// Begins with this byte.
+    /// Starts with this byte.
     pub const fn starting_with(next: u8) -> Self {
         Self { now: NOW, next, lacks: None }
     }
 
-    /// Reports this error, and gives what it has.
+    /// Reports this error instead of the time or the random bytes.
     pub const fn lacking(lacks: EnvironmentError) -> Self {
         Self { now: NOW, next: 1, lacks: Some(lacks) }
     }
@@ -55,8 +55,8 @@ impl Environment for Fixed {
     }
 }
 
-/// Numbers that a seed makes (SplitMix64). No eight bytes come twice, so a search of memory for some
-/// finds nothing else, and no challenge repeats.
+/// Deterministic numbers from a seed (SplitMix64). No eight bytes occur twice, so a search of
+/// memory for some of them finds nothing else, and no challenge repeats.
 #[derive(Clone, Debug, Default)]
 pub struct Scattered(pub u64);
 

@@ -1,4 +1,4 @@
-//! Where each field of a message is ([MS-NLMP] 2.2.1).
+//! The offset of each field of a message ([MS-NLMP] 2.2.1).
 
 use ntlm::wire::NegotiateFlags;
 
@@ -30,8 +30,8 @@ pub mod authenticate {
     pub const MIC: usize = 72;
 }
 
-/// The fields of the headers of the three messages. The name of a descriptor, which says where its
-/// payload is, ends in `Fields`.
+/// The fields of the headers of the three messages. The name of a descriptor, which contains the
+/// length and offset of its payload, ends in `Fields`.
 pub const FIELDS: [&[(usize, &str)]; 3] = [
     &[
         (negotiate::FLAGS, "NegotiateFlags"),
@@ -65,7 +65,7 @@ pub fn of(message: &[u8]) -> &'static [(usize, &'static str)] {
     FIELDS[usize::from(message[8]) - 1]
 }
 
-/// Where the descriptors of a message are.
+/// The offsets of the descriptors of a message.
 pub fn descriptors(message: &[u8]) -> impl Iterator<Item = usize> + use<> {
     of(message).iter().filter(|(_, name)| name.ends_with("Fields")).map(|(at, _)| *at)
 }
@@ -92,19 +92,19 @@ fn flags_at(message: &[u8]) -> usize {
     of(message).iter().find(is_flags).expect("every message has flags").0
 }
 
-/// The number of four bytes at a place.
+/// The 32-bit number at an offset.
 #[track_caller]
 pub fn number(message: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(message[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// How long the payload of a descriptor is.
+/// The length of a descriptor's payload.
 #[track_caller]
 pub fn length(message: &[u8], descriptor: usize) -> usize {
     u16::from_le_bytes([message[descriptor], message[descriptor + 1]]).into()
 }
 
-/// Where the payload of a descriptor begins.
+/// The offset of a descriptor's payload.
 #[track_caller]
 pub fn offset(message: &[u8], descriptor: usize) -> usize {
     usize::try_from(number(message, descriptor + 4)).expect("a usize has 32 bits")
@@ -116,13 +116,13 @@ pub fn payload(message: &[u8], descriptor: usize) -> &[u8] {
     &message[offset(message, descriptor)..][..length(message, descriptor)]
 }
 
-/// Changes where the payload of a descriptor begins.
+/// Changes the offset of a descriptor's payload.
 pub fn set_offset(message: &mut [u8], descriptor: usize, offset: usize) {
     let offset = u32::try_from(offset).expect("it fits").to_le_bytes();
     message[descriptor + 4..][..4].copy_from_slice(&offset);
 }
 
-/// Changes a descriptor: how long its payload is (also `MaxLen`), and where.
+/// Changes a descriptor: the length of its payload (also `MaxLen`), and its offset.
 pub fn describe(message: &mut [u8], descriptor: usize, length: usize, offset: usize) {
     let length = u16::try_from(length).expect("it fits").to_le_bytes();
     message[descriptor..][..4].copy_from_slice(&[length, length].concat());
@@ -136,7 +136,7 @@ pub fn described(message: &[u8], descriptor: usize, length: usize, offset: usize
     changed
 }
 
-/// The message with these bytes at its end, as the payload of a descriptor.
+/// The message with these bytes appended, as the payload of a descriptor.
 pub fn with_payload(message: &[u8], descriptor: usize, payload: &[u8]) -> Vec<u8> {
     [&described(message, descriptor, payload.len(), message.len()), payload].concat()
 }

@@ -11,7 +11,7 @@ use crate::environment::Fixed;
 use crate::messages;
 use crate::peers::{PASSWORD, alice};
 
-/// The three messages of a handshake and what the client holds at its end.
+/// The three messages of a handshake, and the client's keys.
 #[derive(Debug)]
 pub struct Exchange {
     pub negotiate: Vec<u8>,
@@ -44,7 +44,7 @@ pub fn challenged(server: &Server) -> (Vec<u8>, AwaitAuthenticate) {
     server.challenge(&negotiate, &mut Fixed::default()).expect("a CHALLENGE")
 }
 
-/// What a client claims to a server, and the keys that it holds.
+/// What a client claims to a server, and the client's keys.
 pub fn claim(client: &Client, server: &Server) -> (UserClaim, SessionKeys) {
     let environment = &mut Fixed::default();
     let (sent, handshake) = exchange(client, server, environment).expect("three messages");
@@ -71,12 +71,12 @@ pub fn accept(claim: Claim, password: &str) -> Result<Accepted, Error> {
     }
 }
 
-/// The verdict of a server, for which every user has Alice's password.
+/// The verdict of a server for which every user has Alice's password.
 pub fn verdict(handshake: AwaitAuthenticate, authenticate: &[u8]) -> Result<Accepted, Error> {
     accept(handshake.read(authenticate, &mut Fixed::default())?, PASSWORD)
 }
 
-/// A whole handshake. The server takes every user for one with this password.
+/// A complete handshake. For the server, every user has this password.
 pub fn log_in(client: &Client, server: &Server, password: &str) -> Result<Outcome, Error> {
     let environment = &mut Fixed::default();
     let (exchange, handshake) = exchange(client, server, environment)?;
@@ -84,14 +84,14 @@ pub fn log_in(client: &Client, server: &Server, password: &str) -> Result<Outcom
     Ok(Outcome { client: exchange.client_keys, accepted })
 }
 
-/// What both sides hold at the end of a handshake.
+/// The state of both sides at the end of a handshake.
 #[derive(Debug)]
 pub struct Outcome {
     pub client: SessionKeys,
     pub accepted: Accepted,
 }
 
-/// A whole handshake in which a man in the middle changes the AUTHENTICATE.
+/// A complete handshake in which a man in the middle changes the AUTHENTICATE.
 pub fn log_in_changed(
     client: &Client,
     server: &Server,

@@ -14,7 +14,7 @@ pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../data").join(name)
 }
 
-/// A file below `tests/data`, which is read once.
+/// A file below `tests/data`, which is read only once.
 pub fn read_json(name: &str) -> &'static Value {
     static FILES: Mutex<BTreeMap<String, &Value>> = Mutex::new(BTreeMap::new());
     let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,14 +23,14 @@ pub fn read_json(name: &str) -> &'static Value {
     })
 }
 
-/// A file from elsewhere.
+/// A file at another place.
 pub fn try_read_json(path: &Path) -> Result<Value, String> {
     let at = |error: &dyn Display| format!("{}: {error}", path.display());
     let bytes = std::fs::read(path).map_err(|error| at(&error))?;
     serde_json::from_slice(&bytes).map_err(|error| at(&error))
 }
 
-/// The cases in a file below `tests/data`, which is a list.
+/// The cases in a file below `tests/data` that contains a list.
 pub fn cases(file: &str) -> &'static [Value] {
     read_json(file).as_array().expect("a list of cases")
 }
@@ -47,7 +47,7 @@ pub fn find<'a>(cases: &'a [Value], id: &str) -> &'a Value {
     cases.iter().find(|case| case.text("id") == Some(id)).unwrap_or_else(|| panic!("no {id}"))
 }
 
-/// A message among the published values.
+/// A message among the published test vectors.
 #[track_caller]
 pub fn vector(id: &str) -> Vec<u8> {
     case("vectors.json", id)["inputs"].bytes("message").expect(id)
@@ -58,7 +58,7 @@ pub fn transcript(id: &str) -> &'static Value {
     read_json(&format!("transcripts/{id}.json"))
 }
 
-/// All recorded handshakes below `tests/data/transcripts`, in the order of their names.
+/// All recorded handshakes below `tests/data/transcripts`, sorted by name.
 pub fn transcripts() -> impl Iterator<Item = &'static Value> {
     let folder = std::fs::read_dir(data("transcripts")).expect("the folder of transcripts");
     let mut names: Vec<_> = folder.map(|file| file.expect("a file").file_name()).collect();
@@ -67,7 +67,7 @@ pub fn transcripts() -> impl Iterator<Item = &'static Value> {
     names.into_iter().map(|name| read_json(&format!("transcripts/{}", name.to_string_lossy())))
 }
 
-/// The fields of a JSON object, by what they hold.
+/// The fields of a JSON object, by their type.
 pub trait Fields {
     fn text(&self, name: &str) -> Option<&str>;
 
@@ -82,7 +82,7 @@ impl Fields for Value {
     }
 }
 
-/// That many bytes of a field that must be there.
+/// This many bytes of a mandatory field.
 #[track_caller]
 pub fn array<const N: usize>(value: &Value, name: &str) -> [u8; N] {
     let bytes = value.bytes(name).unwrap_or_else(|| panic!("{name} in {value}"));

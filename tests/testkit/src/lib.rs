@@ -1,21 +1,21 @@
-//! What the tests, fuzz targets and benchmarks of the crate `ntlm` share.
+//! Code that the tests, fuzz targets and benchmarks of the crate `ntlm` share.
 //!
 //! | module | contents |
 //! |---|---|
 //! | [`der`] | a reader of DER |
-//! | [`environment`] | clocks that stand, and random bytes that are the same in every run |
-//! | [`fields`] | where each field of a message is |
+//! | [`environment`] | fixed clocks, and deterministic bytes in the place of random ones |
+//! | [`fields`] | the offset of each field of a message |
 //! | [`handshake`] | both sides of a handshake in memory |
 //! | [`hex`] | bytes as hexadecimal digits |
 //! | [`json`] | the files of `tests/data` |
-//! | [`messages`] | messages and AV pairs, changed and written again |
-//! | [`ntlmv2`] | responses and MICs made by hand |
+//! | [`messages`] | messages and AV pairs, that are changed and encoded again |
+//! | [`ntlmv2`] | NTLMv2 responses and MICs, computed independently of the client |
 //! | [`peers`] | Alice, and the server that she logs in to |
 //! | [`recorded`] | recorded handshakes, verified again |
 //! | [`replay`] | cases from files, each of which must pass |
-//! | [`spnego`] | an encoder of SPNEGO's tokens |
+//! | [`spnego`] | an encoder of SPNEGO tokens |
 
-// A helper of tests panics where a test would.
+// Test helpers panic as tests do.
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
 
 pub mod der;

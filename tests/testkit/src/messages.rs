@@ -1,8 +1,8 @@
-//! Messages and AV pairs, changed and written again.
+//! Messages and AV pairs that are changed and encoded again.
 
 use ntlm::wire::{Authenticate, AvId, AvPairs, Challenge, Negotiate, NtResponse, Ntlmv2Response};
 
-/// A message that can be written.
+/// A message that can be encoded.
 pub trait Emit {
     fn to_bytes(&self) -> Vec<u8>;
 }

@@ -1,4 +1,4 @@
-//! Responses and MICs made by hand.
+//! NTLMv2 responses and MICs, computed independently of the client.
 
 use ntlm::crypto::{ResponseKey, mic};
 use ntlm::wire::{Authenticate, Challenge, NegotiateFlags, NtResponse, Version};
@@ -9,14 +9,14 @@ use crate::fields::{authenticate, with_payload};
 use crate::messages::{self, Emit};
 use crate::peers::PASSWORD;
 
-/// What an AUTHENTICATE with a right NTLMv2 proof says.
+/// The parts of an AUTHENTICATE with a valid NTLMv2 proof.
 #[derive(Clone, Debug)]
 pub struct Proof<'a> {
     pub user: Text,
     pub domain: Text,
     pub password: &'a str,
     pub time: FileTime,
-    /// The AV pairs and what follows them, well formed or not.
+    /// The AV pairs and the bytes after them, well formed or not.
     pub list: Vec<u8>,
 }
 

@@ -19,7 +19,7 @@ pub fn alice_with(set: impl FnOnce(&mut client::Policy)) -> Client {
     alice().with_policy(policy)
 }
 
-/// Alice at a level, with whatever strength the server grants.
+/// Alice at a level, with any strength that the server grants.
 pub fn alice_at(level: LmCompatibility) -> Client {
     alice_with(|policy| weaken(&mut policy.shared, level))
 }

@@ -9,7 +9,7 @@ use crate::environment::Fixed;
 use crate::handshake::accept;
 use crate::replay::{Outcome, optional_bytes};
 
-/// The messages of a recorded handshake. One that was not recorded is empty.
+/// The messages of a recorded handshake. A message that was not recorded is empty.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub negotiate: Vec<u8>,
@@ -32,7 +32,7 @@ impl Recorded {
         Self::read(value).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// When it was: the server's time, or the client's if the server announced none.
+    /// The time of the handshake: the server's time, or the client's if the server announced none.
     pub fn time(&self) -> Option<FileTime> {
         let challenge = Challenge::parse(&self.challenge).ok();
         let server = challenge.and_then(|message| message.target_info?.timestamp());
@@ -43,7 +43,7 @@ impl Recorded {
         server.or_else(client)
     }
 
-    /// The clock stands at the time of the handshake.
+    /// A clock fixed at the time of the handshake.
     pub fn environment(&self) -> Fixed {
         self.time().map_or_else(Fixed::default, Fixed::at)
     }
@@ -58,13 +58,13 @@ impl Recorded {
         self.resume(server)?.read(&self.authenticate, &mut self.environment())
     }
 
-    /// The verdict of this server, for which the user has this password.
+    /// The verdict of this server if the user has this password.
     pub fn verify(&self, server: &Server, password: &str) -> Result<Accepted, Error> {
         accept(self.claim(server)?, password)
     }
 }
 
-/// A server that accepts all that it can read.
+/// A server that accepts everything that it can parse.
 pub fn lenient_server() -> Server {
     Server::new(Names::standalone("REPLAY")).with_policy(Policy::insecure_for_analysis())
 }

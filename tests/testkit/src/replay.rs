@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::hex::try_unhex;
 use crate::json::{Fields, data, try_read_json};
 
-/// What a replay found, or why it failed.
+/// The result of a replay, or why it failed.
 pub type Outcome<T> = Result<T, String>;
 
 /// Counts the cases of each kind, and those that failed.
@@ -25,7 +25,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Of each of these kinds there must be some.
+    /// There must be cases of each of these kinds.
     pub fn new(kinds: &[&'static str]) -> Self {
         Self { kinds: kinds.to_vec(), ..Self::default() }
     }
@@ -34,7 +34,7 @@ impl Replay {
         *self.counts.entry(kind).or_default() += number;
     }
 
-    /// Runs a case. If it fails or panics, that is printed and counted.
+    /// Runs a case. If it fails or panics, the reason is printed and counted.
     pub fn check<T>(&mut self, id: &dyn Display, case: impl FnOnce() -> Outcome<T>) -> Option<T> {
         let outcome = catch_unwind(AssertUnwindSafe(case)).unwrap_or(Err("panicked".into()));
         let why = match outcome {
@@ -46,8 +46,8 @@ impl Replay {
         None
     }
 
-    /// Runs all cases of a file below `tests/data`, and of the file that the environment variable names.
-    /// A file that cannot be read, or has no cases, has failed.
+    /// Runs all cases of a file below `tests/data`, and of the file that the environment variable
+    /// names. A file that cannot be read, or has no cases, counts as failed.
     pub fn files(&mut self, name: &str, variable: &str, run: fn(&mut Self, &Value) -> Outcome<()>) {
         let more = std::env::var_os(variable);
         for path in [Some(data(name)), more.map(Into::into)].into_iter().flatten() {
@@ -64,7 +64,7 @@ impl Replay {
         }
     }
 
-    /// Prints one line, also if the test passes.
+    /// Prints one line, even if the test passes.
     ///
     /// # Panics
     /// If a case failed, or there is none of a kind.
@@ -79,8 +79,8 @@ impl Replay {
     }
 }
 
-/// Prints a line of its own also when the test passes, which `println!` does not. If tests run one
-/// by one, the runner has begun a line with the test's name.
+/// Prints a separate line even if the test passes, which `println!` does not. If tests run one by
+/// one, the test runner has already started a line with the test's name.
 pub fn report(line: &str) {
     write!(std::io::stdout(), "\n{line}\n").expect("standard output");
 }
@@ -119,7 +119,7 @@ pub fn flags(value: &Value, name: &str) -> Outcome<NegotiateFlags> {
     bits.map(NegotiateFlags::from_bits_retain).map_err(display)
 }
 
-/// Compares what was found with what was recorded.
+/// Compares a computed value with the recorded one.
 pub fn check<T: PartialEq + Debug>(what: &str, found: T, recorded: T) -> Outcome<()> {
     if found == recorded {
         return Ok(());

@@ -1,10 +1,10 @@
-//! An encoder of SPNEGO's tokens that shares nothing with the crate's. It also writes what the crate
+//! An encoder of SPNEGO tokens that shares no code with the crate. It also writes what the crate
 //! never sends: lengths that are longer than needed, other fields, other mechanisms.
 
 use crate::der;
 
-/// Writes elements of tag, length and contents. Each length has the next one of these forms: 0 for
-/// the shortest, otherwise so many octets after the first, if that is enough.
+/// Writes elements of tag, length and contents. Each length uses the next one of these forms: 0 for
+/// the shortest form, otherwise this many octets after the first, if they suffice.
 #[derive(Clone, Debug, Default)]
 pub struct Encoder {
     forms: Vec<u8>,
@@ -53,7 +53,7 @@ pub const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 pub const MS_KERBEROS: &[u8] = b"\x2a\x86\x48\x82\xf7\x12\x01\x02\x02";
 pub const KERBEROS_USER_TO_USER: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03";
 pub const NEGOEX: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e";
-/// The mechanisms that the crate knows.
+/// The mechanisms that the crate supports.
 pub const KNOWN: [&[u8]; 5] = [NTLM, KERBEROS, MS_KERBEROS, KERBEROS_USER_TO_USER, NEGOEX];
 /// The identifiers of a client that prefers Kerberos, as Windows sends them.
 pub const KERBEROS_FIRST: [&[u8]; 3] = [MS_KERBEROS, KERBEROS, NTLM];
@@ -74,7 +74,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// As the crate and Windows write one.
+    /// A token as the crate and Windows write it.
     pub fn plain(mech_types: &[&[u8]], mech_token: Option<&[u8]>) -> Self {
         Self {
             is_framed: true,
@@ -121,7 +121,7 @@ pub struct Resp {
 }
 
 impl Resp {
-    /// Reads a token. Unknown fields are left out; `None` if it is no `NegTokenResp`.
+    /// Reads a token and ignores unknown fields; `None` if it is not a `NegTokenResp`.
     pub fn read(token: &[u8]) -> Option<Self> {
         let fields = der::only(0x30, der::only(0xa1, token).ok()?).ok()?;
         let mut resp = Self::default();
@@ -154,7 +154,7 @@ impl Resp {
     }
 }
 
-/// Fields that no version of SPNEGO has.
+/// Fields that no version of SPNEGO defines.
 fn unknown(encoder: &mut Encoder, fields: &[(u8, Vec<u8>)]) -> Vec<Vec<u8>> {
     let field = |(number, contents): &(u8, Vec<u8>)| encoder.element(0xa0 + number, &[contents]);
     fields.iter().map(field).collect()
