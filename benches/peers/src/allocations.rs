@@ -27,7 +27,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How many allocations something makes.
+/// The number of allocations of a job.
 pub fn count(job: &mut dyn FnMut()) -> u64 {
     let before = COUNT.load(Ordering::Relaxed);
     job();

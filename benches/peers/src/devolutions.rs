@@ -1,4 +1,4 @@
-//! sspi, the clone of Windows' interface.
+//! The crate sspi, which implements Windows' interface.
 
 use sspi::{
     AuthIdentity, BufferType, ClientRequestFlags, CredentialUse, DataRepresentation,
@@ -18,7 +18,7 @@ impl Devolutions {
         Self { identity: AuthIdentity { username, password: String::from(PASSWORD).into() } }
     }
 
-    /// From first to last token, on both sides.
+    /// Runs a handshake, and returns both sides.
     pub fn handshake(&self) -> (Ntlm, Ntlm) {
         let (mut client, mut server) = (Ntlm::new(), Ntlm::new());
         let negotiate = self.initialize(&mut client, Vec::new());
@@ -29,7 +29,7 @@ impl Devolutions {
         (client, server)
     }
 
-    /// The same, and a message each way.
+    /// The same, plus one message in each direction.
     pub fn handshake_and_first_messages(&self) {
         let (mut client, mut server) = self.handshake();
         let (mut signature, mut message) = ([0; 16], *b"first");
@@ -100,7 +100,7 @@ fn unseal(receiver: &mut Ntlm, signature: &mut [u8; 16], message: &mut [u8]) {
     receiver.decrypt_message(&mut buffers).unwrap();
 }
 
-/// Seals so many messages of a length ahead, for the other side to unseal one by one.
+/// Messages that were sealed in advance, for the other side to unseal one by one.
 pub struct Sealed {
     receiver: Ntlm,
     messages: Vec<([u8; 16], Vec<u8>)>,

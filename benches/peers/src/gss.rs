@@ -43,7 +43,7 @@ pub struct Gss {
 }
 
 impl Gss {
-    /// The library and the mechanism, if they are installed (`apt-get install gss-ntlmssp`).
+    /// Loads the library and the mechanism, if they are installed (`apt-get install gss-ntlmssp`).
     pub fn load() -> Option<Self> {
         let library = unsafe { Library::new("libgssapi_krb5.so.2") }.ok()?;
         let users = std::env::temp_dir().join(format!("ntlm-peers-{}", std::process::id()));
@@ -172,7 +172,7 @@ impl Gss {
         out
     }
 
-    /// From first to last token, on both sides.
+    /// Runs a handshake, and returns both sides.
     pub fn handshake(&self) -> Contexts<'_> {
         let (mut client, mut server) = (null_mut(), null_mut());
         let nothing = Buffer { length: 0, value: null_mut() };
@@ -200,7 +200,7 @@ pub struct Contexts<'a> {
 }
 
 impl Contexts<'_> {
-    /// Seals a message, and gives the token.
+    /// Seals a message, and returns the token.
     fn wrap(&self, message: &[u8]) -> Buffer {
         type Wrap = unsafe extern "C" fn(
             *mut u32,
@@ -253,7 +253,7 @@ impl Drop for Contexts<'_> {
     }
 }
 
-/// Seals so many messages of a length ahead, for the other side to unseal one by one.
+/// Messages that were sealed in advance, for the other side to unseal one by one.
 pub struct Sealed<'a> {
     contexts: Contexts<'a>,
     tokens: Vec<Buffer>,

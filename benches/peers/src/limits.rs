@@ -1,4 +1,5 @@
-//! What the primitives take, from the crates that the library uses.
+//! The cryptographic primitives alone, from the crates that the library uses: a lower limit of the
+//! time.
 
 use std::hint::black_box;
 
@@ -28,8 +29,8 @@ pub fn seal(stream: &mut Rc4, keyed: &Hmac<Md5>, message: &mut [u8]) {
     black_box(checksum);
 }
 
-/// The computations of both sides of an exchange with NTLMv2, MIC and key exchange, one after the
-/// other, without the keys of a session: what nobody who does all of it can leave out.
+/// The computations of both sides of a handshake with NTLMv2, MIC and key exchange, one after the
+/// other, without session keys: the minimum that every implementation must compute.
 pub fn handshake(messages: &[Vec<u8>; 3]) {
     let user = [0x41; 24];
     let blob = vec![0x42; 150];
@@ -46,7 +47,7 @@ pub fn client(messages: &[Vec<u8>; 3], user: &[u8], blob: &[u8]) {
 
 fn proof_and_mic(hash: &[u8; 16], messages: &[Vec<u8>; 3], user: &[u8], blob: &[u8]) {
     let response_key = hmac_md5(hash, &[user]);
-    // Proof and session base key have one HMAC key.
+    // Proof and session base key use the same HMAC key.
     let keyed = Hmac::<Md5>::new_from_slice(&response_key).unwrap();
     let mut hmac = keyed.clone();
     hmac.update(&[1; 8]);

@@ -1,10 +1,10 @@
-//! The same jobs in this library and in others, in one run: `cargo run --release`.
+//! Compares the speed of this library with others in one run: `cargo run --release`.
 //!
 //! Contenders take turns, so that other load on the machine affects all of them alike. For each, the
 //! 10th percentile and the median of its turns are printed, and both divided by those of the first
 //! contender, which is this library. The median includes the effects of other load; the 10th
-//! percentile shows the quiet phases. The limits are the primitives alone, from the crates that the
-//! library uses. gss-ntlmssp takes part if it is installed.
+//! percentile shows the quiet phases. The limits are the times of the cryptographic primitives
+//! alone, from the crates that the library uses. gss-ntlmssp is included if it is installed.
 
 mod allocations;
 mod devolutions;
@@ -28,15 +28,15 @@ const PASSWORD: &str = "correct horse";
 
 type Job<'a> = Box<dyn FnMut() + 'a>;
 
-/// How many turns each contender has. They are short, so that many of them pass without the system
-/// running another program meanwhile.
+/// The number of turns of each contender. Turns are short, so that most of them run without an
+/// interruption by another program.
 const TURNS: usize = 201;
 
 struct Contest<'a> {
     name: String,
-    /// The bytes that a job works on, if that is what counts.
+    /// The bytes that a job processes, if throughput matters.
     bytes: Option<usize>,
-    /// How often the job is done in a turn.
+    /// How often the job is repeated in a turn.
     repeat: usize,
     jobs: Vec<(&'static str, Job<'a>)>,
 }
@@ -71,7 +71,7 @@ impl Contest<'_> {
     }
 }
 
-/// What a contender takes for a job, in seconds.
+/// A contender's times for a job, in seconds.
 struct Times {
     p10: f64,
     median: f64,
@@ -110,9 +110,9 @@ fn handshakes(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>) {
     let mut jobs: Vec<(_, Job<'_>)> = vec![
         ("ntlm", Box::new(|| drop(black_box(ours.handshake())))),
         (WITHOUT_SYSTEM, Box::new(|| drop(black_box(ours.handshake_in(&mut Fixed::default()))))),
-        ("ntlm, and a message each way", Box::new(|| ours.handshake_and_first_messages())),
+        ("ntlm, plus a message each way", Box::new(|| ours.handshake_and_first_messages())),
         ("sspi", Box::new(|| drop(black_box(devolutions.handshake())))),
-        ("sspi, and a message each way", Box::new(|| devolutions.handshake_and_first_messages())),
+        ("sspi, plus a message each way", Box::new(|| devolutions.handshake_and_first_messages())),
         ("limit: the primitives alone", Box::new(|| limits::handshake(&messages))),
     ];
     if let Some(gss) = gss {
@@ -143,8 +143,8 @@ fn handshakes(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>) {
     Contest { name, bytes: None, repeat: 50, jobs }.run();
 }
 
-/// How often a message of this length is sealed in a turn, which takes less than a millisecond up to
-/// 64 KiB.
+/// How often a message of this length is sealed in a turn. Up to 64 KiB, a turn takes less than a
+/// millisecond.
 fn repeat(len: usize) -> usize {
     ((256 << 10) / len.max(512)).max(1)
 }
@@ -173,7 +173,7 @@ fn sealing(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>, len: usize
 }
 
 fn unsealing(ours: &Ours, devolutions: &Devolutions, gss: Option<&Gss>, len: usize) {
-    // Each is unsealed once; one more is for the count of allocations.
+    // Each message is unsealed once; one more is for counting allocations.
     let repeat = repeat(len).min(64);
     let count = TURNS * repeat + 1;
     let mut our_messages = ours::Sealed::new(ours, len, count);

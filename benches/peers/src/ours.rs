@@ -25,7 +25,7 @@ impl Ours {
         Self { client, server, hash: NtHash::from_password(PASSWORD) }
     }
 
-    /// From first to last token, and to sessions on both sides.
+    /// Runs a handshake, and returns the sessions of both sides.
     pub fn handshake(&self) -> (Session, Session) {
         self.handshake_in(&mut Os)
     }
@@ -43,7 +43,7 @@ impl Ours {
         (response.keys.into_session().unwrap(), accepted.keys.into_session().unwrap())
     }
 
-    /// The same, and a message each way, for which the keys are made.
+    /// The same, plus one message in each direction, for which the keys are derived.
     pub fn handshake_and_first_messages(&self) {
         let (mut client, mut server) = self.handshake();
         let mut message = *b"first";
@@ -53,7 +53,7 @@ impl Ours {
         client.unseal(&mut message, &signature).unwrap();
     }
 
-    /// The three messages of an exchange.
+    /// The three messages of a handshake.
     pub fn messages(&self) -> [Vec<u8>; 3] {
         let (negotiate, client) = self.client.initiate().unwrap();
         let (challenge, _server) = self.server.challenge(&negotiate, &mut Os).unwrap();
@@ -67,7 +67,7 @@ impl Ours {
     }
 }
 
-/// Seals so many messages of a length ahead, for the other side to unseal one by one.
+/// Messages that were sealed in advance, for the other side to unseal one by one.
 pub struct Sealed {
     receiver: Session,
     messages: Vec<(Vec<u8>, Signature)>,

@@ -40,7 +40,7 @@ pub async fn exchange(
                 if next.connection == NextConnection::New
                     || (is_start && !connection.is_open().await)
                 {
-                    trace.note("the server ends the connection: on a new one");
+                    trace.note("the server ends the connection: continuing on a new one");
                     *connection = reconnect().await?;
                 }
                 header = Some(next);

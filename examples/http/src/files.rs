@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leads_out_of_the_directory_or_to_what_is_hidden() {
+    fn no_path_leads_out_of_the_directory_or_to_hidden_files() {
         let place = |path| below(Path::new("/srv"), path);
         assert_eq!(place("/a/./b%20c"), Some("/srv/a/b c".into()));
         assert_eq!(place("//etc/passwd"), Some("/srv/etc/passwd".into()));

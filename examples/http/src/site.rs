@@ -54,7 +54,7 @@ impl Site {
         };
         let client = match outcome {
             Outcome::Authenticated(client) => client,
-            Outcome::Refused(refusal) => return refuse(peer, refusal, request).await,
+            Outcome::Refused(refusal) => return reject(peer, refusal, request).await,
             // A normal step of a login, unless the client tries another scheme, such as Basic.
             Outcome::Continue(answer) => {
                 let tried = answer.tried.as_deref().unwrap_or("none");
@@ -112,13 +112,13 @@ async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<
         return Ok(unread(status));
     }
     let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
-    let mut response = files::text(status, "This wants NTLM, over one connection.\n".into());
+    let mut response = files::text(status, "This requires NTLM, on a single connection.\n".into());
     reply.append_to(response.headers_mut());
     Ok(response)
 }
 
 /// Rejects a login. All rejections look alike to the client; the log contains the reason.
-async fn refuse(
+async fn reject(
     peer: SocketAddr,
     refusal: Refusal,
     request: Request<Incoming>,

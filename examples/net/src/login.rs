@@ -198,10 +198,10 @@ impl Login {
                 let answer = state.answer(token, &mut Os)?;
                 (answer.token, State::Answered(answer.keys))
             }
-            State::Answered(_) => bail!("the server wants a token after the last one"),
+            State::Answered(_) => bail!("the server expects another token after the last one"),
             State::Spnego(state) => match state.read(token, &mut Os)? {
                 Initiated::Send(token, state) => (token, State::Spnego(state)),
-                Initiated::Done(_) => bail!("the server wants a token after the last one"),
+                Initiated::Done(_) => bail!("the server expects another token after the last one"),
             },
         };
         trace.show(&token);
@@ -300,7 +300,7 @@ mod tests {
         };
         let (token, login) = login.read(&token).unwrap();
         let Accepting::LookUp(look_up) = server.read(&token, &mut Os).unwrap() else {
-            panic!("alice is no anonymous client")
+            panic!("alice is not anonymous")
         };
         match look_up.verify(|claim| claim.verify_password("secret")).unwrap() {
             Outcome::Done(accepted) => (login, accepted),

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_does_what_it_says() {
+    fn each_fault_is_injected() {
         assert_eq!(arrivals(Faults { loss: 100, ..Faults::default() }), []);
         let reordered = arrivals(Faults { reorder: 100, ..Faults::default() });
         assert_eq!(reordered, [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]);

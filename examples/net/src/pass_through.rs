@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_told_in_time(events: &[Event]) {
+    fn assert_rejected_in_time(events: &[Event]) {
         let [Event::Paused(pause), Event::Told(VERDICT_REFUSED)] = events else {
             panic!("{events:?}")
         };
@@ -219,28 +219,28 @@ mod tests {
             Rejection::DomainController,
             Rejection::LookupFailed,
         ] {
-            assert_told_in_time(&events(Says(Err(reason)), messages(alice())));
+            assert_rejected_in_time(&events(Says(Err(reason)), messages(alice())));
         }
         // The domain accepts with another session key, so the MIC is wrong.
         let vouches = Says(Ok(Validation::new([7; 16], 0)));
-        assert_told_in_time(&events(vouches, messages(alice())));
+        assert_rejected_in_time(&events(vouches, messages(alice())));
     }
 
     #[test]
     fn a_rejection_without_asking_the_domain_is_sent_at_the_same_time() {
         let domain = || Says(Err(Rejection::WrongPassword));
-        assert_told_in_time(&events(domain(), |_| b"what is this?".to_vec()));
+        assert_rejected_in_time(&events(domain(), |_| b"what is this?".to_vec()));
         let mut genuine = messages(alice());
         let cut_short = |received: &[u8]| {
             let token = genuine(received);
             if received.is_empty() { token } else { token[..40].into() }
         };
-        assert_told_in_time(&events(domain(), cut_short));
+        assert_rejected_in_time(&events(domain(), cut_short));
         let weak = alice_of_level(LmCompatibility::SendNtlm);
-        assert_told_in_time(&events(domain(), messages(weak)));
+        assert_rejected_in_time(&events(domain(), messages(weak)));
         let unprotected = alice().with_protection(Protection::None);
-        assert_told_in_time(&events(domain(), messages(unprotected)));
+        assert_rejected_in_time(&events(domain(), messages(unprotected)));
         let anonymous = Client::new(Credentials::anonymous());
-        assert_told_in_time(&events(domain(), messages(anonymous)));
+        assert_rejected_in_time(&events(domain(), messages(anonymous)));
     }
 }

@@ -156,7 +156,7 @@ impl<'a> Remote<'a> {
         let envelope = request.emit(self.site.url.as_str());
         let mut response = self.send(&envelope).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            eprintln!("winrm_client: the server wants another login");
+            eprintln!("winrm_client: the server requires another login");
             (self.connection, self.session) = self.site.log_in().await?;
             response = self.send(&envelope).await?;
         }

@@ -176,7 +176,7 @@ fn smb_3_1_1_without_a_common_hash_is_rejected() {
 }
 
 #[test]
-fn client_is_answered_what_was_negotiated() {
+fn validation_is_answered_with_the_negotiated_values() {
     for dialects in [&[0x0202][..], &[0x0202, 0x0210], &[0x0210, 0x0300, 0x0302]] {
         let mut pair = Pair::negotiated(dialects);
         let negotiated = pair.response();
