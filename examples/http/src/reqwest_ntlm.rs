@@ -110,8 +110,8 @@ impl NtlmClient {
         self.request(Method::POST, url, || Some(body().into())).await
     }
 
-    /// Sends a request, logs in if required, and follows redirects to the same server. `body` is
-    /// called each time that the body is sent, so that a stream starts from the beginning.
+    /// Sends a request, logs in if required, and follows redirects to the same server. `body` makes
+    /// the body each time that it is sent.
     ///
     /// # Errors
     /// If the login is rejected or not possible, a redirect leads to another server, or the connection
@@ -293,9 +293,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A server that answers the requests of each connection with these values of
-    /// `WWW-Authenticate`, one per request, and then no longer answers. It reports each
-    /// `Authorization`.
+    /// A server that answers each connection's requests with these values of `WWW-Authenticate`,
+    /// then stops answering. It reports each `Authorization`.
     struct Server {
         url: Url,
         seen: mpsc::UnboundedReceiver<String>,

@@ -305,7 +305,7 @@ mod tests {
                 "clock           unknown: only NTLMv2 has the client's time",
             ],
         );
-        let line = "default policy  rejects it: refused by policy: the kind of response is not allowed (Refused(ResponseKind))";
+        let line = "default policy  rejects it: rejected by policy: this kind of response is not allowed (Refused(ResponseKind))";
         assert_has(&text, &[line]);
         assert!(!text.contains("hint"), "{text}");
         let recording = Recording::of(&tokens).unwrap();

@@ -4,7 +4,7 @@ use ntlm::error::{Denied, Rejection};
 use ntlm::{NtHash, UserName};
 
 use super::admission::{Admission, parse_user};
-use super::log_refusal;
+use super::log_rejection;
 
 /// Compares passwords.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl BasicHelper {
         match self.verify(&claimed, password) {
             Ok(()) => "OK".into(),
             Err(denied) => {
-                log_refusal(denied.into(), Some(&claimed));
+                log_rejection(denied.into(), Some(&claimed));
                 "ERR".into()
             }
         }

@@ -12,7 +12,7 @@ use ntlm::{Error, LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::encoding::hex;
 
 use super::admission::Admission;
-use super::log_refusal;
+use super::log_rejection;
 
 /// A response to verify: is it the user's response to the challenge?
 pub struct Question {
@@ -38,7 +38,7 @@ impl Question {
     /// The text that Samba's program prints for all rejections; the reason is logged.
     pub fn answer(&self, admission: &Admission) -> Result<NtKey, &'static str> {
         self.verify(admission).map_err(|error| {
-            log_refusal(error, Some(&self.user));
+            log_rejection(error, Some(&self.user));
             "Logon failure (0xc000006d)"
         })
     }

@@ -107,7 +107,8 @@ fn response(server: &ServerSide, hints: &[u8]) -> anyhow::Result<Vec<u8>> {
     body.extend(u16::from(has_contexts).to_le_bytes());
     body.extend(server.guid);
     body.extend(server.capabilities.to_le_bytes());
-    body.extend([0x1_0000u32; 3].map(u32::to_le_bytes).concat()); // MaxTransactSize, MaxReadSize, MaxWriteSize
+    // MaxTransactSize, MaxReadSize, MaxWriteSize
+    body.extend([0x1_0000u32; 3].map(u32::to_le_bytes).concat());
     body.extend([0; 16]); // SystemTime, ServerStartTime
     body.extend(offset(64).to_le_bytes());
     body.extend(u16::try_from(hints.len())?.to_le_bytes());
