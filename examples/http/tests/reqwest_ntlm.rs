@@ -98,7 +98,7 @@ async fn a_pool_that_always_uses_another_connection_is_an_error() {
     let site = Site::start();
     let builder = ClientBuilder::new().pool_idle_timeout(Duration::from_nanos(1));
     let error = client("secret", builder).get(site.url("/")).await.err().unwrap();
-    assert!(error.to_string().contains("does not come to an end"), "{error}");
+    assert!(error.to_string().contains("the login does not end"), "{error}");
     let requests = site.requests();
     assert!(requests.len() > 10);
     let is_last_message = |request: &Request| request.token_len > 200;
