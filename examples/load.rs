@@ -1,12 +1,12 @@
-//! A busy server that is attacked: handshakes and sealed messages on all cores, some of which go
-//! wrong on purpose. Every outcome must be the one that is expected, nothing may be accepted that
-//! should not be, and memory must stay flat; otherwise it ends with an error.
+//! A busy server under attack: handshakes and sealed messages on all cores, some with deliberate
+//! faults. Every outcome must be the expected one, nothing may be accepted wrongly, and memory must
+//! stay flat; otherwise the program ends with an error.
 //!
 //! ```text
 //! cargo run --release --example load -- --handshakes 1000000 --mebibytes 10240
 //! ```
 //!
-//! The same `--seed`, with as many `--threads`, makes the same run.
+//! The same `--seed` with the same number of `--threads` repeats a run.
 
 #![allow(clippy::indexing_slicing, reason = "nothing here comes from a network")]
 
@@ -32,7 +32,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
         .map(|number| Worker::new(options.seed, number))
         .collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    // Whoever leaks has leaked by then, and leaks nine times as much after it.
+    // A leak shows up as growth between the first tenth of the work and the end.
     run(&mut workers, &options, 1);
     let early = memory("VmRSS:");
     run(&mut workers, &options, 9);
@@ -80,7 +80,7 @@ impl Options {
 
 const USAGE: &str = "[--handshakes NUMBER] [--mebibytes NUMBER] [--threads NUMBER] [--seed NUMBER]";
 
-/// So many tenths of all work, on all threads.
+/// Runs this many tenths of the work, on all threads.
 fn run(workers: &mut [Worker], options: &Options, tenths: usize) {
     let parts = workers.len() * 10;
     let handshakes = (options.handshakes * tenths).div_ceil(parts);
@@ -95,7 +95,7 @@ fn run(workers: &mut [Worker], options: &Options, tenths: usize) {
     });
 }
 
-/// A line of what Linux tells of this process, in MiB; zero elsewhere.
+/// A value from `/proc/self/status`, in MiB; zero on systems other than Linux.
 fn memory(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -108,9 +108,9 @@ struct Worker {
     random: Random,
     server: Server,
     users: BTreeMap<UserName, NtHash>,
-    /// Connections whose clients went away.
+    /// Connections whose clients disconnected.
     half_open: VecDeque<AwaitAuthenticate>,
-    /// The last message of somebody who was let in.
+    /// The last AUTHENTICATE that was accepted.
     recorded: Vec<u8>,
     plain: Vec<u8>,
     tally: Tally,
@@ -120,7 +120,7 @@ const USERS: u64 = 50;
 const HALF_OPEN: usize = 1000;
 const LONGEST: usize = 1 << 16;
 
-/// What goes wrong in a handshake.
+/// A fault in a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Nothing,
@@ -128,14 +128,14 @@ enum Fault {
     UnknownUser,
     Nobody,
     Ntlmv1,
-    /// The message with this number is cut somewhere.
+    /// The message with this number is truncated.
     Cut(usize),
-    /// A bit of the message with this number is another.
+    /// One bit of the message with this number is flipped.
     Flipped(usize),
     WrongMic,
-    /// The last message is one that was good for another challenge.
+    /// The last message was valid for another challenge.
     Replayed,
-    /// The client goes away after this many messages.
+    /// The client disconnects after this many messages.
     Abandoned(usize),
 }
 
@@ -155,7 +155,7 @@ impl Fault {
         }
     }
 
-    /// Whether a handshake may end so.
+    /// Whether a handshake with this fault may have this outcome.
     fn allows(self, outcome: &Outcome) -> bool {
         match (self, outcome) {
             (Self::Nothing, Ok(Some(_))) | (Self::Abandoned(_), Ok(None)) => true,
@@ -168,7 +168,7 @@ impl Fault {
             (Self::WrongMic, Err(error)) => *error == Denied::Mic.into(),
             (Self::Nobody, Err(error)) => *error == Refused::Anonymous.into(),
             (Self::Ntlmv1, Err(error)) => *error == Refused::ResponseKind.into(),
-            // Who finds it depends on the place; the MIC covers all.
+            // Which check fails depends on the position; the MIC covers everything.
             (Self::Cut(_) | Self::Flipped(_), Err(error)) => {
                 !matches!(error, Error::Misuse(_) | Error::Environment(_) | Error::Integrity(_))
             }
@@ -177,7 +177,7 @@ impl Fault {
     }
 }
 
-/// Both ends of a session, or nothing if the client went away.
+/// Both ends of a session, or nothing if the client disconnected.
 type Outcome = Result<Option<(Session, Session)>, Error>;
 
 impl Worker {
@@ -199,7 +199,7 @@ impl Worker {
         })
     }
 
-    /// One handshake, in which something may go wrong.
+    /// Runs one handshake, perhaps with a fault.
     fn log_in(&mut self) {
         let mut fault = Fault::draw(&mut self.random);
         if fault == Fault::Replayed && self.recorded.is_empty() {
@@ -255,7 +255,7 @@ impl Worker {
         Ok(Some((response.keys.into_session()?, accepted.keys.into_session()?)))
     }
 
-    /// What arrives of a message.
+    /// The message as it arrives after the fault.
     fn on_the_way(&mut self, number: usize, mut message: Vec<u8>, fault: Fault) -> Vec<u8> {
         match fault {
             Fault::Cut(cut) if cut == number => message.truncate(self.random.below(message.len())),
@@ -267,7 +267,7 @@ impl Worker {
         message
     }
 
-    /// Messages in both directions until so many bytes were sealed.
+    /// Sends messages in both directions until this many bytes were sealed.
     fn talk(&mut self, bytes: usize) {
         let mut sealed = 0;
         while sealed < bytes {
@@ -294,7 +294,7 @@ impl Worker {
         }
     }
 
-    /// Something to send.
+    /// A random plaintext.
     fn text(&mut self) -> Vec<u8> {
         let longest = 1 << self.random.below(17);
         let length = 1 + self.random.below(longest);
@@ -302,7 +302,7 @@ impl Worker {
     }
 }
 
-/// Where the MIC of an AUTHENTICATE is.
+/// The position of the MIC in an AUTHENTICATE.
 const MIC: Range<usize> = 72..88;
 
 fn user(number: u64) -> UserName {
@@ -331,21 +331,21 @@ fn client(number: u64, fault: Fault) -> Result<Client, Error> {
         .checked()
 }
 
-/// What happens to a sealed message.
+/// A fault of a sealed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     Nothing,
-    /// A bit of it is another.
+    /// One bit of it is flipped.
     Flipped,
-    /// A bit of the checksum in its signature is another.
+    /// One bit of the checksum in its signature is flipped.
     WrongSignature,
-    /// Its end is missing.
+    /// It is truncated.
     Cut,
-    /// It comes twice.
+    /// It arrives twice.
     Replayed,
-    /// The next one comes before it.
+    /// The next one arrives before it.
     Overtaken,
-    /// It never comes, and the next one does.
+    /// It is lost, and the next one arrives.
     Lost,
 }
 
@@ -367,12 +367,12 @@ impl Trouble {
     }
 }
 
-/// One direction of a session, and what is to be sent.
+/// One direction of a session, and its next message.
 struct Line<'a> {
     sender: &'a mut Session,
     receiver: &'a mut Session,
     text: &'a [u8],
-    /// How many bytes were.
+    /// The number of bytes sealed.
     sealed: usize,
 }
 
@@ -383,24 +383,24 @@ struct Message {
 }
 
 impl Line<'_> {
-    /// Sends a message to which this happens, and says what is wrong with what comes of it.
+    /// Sends a message with this fault, and returns an error if the receiver's result is wrong.
     fn carry(&mut self, trouble: Trouble, random: &mut Random) -> Result<(), &'static str> {
         let mut message = self.seal()?;
         match trouble {
             Trouble::Nothing => self.is_delivered(message),
             Trouble::Flipped => {
                 random.flip(&mut message.bytes);
-                self.is_refused(message)
+                self.is_rejected(message)
             }
             Trouble::WrongSignature => {
                 let mut signature = *message.signature.as_bytes();
                 random.flip(&mut signature[4..12]);
                 message.signature = signature.into();
-                self.is_refused(message)
+                self.is_rejected(message)
             }
             Trouble::Cut => {
                 message.bytes.truncate(random.below(message.bytes.len()));
-                self.is_refused(message)
+                self.is_rejected(message)
             }
             Trouble::Replayed => {
                 self.is_delivered(message.clone())?;
@@ -432,11 +432,11 @@ impl Line<'_> {
         if message.bytes == self.text { Ok(()) } else { Err("another text") }
     }
 
-    /// It is refused and leaves nothing, and so is all that comes after it.
-    fn is_refused(&mut self, mut message: Message) -> Result<(), &'static str> {
+    /// Checks that the message is rejected and wiped, and that all later messages are rejected.
+    fn is_rejected(&mut self, mut message: Message) -> Result<(), &'static str> {
         let result = self.receiver.unseal(&mut message.bytes, &message.signature);
         if result != Err(Integrity::Checksum.into()) {
-            return Err("not refused");
+            return Err("not rejected");
         }
         if message.bytes.iter().any(|byte| *byte != 0) {
             return Err("not wiped");
@@ -446,22 +446,22 @@ impl Line<'_> {
         if result == Err(Integrity::Closed.into()) { Ok(()) } else { Err("not closed") }
     }
 
-    /// It is refused and stays as it is.
+    /// Checks that the message is rejected and left unchanged.
     fn is_not_the_next(&mut self, message: &Message) -> Result<(), &'static str> {
         let mut bytes = message.bytes.clone();
         let result = self.receiver.unseal(&mut bytes, &message.signature);
         if result != Err(Integrity::Sequence.into()) {
-            return Err("not refused");
+            return Err("not rejected");
         }
         if bytes == message.bytes { Ok(()) } else { Err("changed") }
     }
 }
 
-/// How often what came of what.
+/// Counts the outcomes of each fault.
 #[derive(Default)]
 struct Tally {
     counts: BTreeMap<(&'static str, String, String), u64>,
-    /// What should not have happened.
+    /// Outcomes that must not occur.
     unexpected: Vec<String>,
 }
 
@@ -492,7 +492,8 @@ impl Tally {
     }
 }
 
-/// Time that stands, and numbers that a seed makes (SplitMix64). For tests only: they are no secret.
+/// A fixed clock and a seeded pseudo-random generator (SplitMix64). For tests only, because its
+/// numbers are predictable.
 struct Random(u64);
 
 impl Random {
@@ -504,7 +505,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than that.
+    /// A number below the limit.
     fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit as u64).unwrap_or_default()
     }

@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// A session whose keys are made in both directions.
+/// A session whose keys have been derived in both directions.
 fn session() -> Result<Session, Error> {
     let (flags, key) = (NegotiateFlags::from_bits_retain(0xe208_8235), [7; 16].into());
     let mut session = Session::new(flags, &key, Side::Client);
@@ -50,7 +50,7 @@ fn report(what: &str, count: usize, before: u64) {
     println!("{count} {what}: {} MiB, {} bytes each", grown >> 20, grown / count as u64);
 }
 
-/// The memory of this process, in bytes; nothing where the system does not tell.
+/// The resident memory of this process, in bytes; zero on systems other than Linux.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

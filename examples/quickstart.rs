@@ -1,10 +1,10 @@
-//! A client logs in to a server in one process, and each step is explained.
+//! A client logs in to a server in the same process, with an explanation of each step.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! There are no sockets: where this program prints a token, an application sends it.
+//! There are no sockets: an application sends the tokens that this program prints.
 
 use ntlm::error::Rejection;
 use ntlm::server::{Accepted, Claim, Names};
@@ -24,11 +24,11 @@ fn main() -> Result<(), Error> {
     )
     .checked()?;
 
-    title("1. NEGOTIATE, from the client: what it can do, and what it wants");
+    title("1. NEGOTIATE, from the client: the features it supports and requests");
     let (negotiate, await_challenge) = client.initiate()?;
     show(&negotiate);
 
-    title("2. CHALLENGE, from the server: 8 random bytes, and who the server is");
+    title("2. CHALLENGE, from the server: 8 random bytes, and the server's names");
     let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
     show(&challenge);
 
@@ -36,9 +36,9 @@ fn main() -> Result<(), Error> {
     let answer = await_challenge.answer(&challenge, &mut Os)?;
     show(&answer.token);
     say(
-        "NTProofStr is an HMAC with a key made of the password. It covers the server's random bytes and\n\
-         all that follows it in the NTLMv2 response: the time, the server's names, and the service that\n\
-         the client wants (MsvAvTargetName). The MIC covers all three messages.",
+        "NTProofStr is an HMAC with a key derived from the password. It covers the server's random bytes and\n\
+         everything after it in the NTLMv2 response: the time, the server's names, and the service that\n\
+         the client asks for (MsvAvTargetName). The MIC covers all three messages.",
     );
 
     title("The server looks the user up, and verifies the proof");
@@ -46,7 +46,7 @@ fn main() -> Result<(), Error> {
     println!("accepted: {}\n", accepted.log());
     say(
         "The password itself was never sent. But an attacker who recorded these messages can try\n\
-         passwords offline, billions in a second, until one gives the same NTProofStr: use long\n\
+         passwords offline, billions per second, until one results in the same NTProofStr: use long\n\
          passwords, and TLS.",
     );
 
@@ -63,7 +63,7 @@ fn main() -> Result<(), Error> {
         outcome(verify(await_authenticate.read(&changed, &mut Os)?))
     );
 
-    title("What an attacker cannot do: send a recorded proof again");
+    title("What an attacker cannot do: replay a recorded proof");
     let (_, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
     let replayed = await_authenticate.read(&answer.token, &mut Os)?;
     println!("proof for another challenge: {}", outcome(verify(replayed)));
@@ -74,9 +74,9 @@ fn main() -> Result<(), Error> {
     let (challenge, await_authenticate) = server.challenge(&negotiate, &mut Os)?;
     let guess = await_challenge.answer(&challenge, &mut Os)?;
     println!("{}", outcome(verify(await_authenticate.read(&guess.token, &mut Os)?)));
-    say("The log gives the reason. The client is told only that access is denied.");
+    say("The log contains the reason. The client learns only that access is denied.");
 
-    title("Afterwards: messages that are signed, or sealed (encrypted and signed)");
+    title("After the login: signed messages, and sealed ones (encrypted and signed)");
     let mut client_side = answer.keys.into_session()?;
     let mut server_side = accepted.keys.into_session()?;
     let message = b"Anyone can read this.";
@@ -92,10 +92,10 @@ fn main() -> Result<(), Error> {
     println!("unsealed    {:?}\n", text(&message));
     say(
         "Both sides derived the keys from the proof. Only a server that knows the password's hash can\n\
-         do that, so signed messages also prove the server to the client.",
+         do that, so signed messages also authenticate the server to the client.",
     );
 
-    title("Connectionless: two messages, and datagrams in any order");
+    title("Connectionless mode: a handshake of two messages, and datagrams in any order");
     let (challenge, await_authenticate) = server.challenge_datagram(&mut Os)?;
     let answer = client.answer_datagram(&challenge, &mut Os)?;
     println!("CHALLENGE, {} bytes, and AUTHENTICATE, {}", challenge.len(), answer.token.len());
@@ -111,7 +111,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// What a server does with a claim: it looks the user up and has the proof verified.
+/// A server's part: looks the claimed user up, and verifies the proof.
 fn verify(claim: Claim) -> Result<Accepted, Error> {
     match claim {
         Claim::User(claim) => match look_up(claim.claimed_user()) {

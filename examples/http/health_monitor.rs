@@ -7,8 +7,8 @@
 //! cargo run --example health_monitor -- http://127.0.0.1:8080/
 //! ```
 //!
-//! What to copy is [`check`], which asks for a page within a time, and
-//! [`exchange`], which sends a request on one connection as often as the login needs it.
+//! What to copy is [`check`], which fetches a page within a time limit, and [`exchange`], which
+//! sends a request on one connection and repeats it until the login is complete.
 
 use std::env;
 use std::process::ExitCode;
@@ -33,15 +33,15 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
-/// Checks that a page behind NTLM can be had, and says so in one line: "OK 200 URL NTLM 12 ms" or
-/// "FAILED URL reason". The exit code is 0 or 1.
+/// Checks that a page that requires NTLM can be fetched, and prints one line: "OK 200 URL NTLM 12
+/// ms" or "FAILED URL reason". The exit code is 0 or 1.
 #[derive(Parser)]
 #[command(after_help = VARIABLES)]
 struct Options {
     /// The page: http://... or https://...
     url: Url,
 
-    /// The method to ask with; HEAD spares the page, but some servers answer it wrongly
+    /// The method; HEAD does not transfer the page, but some servers answer it wrongly
     #[arg(short = 'X', long, value_enum, ignore_case = true, default_value = "HEAD")]
     method: Method,
 
@@ -49,7 +49,7 @@ struct Options {
     #[arg(long, value_name = "STATUS", value_delimiter = ',', default_value = "200")]
     expect: Vec<u16>,
 
-    /// How long all of it may take, from the look-up of the name to the last byte
+    /// The time limit for everything, from the look-up of the name to the last byte
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     timeout: Duration,
 
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A page that answered as it should.
+/// The result of a successful check.
 struct Health {
     status: u16,
     url: Url,
@@ -101,15 +101,15 @@ fn run(options: &Options) -> anyhow::Result<Health> {
     let health = runtime.block_on(async {
         timeout(options.timeout, check(options)).await.unwrap_or_else(|_| late())
     });
-    // The look-up of a name cannot be interrupted; do not wait for its end.
+    // The look-up of a name cannot be interrupted, so do not wait for its end.
     runtime.shutdown_background();
     health
 }
 
-/// Asks for the page, wherever redirects lead.
+/// Fetches the page, following redirects.
 async fn check(options: &Options) -> anyhow::Result<Health> {
     let mut url = options.url.clone();
-    ensure!(matches!(url.scheme(), "http" | "https"), "this is no http or https URL");
+    ensure!(matches!(url.scheme(), "http" | "https"), "this is not an http or https URL");
     let credentials = credentials()?;
     let tls = options.trust.tls_config()?;
     let start = Instant::now();
@@ -120,7 +120,7 @@ async fn check(options: &Options) -> anyhow::Result<Health> {
         }
         let response = probe.request(options.method, &url).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        // A page that is cut short is none.
+        // A truncated page is a failure.
         drain(response.into_body()).await?;
         if options.expect.contains(&status.as_u16()) {
             let login = if probe.is_authenticated { "NTLM" } else { "without login" };
@@ -160,7 +160,7 @@ impl<'a> Probe<'a> {
         Ok(Self { connection, login, is_authenticated: false, tls })
     }
 
-    /// Sends a request, and again on the same connection for as long as the login needs it.
+    /// Sends a request, and repeats it on the same connection until the login is complete.
     async fn request(&mut self, method: Method, url: &Url) -> anyhow::Result<Response<Incoming>> {
         let Self { connection, login, is_authenticated, tls } = self;
         let request = request(method, url)?;
@@ -205,7 +205,8 @@ fn request(method: Method, url: &Url) -> anyhow::Result<Request<Full<Bytes>>> {
     Ok(request.body(Full::default())?)
 }
 
-/// Who logs in. The environment is not shown to other users of the machine, as arguments are.
+/// The credentials, from the environment because, unlike arguments, other users of the machine
+/// cannot see it.
 fn credentials() -> anyhow::Result<Option<Credentials>> {
     let Some(user) = variable("HEALTH_USER")? else { return Ok(None) };
     Ok(Some(match (variable("HEALTH_PASSWORD")?, variable("HEALTH_NT_HASH")?) {
@@ -229,7 +230,7 @@ fn variable(name: &str) -> anyhow::Result<Option<String>> {
 
 fn parse_seconds(seconds: &str) -> anyhow::Result<Duration> {
     let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
-    ensure!(!duration.is_zero(), "nothing takes no time");
+    ensure!(!duration.is_zero(), "the time must be longer than zero");
     Ok(duration)
 }
 

@@ -1,14 +1,14 @@
-//! A client like curl: requests that log in with NTLM, to servers and to proxies, over HTTP and
-//! HTTPS, with channel bindings.
+//! A client like curl that logs in to servers and proxies with NTLM, over HTTP and HTTPS, with
+//! channel bindings.
 //!
 //! ```text
 //! cargo run --example http_server &
 //! cargo run --example http_client -- -v -u 'EXAMPLE\alice:correct horse' http://127.0.0.1:8080/
 //! ```
 //!
-//! What to copy is [`exchange`](ntlm_http_examples::exchange::exchange), which sends a request on one
-//! connection, and again on the same one for as long as the login needs it, and
-//! [`Agent`], which opens connections and logs in to servers and proxies.
+//! What to copy is [`exchange`](ntlm_http_examples::exchange::exchange), which sends a request and
+//! repeats it on the same connection until the login is complete, and [`Agent`], which opens
+//! connections and logs in to servers and proxies.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,31 +26,31 @@ use ntlm_http_examples::redirect;
 use ntlm_http_examples::trace::printable;
 use url::Url;
 
-/// Fetches a URL, and logs in with NTLM where the server or the proxy asks for it.
+/// Fetches a URL, and logs in with NTLM if the server or the proxy requires it.
 ///
-/// The body goes to standard output. The exit code is 0 if a response came (also one that says no:
-/// see --fail), and 1 otherwise.
+/// The body is written to standard output. The exit code is 0 if a response came, whatever its
+/// status (see --fail), and 1 otherwise.
 #[derive(Parser)]
 struct Options {
-    /// What to fetch: http://... or https://...
+    /// The URL to fetch: http://... or https://...
     url: Url,
 
     #[command(flatten)]
     agent: AgentOptions,
 
-    /// Ask with HEAD, and show the status and the headers
+    /// Send HEAD, and show the status and the headers
     #[arg(short = 'I', long, conflicts_with = "data")]
     head: bool,
 
-    /// Follow redirects, up to ten; only the first server gets the credentials and your headers
+    /// Follow up to ten redirects; credentials and your headers are sent only to the first server
     #[arg(short = 'L', long)]
     location: bool,
 
-    /// Ask with this method, if it is not GET, or POST with --data
+    /// The method; the default is GET, or POST with --data
     #[arg(short = 'X', long, value_name = "METHOD")]
     request: Option<Method>,
 
-    /// Send this in the body, as a form does unless a header says otherwise
+    /// Send this body, as a form unless a header sets another type
     #[arg(short, long)]
     data: Option<String>,
 
@@ -103,7 +103,7 @@ async fn run(options: &Options) -> anyhow::Result<StatusCode> {
 /// The first request.
 fn first(options: &Options) -> anyhow::Result<Outgoing> {
     let Options { url, data, .. } = options;
-    ensure!(matches!(url.scheme(), "http" | "https"), "{url} is no http or https URL");
+    ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http or https URL");
     let method = match (&options.request, options.head, data) {
         (Some(method), ..) => method.clone(),
         (None, true, _) => Method::HEAD,
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_posted_as_a_form_unless_options_say_otherwise() {
+    fn data_is_posted_as_a_form_by_default() {
         let request = outgoing(&["-d", "a=b", "http://h/"]).to_http(false).unwrap();
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");

@@ -1,18 +1,20 @@
-//! Serves a page or a directory behind NTLM, over HTTP and HTTPS.
+//! A web server that requires NTLM, over HTTP and HTTPS, and serves a page or a directory.
 //!
 //! ```text
 //! cargo run --example http_server
 //! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8080/
 //! ```
 //!
-//! `--schemes negotiate,ntlm` also takes SPNEGO, which Windows, browsers and `curl --negotiate` send.
+//! `--schemes negotiate,ntlm` also accepts SPNEGO, which Windows, browsers and `curl --negotiate`
+//! send.
 //!
-//! Each line of output is what an administrator who audits NTLM wants to see: who logged in, from
-//! where, with which kind of response and flags, or who did not, and why. Clients get the same reply
-//! to every rejected login; the log tells a wrong password from an unknown user.
+//! Each line of output is meant for an administrator who audits NTLM: the user, the address, the
+//! kind of response and the flags of each login, or the reason for a rejection. Clients receive the
+//! same reply to every rejected login; only the log distinguishes a wrong password from an unknown
+//! user.
 //!
-//! What to copy is [`Entrance::converse`](Entrance), which gives each connection a state of NTLM, and
-//! [`Site::answer`], which asks that state about each request.
+//! What to copy is [`Entrance::converse`](Entrance), which gives each connection its own NTLM state,
+//! and [`Site::answer`], which passes each request to that state.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,15 +32,15 @@ use ntlm_http_examples::tls;
 use ntlm_http_examples::users::{self, Users};
 use tokio::net::TcpListener;
 
-/// Serves a page or a directory behind NTLM.
+/// Serves a page or a directory to clients that log in with NTLM.
 #[derive(Parser)]
 struct Arguments {
-    /// The directory to serve. Without it, a page that greets the user.
+    /// The directory to serve; the default is a page that greets the user.
     directory: Option<PathBuf>,
-    /// Where to listen for HTTP; port 0 takes any.
+    /// Where to listen for HTTP; port 0 picks a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where to listen for HTTPS too.
+    /// Where to listen for HTTPS, in addition to HTTP.
     #[arg(long, value_name = "ADDRESS", requires = "certificate", requires = "key")]
     tls_listen: Option<SocketAddr>,
     /// The certificate for HTTPS, with its chain (PEM).
@@ -54,23 +56,25 @@ struct Arguments {
     /// Read a password from standard input, print its NT hash for the file of users, and exit.
     #[arg(long)]
     hash: bool,
-    /// The LM compatibility level, 0-5: 5 takes NTLMv2 alone, 4 NTLMv1 too, 3 and less all.
+    /// The LAN Manager authentication level, 0-5: 5 accepts only NTLMv2, 4 also NTLMv1, 3 and below
+    /// all responses.
     #[arg(long, value_name = "LEVEL", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=5))]
     level: u8,
-    /// Whether HTTPS clients must be bound to the TLS channel. HTTP clients cannot be, and still log in.
+    /// Whether HTTPS clients must send channel bindings. HTTP clients cannot, and are still
+    /// accepted.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Bindings::IfPresent, requires = "tls_listen")]
     channel_bindings: Bindings,
-    /// Insist on a message integrity code.
+    /// Require a message integrity code (MIC).
     #[arg(long)]
     require_mic: bool,
     /// The schemes to offer, in this order. Under `negotiate`, clients log in with SPNEGO or with bare
     /// NTLM messages.
     #[arg(long, value_enum, value_name = "SCHEME", value_delimiter = ',', default_value = "ntlm")]
     schemes: Vec<OfferedScheme>,
-    /// Ask as a proxy does: 407, `Proxy-Authenticate`. It still answers by itself.
+    /// Ask for a login as a proxy does: 407, `Proxy-Authenticate`. It does not forward requests.
     #[arg(long)]
     proxy: bool,
-    /// Log the steps of each handshake too.
+    /// Also log the steps of each handshake.
     #[arg(short, long)]
     verbose: bool,
 }
@@ -129,7 +133,7 @@ async fn listen(scheme: &str, address: SocketAddr) -> anyhow::Result<TcpListener
     Ok(listener)
 }
 
-/// What NTLM is to this server. On plain HTTP there is no channel to be bound to.
+/// The settings of NTLM. Plain HTTP has no channel bindings.
 fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Result<Server, ntlm::Error> {
     let mut policy = Policy::default();
     policy.shared.lm_compatibility =
@@ -145,7 +149,7 @@ fn server(arguments: &Arguments, bindings: Option<ChannelBindings>) -> Result<Se
     Server::new(names).with_policy(policy).with_channel_bindings(bindings).checked()
 }
 
-/// What is served, and to whom.
+/// The content, and the users who may read it.
 fn site(arguments: &Arguments) -> anyhow::Result<Site> {
     let users = match &arguments.users {
         Some(file) => Users::read(file)?,

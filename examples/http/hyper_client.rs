@@ -1,4 +1,4 @@
-//! NTLM with hyper: one connection, which logs in once and then takes further requests.
+//! NTLM with hyper: one connection, which logs in once and then carries further requests.
 //!
 //! ```text
 //! cargo run --example http_server &
@@ -6,8 +6,8 @@
 //!     http://127.0.0.1:8080/
 //! ```
 //!
-//! What to copy is [`Link::fetch`]. [`Connection`] is hyper's `client::conn::http1` over TCP or TLS. hyper
-//! has no pool there, so that each request goes on the connection that logged in, or fails.
+//! What to copy is [`Link::fetch`]. [`Connection`] is hyper's `client::conn::http1` over TCP or TLS. It
+//! has no pool, so each request is sent on the connection that logged in, or fails.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ use ntlm_http_examples::trust::TrustOptions;
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
-/// Fetches a URL with hyper, logging in with NTLM where the server asks for it.
+/// Fetches a URL with hyper, and logs in with NTLM if the server requires it.
 ///
-/// The last body goes to standard output, a line about each answer to standard error.
+/// The last body is written to standard output, a line about each answer to standard error.
 #[derive(Parser)]
 struct Options {
-    /// What to fetch: http://... or https://...
+    /// The URL to fetch: http://... or https://...
     url: Url,
 
     #[command(flatten)]
@@ -44,7 +44,7 @@ struct Options {
     #[arg(short, long, value_name = "DATA")]
     data: Option<Bytes>,
 
-    /// Fetch it this often: only the first time takes a login
+    /// How many times to fetch it; only the first needs a login
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
 }
@@ -86,8 +86,8 @@ impl Link {
         Ok(Self { connection, login })
     }
 
-    /// Sends a request, and again for as long as the login needs it: the status, how many requests it
-    /// took, and the body.
+    /// Sends a request, and repeats it until the login is complete. Returns the status, the number of
+    /// requests, and the body.
     async fn fetch(
         &mut self,
         url: &Url,
@@ -100,7 +100,7 @@ impl Link {
             let (status, version) = (response.status(), response.version());
             let next =
                 self.login.on_response(status.as_u16(), version, response.headers(), &mut Os)?;
-            // To its end: only then can the next request go on the same connection.
+            // Read the body to its end: only then can the connection carry the next request.
             let body = connection::collect(response.into_body(), MAX_BODY_LEN).await?;
             match next {
                 Next::Send(next) => {
@@ -110,18 +110,18 @@ impl Link {
                     }
                     header = Some(next);
                 }
-                // The body was kept back for a challenge that did not come.
+                // The body was left out because a challenge was expected, but none came.
                 Next::Answered if omits_body(header.as_ref()) => header = None,
                 Next::Answered | Next::Authenticated => return Ok((status, requests, body)),
                 Next::Rejected => bail!("the credentials were not accepted"),
                 Next::NotOffered => bail!("the server does not offer NTLM"),
             }
         }
-        bail!("the login does not come to an end")
+        bail!("the login does not end")
     }
 }
 
-/// The request, with what the login adds to it.
+/// The request with the header of the login.
 fn request(
     url: &Url,
     data: Option<&Bytes>,
@@ -145,7 +145,7 @@ fn omits_body(header: Option<&RequestHeader>) -> bool {
     header.is_some_and(|header| header.body == RequestBody::Omit)
 }
 
-/// A login takes three requests, and a body that was kept back or a connection that ends another.
+/// A login needs three requests, and one more each if a body was left out or a connection closed.
 const MAX_REQUESTS: usize = 5;
 /// The longest body that is read.
 const MAX_BODY_LEN: usize = 16 << 20;

@@ -1,4 +1,4 @@
-//! Records NTLM handshakes over HTTP that pass through it, between any client and any server.
+//! Forwards HTTP connections between any client and any server, and records their NTLM handshakes.
 //!
 //! ```text
 //! cargo run --example http_server &
@@ -7,7 +7,8 @@
 //! NTLM_PASSWORD='correct horse' inspect handshakes/1.json
 //! ```
 //!
-//! Use an account that exists for the recording alone: anyone who has the file can try passwords.
+//! Use an account that exists only for the recording, because anyone who has the file can
+//! brute-force the password.
 
 use std::fs;
 use std::io::{self, Read, Write};

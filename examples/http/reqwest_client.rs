@@ -1,4 +1,4 @@
-//! NTLM with reqwest, on a runtime of several threads.
+//! NTLM with reqwest, on a multi-threaded runtime.
 //!
 //! ```text
 //! cargo run --example http_server &
@@ -6,16 +6,17 @@
 //!     http://127.0.0.1:8080/
 //! ```
 //!
-//! Copy [`NtlmClient`], which is in `src/reqwest_ntlm.rs` and says what it does about reqwest's pool.
+//! What to copy is [`NtlmClient`] of `src/reqwest_ntlm.rs`, which documents how it handles
+//! reqwest's pool.
 //!
 //! # What reqwest cannot do
 //!
-//! - Log in with NTLM to a proxy for `https:` URLs. reqwest sends `CONNECT` on its own, and shows
-//!   neither the proxy's 407 nor the connection. Through a proxy it can do plain HTTP only.
-//! - Keep to one connection. A request may go on a new connection at any time, so a login may start
-//!   over, and a body may be sent once more than needed.
+//! - Log in with NTLM to a proxy for `https:` URLs. reqwest sends `CONNECT` itself, and exposes
+//!   neither the proxy's 407 nor the connection. Only plain HTTP works through an NTLM proxy.
+//! - Stay on one connection. Any request may use a new connection, so a login may start over, and a
+//!   body may be sent once more than needed.
 //!
-//! Where this is too little, use the connections of hyper, as the example `http_client` does.
+//! If you need these, use hyper's connections, as the example `http_client` does.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,12 +32,12 @@ use ntlm_http_examples::trust::TrustOptions;
 use reqwest::{ClientBuilder, Proxy, Url};
 use tokio_rustls::rustls::ClientConfig;
 
-/// Fetches a URL with reqwest, logging in with NTLM where the server asks for it.
+/// Fetches a URL with reqwest, and logs in with NTLM if the server requires it.
 ///
-/// The last body goes to standard output, a line about each answer to standard error.
+/// The last body is written to standard output, a line about each answer to standard error.
 #[derive(Parser)]
 struct Options {
-    /// What to fetch: http://... or https://...
+    /// The URL to fetch: http://... or https://...
     url: Url,
 
     #[command(flatten)]
@@ -49,7 +50,7 @@ struct Options {
     #[arg(short, long, value_name = "DATA")]
     data: Option<String>,
 
-    /// Go through this proxy (http://host:port), for http:// URLs only
+    /// Use this proxy (http://host:port), for http:// URLs only
     #[arg(short = 'x', long, value_name = "URL")]
     proxy: Option<Url>,
 
@@ -57,11 +58,11 @@ struct Options {
     #[arg(short = 'U', long, value_name = r"DOMAIN\USER[:PASSWORD]", requires = "proxy")]
     proxy_user: Option<String>,
 
-    /// Fetch it this often: only the first time takes a login
+    /// How many times to fetch it; only the first needs a login
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
 
-    /// Where the server offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM messages
+    /// If the server offers `Negotiate` but not `NTLM`, send SPNEGO instead of bare NTLM messages
     #[arg(long)]
     spnego: bool,
 
@@ -71,8 +72,8 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // A spawned task runs on the threads that drive the connections, so the pool usually has the
-    // connection back in time.
+    // A spawned task runs on the threads that drive the connections, so the connection is usually
+    // back in the pool in time.
     let result = tokio::spawn(run(Options::parse())).await;
     match result.unwrap_or_else(|error| Err(error.into())) {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,7 +109,7 @@ fn client(options: &Options) -> anyhow::Result<NtlmClient> {
         .timeout(Duration::from_secs(300));
     let builder = match &options.proxy {
         Some(proxy) => builder.proxy(Proxy::http(proxy.clone())?),
-        // Otherwise reqwest takes one from the environment.
+        // Otherwise reqwest uses the proxy from the environment.
         None => builder.no_proxy(),
     };
     let credentials = options.login.credentials()?.context("--user is required")?;

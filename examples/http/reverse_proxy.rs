@@ -1,5 +1,5 @@
-//! A load balancer in front of servers that want NTLM: shows the problem that they have with it, and
-//! solves it.
+//! A load balancer in front of servers that require NTLM: it shows why sharing connections breaks
+//! NTLM, and how pinning them solves it.
 //!
 //! ```text
 //! cargo run --example http_server -- --listen 127.0.0.1:8081
@@ -8,11 +8,11 @@
 //! curl --ntlm --user 'alice:correct horse' http://127.0.0.1:8000/
 //! ```
 //!
-//! NTLM proves who is at the other end of a *connection*. By default, each connection of a client is
-//! pinned to one of ours to a server, and all is well. With `--multiplex`, idle connections to the
-//! servers are shared among the clients, as load balancers like to do: the three messages of an
-//! exchange get to different connections or servers, so that nobody can log in; or worse, a client
-//! gets a connection on which another one has. The log says so.
+//! NTLM authenticates a *connection*. By default, each connection of a client is pinned to one
+//! connection to a server, and NTLM works. With `--multiplex`, the clients share idle connections to
+//! the servers, as many load balancers do. Then the three messages of a handshake reach different
+//! connections or servers, so logins fail; or worse, a client uses a connection on which another
+//! client has logged in. The log shows both.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,16 +36,16 @@ use ntlm_http_examples::trace::ntlm_message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
-/// A load balancer that lets NTLM through, or breaks it.
+/// A load balancer that supports NTLM, or breaks it with --multiplex.
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 takes any.
+    /// Where to listen; port 0 picks a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// A server to pass requests on to; may be given several times.
+    /// A server to forward requests to; may be given several times.
     #[arg(long, value_name = "ADDRESS", required = true)]
     upstream: Vec<SocketAddr>,
-    /// Share idle connections to the servers among all clients. NTLM breaks.
+    /// Share idle connections to the servers among all clients. This breaks NTLM.
     #[arg(long)]
     multiplex: bool,
     /// Log each request.
@@ -70,9 +70,9 @@ async fn main() -> std::io::Result<()> {
 
 struct Balancer {
     upstream: Vec<SocketAddr>,
-    /// How many connections there were, which are numbered, and go to the servers in turn.
+    /// The number of the next connection; the connections go to the servers in turn.
     next: AtomicUsize,
-    /// The connections that the clients share, if they do.
+    /// The idle connections that the clients share, with `--multiplex`.
     idle: Option<Mutex<Vec<Upstream>>>,
     verbose: bool,
 }
@@ -82,18 +82,18 @@ struct Upstream {
     number: usize,
     server: SocketAddr,
     sender: SendRequest<Incoming>,
-    /// The client who logged in on it last.
+    /// The client that logged in on it last.
     user: Option<SocketAddr>,
-    /// The client whose NEGOTIATE it had last.
+    /// The client whose NEGOTIATE was sent on it last.
     negotiator: Option<SocketAddr>,
 }
 
 /// A client's connection.
 struct Downstream {
     client: SocketAddr,
-    /// The connection that belongs to it alone; none at first, and never if all are shared.
+    /// The connection pinned to this client; none at first, and never with `--multiplex`.
     pinned: Option<Upstream>,
-    /// Where its NEGOTIATE went.
+    /// The connection on which its NEGOTIATE was sent.
     negotiated_on: Option<usize>,
 }
 
@@ -129,7 +129,7 @@ impl Balancer {
             (Some(idle), _) => {
                 let mut idle = idle.lock().await;
                 idle.retain(|upstream| !upstream.sender.is_closed());
-                // The one that waits longest.
+                // The connection that has been idle longest.
                 match idle.iter().position(|upstream| upstream.sender.is_ready()) {
                     Some(position) => idle.remove(position),
                     None => {
@@ -140,8 +140,8 @@ impl Balancer {
             }
         };
         let is_authenticate = self.look_at(downstream, &mut upstream, &request);
-        // If the server has closed the pinned connection, this fails, and with it the client's
-        // connection: who was logged in there is not so on another one.
+        // If the server has closed the pinned connection, this fails and ends the client's
+        // connection, because a login is not valid on another connection.
         upstream.sender.ready().await?;
         let mut response = upstream.sender.send_request(to_server(request)).await?;
         if is_authenticate && response.status() != StatusCode::UNAUTHORIZED {
@@ -168,7 +168,7 @@ impl Balancer {
         Ok(Upstream { number, server, sender, user: None, negotiator: None })
     }
 
-    /// Logs the request, and what it means to NTLM; tells whether it has an AUTHENTICATE.
+    /// Logs the request and its NTLM message; returns whether it has an AUTHENTICATE.
     fn look_at(
         &self,
         downstream: &mut Downstream,
@@ -228,8 +228,8 @@ fn to_server(mut request: Request<Incoming>) -> Request<Incoming> {
     request
 }
 
-/// Removes what counts for one connection only (RFC 9110, section 7.6.1), and tells whether that
-/// one ends. `Authorization` and `WWW-Authenticate` are passed on.
+/// Removes the headers that concern one connection only (RFC 9110, section 7.6.1), and returns
+/// whether that connection ends. `Authorization` and `WWW-Authenticate` are forwarded.
 fn remove_hop_by_hop(headers: &mut HeaderMap) -> bool {
     let options: Vec<String> = headers
         .get_all(CONNECTION)

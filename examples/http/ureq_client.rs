@@ -1,4 +1,4 @@
-//! NTLM with ureq, which blocks and needs no runtime.
+//! NTLM with ureq, a blocking client without a runtime.
 //!
 //! ```text
 //! cargo run --example http_server &
@@ -6,20 +6,20 @@
 //!     http://127.0.0.1:8080/
 //! ```
 //!
-//! Bodies are kept in memory, so that there is a limit to their length.
+//! Bodies are kept in memory, so their length is limited.
 //!
-//! ureq gives a connection back to its pool when the body of a response was read to its end, before the
-//! next request begins. So with one idle connection for each host, and one thread, all requests go on
-//! one connection, unless the server closes it.
+//! ureq returns a connection to its pool once the body of a response has been read to its end, before
+//! the next request begins. So with one idle connection per host, and one thread, all requests use one
+//! connection, unless the server closes it.
 //!
 //! # What ureq cannot do
 //!
 //! - Show which connection a response came on. If the server closes the connection in the middle of a
-//!   login, a right password looks like a wrong one.
+//!   login, the login fails as if the password were wrong.
 //! - Show the server's certificate, so it cannot send channel bindings (extended protection).
 //! - Log in with NTLM to a proxy for `https:` URLs.
 //!
-//! Where this is too little, use the connections of hyper, as the example `http_client` does.
+//! If you need these, use hyper's connections, as the example `http_client` does.
 
 use std::io::{self, Write};
 
@@ -31,12 +31,12 @@ use ntlm_http_examples::credentials::LoginOptions;
 use ureq::Agent;
 use ureq::http::{Request, Uri};
 
-/// Fetches a URL with ureq, logging in with NTLM where the server asks for it.
+/// Fetches a URL with ureq, and logs in with NTLM if the server requires it.
 ///
-/// The last body goes to standard output, a line about each answer to standard error.
+/// The last body is written to standard output, a line about each answer to standard error.
 #[derive(Parser)]
 struct Options {
-    /// What to fetch: http://... or https://...
+    /// The URL to fetch: http://... or https://...
     url: Uri,
 
     #[command(flatten)]
@@ -46,7 +46,7 @@ struct Options {
     #[arg(short, long, value_name = "DATA")]
     data: Option<String>,
 
-    /// Fetch it this often: only the first time takes a login
+    /// How many times to fetch it; only the first needs a login
     #[arg(long, value_name = "N", default_value = "1")]
     count: u32,
 
@@ -60,7 +60,8 @@ fn main() -> anyhow::Result<()> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .max_idle_connections_per_host(1)
-        // A redirect can lead to another server, and would repeat the last token.
+        // When following a redirect, ureq would send the last token again, perhaps to another
+        // server.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(None)
@@ -70,7 +71,7 @@ fn main() -> anyhow::Result<()> {
     let credentials = options.login.credentials()?.context("--user is required")?;
     let host = options.url.host().context("the URL has no host")?;
     let client = Client::new(credentials).with_spn(format!("HTTP/{host}")).checked()?;
-    // Of the agent's only connection.
+    // The login on the agent's only connection.
     let mut login = ClientConnection::new(client);
     let mut body = Vec::new();
     for number in 1..=options.count {
@@ -81,8 +82,8 @@ fn main() -> anyhow::Result<()> {
     Ok(io::stdout().write_all(&body)?)
 }
 
-/// Fetches the URL, and again for as long as the login needs it: the status, how many requests it took,
-/// and the body.
+/// Fetches the URL, and repeats the request until the login is complete. Returns the status, the number
+/// of requests, and the body.
 fn fetch(
     agent: &Agent,
     login: &mut ClientConnection,
@@ -106,19 +107,19 @@ fn fetch(
         let mut response = agent.run(request)?;
         let status = response.status().as_u16();
         let next = login.on_response(status, response.version(), response.headers(), &mut Os)?;
-        // To its end: otherwise the connection does not go back to the pool.
+        // Read the body to its end: otherwise the connection is not returned to the pool.
         let body = response.body_mut().with_config().limit(options.max_body).read_to_vec()?;
         match next {
             Next::Send(next) => header = Some(next),
-            // The body was kept back for a challenge that did not come.
+            // The body was left out because a challenge was expected, but none came.
             Next::Answered if omits_body => header = None,
             Next::Answered | Next::Authenticated => return Ok((status, requests, body)),
             Next::Rejected => bail!("the credentials were not accepted"),
             Next::NotOffered => bail!("the server does not offer NTLM"),
         }
     }
-    bail!("the login does not come to an end")
+    bail!("the login does not end")
 }
 
-/// A login takes three requests, and a body that was kept back another.
+/// A login needs three requests, and one more if a body was left out.
 const MAX_REQUESTS: usize = 4;

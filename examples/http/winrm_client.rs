@@ -1,13 +1,12 @@
-//! Runs a command on a server of WinRM, in messages that are sealed with NTLM or over HTTPS, and prints its
-//! output.
+//! Runs a command on a WinRM server, in messages sealed with NTLM or over HTTPS, and prints its output.
 //!
 //! ```text
 //! NTLM_PASSWORD='correct horse' cargo run --example winrm_client -- \
 //!     --user 'EXAMPLE\alice' http://server.example.com:5985/wsman ipconfig /all
 //! ```
 //!
-//! What to copy is [`Remote::call`], which seals a request, and seals it anew if the server wants another
-//! login in the middle of the session.
+//! What to copy is [`Remote::call`], which seals a request, and seals it again if the server requires
+//! another login in the middle of the session.
 
 use std::process::ExitCode;
 
@@ -19,7 +18,7 @@ use ntlm_http_examples::trust::TrustOptions;
 use ntlm_http_examples::winrm::client::{Remote, Site};
 use url::Url;
 
-/// Runs a command on a server of WinRM, and prints its output.
+/// Runs a command on a WinRM server, and prints its output.
 ///
 /// The exit code is that of the command.
 #[derive(Parser)]
@@ -37,7 +36,7 @@ struct Options {
     #[command(flatten)]
     trust: TrustOptions,
 
-    /// Send NTLM messages under Negotiate without SPNEGO around them
+    /// Send bare NTLM messages under Negotiate, without SPNEGO
     #[arg(long)]
     bare: bool,
 }

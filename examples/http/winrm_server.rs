@@ -1,13 +1,13 @@
-//! A server of WinRM: users log in with NTLM or SPNEGO, and run a command, in sealed messages over HTTP or
-//! in plain ones over HTTPS.
+//! A WinRM server: users log in with NTLM or SPNEGO, and run a command, in sealed messages over HTTP or in
+//! plain ones over HTTPS.
 //!
 //! ```text
 //! cargo run --example winrm_server
 //! cargo run --example winrm_client -- --user 'alice:correct horse' http://127.0.0.1:5985/wsman whoami
 //! ```
 //!
-//! What to copy is [`Peer`](server::Peer), the state of one connection. This server starts no programs: it has the
-//! commands `echo`, `hostname` and `whoami`.
+//! What to copy is [`Peer`](server::Peer), the state of one connection. This server starts no programs:
+//! `echo`, `hostname` and `whoami` are built in.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,10 +26,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// Lets users log in and run a command, as WinRM does.
+/// A WinRM server: users log in and run a command.
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 takes any
+    /// Where to listen; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5985")]
     listen: SocketAddr,
 
@@ -51,7 +51,7 @@ struct Arguments {
     #[arg(long, requires = "certificate")]
     require_channel_bindings: bool,
 
-    /// Ask for another login after this many requests of a session
+    /// Require another login after this many requests of a session
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     requests: Option<u32>,
 }
@@ -78,12 +78,12 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What NTLM is to this server, and with a certificate what accepts connections of TLS.
+/// The settings of NTLM and, if there is a certificate, the acceptor of TLS connections.
 fn server(arguments: &Arguments) -> anyhow::Result<(Server, Option<TlsAcceptor>)> {
     let server = Server::new(Names::member("WIN", "EXAMPLE"));
     let mut policy = Policy::default();
     let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) else {
-        // A client that cannot seal could not send any request.
+        // A client that cannot seal could not send a request.
         policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
         return Ok((server.with_policy(policy).checked()?, None));
     };

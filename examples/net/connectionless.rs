@@ -1,5 +1,5 @@
 //! Sealed datagrams over UDP: NTLM's connectionless mode, on a network that loses, reorders and
-//! doubles datagrams.
+//! duplicates datagrams.
 //!
 //! ```text
 //! cargo run --example connectionless -- --loss 20 --reorder 20 --duplicate 20
@@ -12,11 +12,11 @@
 //! cargo run --example connectionless -- client --loss 20 --user 'EXAMPLE\alice:correct horse'
 //! ```
 //!
-//! NTLM seals each datagram on its own, with a key made of its sequence number. The rest is the
-//! application's: to transport the numbers, to use none twice, to refuse what was sent again, and
-//! to repeat the messages of the login until they are answered. What to copy is [`Channel`] for
-//! both sides, [`Service::answer`] for the server and [`log_in`] for the client, of
-//! `src/datagrams`.
+//! NTLM seals each datagram on its own, with a key derived from its sequence number. The
+//! application must transport the sequence numbers, use each number once, reject replayed
+//! datagrams, and repeat the messages of the login until they are answered. What to copy is in
+//! `src/datagrams`: [`Channel`] for both sides, [`Service::answer`] for the server and [`log_in`]
+//! for the client.
 
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
@@ -40,11 +40,11 @@ use ntlm_net_examples::users::Users;
 /// Exchanges sealed datagrams over UDP.
 #[derive(Parser)]
 struct Options {
-    /// Which part to play
+    /// Which side to run
     #[arg(value_enum, default_value_t = Role::Both)]
     role: Role,
 
-    /// Where the server listens; port 0 takes any
+    /// Where the server listens; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9389")]
     address: SocketAddr,
 
@@ -69,7 +69,7 @@ struct Options {
 enum Role {
     Server,
     Client,
-    /// Both in this process, at any port.
+    /// Both in this process, on a free port.
     Both,
 }
 
@@ -101,7 +101,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// Ends the other side when this one ends, also if it fails or panics.
+/// Stops the other side when this one ends, also if it fails or panics.
 struct EndBoth<'a>(&'a AtomicBool);
 
 impl Drop for EndBoth<'_> {
@@ -128,7 +128,7 @@ fn serve(mut socket: Lossy, options: &Options, is_over: &AtomicBool) -> anyhow::
             Some(answer) => Ok(socket.send(&answer, from)?),
             None => Ok(()),
         });
-        // One client's trouble is not that of the others.
+        // An error of one client does not affect the others.
         if let Err(error) = answered {
             writeln!(stdout(), "server: no answer to {from}: {error:#}")?;
         }
@@ -136,7 +136,7 @@ fn serve(mut socket: Lossy, options: &Options, is_over: &AtomicBool) -> anyhow::
     Ok(writeln!(stdout(), "server: its network {socket}")?)
 }
 
-/// Logs in, sends all messages, and waits for the answers that still come.
+/// Logs in, sends all messages, and waits for the outstanding answers.
 fn converse(server: SocketAddr, options: &Options, is_over: &AtomicBool) -> anyhow::Result<()> {
     let _end = EndBoth(is_over);
     let credentials = options.login.credentials()?;
@@ -158,7 +158,7 @@ fn converse(server: SocketAddr, options: &Options, is_over: &AtomicBool) -> anyh
     Ok(())
 }
 
-/// Reads what comes until nothing comes for that long, and counts what was new.
+/// Reads datagrams until none arrives for that long, and counts the new ones.
 fn read_all(
     socket: &mut Lossy,
     server: SocketAddr,

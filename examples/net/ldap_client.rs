@@ -5,9 +5,9 @@
 //!     --base DC=example,DC=com '(sAMAccountName=alice)' cn memberOf
 //! ```
 //!
-//! What to copy is [`bind`], a SASL bind with the mechanism GSS-SPNEGO ([MS-ADTS] 5.1.1.1.1.3),
-//! and [`Connection`], which wraps what comes after it (RFC 4752, 3.3; RFC 4513, 5.2.2). Without a
-//! user there is no key, and nothing is wrapped.
+//! What to copy is [`bind`], a SASL bind with the mechanism GSS-SPNEGO ([MS-ADTS] 5.1.1.1.1.3), and
+//! [`Connection`], which wraps the messages after the bind (RFC 4752, 3.3; RFC 4513, 5.2.2). An
+//! anonymous client has no session key, so nothing is wrapped.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -22,39 +22,39 @@ use ntlm_net_examples::ldap::{Entry, Filter, Reply, ResultCode, Search, bind_req
 use ntlm_net_examples::login::{Framing, LoginClient, NtlmOptions};
 use ntlm_net_examples::tcp::{Address, read_onto};
 
-/// Searches a directory over LDAP, and prints the entries much as LDIF.
+/// Searches a directory over LDAP, and prints the entries in a format like LDIF.
 ///
-/// Messages are signed and sealed by NTLM, without TLS; without a user nothing is, since an
-/// anonymous client has no key.
+/// Messages are signed and sealed by NTLM, without TLS. Without a user they are not, because an
+/// anonymous client has no session key.
 #[derive(Parser)]
 struct Options {
     /// The server: HOST[:PORT]
     #[arg(value_parser = |text: &str| Address::parse(text, 389))]
     server: Address,
 
-    /// Which entries to print: (NAME=VALUE), or (NAME=*) for those that have it
+    /// Which entries to print: (NAME=VALUE), or (NAME=*) for all that have the attribute
     #[arg(default_value = "(objectClass=*)")]
     filter: Filter,
 
-    /// Which of their attributes; all if there are none here
+    /// Which attributes to print; all if none is given
     attributes: Vec<String>,
 
-    /// Where the search begins; the server's own entry if it is missing
+    /// Where the search begins; the server's own entry by default
     #[arg(short, long, default_value = "")]
     base: String,
 
-    /// How far it goes: sub if there is a base, base if not
+    /// How deep to search; by default sub with a base, base without
     #[arg(short, long, value_enum)]
     scope: Option<Scope>,
 
     #[command(flatten)]
     ntlm: NtlmOptions,
 
-    /// Send NTLM's messages as they are, without SPNEGO around them
+    /// Send bare NTLM messages, without SPNEGO
     #[arg(long)]
     raw: bool,
 
-    /// Do not protect messages; directories can refuse that, and Samba's does
+    /// Do not protect messages; directories can reject that, and Samba's does
     #[arg(long)]
     plain: bool,
 }
@@ -78,8 +78,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
-    // There is nothing between the two: Samba seals LDAP's messages also where only signing was
-    // negotiated.
+    // Signing without sealing is not offered, because Samba seals LDAP messages even if only
+    // signing was negotiated.
     let protection = if options.plain { Protection::None } else { Protection::Seal };
     let target = format!("ldap/{}", options.server.host);
     let client = options.ntlm.client(&target, protection)?;
@@ -88,8 +88,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     search(&mut connection, options).context("cannot search")
 }
 
-/// Logs in with one bind request for each of our tokens (RFC 4513, 5.2.1), and starts to protect
-/// what follows.
+/// Logs in with one bind request for each of our tokens (RFC 4513, 5.2.1), and then starts to
+/// protect messages.
 fn bind(
     connection: &mut Connection,
     options: &Options,
@@ -109,15 +109,15 @@ fn bind(
     let (result, token) = reply.bind_response()?;
     ensure!(result.code == ResultCode::SUCCESS, "the server says {result}");
     connection.session = login.finish(token)?.session;
-    // What somebody in between had put behind the answer would pass for protected.
+    // Otherwise, bytes that a man in the middle appended to the answer would count as protected.
     ensure!(connection.received.is_empty(), "the server sends something that is not protected");
     Ok(())
 }
 
-/// A connection, and what protects it once somebody logged in.
+/// A connection, and the session that protects its messages after the login.
 struct Connection {
     stream: TcpStream,
-    /// What was read, and begins with the next message.
+    /// Bytes that were read and not parsed yet; they begin with the next message.
     received: Vec<u8>,
     message_id: u32,
     session: Option<Session>,
@@ -141,9 +141,9 @@ impl Connection {
         Ok(self.stream.write_all(&frame)?)
     }
 
-    /// Waits for the next message, which is the answer to our last one.
+    /// Waits for the next message, which must answer our last one.
     fn receive(&mut self) -> anyhow::Result<Reply> {
-        // A wrapped buffer can hold several messages, or a part of one.
+        // A wrapped buffer can contain several messages, or a part of one.
         let len = loop {
             match der::len_of_first(&self.received)? {
                 Some(len) if len <= self.received.len() => break len,
@@ -161,7 +161,7 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Reads a wrapped buffer, and appends what is in it.
+    /// Reads a wrapped buffer, and appends its content to `received`.
     fn receive_wrapped(&mut self) -> anyhow::Result<()> {
         let (mut len, mut frame) = (Vec::new(), Vec::new());
         read_onto(&mut self.stream, &mut len, 4, 4)?;
@@ -170,14 +170,14 @@ impl Connection {
         let split = frame.split_at_mut_checked(16);
         let (signature, message) = split.context("the server's message is too short")?;
         let signature = Signature::try_from(&*signature)?;
-        let session = self.session.as_mut().context("nobody logged in")?;
+        let session = self.session.as_mut().context("there is no session: log in first")?;
         session.unseal(message, &signature)?;
         self.received.extend_from_slice(message);
         Ok(())
     }
 }
 
-/// Prints the entries that are found.
+/// Searches, and prints the entries found.
 fn search(connection: &mut Connection, options: &Options) -> anyhow::Result<()> {
     let Options { base, filter, attributes, .. } = options;
     let scope = match options.scope {
@@ -200,7 +200,7 @@ fn search(connection: &mut Connection, options: &Options) -> anyhow::Result<()> 
         let reply = connection.receive()?;
         match reply.tag {
             Reply::SEARCH_RESULT_ENTRY => print(&mut output, &reply.entry()?)?,
-            // Where else one could search.
+            // A referral to another server.
             Reply::SEARCH_RESULT_REFERENCE => {}
             Reply::SEARCH_RESULT_DONE => {
                 let result = reply.result()?;
@@ -212,7 +212,8 @@ fn search(connection: &mut Connection, options: &Options) -> anyhow::Result<()> 
     }
 }
 
-/// Much as LDIF (RFC 2849), but for people: text outside ASCII stays text, other bytes are counted.
+/// Like LDIF (RFC 2849), but for people: non-ASCII text is printed as it is, and for binary values
+/// only the length.
 fn print(output: &mut impl Write, entry: &Entry) -> anyhow::Result<()> {
     writeln!(output, "dn: {}", printable(&entry.name))?;
     for (attribute, values) in &entry.attributes {
@@ -226,7 +227,7 @@ fn print(output: &mut impl Write, entry: &Entry) -> anyhow::Result<()> {
     Ok(writeln!(output)?)
 }
 
-/// More than a server sends in one message: a search gives entries one by one.
+/// More than a server sends in one message, because each entry is a message of its own.
 const MAX_LEN: usize = 0x100_0000;
 
 #[cfg(test)]
@@ -243,7 +244,7 @@ mod tests {
         Session::new(flags, &ExportedSessionKey::from([7; 16]), side)
     }
 
-    /// A client that has sent its first message, and what it reads next.
+    /// A client that has sent its first message and reads these bytes next.
     fn client(received: &[u8]) -> Connection {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -265,7 +266,7 @@ mod tests {
     const DONE: [u8; 14] = *b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00";
 
     #[test]
-    fn messages_do_not_end_where_buffers_do() {
+    fn messages_are_read_across_buffer_boundaries() {
         let mut server = session(Side::Server);
         let three = [DONE, DONE, DONE].concat();
         let buffers = [&three[..5], &three[5..30], &three[30..]].map(|b| wrap(&mut server, b));
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_or_is_not_protected_is_refused() {
+    fn changed_and_unprotected_messages_are_rejected() {
         let wrapped = wrap(&mut session(Side::Server), &DONE);
         for at in 0..wrapped.len() {
             let mut changed = wrapped.clone();

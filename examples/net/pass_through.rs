@@ -1,29 +1,29 @@
-//! A server that keeps no hashes: it passes challenge and responses on to the domain, through
-//! Samba's winbind, and goes on with the answer.
+//! A server without password hashes: it passes the challenge and the responses to a domain
+//! controller through Samba's winbind, and continues with the answer.
 //!
 //! ```text
 //! cargo run --example pass_through -- server
 //! cargo run --example pass_through -- client --user 'EXAMPLE\alice:correct horse' 127.0.0.1:9390
 //! ```
 //!
-//! The machine must be a member of the domain, or its controller: `wbinfo --ping-dc` says so. The
-//! server must be allowed to use winbind's privileged pipe: as root, or in the group
-//! `winbindd_priv`. If it is not, or winbind does not run, everybody is refused, and the log says
+//! The machine must be a member of the domain, or its controller; check with `wbinfo --ping-dc`.
+//! The server must be allowed to use winbind's privileged pipe: as root, or in the group
+//! `winbindd_priv`. If it is not, or winbind does not run, the server rejects all clients and logs
 //! `detail=Denied(Rejected(LookupFailed)) status="Reading winbind reply failed!"`.
 //!
 //! The server writes the responses to the standard input of Samba's `ntlm_auth`, so that other users of
 //! the machine do not see them in its command line. `ntlm_auth` sends the name of this machine to the
-//! domain in place of the client's workstation. An account that may log on from some workstations only
-//! needs this machine among them.
+//! domain in place of the client's workstation. If an account may log on from certain workstations
+//! only, this machine must be one of them.
 //!
 //! # One server becomes many
 //!
-//! All that a server knows of a login is in the state of that one connection, from the NEGOTIATE to
-//! the session key; who may log in, only the domain knows. So any number of these servers can stand
-//! behind a load balancer that keeps connections, as TCP balancers do: nothing is shared between
-//! them, and nothing is lost when one goes but its own connections.
+//! The state of a login, from the NEGOTIATE to the session key, belongs to one connection, and only
+//! the domain stores the users. So any number of these servers can run behind a load balancer that
+//! keeps connections, as TCP balancers do. The servers share nothing; if one stops, only its own
+//! connections are lost.
 //!
-//! On each of the machines, which are all members of the domain, under one name:
+//! On each of the machines, which are all members of the domain, with the same `--name`:
 //!
 //! ```text
 //! pass_through server --listen 0.0.0.0:9390 --name FILES --domain EXAMPLE
@@ -47,29 +47,29 @@
 //!     server two 10.0.0.2:9390 check
 //! ```
 //!
-//! A balancer that spreads the messages of one connection, as those for HTTP may, breaks NTLM:
-//! see the example `reverse_proxy`. No stickiness is needed beyond the connection: the next one may
-//! go to any server. A server that is to go is taken out of the balancer first, and ends when its
-//! connections have; clients log in again elsewhere.
+//! A balancer that spreads the messages of one connection, as those for HTTP may, breaks NTLM: see
+//! the example `reverse_proxy`. No stickiness is needed beyond the connection: the next one may go
+//! to any server. To stop a server, take it out of the balancer first and wait until its
+//! connections have ended; the clients log in again at another server.
 //!
-//! The name that clients ask for (`--name`) should be one, if clients look at it. Each login costs
-//! the domain controllers one request, which winbind sends through a channel that it keeps open;
-//! whoever counts wrong passwords is the domain, for all servers together. The servers see the
-//! balancer's address where the client's is logged, unless both speak the PROXY protocol, which is
-//! left out here.
+//! All servers should have the same name (`--name`), because clients may check it. Each login costs
+//! the domain controllers one request, which winbind sends through a channel that it keeps open.
+//! The domain counts wrong passwords, for all servers together. The servers log the balancer's
+//! address instead of the client's, unless both speak the PROXY protocol, which this example leaves
+//! out.
 //!
-//! # What a refused client learns
+//! # What a rejected client learns
 //!
-//! That it is refused, and not why: the same byte, and at the same time. A domain answers sooner
-//! for an account that is locked out than for a wrong password, so a refusal is told no sooner than
-//! `--refuse-after` after the client's message came; if the domain took longer, after as long
-//! again, and so on. That hides what the domain did as long as it takes less than one such span;
-//! set it longer than `ntlm_auth` needs for anything. It does not hide that a login succeeds, nor
-//! what the client can find out from the domain itself. A refused client takes a place meanwhile,
-//! of [`MOST_CONNECTIONS`].
+//! A rejected client does not learn the reason: it receives the same byte at the same time. A
+//! domain answers sooner for a locked account than for a wrong password, so the server sends a
+//! rejection one span (`--refuse-after`) after the client's message came or, if the domain took
+//! longer, after two spans, and so on. That hides the reason if the domain always answers within
+//! one span, so set it longer than `ntlm_auth` ever needs. It does not hide that a login succeeds,
+//! nor what the client can find out from the domain itself. Until the rejection is sent, the client
+//! counts towards [`MOST_CONNECTIONS`].
 //!
-//! What to copy is [`Service`] of `src/pass_through.rs`, and [`Winbind`] of `src/winbind.rs` with
-//! what its answers mean.
+//! What to copy is [`Service`] of `src/pass_through.rs`, and [`Winbind`] of `src/winbind.rs`, which
+//! interprets winbind's answers.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -89,7 +89,7 @@ use ntlm_net_examples::level;
 use ntlm_net_examples::pass_through::{Service, VERDICT_ACCEPTED, VERDICT_REFUSED};
 use ntlm_net_examples::winbind::Winbind;
 
-/// Lets clients in whom the domain vouches for.
+/// Accepts the clients that a domain authenticates.
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
@@ -98,19 +98,19 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Role {
-    /// Let clients in
+    /// Run the server
     Server(ServerOptions),
-    /// Log in, and have one message said back
+    /// Log in, send one message, and print the echo
     Client(ClientOptions),
 }
 
 #[derive(Args)]
 struct ServerOptions {
-    /// Where to listen; port 0 takes any
+    /// Where to listen; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9390")]
     listen: SocketAddr,
 
-    /// The NetBIOS name that is told to clients
+    /// The NetBIOS name that is sent to clients
     #[arg(long, value_name = "NAME", default_value = "SERVER")]
     name: String,
 
@@ -118,17 +118,17 @@ struct ServerOptions {
     #[arg(long, value_name = "NAME", default_value = "EXAMPLE")]
     domain: String,
 
-    /// The LAN Manager authentication level, 0 to 5: 5 passes on NTLMv2 alone, 4 NTLMv1 too, 3 and
-    /// less all; 0 does without extended session security too, so that all sessions of a user of
-    /// level 0 start from one key. The domain has its own
+    /// The LAN Manager authentication level, 0 to 5: 5 passes on only NTLMv2, 4 also NTLMv1, 3 and
+    /// below all responses; 0 also accepts clients without extended session security, so all
+    /// sessions of such a user start from one key. The domain has a level of its own
     #[arg(long, value_name = "N", default_value = "5", value_parser = level::parse)]
     level: LmCompatibility,
 
-    /// How long a client waits for a refusal, whatever it is refused for; 0 tells at once
+    /// How long a client waits for a rejection, whatever the reason; 0 sends it at once
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = parse_seconds)]
     refuse_after: Duration,
 
-    /// Samba's program that asks the domain
+    /// Samba's program that queries the domain
     #[arg(long, value_name = "PROGRAM", default_value = "ntlm_auth")]
     ntlm_auth: String,
 }
@@ -141,12 +141,12 @@ struct ClientOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2, at 0
-    /// signatures too
+    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2; at
+    /// 0, signatures are weaker too
     #[arg(long, value_name = "N", default_value = "3", value_parser = level::parse)]
     level: LmCompatibility,
 
-    /// What to say
+    /// The message to send
     #[arg(long, value_name = "TEXT", default_value = "for your eyes only")]
     message: String,
 }
@@ -172,7 +172,7 @@ fn main() -> ExitCode {
 
 fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     let mut policy = level::server_policy(options.level);
-    // Whoever clears the flag on the way gets nothing in clear.
+    // If a man in the middle clears the flag, the login fails instead of continuing in clear text.
     policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
     let names = Names::member(options.name.as_str(), options.domain.as_str());
     let service = Service {
@@ -183,7 +183,7 @@ fn serve(options: &ServerOptions) -> anyhow::Result<()> {
     };
     let listener = TcpListener::bind(options.listen)?;
     println!("listening on {}", listener.local_addr()?);
-    // A thread for each connection, and in it all of its state.
+    // One thread for each connection, which owns all of its state.
     serve_each(&listener, MOST_CONNECTIONS, move |stream, _| {
         if let Err(error) = service.converse(stream) {
             println!("closed reason={:?}", format!("{error:#}"));
@@ -218,9 +218,9 @@ fn log_in(options: &ClientOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many clients there may be at once; others are turned away.
+/// The most clients at a time; further connections are closed.
 const MOST_CONNECTIONS: usize = 200;
-/// Less than a client has, which gives up after 30 seconds of silence.
+/// Less than the 30 seconds of silence after which the client gives up.
 const MOST_PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

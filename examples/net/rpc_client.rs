@@ -1,13 +1,13 @@
-//! Asks the endpoint mapper of a server which interfaces of DCE/RPC it has and where, signed and
-//! sealed: NTLM with packet privacy.
+//! Lists the DCE/RPC interfaces of a server and their addresses from its endpoint mapper, signed
+//! and sealed: NTLM with packet privacy.
 //!
 //! ```text
 //! cargo run --example rpc_client -- --user 'EXAMPLE\alice' dc.example.com
 //! ```
 //!
-//! What to copy is [`log_in`], which puts NTLM's messages where a security provider's belong, in
-//! Bind, its answer and Auth3, and [`Protected`], which seals the stub data of a request and signs
-//! all of it ([MS-RPCE] 3.3.1.5.2).
+//! What to copy is [`log_in`], which carries NTLM's messages in Bind, BindAck and Auth3, and
+//! [`Protected`], which seals the stub data of a request and signs the whole request ([MS-RPCE]
+//! 3.3.1.5.2).
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -22,8 +22,8 @@ use ntlm_net_examples::rpc::pdu::{self, Kind, Pdu, Security, Verifier};
 use ntlm_net_examples::rpc::{CONTEXT_ID, Connection, Interface};
 use ntlm_net_examples::tcp::Address;
 
-/// Asks the endpoint mapper of a server which interfaces of DCE/RPC it has, and prints where each
-/// of them is.
+/// Asks the endpoint mapper of a server for its DCE/RPC interfaces, and prints them with their
+/// addresses.
 #[derive(Parser)]
 struct Options {
     /// The server: HOST[:PORT]
@@ -33,12 +33,12 @@ struct Options {
     #[command(flatten)]
     ntlm: NtlmOptions,
 
-    /// Log in with SPNEGO around NTLM's messages: its last token goes into an AlterContext, which
-    /// is answered, in the place of an Auth3, which is not
+    /// Log in with SPNEGO: its last token goes into an AlterContext, which the server answers,
+    /// instead of an Auth3, which it does not answer
     #[arg(long)]
     spnego: bool,
 
-    /// How calls are protected
+    /// How to protect calls
     #[arg(long, value_enum, default_value = "privacy")]
     protection: Level,
 }
@@ -76,7 +76,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     let mut position = epm::BEGINNING;
     loop {
-        // After an Auth3, it is the first call that tells whether the login succeeded.
+        // The server does not answer an Auth3, so the first call shows whether the login succeeded.
         let found = mapper.call(epm::LOOKUP, &epm::lookup(position)).context("cannot look up")?;
         let found = epm::found(&found)?;
         for entry in &found.entries {
@@ -89,9 +89,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// Logs in while the interface is bound ([MS-RPCE] 3.3.1.5.2.2): NTLM's NEGOTIATE goes into the
-/// Bind, the CHALLENGE comes in its answer, and the AUTHENTICATE goes into an Auth3, which is not
-/// answered. In SPNEGO, where another token has to come, it goes into an AlterContext.
+/// Logs in while binding the interface ([MS-RPCE] 3.3.1.5.2.2): NTLM's NEGOTIATE goes into the
+/// Bind, the CHALLENGE comes in the BindAck, and the AUTHENTICATE goes into an Auth3, which is not
+/// answered. In SPNEGO the server sends one more token, so the AUTHENTICATE goes into an
+/// AlterContext.
 fn log_in(
     mut connection: Connection,
     interface: Interface,
@@ -113,7 +114,7 @@ fn log_in(
 
     let established = match framing {
         Framing::Raw => {
-            // Its body has four bytes that mean nothing (2.2.2.5).
+            // The body of an Auth3 is four bytes of padding (2.2.2.5).
             let call_id = connection.next_call();
             connection.send(&Pdu::write(Kind::Auth3, call_id, &[0; 4], Some(with(&token)))?)?;
             login.finish(&[])?
@@ -146,8 +147,8 @@ struct Protected {
     covers: Covers,
 }
 
-/// What signatures cover: header, stub data and trailer; or without extended session security, the
-/// stub data alone, as with Samba, also if that is not sealed.
+/// What signatures cover: header, stub data and trailer. Without extended session security, only
+/// the stub data, sealed or not, as in Samba.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Covers {
     All,
@@ -155,7 +156,7 @@ enum Covers {
 }
 
 impl Protected {
-    /// Calls an operation, and returns the stub data of the response.
+    /// Calls an operation, and returns the stub data of its response.
     fn call(&mut self, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
         let request = self.request(operation, stub)?;
         self.connection.send(&request)?;
@@ -171,10 +172,10 @@ impl Protected {
         }
     }
 
-    /// A request: the header and the trailer are signed, the stub data and what fills it up are
+    /// Makes a request: the header and the trailer are signed, the stub data and its padding are
     /// also sealed, and the signature is at the end.
     fn request(&mut self, operation: u16, stub: &[u8]) -> anyhow::Result<Vec<u8>> {
-        // 2.2.2.11: the trailer is aligned; Windows fills up to 16 bytes.
+        // 2.2.2.11: the trailer is aligned; Windows pads to a multiple of 16 bytes.
         let pad_len = stub.len().next_multiple_of(16) - stub.len();
         let trailer = self.security.trailer(u8::try_from(pad_len)?);
         let mut stub = [stub, &vec![0; pad_len]].concat();
@@ -189,7 +190,7 @@ impl Protected {
         Ok([&header, &*stub, &trailer, signature.as_bytes()].concat())
     }
 
-    /// Takes back what the server did to a fragment of its response.
+    /// Verifies and unseals a fragment of the server's response, and returns its stub data.
     fn unprotect(&mut self, response: &Pdu) -> anyhow::Result<Vec<u8>> {
         let (verifier, trailer_at) = response.verifier()?;
         ensure!(verifier.security == self.security, "the server protects in another way");
@@ -204,7 +205,7 @@ impl Protected {
         let mut parts = self.covers.parts(header, self.level.part(&mut stub), trailer);
         self.session.unseal_parts(&mut parts, &signature)?;
         let len = stub_len.checked_sub(verifier.pad_len.into());
-        stub.truncate(len.context("the response is filled up with more than it has")?);
+        stub.truncate(len.context("the response has more padding than stub data")?);
         Ok(stub)
     }
 }
@@ -258,7 +259,7 @@ mod tests {
         Protected { connection, session, security, level, covers }
     }
 
-    /// What a server answers, filled up with four bytes.
+    /// A server's response with four bytes of padding.
     fn response(level: Level) -> Vec<u8> {
         let trailer = Security { level: level as u8, ..SECURITY }.trailer(4);
         let mut stub = *b"twelve bytes\0\0\0\0";
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_unsealed_and_what_fills_it_up_taken_away() {
+    fn a_response_is_unsealed_and_its_padding_removed() {
         for level in [Level::Integrity, Level::Privacy] {
             let bytes = response(level);
             let is_readable = bytes.windows(12).any(|bytes| bytes == b"twelve bytes");
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_that_was_changed_anywhere_is_refused() {
+    fn a_response_that_was_changed_anywhere_is_rejected() {
         for level in [Level::Integrity, Level::Privacy] {
             let bytes = response(level);
             for at in 0..bytes.len() {
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_that_is_protected_less_is_refused() {
+    fn a_response_with_weaker_protection_is_rejected() {
         let response = response(Level::Integrity);
         let response = Pdu::read(&mut &*response).unwrap();
         assert!(client(Level::Privacy).unprotect(&response).is_err());

@@ -1,4 +1,4 @@
-//! Lists a directory of an SMB share, or reads a file of it.
+//! Lists a directory of an SMB share, or reads a file.
 //!
 //! ```text
 //! cargo run --example smb_client -- --user 'EXAMPLE\alice' //files.example.com/share
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What to copy is [`log_in`]: SMB carries NTLM's messages, in SPNEGO or bare, and then signs all
-//! messages itself with the key that comes of them, in one of three ways (`src/smb/signing.rs`).
-//! Without a user there is no key, and nothing is signed.
+//! messages itself with a key derived from the session key, in one of three ways
+//! (`src/smb/signing.rs`). An anonymous client has no session key, so nothing is signed.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,28 +19,28 @@ use ntlm_net_examples::login::{Framing, LoginClient, NtlmOptions};
 use ntlm_net_examples::smb::{Command, Connection, Dialect, Response, Status};
 use ntlm_net_examples::tcp::Address;
 
-/// Lists a directory of an SMB share, or writes a file of it to standard output.
+/// Lists a directory of an SMB share, or writes a file to standard output.
 ///
-/// All messages are signed, and the server's signatures are checked; without a user nothing is,
-/// since an anonymous client has no key. Encryption is left out.
+/// All messages are signed, and the server's signatures are checked. Without a user they are not,
+/// because an anonymous client has no session key. Encryption is not supported.
 #[derive(Parser)]
 struct Options {
     /// The share: //HOST[:PORT]/SHARE
     #[arg(value_parser = Share::parse)]
     share: Share,
 
-    /// What to list or read in it
+    /// The path in the share to list or read
     #[arg(default_value = "")]
     path: String,
 
     #[command(flatten)]
     ntlm: NtlmOptions,
 
-    /// Send NTLM's messages as they are, without SPNEGO around them
+    /// Send bare NTLM messages, without SPNEGO
     #[arg(long)]
     raw: bool,
 
-    /// The newest version of the protocol to speak
+    /// The newest version of the protocol to offer
     #[arg(long, value_enum, default_value = "3.1.1")]
     newest: Dialect,
 }
@@ -64,9 +64,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let Share { address, name } = &options.share;
-    // NTLM shall have a session key; SMB asks for nothing more of it.
+    // Signing is requested for the session key, which is all that SMB uses.
     let client = options.ntlm.client(&format!("cifs/{}", address.host), Protection::Sign)?;
-    // SMB signs the last response, so the login loses nothing without SPNEGO's signature.
+    // SMB signs the last response, so a missing SPNEGO signature weakens nothing.
     let client = client.with_missing_mic_allowed();
     let mut connection = Connection::open(address)?;
     connection.negotiate(options.newest)?;
@@ -81,7 +81,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     connection.log_off()
 }
 
-/// Logs in with one SESSION_SETUP for each of our tokens ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and
+/// Logs in with one SESSION_SETUP for each of our tokens ([MS-SMB2] 3.2.4.2.3, 3.2.5.3), and then
 /// starts to sign.
 fn log_in(
     connection: &mut Connection,
@@ -99,7 +99,7 @@ fn log_in(
     };
     response.status.expect_success()?;
     let setup = SessionSetup::of(&response)?;
-    // A man in the middle could make a guest of us, because guests sign nothing.
+    // A man in the middle could turn the login into a guest login to avoid signatures.
     let is_guest = setup.flags & (IS_GUEST | IS_NULL) != 0;
     ensure!(client.is_anonymous() || !is_guest, "the server let us in as a guest");
     ensure!(setup.flags & ENCRYPT_DATA == 0, "the server encrypts, which this example does not");
@@ -125,7 +125,7 @@ fn session_setup(token: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// What a response to it says (2.2.6).
+/// The response to a SESSION_SETUP (2.2.6).
 struct SessionSetup<'a> {
     flags: u16,
     token: &'a [u8],
@@ -141,7 +141,7 @@ impl<'a> SessionSetup<'a> {
     }
 }
 
-/// Shows a directory as a list, and a file as it is.
+/// Lists a directory, or writes a file to standard output.
 fn show(connection: &mut Connection, path: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     let file = connection.open_file(path)?;
@@ -163,7 +163,7 @@ impl Share {
         let (host, name) = rest.split_once('/').context("the share is missing")?;
         let name = name.trim_end_matches('/');
         ensure!(!name.is_empty(), "the share is missing");
-        ensure!(!name.contains('/'), "the path is an argument of its own");
+        ensure!(!name.contains('/'), "give the path as a separate argument");
         Ok(Self { address: Address::parse(host, 445)?, name: name.to_owned() })
     }
 }

@@ -1,5 +1,5 @@
-//! Logs clients of SMB in with NTLM in SPNEGO, and shares nothing: it shows how a server's
-//! SESSION_SETUP carries SPNEGO's tokens.
+//! An SMB server that authenticates clients with NTLM in SPNEGO and shares no files. It shows how a
+//! server's SESSION_SETUP carries SPNEGO's tokens.
 //!
 //! ```text
 //! cargo run --example smb_server -- --listen 127.0.0.1:4450
@@ -8,8 +8,8 @@
 //!
 //! `smb_client` logs in too, and then reports STATUS_NOT_SUPPORTED, because there is nothing to list.
 //!
-//! What to copy is [`Login::session_setup`]: a token in, a status and a token out. The server's
-//! first token, which offers NTLM, is in its answer to NEGOTIATE.
+//! What to copy is [`Login::session_setup`]: it takes a token and returns a status and a token. The
+//! server's first token, which offers NTLM, is in its answer to NEGOTIATE.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -29,10 +29,10 @@ use ntlm_net_examples::smb::{Command, Dialect, Status};
 use ntlm_net_examples::tcp::DeadlineStream;
 use ntlm_net_examples::users::Users;
 
-/// Logs clients of SMB 2 and 3 in, and lets them connect to IPC$, in which there is nothing.
+/// Authenticates SMB 2 and 3 clients, and lets them connect to an empty IPC$.
 #[derive(Parser)]
 struct Options {
-    /// Where to listen; port 0 takes any
+    /// Where to listen; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4450")]
     listen: SocketAddr,
 
@@ -45,12 +45,12 @@ struct Options {
     #[arg(long)]
     anonymous: bool,
 
-    /// Accept NTLM without SPNEGO too
+    /// Also accept NTLM without SPNEGO
     #[arg(long)]
     bare: bool,
 
-    /// The LAN Manager authentication level, 0 to 5: 5 accepts NTLMv2 alone, 4 NTLMv1 too, 0 also
-    /// without extended session security
+    /// The LAN Manager authentication level, 0 to 5: 5 accepts only NTLMv2, 4 also NTLMv1, 0 also
+    /// NTLMv1 without extended session security
     #[arg(long, value_name = "N", default_value = "5", value_parser = level::parse)]
     level: LmCompatibility,
 }
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What all connections share.
+/// State shared by all connections.
 struct Service {
     acceptor: Acceptor,
     users: Users,
@@ -95,7 +95,7 @@ fn serve(options: &Options) -> anyhow::Result<()> {
     })
 }
 
-/// The session of a connection: this server has one at a time.
+/// The session of a connection: this server supports one at a time.
 enum Session {
     None,
     LoggingIn(AwaitClient),
@@ -140,8 +140,8 @@ impl Service {
         Ok(())
     }
 
-    /// Takes the client's token out of a SESSION_SETUP, and sends the next one ([MS-SMB2] 3.3.5.5.3).
-    /// A client that is rejected is sent a status and no token.
+    /// Reads the client's token from a SESSION_SETUP, and sends the next one ([MS-SMB2] 3.3.5.5.3). A
+    /// client that is rejected is sent a status and no token.
     fn session_setup(
         &self,
         connection: &mut ServerConnection,
@@ -206,7 +206,7 @@ fn log_rejection(from: SocketAddr, user: Option<UserName>, error: Error) {
     println!("rejected user={user:?} from={from} reason={reason:?} detail={error:?}");
 }
 
-/// How many clients there may be at once; others are turned away.
+/// The most clients at a time; further connections are closed.
 const MOST_CONNECTIONS: usize = 200;
 /// How long a client may take to log in, and then for each request.
 const PATIENCE: Duration = Duration::from_secs(30);

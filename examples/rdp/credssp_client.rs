@@ -22,11 +22,11 @@ use ntlm_rdp_examples::{rdp, tls};
 
 /// Logs in to an RDP server with CredSSP, and reports whether the server accepted the login.
 ///
-/// The server gets the password, unless the Restricted Admin mode is chosen. The password is taken from
-/// the variable NTLM_PASSWORD, or asked for.
+/// The client delegates the password to the server, except in Restricted Admin mode. The password is
+/// read from the variable NTLM_PASSWORD, or asked for.
 #[derive(Parser)]
 struct Options {
-    /// The server: HOST[:PORT]; the port is 3389 if it is missing
+    /// The server: HOST[:PORT]; the default port is 3389
     #[arg(value_parser = |text: &str| Address::parse(text, 3389))]
     server: Address,
 
@@ -35,15 +35,15 @@ struct Options {
     user: String,
 
     /// Use the NT hash of the password (32 hexadecimal digits) instead of the password. Nothing is
-    /// delegated then, and Windows opens no session without the Restricted Admin mode
+    /// delegated then, so Windows opens a session only in Restricted Admin mode
     #[arg(long, value_name = "HEX")]
     nt_hash: Option<NtHash>,
 
-    /// Keep the password: the server must support the Restricted Admin mode
+    /// Do not delegate the password (Restricted Admin mode, which the server must support)
     #[arg(long)]
     restricted_admin: bool,
 
-    /// Send NTLM messages without SPNEGO, for servers such as FreeRDP 2
+    /// Send bare NTLM messages, without SPNEGO, for servers such as FreeRDP 2
     #[arg(long)]
     bare: bool,
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Otherwise a password behind a colon would be sent as a part of the name.
+/// Rejects a colon: otherwise a password after it would be sent as part of the name.
 fn user(text: &str) -> Result<String, &'static str> {
     match text.contains(':') {
         true => Err("the password does not belong here, but in the variable NTLM_PASSWORD"),

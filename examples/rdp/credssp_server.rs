@@ -1,12 +1,12 @@
-//! Lets RDP clients log in with CredSSP (Network Level Authentication), and logs who did.
+//! Authenticates RDP clients with CredSSP (Network Level Authentication), and logs the users.
 //!
 //! ```text
 //! cargo run --example credssp_server -- --certificate certificate.pem --key key.pem
 //! xfreerdp /v:127.0.0.1:3390 /cert:ignore /sec:nla +auth-only /u:alice /p:'correct horse'
 //! ```
 //!
-//! What to copy is [`Gate::let_in`](ntlm_rdp_examples::server::Gate::let_in). There is no desktop behind
-//! this server: it closes the connection when the login is over.
+//! What to copy is [`Gate::log_in`](ntlm_rdp_examples::server::Gate::log_in). This server has no
+//! desktop: it closes the connection after the login.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,10 +27,10 @@ use ntlm_rdp_examples::version::Versions;
 use ntlm_rdp_examples::{rdp, tls};
 use rustls::ServerConfig;
 
-/// Lets RDP clients log in with CredSSP, and logs who did.
+/// Authenticates RDP clients with CredSSP, and logs the users.
 #[derive(Parser)]
 struct Options {
-    /// Where to listen; port 0 takes any
+    /// Where to listen; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3390")]
     listen: SocketAddr,
 
@@ -51,7 +51,7 @@ struct Options {
     versions: Versions,
 }
 
-/// How many clients there may be at once; others are turned away.
+/// The most clients at a time; further connections are closed.
 const MOST_CONNECTIONS: usize = 200;
 /// How long a client may take to log in, and then to begin a session.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,14 +81,14 @@ fn serve(gate: &Gate, config: &Arc<ServerConfig>, stream: TcpStream, peer: Socke
     match converse(gate, config, stream, peer, &mut claimed) {
         Ok(()) => {}
         Err(error) => {
-            // Names come from the client: `{:?}` escapes what would break a log.
+            // Names come from the client: `{:?}` escapes line breaks.
             let claimed = claimed.as_ref().map_or("none".into(), UserName::to_string);
             println!("refused user={claimed:?} from={peer} reason={:?}", format!("{error:#}"));
         }
     }
 }
 
-/// The protocol of RDP up to the login, on one connection.
+/// Runs RDP up to the login, on one connection.
 fn converse(
     gate: &Gate,
     config: &Arc<ServerConfig>,
@@ -100,11 +100,12 @@ fn converse(
     let mut stream = DeadlineStream::new(stream, PATIENCE);
     let protocol = rdp::confirm(&mut stream)?;
     let mut stream = tls::accept(config, stream)?;
-    // After a rejection there is no close_notify: a client of pyspnego 0.12.4 never ends if it gets one.
-    let login = gate.let_in(&mut stream, claimed)?;
+    // No close_notify is sent after a rejection, because a client of pyspnego 0.12.4 never ends if
+    // it receives one.
+    let login = gate.log_in(&mut stream, claimed)?;
     log_login(&login, peer);
     protocol.authorize(&mut stream)?;
-    // A client that accepts this server continues with RDP; one that only logs in closes.
+    // A full client continues with RDP; one that only logs in closes the connection.
     stream.sock.restart(PATIENCE);
     if rdp::begins(&mut stream) {
         println!("continues from={peer}");

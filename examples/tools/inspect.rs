@@ -10,17 +10,16 @@
 //!     NTLM_PASSWORD='correct horse' inspect
 //! ```
 //!
-//! Tokens may come as they are found: in a sentence, in quotes, in the log of curl or wget, in base64 or
-//! hexadecimal over several lines, as a dump of xxd, hexdump, od or Wireshark, as an array or a
-//! literal of C, Python, Java, Rust or JSON, or as raw bytes; bare or in SPNEGO. A token that comes twice
-//! is shown once. If a token was cut short, what there is of it is shown, and standard error says what is
-//! missing.
+//! Paste tokens in any form: in a sentence, in quotes, in the log of curl or wget, in base64 or
+//! hexadecimal over several lines, as a dump of xxd, hexdump, od or Wireshark, as an array or a literal
+//! of C, Python, Java, Rust or JSON, or as raw bytes; bare or in SPNEGO. A repeated token is shown once.
+//! Of a truncated token, the available part is shown, and the missing part is reported on standard error.
 //!
 //! With the password and all three messages it reports whether the password is right, whether a man in
-//! the middle changed a message, and which servers reject the login nonetheless: the kind of response,
-//! missing channel bindings or SPN, the clock. It reads what was signed or sealed. Secrets are shown only
-//! with `--secrets`. What to copy is [`Recording::verify`] of `src/recording.rs`, [`Report`] of
-//! `src/verdict.rs` and [`Listener::read`] of `src/listener.rs`.
+//! the middle changed a message, and which servers reject the login nonetheless: because of the kind of
+//! response, missing channel bindings or SPN, or the clock. It also verifies and unseals the messages of
+//! the session. Secrets are shown only with `--secrets`. What to copy is [`Recording::verify`] of
+//! `src/recording.rs`, [`Report`] of `src/verdict.rs` and [`Listener::read`] of `src/listener.rs`.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -42,13 +41,13 @@ use ntlm_tools::verdict::Report;
 /// Shows NTLM messages as tables, and checks a recorded handshake.
 #[derive(Parser)]
 struct Options {
-    /// Messages in hexadecimal or base64, bare or in SPNEGO, with anything around them, or files that
-    /// hold some; "-" is standard input
+    /// Messages in hexadecimal or base64, bare or in SPNEGO, within any text, or files that contain
+    /// some; "-" is standard input
     #[arg(default_value = "-")]
     tokens: Vec<String>,
 
-    /// Show responses, the MIC and session keys too: with a response or a MIC, the password can be
-    /// guessed, and with the session key, sealed messages be read
+    /// Also show responses, the MIC and session keys: a response or a MIC allows guessing the
+    /// password, and the session key decrypts sealed messages
     #[arg(long)]
     secrets: bool,
 
@@ -70,7 +69,7 @@ struct Options {
 fn main() -> ExitCode {
     match run(&Options::parse(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of the output has seen enough.
+        // The reader of the output has closed the pipe.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inspect: {error:#}");
@@ -105,7 +104,7 @@ fn run(options: &Options, output: &mut impl Write) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-/// Reports what an AUTHENTICATE shows without the password.
+/// Prints the report that is possible without the password.
 fn advise(tokens: &[Vec<u8>], output: &mut impl Write) -> io::Result<()> {
     let is_answer =
         |token: &&Vec<u8>| matches!(Message::parse(token), Ok(Message::Authenticate(_)));
@@ -124,12 +123,12 @@ fn secret(options: &Options) -> Option<Secret> {
     }
 }
 
-/// Whether it is a message of a login, or the signature of another, which has version 1.
+/// Whether it is a message of a handshake, or a message signature, which has version 1.
 fn is_ntlm(token: &[u8]) -> bool {
     token.starts_with(&SIGNATURE) || (token.len() == 16 && token.starts_with(&[1, 0, 0, 0]))
 }
 
-/// All arguments one after the other, and what the files among them hold.
+/// Concatenates all arguments and the contents of the files among them.
 fn read_all(arguments: &[String]) -> anyhow::Result<Vec<u8>> {
     let mut input = Vec::new();
     for argument in arguments {
@@ -142,7 +141,7 @@ fn read_all(arguments: &[String]) -> anyhow::Result<Vec<u8>> {
             path if looks_like_path(path) && !holds_token(path) => bail!("{path}: no such file"),
             token => input.extend(token.as_bytes()),
         }
-        // Raw bytes must stay what they are.
+        // Raw bytes must stay unchanged.
         if arguments.len() > 1 {
             input.push(b'\n');
         }
@@ -156,7 +155,7 @@ fn looks_like_path(argument: &str) -> bool {
         && (argument.contains(['/', '\\']) || is_word && argument.contains('.'))
 }
 
-/// Base64 has slashes too, in NTLM's messages and in others that come in GSS-API or SPNEGO.
+/// Base64 can contain slashes too, in NTLM messages and in tokens of GSS-API or SPNEGO.
 fn holds_token(argument: &str) -> bool {
     let is_gss = |token: &[u8]| matches!(token.first(), Some(0x60 | 0xa0 | 0xa1));
     let texts = std::iter::once(argument).chain(argument.split_whitespace());
@@ -165,7 +164,7 @@ fn holds_token(argument: &str) -> bool {
         .any(|token| is_ntlm(&token) || is_gss(&token))
 }
 
-/// Shows what was signed or sealed after the exchange.
+/// Prints the messages that were signed or sealed after the handshake.
 fn listen(options: &Options, accepted: &Accepted, output: &mut impl Write) -> anyhow::Result<()> {
     let mut listener = Listener::new(&accepted.keys);
     for pair in options.sealed_by.chunks(2) {
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_told_from_a_token() {
+    fn a_path_is_distinguished_from_a_token() {
         for path in ["./log", ".", "no/such/file", r"C:\log", "/tmp/file", "token.txt"] {
             let error = read_all(&[path.into()]).unwrap_err().to_string();
             assert!(error.contains("no such file") || error.contains("directory"), "{error}");
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_message_is_an_error_and_is_shown() {
+    fn input_without_a_message_is_an_error_and_is_shown() {
         let show = |token: &str| {
             let mut output = Vec::new();
             let result = run(&Options::parse_from(["inspect", token]), &mut output);
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_shown_in_digits() {
+    fn binary_plaintext_is_shown_in_hexadecimal() {
         assert_eq!(show("grün\n".as_bytes()), "\"grün\\n\"");
         assert_eq!(show(&[0xff, 0]), "ff00");
         assert_eq!(show(b"\x1b[2J"), "1b5b324a");

@@ -1,7 +1,7 @@
 //! A helper for programs that speak NTLM through Samba's `ntlm_auth`: Squid, Dovecot, FreeRADIUS and
 //! Apache's mod_auth_ntlm_winbind (as servers), Firefox, programs with libsoup and wine (as clients). It
-//! takes the same command lines and the same lines on standard input and output, but needs no Samba, no
-//! winbind and no domain. The users are in a file:
+//! accepts the same command lines and speaks the same protocols on standard input and output, but needs
+//! no Samba, no winbind and no domain. The users are in a file:
 //!
 //! ```text
 //! hash=$(echo 'correct horse' | cargo run -q --example http_server -- --hash)
@@ -9,13 +9,14 @@
 //! cargo install --path examples/tools --root /usr/local
 //! ```
 //!
-//! NT hashes are as good as passwords: only the user that Squid or Dovecot runs as should be able
-//! to read the file. It is read when the helper starts; `squid -k reconfigure` starts all anew.
+//! An NT hash is equivalent to the password, so only the user that Squid or Dovecot runs as should
+//! be able to read the file. It is read when the helper starts; `squid -k reconfigure` restarts all
+//! helpers.
 //!
 //! A client that logs in with a user principal name, `alice@example.com`, is accepted only if the file
-//! has a line of that name, because there is no domain that knows whose name it is.
+//! has a line of that name, because there is no domain to map the name to an account.
 //!
-//! In `squid.conf`, nothing changes but the program's place:
+//! In `squid.conf`, only the program's path changes:
 //!
 //! ```text
 //! auth_param ntlm program /usr/local/bin/ntlm_auth --helper-protocol=squid-2.5-ntlmssp \
@@ -25,12 +26,13 @@
 //! http_access allow users
 //! ```
 //!
-//! Quotes must be around the whole word: to Squid, others are letters like any.
+//! Quotes must enclose the whole word, because Squid treats quotes within a word as ordinary
+//! characters.
 //!
-//! One process serves one login at a time. Squid sends no channel-ID to it, also if `children` has
-//! a `concurrency=`, since it keeps each helper for one client until that is done.
+//! One process serves one login at a time. Squid sends it no channel-ID, even if `children` has a
+//! `concurrency=`, because Squid reserves each helper for one client until the login is over.
 //!
-//! In Dovecot's configuration too; it calls the program without arguments of ours:
+//! In Dovecot's configuration, too, only the path changes. Dovecot chooses the arguments itself:
 //!
 //! ```text
 //! auth_mechanisms = ntlm
@@ -38,18 +40,18 @@
 //! auth_winbind_helper_path = /usr/local/bin/ntlm_auth
 //! ```
 //!
-//! As a client, for a program that brings the transport:
+//! As a client, for a program that transports the messages:
 //!
 //! ```text
 //! NTLM_PASSWORD='correct horse' ntlm_auth --helper-protocol=ntlmssp-client-1 \
 //!     --username alice --domain EXAMPLE
 //! ```
 //!
-//! Firefox and programs with libsoup run it so to log in without asking for a password, and pass
-//! `NTLM_PASSWORD` on to it. Firefox does it for the servers in `network.automatic-ntlm-auth.trusted-uris`,
+//! Firefox and programs with libsoup run it this way to log in without asking for a password, and pass
+//! `NTLM_PASSWORD` on to it. Firefox does so for the servers in `network.automatic-ntlm-auth.trusted-uris`,
 //! unless `network.auth.force-generic-ntlm` is set.
 //!
-//! For FreeRADIUS, which verifies MS-CHAP and PEAP-MSCHAPv2 (Wi-Fi, VPNs) with it, in `mods-enabled/mschap`:
+//! FreeRADIUS verifies MS-CHAP and PEAP-MSCHAPv2 (Wi-Fi, VPNs) with it. In `mods-enabled/mschap`:
 //!
 //! ```text
 //! mschap {
@@ -64,25 +66,26 @@
 //! | option | here |
 //! |---|---|
 //! | `--helper-protocol` | `squid-2.5-ntlmssp`, `squid-2.5-basic` and `ntlmssp-client-1`; others are rejected |
-//! | `--require-membership-of` | servers look into the file of users, where groups stand behind the hash: names, of any domain if they have none, and SIDs. Of several, all are needed; Samba takes the last one. Clients reject it |
-//! | `--domain` | of clients, the user's; of servers, their own, and that of groups and names of `squid-2.5-basic` without one |
+//! | `--require-membership-of` | for servers: the groups are in the file of users, after the hash: SIDs, or names, which without a domain match any domain. If the option is repeated, all groups are required; Samba uses only the last one. Clients reject the option |
+//! | `--domain` | for clients, the user's domain; for servers, their own, which is also the default domain of groups and of names in `squid-2.5-basic` |
 //! | `--username`, `--target-service`, `--target-hostname` | for clients, and `--username` for a single question; without effect on other servers |
 //! | `--password` | for clients, or better in `NTLM_PASSWORD`. Servers reject the option: Samba accepts any user with that password |
-//! | `--workstation` | the machine's name, which the other side is told |
-//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are looked at; `ntlm auth = disabled` and `include` are rejected. Whatever `ntlm auth` says, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
+//! | `--workstation` | the machine's name, which is sent to the other side |
+//! | `-s`, `--configfile`, `--option` | `workgroup`, `netbios name`, `ntlm auth` and `winbind separator` are used; `ntlm auth = disabled` and `include` are rejected. Whatever the value of `ntlm auth`, clients that sign or seal without extended session security need `--level 0`. No file is read unless it is named |
 //! | `-d`, `--debuglevel` | from 5 on, NTLM's messages are explained on standard error |
 //! | `-V`, `-?`, `--version`, `--help`, `--usage` | as expected |
-//! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they are about winbind |
-//! | `--username`, `--challenge`, `--nt-response`, `--request-nt-key` | without `--helper-protocol`, a single question: whether a response of MS-CHAP or MS-CHAPv2 is right, and the key. They are without effect on helpers, as with Samba |
-//! | `--allow-mschapv2` | such a question is answered at level 5 too, unless `ntlm auth` is `ntlmv2-only` |
+//! | `--use-cached-creds`, `--offline-logon`, `--pam-winbind-conf` | without effect: they concern winbind |
+//! | `--username`, `--challenge`, `--nt-response`, `--request-nt-key` | without `--helper-protocol`: verify one response of MS-CHAP or MS-CHAPv2, and print the key. They have no effect on helpers, as in Samba |
+//! | `--allow-mschapv2` | such a response is accepted even at level 5, unless `ntlm auth` is `ntlmv2-only` |
 //! | `--diagnostics`, `--request-lm-key`, `--lm-response` | without effect |
 //! | `-l`, `--log-basename`, `--debug-stdout` | without effect: standard error is the log |
 //!
-//! `--users` and `--level` are ours alone. What is without effect is named on standard error when
-//! the helper starts.
+//! `--users` and `--level` do not exist in Samba. When the helper starts, it lists the options
+//! without effect on standard error.
 //!
-//! Standard error, which Squid puts into its `cache.log`, has the reason of each rejection; on standard
-//! output they look alike. What to copy is `ServerHelper` and `ClientHelper` of `src/helper`.
+//! The reason for each rejection is on standard error, which Squid writes into its `cache.log`; on
+//! standard output all rejections look alike. What to copy is `ServerHelper` and `ClientHelper` of
+//! `src/helper`.
 
 use std::process::ExitCode;
 
@@ -117,7 +120,7 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Answers on standard output, in the words of Samba's program, also in the negative.
+/// Answers on standard output with the text of Samba's program, also for a rejection.
 fn answer_once(
     question: &Question,
     options: &Options,

@@ -1,5 +1,5 @@
-//! A web application whose users log in with NTLM: a notebook, in which each user reads and writes
-//! notes of their own.
+//! A web application whose users log in with NTLM: a notebook, in which users read and write their
+//! own notes.
 //!
 //! ```text
 //! cargo run --example web_application
@@ -8,25 +8,26 @@
 //! curl http://127.0.0.1:8081/metrics
 //! ```
 //!
-//! On a member of a domain, with `--winbind`, the domain controller verifies the users. The example
-//! `pass_through` says what winbind needs. If the controller is down or slow, all logins are rejected and
-//! the log says why. When winbind answers again, users log in again, without a restart.
+//! On a member of a domain, with `--winbind`, the domain controller verifies the users. The documentation
+//! of the example `pass_through` lists winbind's requirements. If the controller is down or slow, all
+//! logins are rejected and the reason is logged. When winbind answers again, logins succeed without a
+//! restart.
 //!
 //! Over HTTPS, `--require-bindings` turns on extended protection. The files of the certificate may be
 //! replaced while the server runs: new connections get the new certificate, and its channel bindings.
 //!
 //! # What to copy
 //!
-//! - `src/layer.rs`, a tower layer, for axum and all that is a tower `Service`.
-//! - `src/serve.rs`, which accepts the connections. `axum::serve` cannot be used in its place, because it
-//!   may speak HTTP/2, where NTLM does not work.
+//! - `src/layer.rs`, a tower layer, for axum and any other tower `Service`.
+//! - `src/serve.rs`, which accepts the connections. `axum::serve` cannot be used instead, because it may
+//!   negotiate HTTP/2, where NTLM does not work.
 //! - `src/gate.rs` for the log, the counters and the time of rejections, with `src/guesses.rs`, the limit
 //!   of wrong passwords, and `src/accounts.rs`.
-//! - `src/same_site.rs`, which notices requests that another site makes a browser send.
+//! - `src/same_site.rs`, which detects requests that another site makes a browser send.
 //!
-//! Several instances may stand behind a load balancer that keeps connections, as HAProxy does; see
-//! the documentation of `ntlm::http`. Nothing of a login is shared between them, so each counts the wrong
-//! passwords that it sees: with `N` instances, `--guesses` is for each of them.
+//! Several instances may run behind a load balancer that keeps connections, as HAProxy does; see the
+//! documentation of `ntlm::http`. They share no state, so each counts only the wrong passwords that it
+//! sees: with `N` instances, an attacker has `N` times as many guesses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,14 +53,16 @@ use tokio::net::TcpListener;
 
 /// A notebook whose users log in with NTLM.
 ///
-/// The log, on standard output, has a line for each login and each rejection, with the reason, and without
-/// the time, which the service manager adds. The page `/metrics` counts them. Without options, the only user is `alice` with the password "correct horse".
+/// The log, on standard output, has a line for each login and each rejection with its reason. The lines have
+/// no time, because the service manager adds it. The page `/metrics` counts them. Without options, the only
+/// user is `alice` with the password "correct horse".
 #[derive(Parser)]
 struct Options {
-    /// Where to listen; port 0 takes any
+    /// Where to listen; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Serve HTTPS with this certificate and its chain (PEM); it is read again when the file changes
+    /// Serve HTTPS with this certificate and its chain (PEM); the file is read again when it
+    /// changes
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
     /// The certificate's private key (PEM)
@@ -77,11 +80,12 @@ struct Options {
     /// How long winbind may take for an answer; a login needs two or three
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = value_parser!(u64).range(1..=60))]
     patience: u64,
-    /// How many wrong passwords in a row are free for an account; after each more it must wait for 1
-    /// second, 2, 4 and so on, up to 15 minutes
+    /// How many wrong passwords in a row an account may have without waiting; after each further one
+    /// it must wait for 1 second, 2, 4 and so on, up to 15 minutes
     #[arg(long, value_name = "N", default_value = "10", value_parser = value_parser!(u32).range(1..))]
     guesses: u32,
-    /// After which time a client is rejected, whatever the reason is; set it longer than winbind takes
+    /// How long a client waits for a rejection, whatever the reason; set it longer than winbind
+    /// needs
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = value_parser!(u64).range(0..=20))]
     reject_after: u64,
     /// The NetBIOS name that is sent to clients: with `--winbind`, this machine's
@@ -90,7 +94,7 @@ struct Options {
     /// The domain's NetBIOS name
     #[arg(long, value_name = "NAME", default_value = "EXAMPLE")]
     domain: String,
-    /// Offer `Negotiate` besides `NTLM`
+    /// Offer `Negotiate` in addition to `NTLM`
     #[arg(long)]
     negotiate: bool,
 }
@@ -110,8 +114,8 @@ async fn main() -> anyhow::Result<()> {
     let gate = Arc::new(Gate::new(accounts(&options)?, options.guesses, reject_after));
     let app = notebook::router()
         .layer(NtlmLayer::new(Arc::clone(&gate)))
-        // What comes after the layer needs no login. Serve it on an address of its own if clients must not
-        // see it.
+        // Routes added after the layer need no login. Serve them on another address if clients must not
+        // see them.
         .route("/metrics", get(|| async move { gate.metrics() }));
     let server = server(&options, certificates.is_some())?;
     let site = Site { app, server, schemes, certificates };

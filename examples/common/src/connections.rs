@@ -15,13 +15,13 @@ pub fn serve_each(
     limit: usize,
     serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static,
 ) -> ! {
-    // Each thread has a copy.
+    // Each thread has a reference.
     let serve = Arc::new(serve);
     loop {
         let (stream, from) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Most often, there are no file descriptors left until another connection ends.
+                // Usually all file descriptors are in use until another connection ends.
                 eprintln!("cannot accept a connection: {error}");
                 thread::sleep(PAUSE);
                 continue;
@@ -32,7 +32,7 @@ pub fn serve_each(
             continue;
         }
         let serve = Arc::clone(&serve);
-        // If there is no thread for it, the closure is dropped, and with it the connection.
+        // If no thread can be started, the closure is dropped, and with it the connection.
         let spawned = thread::Builder::new().spawn(move || serve(stream, from));
         if let Err(error) = spawned {
             println!("closed from={from} reason={:?}", error.to_string());
@@ -67,7 +67,7 @@ mod tests {
         let mut second = connect().unwrap();
         assert!(connect().is_none());
         drop(first);
-        // The thread ends a little later.
+        // The thread ends a little later, so retry.
         let third = (0..1000).find_map(|_| {
             thread::sleep(Duration::from_millis(10));
             connect()

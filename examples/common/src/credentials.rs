@@ -1,4 +1,4 @@
-//! Who logs in, and with what: from the command line, the environment or a prompt.
+//! Credentials from the command line, the environment or a prompt.
 
 use std::env;
 
@@ -6,12 +6,12 @@ use anyhow::{Context, bail, ensure};
 use ntlm::{Credentials, NtHash};
 use zeroize::Zeroizing;
 
-/// The options of a login. A password on the command line is seen by every user of the machine and
-/// kept by the shell: better leave it to the environment or the prompt.
+/// The options of a login. A password on the command line is visible to every user of the machine
+/// and stored in the shell's history, so prefer the environment or the prompt.
 #[derive(clap::Args)]
 pub struct LoginOptions {
-    /// Log in as this user. Others on this machine can see a password here; without one, the variable
-    /// NTLM_PASSWORD or a prompt supplies it
+    /// Log in as this user. Other users of this machine can see a password here; without one, the
+    /// variable NTLM_PASSWORD or a prompt supplies it
     #[arg(short, long, value_name = r"DOMAIN\USER[:PASSWORD]")]
     user: Option<String>,
 
@@ -21,14 +21,14 @@ pub struct LoginOptions {
 }
 
 impl LoginOptions {
-    /// The credentials, `None` if nobody is to log in. May ask for the password.
+    /// The credentials; `None` if no user is given. May ask for the password.
     pub fn credentials(&self) -> anyhow::Result<Option<Credentials>> {
         let Some(user) = &self.user else { return Ok(None) };
         let Some(hash) = &self.nt_hash else {
             return with_password(user, "NTLM_PASSWORD").map(Some);
         };
         let (user, password) = split_password(user);
-        ensure!(password.is_none(), "there are both a password and --nt-hash");
+        ensure!(password.is_none(), "give either a password or --nt-hash");
         Ok(Some(Credentials::nt_hash(user, hash.clone())))
     }
 }
@@ -56,7 +56,7 @@ pub fn password(user: &str, variable: &str) -> anyhow::Result<Zeroizing<String>>
     Ok(Zeroizing::new(password))
 }
 
-/// Splits at the first colon, which no name can hold and a password can.
+/// Splits at the first colon: a name cannot contain one, a password can.
 fn split_password(user: &str) -> (&str, Option<&str>) {
     match user.split_once(':') {
         Some((user, password)) => (user, Some(password)),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_and_a_password_do_not_go_together() {
+    fn a_hash_and_a_password_exclude_each_other() {
         let hash = Some(NtHash::from_password("secret"));
         let options = |user: &str| LoginOptions { user: Some(user.into()), nt_hash: hash.clone() };
         let credentials = options(r"D\alice").credentials().unwrap().unwrap();

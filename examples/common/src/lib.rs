@@ -1,4 +1,4 @@
-//! What the examples of several packages share.
+//! Code shared by the examples of several packages.
 
 pub mod connections;
 pub mod credentials;

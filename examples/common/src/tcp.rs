@@ -1,4 +1,4 @@
-//! Connections that never wait for ever.
+//! TCP connections with time limits.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-/// How long a peer may take for anything.
+/// How long each read and write may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where a server is: its name and its port.
+/// A server's host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub host: String,
@@ -17,12 +17,12 @@ pub struct Address {
 }
 
 impl Address {
-    /// Of `host`, `host:port`, `::1`, `[::1]` or `[::1]:port`.
+    /// Parses `host`, `host:port`, `::1`, `[::1]` or `[::1]:port`.
     pub fn parse(text: &str, default_port: u16) -> anyhow::Result<Self> {
         let (host, port) = match text.rsplit_once(':') {
             // An IPv6 address without brackets has no port.
             Some((host, port)) if !port.contains(']') && is_before_port(host) => {
-                (host, port.parse().with_context(|| format!("{port:?} is no port"))?)
+                (host, port.parse().with_context(|| format!("{port:?} is not a port"))?)
             }
             _ => (text, default_port),
         };
@@ -61,24 +61,24 @@ fn first(addresses: impl Iterator<Item = SocketAddr>) -> anyhow::Result<TcpStrea
 
 /// A connection that ends at a deadline, however little the peer sends at a time.
 ///
-/// A timeout of the socket starts again with each octet, so a peer could make a login take for ever.
+/// A socket timeout restarts with each octet, so a slow peer could keep a login running for ever.
 pub struct DeadlineStream {
     stream: TcpStream,
     deadline: Instant,
 }
 
 impl DeadlineStream {
-    /// Starts the time.
+    /// Starts the time limit.
     pub fn new(stream: TcpStream, patience: Duration) -> Self {
         Self { stream, deadline: Instant::now() + patience }
     }
 
-    /// Starts the time again.
+    /// Restarts the time limit.
     pub fn restart(&mut self, patience: Duration) {
         self.deadline = Instant::now() + patience;
     }
 
-    /// The time that is left, which is not zero.
+    /// The remaining time, which is not zero.
     fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -106,8 +106,8 @@ impl Write for DeadlineStream {
     }
 }
 
-/// Reads as much onto the end, which the peer chose: memory is taken as it comes, and no more than
-/// `limit` for the whole.
+/// Appends `len` bytes to the message. The peer chose the length, so memory is allocated as bytes
+/// arrive, at most `limit` for the whole message.
 pub fn read_onto(
     stream: &mut impl Read,
     message: &mut Vec<u8>,
@@ -129,11 +129,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peer_that_sends_an_octet_at_a_time_does_not_move_the_deadline() {
+    fn deadline_is_not_extended_by_single_octets() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = listener.accept().unwrap().0;
-        // It ends when the other end is closed, and in any case after a while.
+        // The peer ends when the other end is closed, or after a while.
         let peer = thread::spawn(move || {
             for _ in 0..1000 {
                 if peer.write_all(b"x").is_err() {

@@ -14,7 +14,8 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
-/// The settings of a server with the certificate and the key in these files (PEM), and the certificate.
+/// The configuration of a server with the certificate and the key in these files (PEM), and the
+/// certificate.
 pub fn server_config(
     certificate: &Path,
     key: &Path,
@@ -33,21 +34,21 @@ fn server() -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, Error> {
     Ok(config.with_safe_default_protocol_versions()?.with_no_client_auth())
 }
 
-/// The settings of a client that is still to choose which certificates it accepts.
+/// The configuration of a client before it chooses which certificates to accept.
 pub fn client() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     config.with_safe_default_protocol_versions()
 }
 
-/// The settings of a client that accepts any certificate.
+/// The configuration of a client that accepts any certificate.
 pub fn any_certificate() -> Result<ClientConfig, Error> {
     let verifier = Arc::new(AnyCertificate(Arc::new(ring::default_provider())));
     let config = client()?.dangerous().with_custom_certificate_verifier(verifier);
     Ok(config.with_no_client_auth())
 }
 
-/// Accepts any certificate, and still checks that the server has its key. Otherwise a man in the middle
-/// could show the right server's certificate, so that the channel bindings would be right too.
+/// Accepts any certificate, but checks that the server has its key. Otherwise a man in the middle could
+/// present the genuine server's certificate, and the channel bindings would match.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -97,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// Shows a certificate that was made with another key.
+    /// A server that presents a certificate for another key.
     #[derive(Debug)]
     struct Impostor;
 
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn any_certificate_is_accepted_with_its_key_alone() {
+    fn any_certificate_is_accepted_only_with_its_key() {
         let server = server().unwrap().with_cert_resolver(Arc::new(Impostor));
         let mut server = ServerConnection::new(Arc::new(server)).unwrap();
         let client = Arc::new(any_certificate().unwrap());

@@ -1,4 +1,4 @@
-//! Users in a small file of NT hashes, and the groups that they are in.
+//! A file of users, with their NT hashes and groups.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,29 +7,29 @@ use anyhow::Context;
 use ntlm::{NtHash, UserName};
 
 /// Who may log in: each line `DOMAIN\user:NT hash`, the hash in 32 hexadecimal digits, or
-/// `DOMAIN\user:NT hash:group,group`. Empty lines and lines that start with `#` are passed over.
+/// `DOMAIN\user:NT hash:group,group`. Empty lines and lines that start with `#` are ignored.
 ///
-/// NT hashes are as good as passwords: keep the file as such.
+/// An NT hash is equivalent to the password, so keep the file secret.
 #[derive(Debug, Default)]
 pub struct Users {
-    /// By the name in upper case, as Windows compares names.
+    /// By name in upper case, because Windows compares names without case.
     users: HashMap<UserName, User>,
 }
 
 /// A user of the file.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// As the file spells it. What a client sends is the same in any case, and may claim any
-    /// domain where the file has none: better work on with this one.
+    /// The name as in the file. A client may send it in another case and, if the file has no
+    /// domain, with any domain, so applications should continue with this name.
     pub name: UserName,
     pub hash: NtHash,
-    /// Names, `DOMAIN\group`, and SIDs.
+    /// Names, `DOMAIN\group`, or SIDs.
     groups: Vec<UserName>,
 }
 
 impl User {
-    /// Whether the file says so. As with users, a group without a domain in the file is meant by
-    /// that name in any domain.
+    /// Whether the user is in the group according to the file. As with users, a group without a
+    /// domain in the file matches that name in any domain.
     pub fn is_in(&self, group: &UserName) -> bool {
         let anywhere = UserName::new(group.user().clone());
         self.groups.iter().any(|g| g.eq_ignore_case(group) || g.eq_ignore_case(&anywhere))
@@ -37,7 +37,7 @@ impl User {
 }
 
 impl Users {
-    /// One user with a password, for trying things out.
+    /// One user with a password, for demonstrations.
     pub fn one(name: &str, password: &str) -> Self {
         let mut users = Self::default();
         let name = UserName::from(name);
@@ -51,15 +51,15 @@ impl Users {
         text.parse().with_context(place)
     }
 
-    /// A user without a domain in the file is meant by clients of any domain: they send the one
-    /// that they were told, which may be any.
+    /// Finds a user. An entry without a domain matches any domain, because many clients send the
+    /// domain from the server's CHALLENGE.
     pub fn find(&self, claimed: &UserName) -> Option<&User> {
         let key = claimed.to_uppercase();
         let anywhere = UserName::new(key.user().clone());
         self.users.get(&key).or_else(|| self.users.get(&anywhere))
     }
 
-    /// All of them, in no order.
+    /// All users, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &User> {
         self.users.values()
     }
@@ -93,7 +93,7 @@ pub fn digits(hash: &NtHash) -> String {
     hash.expose().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// No name holds a colon, and no group's a comma.
+/// Names contain no colon, and names of groups no comma.
 fn user(line: &str) -> Option<User> {
     let (name, rest) = line.split_once(':')?;
     let (hash, groups) = rest.split_once(':').unwrap_or((rest, ""));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_stand_after_the_hash() {
+    fn groups_follow_the_hash() {
         let hash = "0123456789abcdef0123456789abcdef";
         let text = format!("alice:{hash}: LAB\\Domain Users, Proxy,S-1-5-32-545\nbob:{hash}\n");
         let users: Users = text.parse().unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_no_users_are_named() {
+    fn invalid_lines_are_reported() {
         for line in ["alice", "alice:12", "alice:+123456789abcdef0123456789abcdef"] {
             let error = format!("# one\n{line}").parse::<Users>().unwrap_err();
             assert!(error.to_string().starts_with("line 2:"), "{error}");

@@ -1,4 +1,5 @@
-//! A client of several servers and perhaps a proxy, each with a login of its own.
+//! A client that follows redirects to several servers, perhaps through a proxy, with a login for
+//! each.
 
 use std::sync::Arc;
 
@@ -20,13 +21,13 @@ use crate::redirect;
 use crate::trace::Trace;
 use crate::trust::TrustOptions;
 
-/// The options that say how to connect, and how to log in.
+/// The options for connections and logins.
 #[derive(clap::Args)]
 pub struct AgentOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// Go through this proxy, to https URLs with CONNECT
+    /// Use this proxy; for https URLs with CONNECT
     #[arg(short = 'x', long, value_name = "http://HOST:PORT")]
     proxy: Option<Url>,
 
@@ -39,11 +40,11 @@ pub struct AgentOptions {
     trust: TrustOptions,
 
     /// Send no channel bindings of the server's certificate. Servers can require them, because they
-    /// reveal a man in the middle
+    /// detect a man in the middle
     #[arg(long)]
     no_channel_bindings: bool,
 
-    /// Send this name of the machine
+    /// Send this workstation name
     #[arg(long, value_name = "NAME")]
     workstation: Option<String>,
 
@@ -51,7 +52,7 @@ pub struct AgentOptions {
     #[arg(long, value_name = "N", default_value = "3", value_parser = parse_level)]
     level: LmCompatibility,
 
-    /// Where the server or the proxy offers `Negotiate` and not `NTLM`, send SPNEGO instead of bare NTLM
+    /// If the server or the proxy offers `Negotiate` but not `NTLM`, send SPNEGO instead of bare NTLM
     /// messages
     #[arg(long)]
     spnego: bool,
@@ -60,10 +61,10 @@ pub struct AgentOptions {
     pub trace: Trace,
 }
 
-/// Sends requests, and keeps the connection of the last one.
+/// Sends requests, and keeps the last connection open.
 pub struct Agent<'a> {
     options: &'a AgentOptions,
-    /// Only the server of this URL gets the credentials.
+    /// Credentials are sent only to the server of this URL.
     first: Url,
     credentials: Option<Credentials>,
     proxy_credentials: Option<Credentials>,
@@ -71,7 +72,7 @@ pub struct Agent<'a> {
     link: Option<Link>,
 }
 
-/// A connection to an origin, and what was proven on it. They come and go together.
+/// A connection to an origin, and the logins on it.
 struct Link {
     origin: Url,
     connection: Connection,
@@ -79,7 +80,7 @@ struct Link {
 }
 
 impl<'a> Agent<'a> {
-    /// For requests that begin with this URL. May ask for passwords.
+    /// Makes an agent for requests that begin with this URL. May ask for passwords.
     pub fn new(options: &'a AgentOptions, first: &Url) -> anyhow::Result<Self> {
         let proxy = &options.proxy;
         ensure!(
@@ -100,7 +101,7 @@ impl<'a> Agent<'a> {
         })
     }
 
-    /// Sends a request on the connection to its origin, opening one if there is none.
+    /// Sends a request on the connection to its origin, which is opened if needed.
     pub async fn fetch(
         &mut self,
         request: &Outgoing,
@@ -121,14 +122,16 @@ impl<'a> Agent<'a> {
         Ok(answer)
     }
 
-    /// What is wrong if the last response asks for a login.
+    /// The error message if the last response asks for a login.
     pub const fn complaint(&self, status: StatusCode, verdict: &Next) -> Option<&'static str> {
         match (status.as_u16(), verdict) {
             (_, Next::Rejected) => Some("the credentials were not accepted"),
-            (_, Next::NotOffered) => Some("NTLM is not among the ways to log in that are offered"),
+            (_, Next::NotOffered) => Some("NTLM is not offered"),
             (407, _) => Some("the proxy asks for a login (--proxy-user)"),
             (401, _) if self.credentials.is_none() => Some("the server asks for a login (--user)"),
-            (401, _) => Some("another server asks for a login, which only the first one gets"),
+            (401, _) => Some(
+                "another server asks for a login, but credentials are sent only to the first one",
+            ),
             _ => None,
         }
     }
@@ -152,8 +155,8 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Asks the proxy for a tunnel to the server, and starts TLS in it. What the proxy wants to be
-    /// proven is over then, and unknown to the server.
+    /// Asks the proxy for a tunnel to the server, logging in to the proxy if required, and starts
+    /// TLS in it. The server does not see the login to the proxy.
     async fn connect_through(&self, proxy: &Url, url: &Url) -> anyhow::Result<Connection> {
         let address = connection::address(url)?;
         let request = Request::connect(&address).header(HOST, &address);
@@ -174,7 +177,7 @@ impl<'a> Agent<'a> {
         Connection::through_tunnel(tunnel, url, &self.tls).await
     }
 
-    /// Whether requests go to the proxy itself, which passes them on.
+    /// Whether requests are sent to the proxy, which forwards them.
     fn is_proxied(&self, url: &Url) -> bool {
         self.options.proxy.is_some() && url.scheme() == "http"
     }

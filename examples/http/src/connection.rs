@@ -1,5 +1,5 @@
-//! One connection of HTTP/1.1, as NTLM needs it: the requests that are sent on it follow each other
-//! on the same TCP connection, or fail.
+//! One connection of HTTP/1.1, as NTLM needs it: all requests are sent on the same TCP connection,
+//! or fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Connection {
         connection.with_context(|| format!("cannot connect to {address}"))
     }
 
-    /// Goes on, in TLS, with a connection that a proxy opened to the server of an `https:` URL.
+    /// Starts TLS on a connection that a proxy opened to the server of an `https:` URL.
     pub async fn through_tunnel(
         tunnel: Upgraded,
         url: &Url,
@@ -60,7 +60,7 @@ impl Connection {
         let name = server_name(url)?;
         let connector = TlsConnector::from(Arc::clone(tls));
         let stream = connector.connect(name, TokioIo::new(stream)).await.context("TLS")?;
-        // The first certificate is the server's own, those after it only vouch for it.
+        // The first certificate is the server's own, the others are its chain.
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = certificates.first().cloned().map(CertificateDer::into_owned);
         Self::with_stream(TokioIo::new(stream), certificate).await
@@ -71,17 +71,19 @@ impl Connection {
         certificate: Option<CertificateDer<'static>>,
     ) -> anyhow::Result<Self> {
         let (sender, connection) = http1::handshake(stream).await?;
-        // An error reaches the request that is under way. Upgrades are for CONNECT.
+        // An error is reported to the current request. Upgrades are for CONNECT.
         tokio::spawn(connection.with_upgrades());
         Ok(Self { sender, certificate })
     }
 
-    /// The server's certificate in DER, `None` without TLS: channel bindings are made of it.
+    /// The server's certificate in DER, from which channel bindings are computed; `None` without
+    /// TLS.
     pub fn certificate(&self) -> Option<&[u8]> {
         self.certificate.as_deref()
     }
 
-    /// Whether another request can be sent, once the last response was read to its end.
+    /// Waits until the last response has been read, and returns whether another request can be
+    /// sent.
     pub async fn is_open(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
@@ -108,7 +110,7 @@ pub async fn collect(body: Incoming, limit: usize) -> anyhow::Result<Bytes> {
     within(RESPONSE_TIMEOUT, collected).await.context("cannot read the response to its end")
 }
 
-/// Reads a body to its end, and discards it: only then can the next request go on the same connection.
+/// Reads a body to its end, and discards it: only then can the connection carry the next request.
 pub async fn drain(mut body: Incoming) -> anyhow::Result<()> {
     let drained = async {
         while let Some(frame) = body.frame().await {
@@ -119,25 +121,25 @@ pub async fn drain(mut body: Incoming) -> anyhow::Result<()> {
     within(RESPONSE_TIMEOUT, drained).await.context("cannot read the response to its end")
 }
 
-/// The path and query of a URL, as a server gets them.
+/// The path and query of a URL, as sent to a server.
 pub fn origin_form(url: &Url) -> &str {
     &url[Position::BeforePath..Position::AfterQuery]
 }
 
-/// The URL as a proxy gets it.
+/// The URL as sent to a proxy.
 pub fn absolute_form(url: &Url) -> String {
     format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterQuery])
 }
 
-/// The value of `Host`: the port only if it is not the usual one.
+/// The value of `Host`, with the port only if it is not the default.
 pub fn host(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-/// Host and port, as `CONNECT` names them.
+/// Host and port, as in `CONNECT`.
 ///
 /// # Errors
-/// If the URL is not of HTTP: `wss://` must not be taken for plain HTTP.
+/// If the scheme is neither `http` nor `https`: `wss://` must not be treated as plain HTTP.
 pub fn address(url: &Url) -> anyhow::Result<String> {
     ensure!(matches!(url.scheme(), "http" | "https"), "the URL is neither http:// nor https://");
     let host = url.host_str().context("the URL has no host")?;
@@ -161,7 +163,7 @@ fn server_name(url: &Url) -> anyhow::Result<ServerName<'static>> {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Some requests take a server minutes.
+/// Long, because servers need minutes for some requests.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// How many connections a server usually serves at the same time.
+/// The default for the most connections at a time.
 pub const MOST_CONNECTIONS: usize = 1000;
-/// How long a connection may last. Without it, a client that reads no response would keep its place for
-/// ever. A client that is logged in then has to log in again.
+/// How long a connection may last. Without this limit, a client that reads no responses would occupy a
+/// connection for ever. A logged-in client must then log in again.
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// How long to wait after `accept` failed.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,7 +29,8 @@ pub async fn serve_each<F>(
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without it, the second part of a response may wait for the client to confirm the first.
+                // Otherwise the second part of a response may wait until the client acknowledges
+                // the first.
                 let _ = stream.set_nodelay(true);
                 let served = serve(stream, peer);
                 tokio::spawn(async move {
@@ -40,7 +41,7 @@ pub async fn serve_each<F>(
                 });
             }
             Err(error) => {
-                // Most often, there are no file descriptors left until another connection ends.
+                // Usually all file descriptors are in use until another connection ends.
                 eprintln!("cannot accept a connection: {error}");
                 sleep(PAUSE).await;
             }
@@ -76,14 +77,14 @@ mod tests {
         }
         let mut byte = [0];
         assert!(timeout(Duration::from_millis(50), third.read(&mut byte)).await.is_err());
-        // It panics, and leaves its place.
+        // The first connection panics, which must free its place.
         first.write_all(b"x").await.unwrap();
         timeout(PATIENCE, third.read_exact(&mut byte)).await.unwrap().unwrap();
     }
 
-    /// Time passes at once.
+    /// The clock is paused, so the test does not wait.
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_nothing_does_not_keep_its_place() {
+    async fn an_idle_client_is_disconnected() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve_each(listener, 1, |stream, _| serve(stream)));

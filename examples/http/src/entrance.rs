@@ -1,4 +1,4 @@
-//! Accepts connections to a site, with TLS or without, and gives each of them a state of NTLM.
+//! Accepts connections to a site, with TLS or without, and gives each its own NTLM state.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub struct Entrance {
     pub tls: Option<TlsAcceptor>,
 }
 
-/// How long a client may take for the TLS handshake, and for the headers of a request, which is also how
-/// long a connection may stay idle.
+/// How long a client may take for the TLS handshake, and for the headers of a request including the idle
+/// time before them.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Entrance {
@@ -46,7 +46,7 @@ impl Entrance {
         }
     }
 
-    /// One connection, and with it one state of NTLM, which ends with it.
+    /// Serves one connection, with an NTLM state that ends with it.
     async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
         let server = self.server.clone();
         let connection = if self.site.is_proxy {
@@ -54,7 +54,7 @@ impl Entrance {
         } else {
             ServerConnection::new(server)
         };
-        // hyper hands out one request of a connection at a time, so that nobody waits here.
+        // hyper passes on one request of a connection at a time, so this lock is always free.
         let connection = Mutex::new(connection.with_schemes(self.site.schemes.clone()));
         let service = service_fn(async |request| {
             self.site.answer(&mut *connection.lock().await, peer, request).await
@@ -62,7 +62,7 @@ impl Entrance {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
-            // Some clients compare names byte for byte.
+            // Some clients compare header names byte for byte.
             .title_case_headers(true)
             .serve_connection(TokioIo::new(HeaderCase(stream)), service);
         if let Err(error) = connection.await {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::users::Users;
 
-    /// What a client that is not logged in is answered to this.
+    /// The answer to an unauthenticated client that sends these pieces.
     async fn answer(head: &str, piece: &[u8], pause: Duration) -> String {
         let site = Site {
             directory: None,

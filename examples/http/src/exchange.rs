@@ -1,4 +1,5 @@
-//! A request and its response on one connection, with as many requests between them as a login needs.
+//! Sends a request on one connection, repeated until the login is complete, and returns the last
+//! response.
 
 use anyhow::bail;
 use bytes::Bytes;
@@ -12,11 +13,10 @@ use ntlm::http::{ClientConnection, Next, NextConnection, RequestBody, RequestHea
 use crate::connection::{Connection, collect};
 use crate::trace::Trace;
 
-/// Sends a request, and again on the same connection for as long as a login needs it.
+/// Sends a request, and repeats it on the same connection until the login is complete.
 ///
-/// `logins` say who asks for one: the server, or a proxy and then the server. They belong to the
-/// connection. `reconnect` opens another one in its place, which is only needed before anything was
-/// proven.
+/// `logins` are the logins on this connection: to the server, or to a proxy and then to the server.
+/// `reconnect` opens a new connection in its place, which is needed only before the first login.
 pub async fn exchange(
     connection: &mut Connection,
     logins: &mut [ClientConnection],
@@ -33,19 +33,19 @@ pub async fn exchange(
 
         match next(logins, &response)? {
             Next::Send(next) => {
-                // The connection is free for the next request when the response was read.
+                // The connection is free for the next request once the response has been read.
                 collect(response.into_body(), MAX_DRAINED_LEN).await?;
-                // A response without a length ends with its connection, too.
+                // A response without a length also ends its connection.
                 let is_start = next.body == RequestBody::Omit;
                 if next.connection == NextConnection::New
                     || (is_start && !connection.is_open().await)
                 {
-                    trace.note("the server ends the connection: on a new one");
+                    trace.note("the server ends the connection: continuing on a new one");
                     *connection = reconnect().await?;
                 }
                 header = Some(next);
             }
-            // The body was kept back, because a challenge was expected; there is none.
+            // The body was left out because a challenge was expected, but none came.
             Next::Answered | Next::Authenticated
                 if is_without_body(header.as_ref()) && !request.body().is_end_stream() =>
             {
@@ -58,10 +58,11 @@ pub async fn exchange(
             }
         }
     }
-    bail!("the login does not come to an end");
+    bail!("the login does not end");
 }
 
-/// The first step that a login requires after this response; if none does, what the last one made of it.
+/// The first step that a login requires after this response; if none requires one, the result of
+/// the last login.
 fn next(
     logins: &mut [ClientConnection],
     response: &Response<Incoming>,
@@ -70,7 +71,7 @@ fn next(
     let mut last = Next::Answered;
     for login in logins {
         last = match login.on_response(status, response.version(), headers, &mut Os)? {
-            // It asks for nothing of this login.
+            // The response does not concern this login.
             next @ (Next::Answered | Next::Authenticated) => next,
             next @ (Next::Send(_) | Next::Rejected | Next::NotOffered) => return Ok(next),
         };
@@ -78,7 +79,7 @@ fn next(
     Ok(last)
 }
 
-/// The request, with what the login adds to it.
+/// The request with the header of the login.
 fn with_header(
     request: &Request<Full<Bytes>>,
     header: Option<&RequestHeader>,
@@ -97,9 +98,9 @@ fn is_without_body(header: Option<&RequestHeader>) -> bool {
     header.is_some_and(|header| header.body == RequestBody::Omit)
 }
 
-/// Logins to a proxy and a server take five requests, and some more if connections end.
+/// Logins to a proxy and a server need five requests, and a few more if connections close.
 const MAX_LEGS: usize = 8;
-/// More than the page has that a server shows together with a 401.
+/// More than the longest page that a server sends with a 401.
 const MAX_DRAINED_LEN: usize = 1 << 20;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A directory as web pages.
+//! Serves a directory as web pages.
 
 use std::fmt::Write;
 use std::io;
@@ -28,9 +28,9 @@ pub fn redirect(location: &str) -> Response<Body> {
     response
 }
 
-/// What a path of a URL names below a directory, which has no links in its own path: a file, or a
-/// list of files. Hidden files, links that lead out of the directory, and what is `withheld` are
-/// not there.
+/// Serves the file or the directory listing that a URL's path names below `directory`, whose own
+/// path must not contain links. Hidden files, `withheld` files and links that lead out of the
+/// directory are reported as missing.
 pub async fn serve(
     directory: &Path,
     withheld: &[PathBuf],
@@ -101,7 +101,7 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     response
 }
 
-/// The place below the directory, `None` if the path leads out of it or to something hidden.
+/// The path below the directory; `None` if it leads out of the directory or to a hidden file.
 fn below(directory: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode(path)?;
     let mut place = directory.to_owned();
@@ -117,7 +117,7 @@ fn below(directory: &Path, path: &str) -> Option<PathBuf> {
     Some(place)
 }
 
-/// Each byte that a URL cannot hold as `%` and two digits; also the slash.
+/// Percent-encodes each byte that a URL cannot contain, and the slash.
 pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leads_out_of_the_directory_or_to_what_is_hidden() {
+    fn no_path_leads_out_of_the_directory_or_to_hidden_files() {
         let place = |path| below(Path::new("/srv"), path);
         assert_eq!(place("/a/./b%20c"), Some("/srv/a/b c".into()));
         assert_eq!(place("//etc/passwd"), Some("/srv/etc/passwd".into()));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_withheld_is_not_there() {
+    async fn withheld_files_are_missing() {
         let directory = std::env::temp_dir().join(format!("ntlm-files-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let directory = directory.canonicalize().unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_survive_the_link_to_them() {
+    fn links_lead_to_files_with_any_name() {
         for name in ["a b", "σ<\"&%", "EXAMPLE\\jürgen"] {
             assert_eq!(percent_decode(&percent_encode(name)).as_deref(), Some(name));
         }

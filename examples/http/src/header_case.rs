@@ -1,5 +1,5 @@
-//! `WWW-Authenticate` in the letters of the specification, for clients that compare names of headers
-//! byte for byte.
+//! Writes `WWW-Authenticate` in the specification's case, for clients that compare header names byte
+//! for byte.
 
 use std::borrow::Cow;
 use std::io;
@@ -8,17 +8,17 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream of which hyper is the server, with `title_case_headers`.
+/// A stream for a hyper server with `title_case_headers`.
 ///
-/// RFC 9110, section 5.1: names of headers are equal in any case. jcifs 1.3.19 looks for
-/// `WWW-Authenticate` in a map and finds neither `www-authenticate` nor `Www-Authenticate`, and hyper
-/// can write no other. So the name is put right in the head of each 401.
+/// RFC 9110, section 5.1: header names are case-insensitive. jcifs 1.3.19 looks up `WWW-Authenticate`
+/// in a case-sensitive map, and hyper can write only `www-authenticate` or `Www-Authenticate`. So
+/// this stream replaces the name in the head of each 401.
 pub struct HeaderCase<S>(pub S);
 
 const WRITTEN: &[u8] = b"\r\nWww-Authenticate: ";
 const WANTED: &[u8] = b"\r\nWWW-Authenticate: ";
 
-/// The same bytes, with the wanted name if they begin with the head of a 401.
+/// Returns the bytes; if they begin with the head of a 401, with the name replaced.
 fn put_right(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !bytes.starts_with(b"HTTP/1.1 401 ") && !bytes.starts_with(b"HTTP/1.0 401 ") {
         return bytes.into();

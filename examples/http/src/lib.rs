@@ -1,4 +1,4 @@
-//! What the examples over HTTP share.
+//! Code shared by the HTTP examples.
 
 pub use ntlm_common_examples::{credentials, users};
 

@@ -1,4 +1,4 @@
-//! A request before it is known on which connection it goes.
+//! A request that can be sent to its server or to a proxy.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,7 +9,7 @@ use url::Url;
 use crate::connection;
 use crate::redirect;
 
-/// A request, which may go to its server or to a proxy.
+/// A request before its form for a server or a proxy is chosen.
 pub struct Outgoing {
     pub method: Method,
     pub url: Url,
@@ -18,7 +18,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// The request after a redirect. To another origin, no headers go that may hold secrets.
+    /// The request after a redirect. Headers that may contain secrets are removed if the redirect
+    /// leads to another origin.
     pub fn redirected(self, status: StatusCode, target: Url) -> Self {
         let method = redirect::method(status, &self.method);
         let mut headers = self.headers;
@@ -29,7 +30,7 @@ impl Outgoing {
         Self { method, url: target, headers, body }
     }
 
-    /// The request as the server gets it, or the proxy that passes it on.
+    /// The request in the form for the server, or for the proxy that forwards it.
     pub fn to_http(&self, is_proxied: bool) -> anyhow::Result<Request<Full<Bytes>>> {
         let Self { method, url, headers, body } = self;
         let target = match is_proxied {
@@ -46,7 +47,7 @@ impl Outgoing {
         if !body.is_empty() {
             request.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
         }
-        // A header that is given takes the place of ours.
+        // A header from the caller replaces the default one.
         for name in headers.keys() {
             request.headers_mut().remove(name);
         }
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_stay_behind_when_a_redirect_leads_to_another_origin() {
+    fn headers_are_not_sent_to_another_origin_after_a_redirect() {
         let redirected = |url: &str| {
             post("http://a.example/").redirected(StatusCode::FOUND, url.parse().unwrap()).headers
         };
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn header_may_be_given_twice_and_replaces_ours() {
+    fn header_may_be_given_twice_and_replaces_the_default() {
         let mut request = post("http://a.example/");
         request.headers.insert(header::HOST, "other".parse().unwrap());
         request.headers.append(header::COOKIE, "more".parse().unwrap());

@@ -1,15 +1,15 @@
-//! The NTLM tokens in the headers of a connection.
+//! Records the NTLM tokens in the headers of a connection.
 
 use ntlm::http::AuthHeader;
 
-/// Who sent a token.
+/// The side that sent a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Client,
     Server,
 }
 
-/// The tokens of one connection, and what else tells who sent them.
+/// The tokens of one connection, the names of both programs, and the last status.
 #[derive(Debug)]
 pub struct Recording {
     about: String,
@@ -86,8 +86,8 @@ impl Recording {
     }
 }
 
-/// The lines of one direction. Lines of bodies are lines too: they look like headers only if a body
-/// contains one.
+/// Watches the lines of one direction. It does not tell bodies from headers, so a line of a body
+/// that looks like a header counts as one.
 pub struct Watch {
     side: Side,
     line: Vec<u8>,
@@ -113,13 +113,13 @@ impl Watch {
     }
 }
 
-/// Text that needs no escapes in JSON but those of Rust's `Debug`.
+/// Text whose escapes in Rust's `Debug` are valid in JSON.
 fn printable(text: &str) -> String {
     text.chars().filter(|character| (' '..='~').contains(character)).take(200).collect()
 }
 
 const MOST_TOKENS: usize = 100;
-/// A token has at most 64 KiB, which are 88 KiB of base64.
+/// A token of at most 64 KiB has 88 KiB in base64.
 const LONGEST_LINE: usize = 90 << 10;
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_line_takes_no_endless_memory() {
+    fn memory_for_an_endless_line_is_bounded() {
         let (mut watch, mut recording) = (Watch::new(Side::Client), Recording::new(""));
         (0..100).for_each(|_| watch.read(&[b'x'; 4096], &mut recording));
         assert!(watch.line.len() <= LONGEST_LINE);

@@ -1,11 +1,12 @@
-//! Where a response sends a client, and what may go with it there.
+//! Redirects: the target, the method, and whether credentials may be sent there.
 
 use anyhow::{Context, ensure};
 use hyper::header::LOCATION;
 use hyper::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-/// Where the response to a request for `url` sends the client, `None` if it does not.
+/// The target of a redirect in response to a request for `url`; `None` if the response is not a
+/// redirect.
 pub fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> anyhow::Result<Option<Url>> {
     let location = match status.as_u16() {
         301 | 302 | 303 | 307 | 308 => headers.get(LOCATION),
@@ -13,14 +14,14 @@ pub fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> anyhow::Res
     };
     let Some(location) = location else { return Ok(None) };
     let target = std::str::from_utf8(location.as_bytes()).ok().and_then(|to| url.join(to).ok());
-    let target = target.with_context(|| format!("redirect to no URL: {location:?}"))?;
+    let target = target.with_context(|| format!("redirect to an invalid URL: {location:?}"))?;
     let is_http = matches!(target.scheme(), "http" | "https");
-    ensure!(is_http, "redirect to something else than HTTP: {target}");
+    ensure!(is_http, "redirect to another scheme than HTTP: {target}");
     Ok(Some(target))
 }
 
-/// The method of the request that follows (RFC 9110, section 15.4): a POST becomes a GET, as all
-/// clients do it, unless the status forbids it. If it changes, the body is left out.
+/// The method of the next request (RFC 9110, section 15.4): like all clients, turns a POST into a
+/// GET unless the status forbids it. If the method changes, the body is left out.
 pub fn method(status: StatusCode, method: &Method) -> Method {
     let becomes_get = match status.as_u16() {
         303 => *method != Method::HEAD,
@@ -30,7 +31,8 @@ pub fn method(status: StatusCode, method: &Method) -> Method {
     if becomes_get { Method::GET } else { method.clone() }
 }
 
-/// Whether what one URL may know, the other may know too: same scheme, host and port.
+/// Whether two URLs have the same scheme, host and port, so that credentials for one may be sent to
+/// the other.
 pub fn is_same_origin(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin()
 }
@@ -56,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_and_other_schemes_are_no_redirects() {
+    fn other_statuses_and_other_schemes_are_not_redirects() {
         assert_eq!(target_of(200, "/").unwrap(), None);
         assert_eq!(target_of(304, "/").unwrap(), None);
         assert!(target_of(302, "file:///etc/passwd").is_err());
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_without_a_location_is_an_answer() {
+    fn a_redirect_without_a_location_is_not_followed() {
         let url = "http://www.example.com".parse().unwrap();
         assert_eq!(target(&url, StatusCode::FOUND, &HeaderMap::new()).unwrap(), None);
     }

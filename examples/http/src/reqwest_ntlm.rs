@@ -2,11 +2,11 @@
 //!
 //! reqwest hides connections in a pool, and NTLM logs in to a connection. So the client
 //!
-//! - sends one request at a time, and not before the last [`Answer`] is gone: otherwise the pool would
-//!   open another connection. The compiler sees to that, because the answer borrows the client;
-//! - looks at which connection each response came on. If the pool took another one, the login starts
-//!   over there. On a runtime of several threads this happens often, because the pool opens a
-//!   connection if the last one has not come back yet when the next request is sent.
+//! - sends one request at a time, and only after the last [`Answer`] was dropped: otherwise the pool
+//!   would open another connection. The compiler ensures this, because the answer borrows the client;
+//! - checks the connection of each response. If the pool used another one, the login starts over
+//!   there. On a multi-threaded runtime this happens often, because the pool opens a connection if
+//!   the last one has not been returned when the next request is sent.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -32,11 +32,11 @@ pub struct NtlmClient {
     link: Option<Link>,
 }
 
-/// A connection, and what was proven on it.
+/// A connection, and the logins on it.
 struct Link {
-    /// It is identified by our own address.
+    /// Our own address, which identifies the connection.
     address: SocketAddr,
-    /// To which server it leads; perhaps through a proxy.
+    /// The server that it leads to, perhaps through a proxy.
     server: Url,
     logins: Vec<ClientConnection>,
 }
@@ -45,14 +45,14 @@ struct Link {
 /// request logs in again.
 pub struct Answer<'a> {
     pub response: Response,
-    /// How many requests it took, with those of redirects.
+    /// The number of requests that were sent, including redirects.
     pub requests: usize,
     /// Our own address of the connection.
     pub connection: SocketAddr,
     client: PhantomData<&'a mut NtlmClient>,
 }
 
-/// A response to a request that was sent as often as the login needed it.
+/// The final response to a request, after the login.
 struct Sent {
     response: Response,
     requests: usize,
@@ -60,47 +60,48 @@ struct Sent {
 }
 
 impl NtlmClient {
-    /// The builder should set a timeout. It may set certificates, and a proxy for `http:` URLs. It must not be given a
-    /// proxy for `https:` URLs that wants NTLM, because reqwest does not show responses to `CONNECT`.
+    /// Makes a client. The builder should set a timeout. It may set certificates, and a proxy for `http:`
+    /// URLs. It must not set a proxy for `https:` URLs that requires NTLM, because reqwest does not expose
+    /// responses to `CONNECT`.
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`].
+    /// The same as [`ClientBuilder::build`].
     pub fn new(
         builder: ClientBuilder,
         credentials: Credentials,
         trace: Trace,
     ) -> reqwest::Result<Self> {
         let http = builder
-            // Over HTTP/2, NTLM does not work.
+            // NTLM does not work over HTTP/2.
             .http1_only()
             .pool_max_idle_per_host(1)
-            // The certificate, of which channel bindings are made.
+            // Exposes the certificate, from which channel bindings are computed.
             .tls_info(true)
-            // reqwest would send the last token once more.
+            // When following a redirect, reqwest would send the last token again.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let (proxy_credentials, uses_spnego, link) = (None, false, None);
         Ok(Self { http, credentials, proxy_credentials, uses_spnego, trace, link })
     }
 
-    /// Logs in to the proxy too.
+    /// Also logs in to the proxy.
     #[must_use]
     pub fn with_proxy_credentials(self, credentials: Credentials) -> Self {
         Self { proxy_credentials: Some(credentials), ..self }
     }
 
-    /// Sends SPNEGO where the server offers `Negotiate` and not `NTLM`.
+    /// Sends SPNEGO if the server offers `Negotiate` but not `NTLM`.
     #[must_use]
     pub fn with_spnego(self) -> Self {
         Self { uses_spnego: true, ..self }
     }
 
-    /// As [`request`](Self::request), without a body.
+    /// Like [`request`](Self::request), with GET and without a body.
     pub async fn get(&mut self, url: Url) -> anyhow::Result<Answer<'_>> {
         self.request(Method::GET, url, || None).await
     }
 
-    /// As [`request`](Self::request).
+    /// Like [`request`](Self::request), with POST.
     pub async fn post<B: Into<Body>>(
         &mut self,
         url: Url,
@@ -109,12 +110,12 @@ impl NtlmClient {
         self.request(Method::POST, url, || Some(body().into())).await
     }
 
-    /// Sends a request, logs in where that is asked for, and follows redirects to the same server.
-    /// `body` is called each time that the body is sent, so that a stream starts anew.
+    /// Sends a request, logs in if required, and follows redirects to the same server. `body` makes
+    /// the body each time that it is sent.
     ///
     /// # Errors
-    /// If the login is rejected or cannot be made, a redirect leads to another server, or the connection
-    /// breaks. Other responses, whatever their status is, are no errors.
+    /// If the login is rejected or not possible, a redirect leads to another server, or the connection
+    /// fails. Other responses are not errors, whatever their status.
     pub async fn request(
         &mut self,
         mut method: Method,
@@ -150,9 +151,9 @@ impl NtlmClient {
         bail!("there are more than {MAX_REDIRECTS} redirects")
     }
 
-    /// Sends the request that `make` makes, as often as the login needs it.
+    /// Sends the request that `make` returns, and repeats it until the login is complete.
     async fn send(&mut self, make: impl Fn() -> Request) -> anyhow::Result<Sent> {
-        // It is put back only if the login ends well: after an error, or if this future is dropped, the
+        // The link is put back only on success, so after an error, or if this future is dropped, the
         // next request starts over.
         let mut link = self.link.take();
         let mut header: Option<RequestHeader> = None;
@@ -173,7 +174,8 @@ impl NtlmClient {
                 let (server, logins) = (response.url().clone(), self.logins(&response)?);
                 link = Some(Link { address: connection, server, logins });
                 if header.is_some() && matches!(status.as_u16(), 401 | 407) {
-                    // The token belongs to the connection before: the response says nothing.
+                    // The token belongs to the previous connection, so this response is
+                    // meaningless.
                     drain(response).await?;
                     header = None;
                     continue;
@@ -189,7 +191,7 @@ impl NtlmClient {
                     drain(response).await?;
                     header = Some(next);
                 }
-                // The body was kept back for a challenge that did not come.
+                // The body was left out because a challenge was expected, but none came.
                 Next::Answered if omits_body => {
                     drain(response).await?;
                     header = None;
@@ -200,10 +202,11 @@ impl NtlmClient {
                 }
             }
         }
-        bail!("the login does not come to an end: does each request get another connection?")
+        bail!("the login does not end: does each request use another connection?")
     }
 
-    /// The logins on the connection on which a response came: only then is its certificate known.
+    /// Makes the logins of a connection after its first response, because only then is the
+    /// certificate known.
     fn logins(&self, response: &Response) -> anyhow::Result<Vec<ClientConnection>> {
         let mut logins = Vec::new();
         if let Some(credentials) = &self.proxy_credentials {
@@ -225,8 +228,8 @@ impl NtlmClient {
     }
 }
 
-/// Gives the response to the proxy's login, then the server's, and returns the first step that one
-/// requires.
+/// Passes the response to the proxy's login, then to the server's, and returns the first step that
+/// one of them requires.
 fn next(logins: &mut [ClientConnection], response: &Response) -> Result<Next, ntlm::http::Error> {
     let (status, version, headers) =
         (response.status().as_u16(), response.version(), response.headers());
@@ -239,7 +242,7 @@ fn next(logins: &mut [ClientConnection], response: &Response) -> Result<Next, nt
     Ok(Next::Answered)
 }
 
-/// The request, with what the login adds to it.
+/// The request with the header of the login.
 fn with_header(mut request: Request, header: Option<&RequestHeader>) -> Request {
     let Some(header) = header else { return request };
     header.insert_into(request.headers_mut());
@@ -249,8 +252,8 @@ fn with_header(mut request: Request, header: Option<&RequestHeader>) -> Request 
     request
 }
 
-/// Reads a response to its end: otherwise the connection does not go back to the pool. The builder's
-/// timeout says how long that may take.
+/// Reads a response to its end: otherwise the connection is not returned to the pool. The builder's
+/// timeout limits the time.
 async fn drain(mut response: Response) -> anyhow::Result<()> {
     let mut len = 0;
     while let Some(chunk) = response.chunk().await? {
@@ -260,18 +263,18 @@ async fn drain(mut response: Response) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Our own address of the connection on which a response came. reqwest has a method for the
-/// server's address only; hyper, below it, leaves both in the response.
+/// Our own address of a response's connection. reqwest has a method for the server's address only,
+/// but hyper stores both in the response.
 fn local_address(response: &Response) -> anyhow::Result<SocketAddr> {
     let connection = response.extensions().get::<HttpInfo>();
     Ok(connection.context("reqwest does not show the connection")?.local_addr())
 }
 
-/// A login takes three requests, and through a proxy that wants one too, five. The rest is for
-/// connections that change meanwhile.
+/// A login needs three requests, with a login to a proxy five. The rest is for connections that
+/// change meanwhile.
 const MAX_REQUESTS: usize = 30;
 const MAX_REDIRECTS: usize = 10;
-/// More than the page has that a server shows together with a 401 or a redirect.
+/// More than the longest page that a server sends with a 401 or a redirect.
 const MAX_DRAINED_LEN: usize = 1 << 20;
 
 #[cfg(test)]
@@ -290,8 +293,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A server that answers one request after the other on each connection with these values of
-    /// `WWW-Authenticate`, and then none. It reports each `Authorization`.
+    /// A server that answers each connection's requests with these values of `WWW-Authenticate`,
+    /// then stops answering. It reports each `Authorization`.
     struct Server {
         url: Url,
         seen: mpsc::UnboundedReceiver<String>,

@@ -1,4 +1,4 @@
-//! A page or a directory behind NTLM.
+//! Serves a page or a directory to users who log in with NTLM.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,11 +22,11 @@ use crate::users::Users;
 /// How long a client may take for a body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is served, and to whom.
+/// The content, and the users who may read it.
 pub struct Site {
     /// `None` for the built-in page.
     pub directory: Option<PathBuf>,
-    /// Files that may lie in the directory, and must not be served.
+    /// Files that may be in the directory and must not be served.
     pub withheld: Vec<PathBuf>,
     pub users: Users,
     pub schemes: Vec<Scheme>,
@@ -35,7 +35,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Answers a request on a connection, with whose first requests the client logs in.
+    /// Answers a request. The client logs in with the first requests of its connection.
     pub async fn answer(
         &self,
         connection: &mut ServerConnection,
@@ -43,8 +43,9 @@ impl Site {
         request: Request<Incoming>,
     ) -> io::Result<Response<files::Body>> {
         let outcome = match connection.on_request(request.version(), request.headers(), &mut Os) {
-            // The user keeps the name that the client claims, with its domain. An application that decides
-            // by names sets that of its store with `UserClaim::with_account`, as `web_application` does.
+            // The user keeps the name and the domain that the client claims. An application that makes
+            // decisions by name sets the name from its store with `UserClaim::with_account`, as
+            // `web_application` does.
             Step::LookUp(look_up) => match self.users.find(look_up.claimed_user()) {
                 Some(user) => look_up.verify(|claim| claim.verify_nt_hash(&user.hash)),
                 None => look_up.reject(Rejection::UnknownUser),
@@ -53,8 +54,8 @@ impl Site {
         };
         let client = match outcome {
             Outcome::Authenticated(client) => client,
-            Outcome::Refused(refusal) => return refuse(peer, refusal, request).await,
-            // A normal step, unless the client tries another scheme, such as Basic.
+            Outcome::Refused(refusal) => return reject(peer, refusal, request).await,
+            // A normal step of a login, unless the client tries another scheme, such as Basic.
             Outcome::Continue(answer) => {
                 let tried = answer.tried.as_deref().unwrap_or("none");
                 if self.is_verbose {
@@ -73,14 +74,14 @@ impl Site {
         if let Ok(user) = HeaderValue::from_str(&files::percent_encode(&user)) {
             response.headers_mut().insert(HeaderName::from_static("x-user"), user);
         }
-        // The last token of SPNEGO.
+        // SPNEGO's last token.
         if let Some(header) = client.header {
             header.append_to(response.headers_mut());
         }
         Ok(response)
     }
 
-    /// The request of a user who is known.
+    /// Serves the request of an authenticated user.
     async fn serve(
         &self,
         user: &str,
@@ -104,20 +105,20 @@ impl Site {
     }
 }
 
-/// What NTLM wants to be replied, once the request was read to its end: otherwise the connection
-/// would close, and the exchange with it.
+/// Sends the reply of the handshake after reading the request to its end: otherwise hyper would
+/// close the connection and so end the handshake.
 async fn reply(reply: Reply, request: Request<Incoming>) -> io::Result<Response<files::Body>> {
     if let Err(status) = drain(request).await {
         return Ok(unread(status));
     }
     let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
-    let mut response = files::text(status, "This wants NTLM, over one connection.\n".into());
+    let mut response = files::text(status, "This requires NTLM, on a single connection.\n".into());
     reply.append_to(response.headers_mut());
     Ok(response)
 }
 
-/// All rejected logins look alike to the client; the log knows more.
-async fn refuse(
+/// Rejects a login. All rejections look alike to the client; the log contains the reason.
+async fn reject(
     peer: SocketAddr,
     refusal: Refusal,
     request: Request<Incoming>,
@@ -132,7 +133,8 @@ fn log_login(peer: SocketAddr, client: &Authenticated<'_>) {
         client.accepted.log(),
         // Only SPNEGO has a last token.
         if client.header.is_some() { "yes" } else { "no" },
-        // Anything else than NTLM is a fallback of the client: worth a look where Kerberos should work.
+        // If the client prefers a mechanism other than NTLM, it has fallen back, which deserves
+        // attention where Kerberos should work.
         client.client_preferred.unwrap_or(Mechanism::Ntlm).to_string(),
         client.accepted.keys.flags(),
     );
@@ -141,8 +143,9 @@ fn log_login(peer: SocketAddr, client: &Authenticated<'_>) {
 /// The longest body that is read.
 const MAX_BODY_LEN: usize = 16 << 20;
 
-/// Reads a body to its end, and returns its length, or the status of the response if it has no end. It is
-/// not kept, because clients that are not logged in send bodies too.
+/// Reads a body to its end and returns its length, or the status of the error response if the body is
+/// too long or does not end in time. The body is discarded, because unauthenticated clients send bodies
+/// too.
 async fn drain(request: Request<Incoming>) -> Result<usize, StatusCode> {
     let mut body = Limited::new(request.into_body(), MAX_BODY_LEN);
     let read = async {
@@ -156,7 +159,7 @@ async fn drain(request: Request<Incoming>) -> Result<usize, StatusCode> {
     read.map_err(|_| StatusCode::REQUEST_TIMEOUT)?.ok_or(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-/// hyper closes the connection after it.
+/// A response to a request whose body was not read; hyper closes the connection after it.
 fn unread(status: StatusCode) -> Response<files::Body> {
     let text = match status {
         StatusCode::REQUEST_TIMEOUT => "the body did not come in time\n".into(),

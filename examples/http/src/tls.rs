@@ -7,12 +7,12 @@ use ntlm::ChannelBindings;
 use ntlm_common_examples::tls;
 use tokio_rustls::TlsAcceptor;
 
-/// What accepts TLS connections with this certificate, and the channel bindings of all of them:
-/// both sides hash the server's certificate.
+/// An acceptor of TLS connections with this certificate, and their channel bindings, which are the
+/// hash of the certificate and so the same for all connections.
 pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<(TlsAcceptor, ChannelBindings)> {
     let (mut config, certificate) = tls::server_config(certificate, key)?;
     let bindings = ChannelBindings::from_certificate(&certificate)?;
-    // NTLM needs HTTP/1.1, so that nothing else is offered.
+    // NTLM needs HTTP/1.1, so nothing else is offered.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((TlsAcceptor::from(Arc::new(config)), bindings))
 }

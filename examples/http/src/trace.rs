@@ -1,4 +1,4 @@
-//! Shows an exchange while it happens, on standard error: what `-v` is for.
+//! Prints requests and responses on standard error, for the option `-v`.
 
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode, Version};
@@ -6,24 +6,24 @@ use ntlm::http::AuthHeader;
 use ntlm::inspect;
 use ntlm::spnego::Token;
 
-/// How much is shown.
+/// How much to print.
 #[derive(Clone, Copy, Default, clap::Args)]
 pub struct Trace {
-    /// Show the exchange on standard error, and explain every token; twice: with what passwords can be
-    /// guessed from
+    /// Show requests and responses on standard error, and explain every token; twice: include the
+    /// responses, from which passwords can be guessed
     #[arg(short, long = "verbose", action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 impl Trace {
-    /// A remark of the program itself.
+    /// Prints a remark of the program.
     pub fn note(self, text: impl std::fmt::Display) {
         if self.is_on() {
             eprintln!("* {text}");
         }
     }
 
-    /// A request as it is sent.
+    /// Prints a request as it is sent.
     pub fn request(self, method: &Method, target: impl std::fmt::Display, headers: &HeaderMap) {
         if self.is_on() {
             eprintln!("> {method} {target} HTTP/1.1");
@@ -31,7 +31,7 @@ impl Trace {
         }
     }
 
-    /// The head of a response.
+    /// Prints the head of a response.
     pub fn response(self, version: Version, status: StatusCode, headers: &HeaderMap) {
         if self.is_on() {
             eprintln!("< {version:?} {status}");
@@ -55,7 +55,7 @@ impl Trace {
         }
     }
 
-    /// A header's value, without what would be enough to guess the password at leisure.
+    /// A header's value, without the part that would allow an offline attack on the password.
     fn value(self, name: &HeaderName, value: &[u8]) -> String {
         let has_secrets =
             carries_tokens(name) && tokens(value).any(|token| is_authenticate(&token));
@@ -71,7 +71,8 @@ impl Trace {
     }
 }
 
-/// What a peer sent, without what would move the cursor or change colours.
+/// Text that a peer sent, without control characters, which could move the cursor or change
+/// colours.
 pub fn printable(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -93,7 +94,7 @@ fn is_authenticate(token: &[u8]) -> bool {
     ntlm_message(token).is_some_and(|message| message.get(8) == Some(&3))
 }
 
-/// The NTLM message in a token: all of it, or what SPNEGO wraps.
+/// The NTLM message in a token, which is bare or in SPNEGO.
 pub fn ntlm_message(token: &[u8]) -> Option<&[u8]> {
     match Token::parse(token) {
         Ok(Token::Init(init)) => init.mech_token,
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_proves_the_password_is_shown_on_request_only() {
+    fn responses_are_shown_on_request_only() {
         let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x03\0\0\0 and the responses");
         let shown = |verbose| Trace { verbose }.value(&AUTHORIZATION, value.as_bytes());
         assert_eq!(shown(1), "NTLM TlRMTVNTUAADAAAAIGF... [45 characters, shown with -vv]");
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_shown() {
+    fn everything_else_is_shown() {
         let value = header_value(Scheme::Ntlm, b"NTLMSSP\0\x01\0\0\0 and no responses");
         let trace = Trace { verbose: 1 };
         assert_eq!(trace.value(&AUTHORIZATION, value.as_bytes()), value);
@@ -131,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn what_proves_the_password_is_hidden_in_spnego_too() {
-        // A NegTokenResp with an AUTHENTICATE.
+    fn responses_in_spnego_are_hidden_too() {
+        // A NegTokenResp that contains an AUTHENTICATE.
         let authenticate = b"\xa1\x14\x30\x12\xa2\x10\x04\x0eNTLMSSP\0\x03\0\0\0\x55\x55";
         let value = header_value(Scheme::Negotiate, authenticate);
         let trace = Trace { verbose: 1 };

@@ -1,4 +1,4 @@
-//! Which certificates of servers a client accepts.
+//! The server certificates that a client accepts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The options that say which certificates to accept. Without any, those that the operating system
+/// The options for the certificates to accept; the default is those that the operating system
 /// trusts.
 #[derive(clap::Args)]
 pub struct TrustOptions {
@@ -17,7 +17,7 @@ pub struct TrustOptions {
     #[arg(short = 'k', long, conflicts_with = "cacert")]
     insecure: bool,
 
-    /// Trust the certificate authorities in this PEM file, and no others
+    /// Trust only the certificate authorities in this PEM file
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
 }
@@ -37,7 +37,7 @@ impl TrustOptions {
     fn roots(&self) -> anyhow::Result<RootCertStore> {
         let mut roots = RootCertStore::empty();
         let Some(file) = &self.cacert else {
-            // What cannot be read is not trusted; with no roots at all, no server is.
+            // Unreadable certificates are not trusted; without any roots, no server is trusted.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             return Ok(roots);
         };
@@ -45,7 +45,7 @@ impl TrustOptions {
         for certificate in CertificateDer::pem_file_iter(file).with_context(context)? {
             roots.add(certificate.with_context(context)?).with_context(context)?;
         }
-        ensure!(!roots.is_empty(), "{} holds no certificates", file.display());
+        ensure!(!roots.is_empty(), "{} contains no certificates", file.display());
         Ok(roots)
     }
 }

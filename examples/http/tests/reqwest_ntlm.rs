@@ -1,5 +1,5 @@
-//! `NtlmClient` and a small server in one process. The runtime has one thread, so that the number of
-//! requests does not depend on luck; in one test it has several.
+//! `NtlmClient` and a small server in one process. The runtime has one thread, so the number of
+//! requests is deterministic; in one test it has several.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -30,7 +30,7 @@ async fn a_connection_logs_in_once() {
 }
 
 #[tokio::test]
-async fn the_body_is_made_anew_and_kept_back_from_the_first_message() {
+async fn the_body_is_left_out_of_the_first_request_and_made_again() {
     let site = Site::start();
     let made = Mutex::new(0);
     let mut client = client("secret", ClientBuilder::new());
@@ -52,8 +52,8 @@ async fn a_wrong_password_is_tried_once() {
     assert_eq!(site.requests().len(), 3);
 }
 
-/// Each login runs outside of the threads that drive the connections: so it often is faster than reqwest's
-/// pool, and has to start over.
+/// Each login runs outside of the threads that drive the connections, so it is often faster than reqwest's
+/// pool, and must start over.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_of_200_fails_on_several_threads() {
     let (url, started) = (Site::start().url("/"), Arc::new(AtomicU32::new(0)));
@@ -84,21 +84,21 @@ async fn body_without_an_end_ends_the_login() {
         let head = "HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM\r\nTransfer-Encoding: chunked\r\n\r\n";
         let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
         stream.get_mut().write_all(head.as_bytes()).unwrap();
-        // Until the client closes the connection.
+        // Ends when the client closes the connection.
         while stream.get_mut().write_all(chunk.as_bytes()).is_ok() {}
     });
     let error = client("secret", ClientBuilder::new()).get(url).await.err().unwrap();
     assert_eq!(error.to_string(), "a response that is not the last is too long");
 }
 
-/// Each request gets another connection. Only the first message of a handshake is ever sent: it is not
-/// taken for a wrong password, and no CHALLENGE of one connection is answered on another.
+/// Each request uses another connection. The client then only sends NEGOTIATEs: it does not report a
+/// wrong password, and does not answer the CHALLENGE of one connection on another.
 #[tokio::test]
-async fn a_pool_that_always_takes_another_connection_is_noticed() {
+async fn a_pool_that_always_uses_another_connection_is_an_error() {
     let site = Site::start();
     let builder = ClientBuilder::new().pool_idle_timeout(Duration::from_nanos(1));
     let error = client("secret", builder).get(site.url("/")).await.err().unwrap();
-    assert!(error.to_string().contains("does not come to an end"), "{error}");
+    assert!(error.to_string().contains("the login does not end"), "{error}");
     let requests = site.requests();
     assert!(requests.len() > 10);
     let is_last_message = |request: &Request| request.token_len > 200;
@@ -106,7 +106,7 @@ async fn a_pool_that_always_takes_another_connection_is_noticed() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_to_the_same_server_alone() {
+async fn redirects_are_followed_only_to_the_same_server() {
     let site = Site::start();
     let mut client = client("secret", ClientBuilder::new());
     let answer = client.post(site.url("/redirect"), || "twelve bytes").await.unwrap();
@@ -137,7 +137,7 @@ fn no_tls() -> tokio_rustls::rustls::ClientConfig {
     config.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
 }
 
-/// A server that answers with the user's name, and remembers what it was asked.
+/// A server that answers with the user's name, and records the requests.
 struct Site {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -149,7 +149,7 @@ struct Request {
     path: String,
     headers: Vec<(String, String)>,
     body: usize,
-    /// The characters of `Authorization`.
+    /// The length of `Authorization`.
     token_len: usize,
 }
 

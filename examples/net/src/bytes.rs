@@ -1,8 +1,8 @@
-//! Little-endian numbers, as SMB and DCE/RPC have them, from bytes that a peer chose.
+//! Reads little-endian numbers, as in SMB and DCE/RPC, from untrusted bytes.
 
 use anyhow::Context;
 
-/// Reads one field after the other. What is not there is an error.
+/// Reads one field after the other. A missing field is an error.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -10,12 +10,12 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// From the beginning.
+    /// Starts at the beginning.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self::at(bytes, 0)
     }
 
-    /// From somewhere, which may be beyond the end.
+    /// Starts at this position, which may be beyond the end.
     pub const fn at(bytes: &'a [u8], position: usize) -> Self {
         Self { bytes, position }
     }
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Leaves out what is of no interest, up to a multiple of this many bytes.
+    /// Skips padding up to a multiple of this many bytes.
     pub fn align(&mut self, to: usize) {
         self.position = self.position.next_multiple_of(to);
     }
@@ -63,13 +63,14 @@ pub fn utf16le(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// Text that came in UTF-16, without what would move the cursor or change colours.
+/// Text from UTF-16, without control characters.
 pub fn printable_utf16le(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     printable(&String::from_iter(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}'))))
 }
 
-/// Text that a peer sent, without what would move the cursor or change colours.
+/// Text that a peer sent, without control characters, which could move the cursor or change
+/// colours.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_is_an_error() {
+    fn a_missing_field_is_an_error() {
         let mut reader = Reader::new(&[1, 2, 3]);
         assert_eq!(reader.u16().unwrap(), 0x0201);
         assert!(reader.u16().is_err());

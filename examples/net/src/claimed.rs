@@ -3,7 +3,8 @@
 use ntlm::wire::Authenticate;
 use ntlm::{Ascii, Text, UserName};
 
-/// Who the client says that it is, for the log of a refusal before anybody was looked up.
+/// The user that an AUTHENTICATE claims, for the log of a login that was rejected before the user
+/// was looked up.
 pub fn claimed(authenticate: &[u8]) -> Option<UserName> {
     let message = Authenticate::parse(authenticate).ok()?;
     let character_set = message.flags?.character_set()?;

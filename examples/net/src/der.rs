@@ -1,7 +1,7 @@
 //! ASN.1's tag, length and content, for LDAP.
 //!
-//! By hand, because it takes less than to describe the protocol to a crate; and crates for DER reject
-//! the long forms of lengths that Active Directory sends in LDAP's BER.
+//! Handwritten, because describing the protocol to an ASN.1 crate would take more code, and crates
+//! for DER reject the long forms of lengths that Active Directory sends in LDAP's BER.
 
 use anyhow::{Context, bail, ensure};
 
@@ -12,7 +12,7 @@ pub const ENUMERATED: u8 = 0x0a;
 pub const SEQUENCE: u8 = 0x30;
 pub const SET: u8 = 0x31;
 
-/// `[n]` around something, or in place of the tag of a constructed type.
+/// The tag `[n]`: explicit, or implicit for a constructed type.
 pub const fn context(number: u8) -> u8 {
     0xa0 | number
 }
@@ -22,7 +22,7 @@ pub const fn application(number: u8) -> u8 {
     0x60 | number
 }
 
-/// One element: its content is what follows here, one after the other.
+/// One element, whose content is the concatenation of `contents`.
 pub fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     let content = contents.concat();
     let mut element = vec![tag];
@@ -50,7 +50,7 @@ pub fn unsigned(tag: u8, number: u32) -> Vec<u8> {
     element(tag, &[sign, &bytes[leading..]])
 }
 
-/// Takes the next element off the input: its tag and its content.
+/// Reads the next element: its tag and its content.
 pub fn read<'a>(input: &mut &'a [u8]) -> anyhow::Result<(u8, &'a [u8])> {
     let header = header(input)?.context("an ASN.1 element is cut short")?;
     let end = header.len.checked_add(header.content).context("an ASN.1 element is too long")?;
@@ -59,14 +59,14 @@ pub fn read<'a>(input: &mut &'a [u8]) -> anyhow::Result<(u8, &'a [u8])> {
     Ok((header.tag, content))
 }
 
-/// Takes the next element off the input, which must have this tag.
+/// Reads the content of the next element, which must have this tag.
 pub fn expect<'a>(input: &mut &'a [u8], tag: u8) -> anyhow::Result<&'a [u8]> {
     let (found, content) = read(input)?;
     ensure!(found == tag, "ASN.1 has tag {found:#04x} instead of {tag:#04x}");
     Ok(content)
 }
 
-/// Takes the next element off the input if it has this tag.
+/// Reads the content of the next element if it has this tag.
 pub fn optional<'a>(input: &mut &'a [u8], tag: u8) -> anyhow::Result<Option<&'a [u8]>> {
     if input.first() == Some(&tag) { expect(input, tag).map(Some) } else { Ok(None) }
 }
@@ -77,17 +77,17 @@ pub fn to_unsigned(content: &[u8]) -> anyhow::Result<u32> {
     Ok(content.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }
 
-/// How long the first element is in all; `None` if too little of it is there to tell.
+/// The length of the first element including its header; `None` if the header is incomplete.
 pub fn len_of_first(input: &[u8]) -> anyhow::Result<Option<usize>> {
     Ok(header(input)?.and_then(|header| header.len.checked_add(header.content)))
 }
 
-/// What precedes an element's content.
+/// The header of an element: tag and length.
 struct Header {
     tag: u8,
-    /// Of the header itself.
+    /// Length of the header.
     len: usize,
-    /// Of the content.
+    /// Length of the content.
     content: usize,
 }
 
@@ -98,7 +98,7 @@ fn header(input: &[u8]) -> anyhow::Result<Option<Header>> {
         return Ok(Some(Header { tag: *tag, len: 2, content: (*first).into() }));
     }
     let count = usize::from(first & 0x7f);
-    // None is the indefinite form, which LDAP does not allow (RFC 4511, 5.1).
+    // A count of zero is the indefinite form, which LDAP does not allow (RFC 4511, 5.1).
     if !(1..=4).contains(&count) {
         bail!("an ASN.1 length has {count} bytes");
     }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_not_taken_for_negative_ones() {
+    fn numbers_are_never_negative() {
         for (number, bytes) in [
             (0, [2, 1, 0].as_slice()),
             (127, &[2, 1, 127]),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_refused() {
+    fn malformed_elements_are_rejected() {
         let malformed: [&[u8]; 6] =
             [&[], &[4], &[4, 2, 0], &[4, 0x80, 0, 0], &[0x1f, 0x81, 0], &[4, 0x85, 0, 0, 0, 0, 0]];
         for mut input in malformed {

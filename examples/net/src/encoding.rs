@@ -9,7 +9,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The bytes of hexadecimal digits; `None` if the text holds anything else.
+/// The bytes of hexadecimal digits; `None` if the text contains anything else.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
     let is_hexadecimal = digits.len() % 2 == 0 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
@@ -29,8 +29,8 @@ pub fn unbase64(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
-/// As many bytes as there are in base64 that may have been cut off anywhere, and has no padding;
-/// none if it is something else.
+/// Decodes base64 without padding that may have been cut off anywhere; empty if the text is not
+/// base64.
 pub fn unbase64_cut(text: &str) -> Vec<u8> {
     const TOLERANT: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
@@ -38,7 +38,7 @@ pub fn unbase64_cut(text: &str) -> Vec<u8> {
             .with_decode_padding_mode(DecodePaddingMode::Indifferent)
             .with_decode_allow_trailing_bits(true),
     );
-    // One character is no byte yet.
+    // A single leftover character encodes less than one byte.
     let len = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
     text.get(..len).and_then(|text| TOLERANT.decode(text).ok()).unwrap_or_default()
 }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused() {
+    fn other_text_is_rejected() {
         for text in ["0", "+1", "0x", "é1", "g0"] {
             assert_eq!(unhex(text), None, "{text}");
         }

@@ -12,7 +12,7 @@ use ntlm::session::{Session, Signature};
 #[derive(Debug)]
 pub struct Frames {
     stream: TcpStream,
-    /// When the last one came.
+    /// When the last frame was received.
     received: Instant,
 }
 
@@ -40,7 +40,7 @@ impl Frames {
         Ok(frame)
     }
 
-    /// When the last frame came, or the connection.
+    /// When the last frame was received, or the connection accepted.
     pub const fn received(&self) -> Instant {
         self.received
     }

@@ -1,4 +1,4 @@
-//! The messages of LDAP (RFC 4511) that a bind and a search take.
+//! The messages of LDAP (RFC 4511) that a bind and a search need.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use crate::der::{
     self, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, application, context, element,
 };
 
-/// A bind with SASL's GSS-SPNEGO (4.2); it takes bare NTLM messages too, in Active Directory and in
-/// Samba.
+/// A bind with SASL's GSS-SPNEGO (4.2). Active Directory and Samba also accept bare NTLM messages
+/// in it.
 pub fn bind_request(message_id: u32, token: &[u8]) -> Vec<u8> {
     let version = der::unsigned(INTEGER, 3);
     let name = element(OCTET_STRING, &[]);
@@ -21,11 +21,11 @@ pub fn bind_request(message_id: u32, token: &[u8]) -> Vec<u8> {
     message(message_id, &element(application(0), &[&version, &name, &sasl]))
 }
 
-/// What to search for.
+/// A search request.
 #[derive(Debug)]
 pub struct Search<'a> {
     pub base: &'a str,
-    /// 0 is the base itself, 1 what is under it, 2 all that is below.
+    /// 0: the base itself, 1: its children, 2: the whole subtree.
     pub scope: u32,
     pub filter: &'a Filter,
     pub attributes: &'a [String],
@@ -50,7 +50,7 @@ impl Search<'_> {
     }
 }
 
-/// Which entries: the simplest kinds of a filter (RFC 4515).
+/// The two simplest kinds of a search filter (RFC 4515).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     Present(String),
@@ -78,22 +78,22 @@ impl FromStr for Filter {
         let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
         let pair = inner.and_then(|inner| inner.split_once('='));
         let (name, value) = pair.context("a filter is (NAME=VALUE) or (NAME=*)")?;
-        ensure!(!name.starts_with(['&', '|', '!']), "filters of filters are left out here");
+        ensure!(!name.starts_with(['&', '|', '!']), "nested filters are not supported");
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-.;".contains(c);
-        ensure!(!name.is_empty() && name.chars().all(is_name), "{name:?} is no attribute");
+        ensure!(!name.is_empty() && name.chars().all(is_name), "{name:?} is not an attribute");
         if value == "*" {
             return Ok(Self::Present(name.to_owned()));
         }
-        ensure!(!value.contains(['*', '(', ')', '\\']), "such filters are left out here");
+        ensure!(!value.contains(['*', '(', ')', '\\']), "this kind of filter is not supported");
         Ok(Self::Equal(name.to_owned(), value.to_owned()))
     }
 }
 
-/// A message of the server.
+/// A message from the server.
 #[derive(Debug)]
 pub struct Reply {
     pub message_id: u32,
-    /// Which operation it is.
+    /// The tag of the operation.
     pub tag: u8,
     content: Vec<u8>,
 }
@@ -104,13 +104,13 @@ impl Reply {
     pub const SEARCH_RESULT_DONE: u8 = application(5);
     pub const SEARCH_RESULT_REFERENCE: u8 = application(19);
 
-    /// Takes the envelope off (4.1.1).
+    /// Parses the envelope, LDAPMessage (4.1.1).
     pub fn parse(mut message: &[u8]) -> anyhow::Result<Self> {
         let mut envelope = der::expect(&mut message, SEQUENCE)?;
         let message_id = der::to_unsigned(der::expect(&mut envelope, INTEGER)?)?;
         let (tag, content) = der::read(&mut envelope)?;
         let reply = Self { message_id, tag, content: content.to_vec() };
-        // 4.4.1: the server ends the connection, and says why.
+        // 4.4.1: Notice of Disconnection.
         if message_id == 0 && tag == application(24) {
             anyhow::bail!("the server ends the connection: {}", reply.result()?);
         }
@@ -122,7 +122,7 @@ impl Reply {
         LdapResult::parse(&mut &*self.content)
     }
 
-    /// How a bind went on, and SASL's token (4.2.2).
+    /// The result of a bind, and SASL's token (4.2.2).
     pub fn bind_response(&self) -> anyhow::Result<(LdapResult, &[u8])> {
         ensure!(self.tag == Self::BIND_RESPONSE, "the server does not answer the bind");
         let mut fields = &*self.content;
@@ -133,7 +133,7 @@ impl Reply {
         Ok((result, token.unwrap_or_default()))
     }
 
-    /// An entry that was found (4.5.2).
+    /// A search result entry (4.5.2).
     pub fn entry(&self) -> anyhow::Result<Entry> {
         let mut fields = &*self.content;
         let name = text(der::expect(&mut fields, OCTET_STRING)?);
@@ -152,14 +152,14 @@ impl Reply {
     }
 }
 
-/// What a directory holds of one thing.
+/// A directory entry.
 #[derive(Debug)]
 pub struct Entry {
     pub name: String,
     pub attributes: Vec<(String, Vec<Vec<u8>>)>,
 }
 
-/// Success, or why not.
+/// The result of an operation.
 #[derive(Debug)]
 pub struct LdapResult {
     pub code: ResultCode,
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(filter("(cn=*)"), Some(Filter::Present("cn".into())));
         assert_eq!(filter("(cn=jürgen)"), Some(Filter::Equal("cn".into(), "jürgen".into())));
         let of_filters = "(&(a=b)(c=d))".parse::<Filter>().unwrap_err();
-        assert_eq!(of_filters.to_string(), "filters of filters are left out here");
+        assert_eq!(of_filters.to_string(), "nested filters are not supported");
         for wrong in ["cn=a", "(cn)", "(=a)", "(&(a=b)(c=d))", "(cn=a*)", "(!cn=a)"] {
             assert_eq!(filter(wrong), None, "{wrong}");
         }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_of_disconnection_says_why() {
+    fn a_notice_of_disconnection_is_reported_with_its_reason() {
         let fields = [ENUMERATED, 1, 8, OCTET_STRING, 0, OCTET_STRING, 0];
         let notice = message(0, &element(application(24), &[&fields]));
         assert!(Reply::parse(&notice).unwrap_err().to_string().contains("strongerAuthRequired"));

@@ -1,4 +1,4 @@
-//! What the examples share.
+//! Code shared by the examples.
 
 pub use ntlm_common_examples::{connections, credentials, tcp, users};
 

@@ -1,5 +1,5 @@
-//! A login as SMB, LDAP and DCE/RPC do it: NTLM's three messages, bare or in SPNEGO, and the session
-//! key.
+//! The client's login for SMB, LDAP and DCE/RPC: NTLM's three messages, bare or in SPNEGO, and the
+//! session key.
 //!
 //! What to copy is [`Login`]: the state between the messages.
 
@@ -14,45 +14,45 @@ use ntlm::{Client, Credentials, LmCompatibility, Os, Session, SessionKeys, clien
 use crate::credentials::LoginOptions;
 use crate::level;
 
-/// Who logs in, and how.
+/// The options of a login.
 #[derive(Args)]
 pub struct NtlmOptions {
     #[command(flatten)]
     login: LoginOptions,
 
-    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2, at 0
-    /// signatures too
+    /// The LAN Manager authentication level, 0 to 5: below 3, responses are weaker than NTLMv2; at
+    /// 0, signatures are weaker too
     #[arg(long, value_name = "N", default_value = "3", value_parser = level::parse)]
     level: LmCompatibility,
 
-    /// Neither offer nor demand this flag of [MS-NLMP] 2.2.2.5, such as NEGOTIATE_KEY_EXCH, for
-    /// servers that cannot do with it; may be repeated. Below level 3, without
+    /// Neither offer nor require this flag of [MS-NLMP] 2.2.2.5, such as NEGOTIATE_KEY_EXCH, for
+    /// servers that do not support it; may be repeated. Below level 3, without
     /// NEGOTIATE_EXTENDED_SESSIONSECURITY, all sessions of a user start from one key
     #[arg(long, value_name = "FLAG", value_parser = parse_optional_flag)]
     without: Vec<NegotiateFlags>,
 
-    /// Tell the server this name of the machine
+    /// The workstation name to send to the server
     #[arg(long, value_name = "NAME")]
     workstation: Option<String>,
 
-    /// Show every NTLM message on standard error, explained; twice: with what passwords can be
-    /// guessed from
+    /// Explain every NTLM message on standard error; twice: include the responses, from which
+    /// passwords can be guessed
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 impl NtlmOptions {
-    /// A client of this service; without a user it is anonymous. May ask for the password.
+    /// Makes a client of this service, anonymous if no user is given. May ask for the password.
     ///
-    /// Messages are to be protected afterwards, unless the client is anonymous: then there is no
-    /// key to do it with, which is said on standard error.
+    /// Messages will be protected after the login, unless the client is anonymous: it has no
+    /// session key, so a warning is printed on standard error.
     pub fn client(&self, target: &str, protection: Protection) -> anyhow::Result<LoginClient> {
         let credentials = self.login.credentials()?;
         let protection = if credentials.is_some() { protection } else { unprotected(protection) };
         let policy = self.policy();
         if may_have_a_constant_key(&policy, protection) {
             eprintln!(
-                "all sessions of this user may start from one key: who has it reads them all"
+                "all sessions of this user may start from one key, which decrypts all of them"
             );
         }
         let is_anonymous = credentials.is_none();
@@ -77,14 +77,14 @@ impl NtlmOptions {
     }
 }
 
-/// Whether messages may be protected with a key that no challenge changes.
+/// Whether messages may be protected with a key that does not depend on the challenge.
 fn may_have_a_constant_key(policy: &client::Policy, protection: Protection) -> bool {
     protection != Protection::None
         && policy.shared.allow_constant_key_exchange_key
         && !policy.shared.lm_compatibility.sends_ntlmv2()
 }
 
-/// A flag of which a policy decides.
+/// Parses the name of a flag that a policy can choose.
 fn parse_optional_flag(name: &str) -> Result<NegotiateFlags, String> {
     let optional = client::Policy::default().shared.offer;
     let flag = NegotiateFlags::from_name(name).filter(|flag| optional.contains(*flag));
@@ -101,16 +101,16 @@ fn unprotected(wanted: Protection) -> Protection {
     Protection::None
 }
 
-/// How NTLM's messages travel.
+/// How NTLM's messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// As they are.
+    /// Bare NTLM messages.
     Raw,
-    /// In SPNEGO, which then has a token more, the server's.
+    /// In SPNEGO, where the server sends one more token at the end.
     Spnego,
 }
 
-/// A client, and how much of its logins is shown.
+/// A client, and how much of its logins to print.
 pub struct LoginClient {
     client: Client,
     protection: Protection,
@@ -143,7 +143,7 @@ impl LoginClient {
             Framing::Spnego => {
                 let mut initiator = Initiator::new(self.client.clone());
                 if self.protection == Protection::None {
-                    // An LDAP server takes a negotiated SIGN for the wish to wrap all messages.
+                    // An LDAP server that negotiates SIGN expects all messages to be wrapped.
                     initiator = initiator.without_signing();
                 }
                 if self.allows_missing_mic {
@@ -157,7 +157,7 @@ impl LoginClient {
         Ok((token, Login { state, trace: self.trace }))
     }
 
-    /// Returns whether there will be no key to protect messages with, because the client is anonymous.
+    /// Returns whether the client is anonymous, so that there is no key to protect messages with.
     pub const fn is_anonymous(&self) -> bool {
         self.is_anonymous
     }
@@ -170,14 +170,14 @@ pub struct Login {
 }
 
 enum State {
-    /// Without SPNEGO: the CHALLENGE is due.
+    /// Without SPNEGO: waits for the CHALLENGE.
     Challenge(client::AwaitChallenge),
-    /// Without SPNEGO: the last message is sent.
+    /// Without SPNEGO: the AUTHENTICATE has been returned.
     Answered(SessionKeys),
     Spnego(AwaitServer),
 }
 
-/// What a login gives.
+/// The result of a login.
 pub struct Established {
     /// `ExportedSessionKey`, for protocols that protect messages themselves.
     pub session_key: ExportedSessionKey,
@@ -198,10 +198,10 @@ impl Login {
                 let answer = state.answer(token, &mut Os)?;
                 (answer.token, State::Answered(answer.keys))
             }
-            State::Answered(_) => bail!("the server wants a token after the last one"),
+            State::Answered(_) => bail!("the server expects another token after the last one"),
             State::Spnego(state) => match state.read(token, &mut Os)? {
                 Initiated::Send(token, state) => (token, State::Spnego(state)),
-                Initiated::Done(_) => bail!("the server wants a token after the last one"),
+                Initiated::Done(_) => bail!("the server expects another token after the last one"),
             },
         };
         trace.show(&token);
@@ -233,12 +233,12 @@ impl Login {
     }
 }
 
-/// How much is shown.
+/// How much to print.
 #[derive(Clone, Copy)]
 struct Trace(u8);
 
 impl Trace {
-    /// Shows the NTLM message of a token, if it has one.
+    /// Prints the NTLM message of a token, if it contains one.
     fn show(self, token: &[u8]) {
         let Some(message) = ntlm_message(token).filter(|_| self.0 > 0) else { return };
         let name = match Message::parse(message) {
@@ -288,7 +288,7 @@ mod tests {
         Acceptor::new(server).with_bare_ntlm_allowed().start()
     }
 
-    /// The client's state after its last token, and what the server makes of that.
+    /// Logs in; returns the client's state after its last token, and the server's result.
     fn log_in(framing: Framing, protection: Protection) -> (Login, Accepted) {
         continue_login(start(framing, protection))
     }
@@ -300,7 +300,7 @@ mod tests {
         };
         let (token, login) = login.read(&token).unwrap();
         let Accepting::LookUp(look_up) = server.read(&token, &mut Os).unwrap() else {
-            panic!("alice is no anonymous client")
+            panic!("alice is not anonymous")
         };
         match look_up.verify(|claim| claim.verify_password("secret")).unwrap() {
             Outcome::Done(accepted) => (login, accepted),
@@ -346,7 +346,7 @@ mod tests {
         assert!(login.read(&Acceptor::rejection()).is_err());
     }
 
-    /// accept-completed, and nothing else.
+    /// A token with accept-completed and nothing else.
     const COMPLETED: &[u8] = b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00";
 
     #[test]
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn without_spnego_there_is_nothing_after_the_last_message() {
+    fn without_spnego_a_token_after_the_last_message_is_rejected() {
         let (login, _) = log_in(Framing::Raw, Protection::Sign);
         assert!(login.finish(&[1]).is_err());
         let (login, _) = log_in(Framing::Raw, Protection::Sign);
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn protection_itself_cannot_be_left_out() {
+    fn flags_for_signing_and_sealing_are_not_optional() {
         let flag = parse_optional_flag("NEGOTIATE_KEY_EXCH");
         assert_eq!(flag, Ok(NegotiateFlags::NEGOTIATE_KEY_EXCH));
         for name in ["NEGOTIATE_SIGN", "NEGOTIATE_SEAL", "NEGOTIATE_NTLM", "what"] {

@@ -8,22 +8,22 @@ use std::time::Duration;
 use clap::Args;
 use ntlm::{Environment, Os};
 
-/// What happens to datagrams that are sent.
+/// The faults to inject into datagrams that are sent.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// How many of 100 datagrams are lost
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = percent())]
     loss: u64,
 
-    /// How many of 100 datagrams come after the one that was sent next
+    /// How many of 100 datagrams arrive after the one that was sent next
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = percent())]
     reorder: u64,
 
-    /// How many of 100 datagrams come twice
+    /// How many of 100 datagrams arrive twice
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = percent())]
     duplicate: u64,
 
-    /// Lose, reorder and double the same ones each time
+    /// Seed: lose, reorder and duplicate the same datagrams each time
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 }
@@ -32,13 +32,13 @@ fn percent() -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(0..=100)
 }
 
-/// Sends as a bad network does.
+/// A socket that sends as a bad network does.
 #[derive(Debug)]
 pub struct Lossy {
     socket: UdpSocket,
     faults: Faults,
     dice: u64,
-    /// What comes late.
+    /// A datagram held back, to arrive late.
     held: Option<(Vec<u8>, SocketAddr)>,
     buffer: Vec<u8>,
     lost: u32,
@@ -84,7 +84,7 @@ impl Lossy {
         self.release()
     }
 
-    /// Sends what would come late, if nothing else does.
+    /// Sends the datagram held back, if there is one.
     pub fn release(&mut self) -> io::Result<()> {
         if let Some((datagram, to)) = self.held.take() {
             self.socket.send_to(&datagram, to)?;
@@ -92,12 +92,12 @@ impl Lossy {
         Ok(())
     }
 
-    /// The next datagram and who says that he sent it; `None` if none comes in time.
+    /// The next datagram and its claimed sender; `None` if none comes in time.
     pub fn receive(&mut self, patience: Duration) -> io::Result<Option<(&[u8], SocketAddr)>> {
         self.socket.set_read_timeout(Some(patience))?;
         match self.socket.recv_from(&mut self.buffer) {
             Ok((len, from)) => Ok(Some((&self.buffer[..len], from))),
-            // The last one is what an earlier datagram met that nobody waited for.
+            // `ConnectionReset`: an earlier datagram reached a closed port.
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock
                 | io::ErrorKind::TimedOut
@@ -108,7 +108,7 @@ impl Lossy {
         }
     }
 
-    /// Xorshift: good enough for bad luck, and for nothing else.
+    /// Xorshift: good enough to choose faults, but not for cryptography.
     fn happens(&mut self, percent: u64) -> bool {
         self.dice ^= self.dice << 13;
         self.dice ^= self.dice >> 7;
@@ -130,7 +130,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_millis(100);
 
-    /// What arrives of ten datagrams.
+    /// Which of ten datagrams arrive, in order of arrival.
     fn arrivals(faults: Faults) -> Vec<u8> {
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut receiver = Lossy::bind(local, Faults::default()).unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_does_what_it_says() {
+    fn each_fault_is_injected() {
         assert_eq!(arrivals(Faults { loss: 100, ..Faults::default() }), []);
         let reordered = arrivals(Faults { reorder: 100, ..Faults::default() });
         assert_eq!(reordered, [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]);

@@ -1,4 +1,4 @@
-//! A server that lets in whom a domain vouches for.
+//! A server that accepts the clients that a domain authenticates.
 
 use std::fmt;
 use std::net::TcpStream;
@@ -13,22 +13,22 @@ use crate::frames::{Frames, seal, unseal};
 use crate::spans::until_next;
 use crate::winbind::{Domain, Unvouched};
 
-/// What all connections share, none of which changes.
+/// Immutable state shared by all connections.
 pub struct Service<D, P> {
     pub server: Server,
     pub domain: D,
-    /// How long a client waits for a refusal.
+    /// How long a client waits for a rejection.
     pub refuse_after: Duration,
-    /// Waits, but in tests.
+    /// Sleeps; tests substitute a function that records the time.
     pub pause: P,
 }
 
 impl<D: Domain, P: Fn(Duration)> Service<D, P> {
-    /// Lets a client in, and says back what it says.
+    /// Authenticates a client, and echoes its message.
     pub fn converse(&self, stream: TcpStream) -> anyhow::Result<()> {
         let from = stream.peer_addr()?;
         let mut frames = Frames::new(stream)?;
-        let Accepted { identity, keys, .. } = match self.let_in(&mut frames)? {
+        let Accepted { identity, keys, .. } = match self.authenticate(&mut frames)? {
             Ok(accepted) => {
                 println!("login {} from={from}", accepted.log());
                 frames.send(&[VERDICT_ACCEPTED])?;
@@ -36,7 +36,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
             }
             Err(refusal) => {
                 println!("refused from={from} {refusal}");
-                // The same whatever it was, at the same time.
+                // The same byte at the same time, whatever the reason.
                 (self.pause)(until_next(self.refuse_after, frames.received().elapsed()));
                 return frames.send(&[VERDICT_REFUSED]);
             }
@@ -48,9 +48,9 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
         frames.send(&seal(&mut session, answer.as_bytes())?)
     }
 
-    /// The three messages; the outer result is about the connection, the inner one about the
-    /// client.
-    fn let_in(&self, frames: &mut Frames) -> anyhow::Result<Result<Accepted, Refusal>> {
+    /// Runs the three messages of the handshake. The outer error is one of the connection, the
+    /// inner one rejects the client.
+    fn authenticate(&self, frames: &mut Frames) -> anyhow::Result<Result<Accepted, Refusal>> {
         let negotiate = frames.receive()?;
         let (challenge, handshake) = match self.server.challenge(&negotiate, &mut Os) {
             Ok(challenged) => challenged,
@@ -66,7 +66,7 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
 
     fn verify(&self, claim: Claim) -> Result<Accepted, Refusal> {
         let Claim::User(claim) = claim else {
-            // The policy does not let them get here.
+            // The policy rejects anonymous clients earlier.
             return Err(Error::from(Rejection::UnknownUser).into());
         };
         let user = claim.claimed_user().clone();
@@ -87,10 +87,10 @@ impl<D: Domain, P: Fn(Duration)> Service<D, P> {
     }
 }
 
-/// A client that is not let in, for the log.
+/// A rejected client, for the log.
 struct Refusal {
     user: Option<UserName>,
-    /// What the domain said.
+    /// The domain's status.
     status: String,
     error: Error,
 }
@@ -111,7 +111,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What the server says to the AUTHENTICATE. No token is one byte long.
+/// The server's answer to the AUTHENTICATE. It cannot be confused with a token, because no token is
+/// one byte long.
 pub const VERDICT_ACCEPTED: u8 = 0;
 pub const VERDICT_REFUSED: u8 = 1;
 
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// A domain that says the same of everybody.
+    /// A domain that gives every user the same answer.
     struct Says(Result<Validation, Rejection>);
 
     impl Domain for Says {
@@ -140,16 +141,17 @@ mod tests {
     /// What a client sees.
     #[derive(Debug, PartialEq, Eq)]
     enum Event {
-        /// Time goes by.
+        /// The server pauses.
         Paused(Duration),
-        /// The server's last word.
+        /// The server's verdict.
         Told(u8),
     }
 
-    /// Far more than a test takes.
+    /// Far more time than a test needs.
     const SPAN: Duration = Duration::from_secs(1000);
 
-    /// What happens to a client that answers what it gets so, and begins as if it had got nothing.
+    /// Runs a client: `answer` maps each received message, at first an empty one, to the client's
+    /// next one.
     fn events(domain: Says, mut answer: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<Event> {
         let (sender, events) = channel();
         let paused = sender.clone();
@@ -170,12 +172,12 @@ mod tests {
         }
         sender.send(Event::Told(received[0])).unwrap();
         drop((sender, frames));
-        // It may miss the message that an accepted client would send.
+        // The server may fail, because the client sends no message after its login.
         drop(server.join().unwrap());
         events.iter().collect()
     }
 
-    /// The messages of a client that does all as it should.
+    /// The messages of a correct client.
     fn messages(client: Client) -> impl FnMut(&[u8]) -> Vec<u8> {
         let mut state = None;
         move |challenge: &[u8]| match state.take() {
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_told_in_time(events: &[Event]) {
+    fn assert_rejected_in_time(events: &[Event]) {
         let [Event::Paused(pause), Event::Told(VERDICT_REFUSED)] = events else {
             panic!("{events:?}")
         };
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_domain_says_a_refusal_is_told_at_the_same_time() {
+    fn a_rejection_is_sent_at_the_same_time_for_every_reason() {
         for reason in [
             Rejection::WrongPassword,
             Rejection::UnknownUser,
@@ -217,28 +219,28 @@ mod tests {
             Rejection::DomainController,
             Rejection::LookupFailed,
         ] {
-            assert_told_in_time(&events(Says(Err(reason)), messages(alice())));
+            assert_rejected_in_time(&events(Says(Err(reason)), messages(alice())));
         }
-        // It vouches for somebody with another key: the MIC is wrong.
+        // The domain accepts with another session key, so the MIC is wrong.
         let vouches = Says(Ok(Validation::new([7; 16], 0)));
-        assert_told_in_time(&events(vouches, messages(alice())));
+        assert_rejected_in_time(&events(vouches, messages(alice())));
     }
 
     #[test]
-    fn what_does_not_get_to_the_domain_is_refused_at_the_same_time_too() {
+    fn a_rejection_without_asking_the_domain_is_sent_at_the_same_time() {
         let domain = || Says(Err(Rejection::WrongPassword));
-        assert_told_in_time(&events(domain(), |_| b"what is this?".to_vec()));
+        assert_rejected_in_time(&events(domain(), |_| b"what is this?".to_vec()));
         let mut genuine = messages(alice());
         let cut_short = |received: &[u8]| {
             let token = genuine(received);
             if received.is_empty() { token } else { token[..40].into() }
         };
-        assert_told_in_time(&events(domain(), cut_short));
+        assert_rejected_in_time(&events(domain(), cut_short));
         let weak = alice_of_level(LmCompatibility::SendNtlm);
-        assert_told_in_time(&events(domain(), messages(weak)));
+        assert_rejected_in_time(&events(domain(), messages(weak)));
         let unprotected = alice().with_protection(Protection::None);
-        assert_told_in_time(&events(domain(), messages(unprotected)));
+        assert_rejected_in_time(&events(domain(), messages(unprotected)));
         let anonymous = Client::new(Credentials::anonymous());
-        assert_told_in_time(&events(domain(), messages(anonymous)));
+        assert_rejected_in_time(&events(domain(), messages(anonymous)));
     }
 }

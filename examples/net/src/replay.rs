@@ -1,10 +1,10 @@
-//! Which datagrams have come already: NTLM leaves that to the application.
+//! Detects replayed datagrams, which NTLM leaves to the application.
 
-/// The last 64 sequence numbers, as IPsec keeps them (RFC 4303, 3.4.3). Whatever is older counts as
+/// A window of the last 64 sequence numbers, as in IPsec (RFC 4303, 3.4.3). Older numbers count as
 /// seen.
 ///
-/// [`check`](Self::check) before a message is unsealed, and [`mark`](Self::mark) after: otherwise
-/// anybody could use up numbers with forged messages.
+/// Call [`check`](Self::check) before a message is unsealed, and [`mark`](Self::mark) after it:
+/// otherwise an attacker could use up numbers with forged messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Window {
     highest: u32,
@@ -12,27 +12,27 @@ pub struct Window {
     seen: u64,
 }
 
-/// Why a message is not looked at.
+/// Why a message is rejected before it is unsealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// It has come already.
+    /// Its number was received already.
     Seen,
-    /// It is so late that nobody knows whether it has come already.
+    /// Its number is older than the window.
     TooOld,
 }
 
 impl Window {
-    /// Whether a message of this number may be new.
+    /// Checks that a message with this number may be new.
     pub fn check(&self, sequence: u32) -> Result<(), Replay> {
         match self.highest.checked_sub(sequence) {
-            // Before the first message `highest` says nothing, and nothing is seen.
+            // Before the first message `highest` is meaningless, and `seen` is empty.
             Some(age) if age >= 64 => Err(Replay::TooOld),
             Some(age) if self.seen >> age & 1 == 1 => Err(Replay::Seen),
             _ => Ok(()),
         }
     }
 
-    /// A message of this number has come, and is genuine.
+    /// Marks the number of a genuine message as received.
     pub fn mark(&mut self, sequence: u32) {
         if let Some(ahead) = sequence.checked_sub(self.highest) {
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_good_once_in_any_order() {
+    fn each_number_is_accepted_once_in_any_order() {
         let window = window(&[0, 5, 3, 9]);
         for sequence in 0..20 {
             let is_new = !matches!(sequence, 0 | 3 | 5 | 9);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_is_not_new() {
+    fn numbers_older_than_the_window_are_rejected() {
         let window = window(&[100]);
         assert_eq!(window.check(37), Ok(()));
         assert_eq!(window.check(36), Err(Replay::TooOld));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_forgets_what_became_too_old_and_nothing_else() {
+    fn a_leap_drops_only_numbers_that_leave_the_window() {
         let mut window = window(&[1, 2, 64]);
         assert_eq!(window.check(1), Err(Replay::Seen));
         assert_eq!(window.check(2), Err(Replay::Seen));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_number_is_new_whatever_it_is() {
+    fn any_first_number_is_accepted() {
         for first in [0, 1, 63, 64, u32::MAX] {
             assert_eq!(Window::default().check(first), Ok(()));
             assert_eq!(window(&[first]).check(first), Err(Replay::Seen));

@@ -1,4 +1,4 @@
-//! A domain that vouches for clients: Samba's winbind.
+//! Authenticates clients with a domain, through Samba's winbind.
 
 use std::io::{self, Write};
 use std::process::{self, Child, Command, Stdio};
@@ -11,20 +11,20 @@ use ntlm::{Text, UserName};
 
 use crate::encoding::{base64, hex, unhex};
 
-/// Who vouches for clients.
+/// A domain that authenticates clients.
 pub trait Domain {
-    /// Asks about a claim.
+    /// Asks the domain to verify a logon.
     ///
     /// # Errors
-    /// If the domain does not vouch for the client, or cannot be asked.
+    /// If the domain rejects the client, or cannot be asked.
     fn ask(&self, logon: &NetworkLogon<'_>) -> Result<Validation, Unvouched>;
 }
 
-/// The domain does not vouch for a client.
+/// The domain rejects the client, or could not be asked.
 #[derive(Clone, Debug)]
 pub struct Unvouched {
     pub reason: Rejection,
-    /// In the domain's own words, for the log.
+    /// The domain's status as text, for the log.
     pub status: String,
 }
 
@@ -38,7 +38,7 @@ pub struct Winbind {
 }
 
 impl Default for Winbind {
-    /// The programs of the search path.
+    /// The programs in the search path.
     fn default() -> Self {
         Self { ntlm_auth: "ntlm_auth".into(), wbinfo: "wbinfo".into() }
     }
@@ -50,21 +50,22 @@ impl Domain for Winbind {
     }
 }
 
-/// What to run, and what to write to its standard input. It may hang as long as winbind does.
+/// The command to run, and its standard input. The command may hang while winbind hangs.
 #[derive(Debug)]
 pub struct Question {
     pub command: Command,
     pub input: String,
 }
 
-/// The questions and what the answers mean, for callers that run the programs in their own way.
+/// The questions and the meaning of the answers, for callers that run the programs in their own
+/// way.
 impl Winbind {
-    /// The question about a logon. It is on standard input, because all users of a machine see the
-    /// command lines of its processes, and could brute-force the password that a response is made of.
+    /// The question about a logon. It is passed on standard input, because all users of a machine see
+    /// the command lines of its processes, and could brute-force the password from a response.
     ///
-    /// The protocol `ntlm-server-1` has no field for the client's workstation: the domain controller
-    /// is given the name of this machine. So accounts that may log on from some workstations only
-    /// (`userWorkstations`) need this machine among them.
+    /// The protocol `ntlm-server-1` has no field for the client's workstation, so the domain
+    /// controller receives the name of this machine. If an account may log on from certain
+    /// workstations only (`userWorkstations`), this machine must be one of them.
     ///
     /// # Errors
     /// If no account can have such a name.
@@ -78,8 +79,8 @@ impl Winbind {
             lines.push(format!("NT-Domain:: {}", base64(domain.as_bytes())));
         }
         lines.push(format!("LANMAN-Challenge: {}", hex(&logon.challenge)));
-        // Samba's program takes none of less than 24 bytes. Such a response proves nothing, and the
-        // domain looks at the LM field alone without it too.
+        // Samba's program rejects an NT response of less than 24 bytes. Such a response proves
+        // nothing; without it the domain checks only the LM response.
         if logon.nt_response.len() >= 24 {
             lines.push(format!("NT-Response: {}", hex(logon.nt_response)));
         }
@@ -93,19 +94,18 @@ impl Winbind {
         Ok(Question { command, input: lines.join("\n") })
     }
 
-    /// What the output of [`question`](Self::question) means, or that there is none. Keep the guest
-    /// account of the domain disabled: `ntlm_auth` does not report that the domain took a client for a
-    /// guest.
+    /// Interprets the output of [`question`](Self::question). Keep the guest account of the domain
+    /// disabled: `ntlm_auth` does not report that the domain accepted a client as a guest.
     ///
     /// # Errors
-    /// If the domain does not vouch for the client, or could not be asked.
+    /// If the domain rejects the client, or could not be asked.
     pub fn answer(&self, output: io::Result<Output>) -> Result<Validation, Unvouched> {
         let output = output.map_err(|error| failed(&self.ntlm_auth, &error))?;
         validation(&output).ok_or_else(|| unvouched(&output))
     }
 
-    /// The question for the SID of an account, which all its names have in common. `winbind separator`
-    /// must be a backslash, as it is by default.
+    /// The question for the SID of an account, which is the same for all names of the account.
+    /// `winbind separator` must be a backslash, as it is by default.
     ///
     /// # Errors
     /// If no account can have such a name.
@@ -115,12 +115,12 @@ impl Winbind {
         let domain = argument(name.domain()).ok_or_else(nobody)?;
         let name = if domain.is_empty() { user.to_owned() } else { format!("{domain}\\{user}") };
         let mut command = Command::new(&self.wbinfo);
-        // With `=`, so that no name is taken for an option.
+        // With `=`, so that a name cannot be mistaken for an option.
         command.arg(format!("--name-to-sid={name}"));
         Ok(Question { command, input: String::new() })
     }
 
-    /// What the output of [`sid_question`](Self::sid_question) means; `None` if winbind finds no user
+    /// Interprets the output of [`sid_question`](Self::sid_question); `None` if winbind finds no user
     /// of that name. Winbind of Samba 4.17 finds no user principal names on a domain controller.
     ///
     /// # Errors
@@ -150,18 +150,18 @@ fn failed(program: &str, error: &io::Error) -> Unvouched {
 /// Whether winbind reports that there is no such user.
 fn is_unknown(output: &Output) -> bool {
     let text = output.text();
-    // `WBC_ERR_DOMAIN_NOT_FOUND` of Samba 4.17 means the user too.
+    // Samba 4.17 also reports `WBC_ERR_DOMAIN_NOT_FOUND` for an unknown user.
     text.contains("WBC_ERR_DOMAIN_NOT_FOUND") || text.contains("WBC_ERR_NOT_MAPPED")
 }
 
-/// A name as an argument; `None` if no account is called so. NUL would end it. A domain may ignore spaces,
-/// so that a long name could be a short one.
+/// A name as an argument; `None` if no account can have this name. NUL would end the argument. Too long
+/// names are rejected, because a domain may ignore spaces and find an account with a shorter name.
 fn argument(name: &Text) -> Option<&str> {
     name.as_str().filter(|name| name.len() <= MAX_NAME_LEN && !name.contains('\0'))
 }
 
-/// What `ntlm-server-1` answers about a logon that is good: `Authenticated: Yes`, and session keys of
-/// 32 and 16 digits.
+/// The answer of `ntlm-server-1` to an accepted logon: `Authenticated: Yes`, and session keys of 32
+/// and 16 digits.
 fn validation(output: &Output) -> Option<Validation> {
     if !output.is_success || output.field("Authenticated") != Some("Yes") {
         return None;
@@ -174,7 +174,7 @@ fn validation(output: &Output) -> Option<Validation> {
     })
 }
 
-/// Why a logon is not good: `Authentication-Error: ` and the status in words.
+/// The answer to a rejected logon: `Authentication-Error: ` and the status as text.
 fn unvouched(output: &Output) -> Unvouched {
     let no = output.field("Authenticated") == Some("No");
     let Some(status) = output.field("Authentication-Error").filter(|_| no) else {
@@ -189,7 +189,8 @@ fn unvouched(output: &Output) -> Unvouched {
     Unvouched { reason, status: status.into() }
 }
 
-/// How Samba words a status: 4.17 as \[MS-ERREF\] 2.3.1 does, older ones as in the second place.
+/// Samba's texts of a status: Samba 4.17 uses the texts of \[MS-ERREF\] 2.3.1; the second text of a
+/// status is that of older versions.
 const STATUSES: [(&str, u32); 18] = [
     ("The specified account does not exist", 0xc000_0064),
     ("No such user", 0xc000_0064),
@@ -210,7 +211,7 @@ const STATUSES: [(&str, u32); 18] = [
     ("NTLM was blocked", 0xc000_0418),
     ("No logon servers", 0xc000_005e),
 ];
-/// Words of a status that is about winbind, its domain controller or the network between them. Samba 4.17
+/// Texts of a status that concerns winbind, its domain controller or the network between them. Samba 4.17
 /// reports the first if winbind does not run or denies access to its privileged pipe.
 const CANNOT_ASK: [&str; 9] = [
     "Reading winbind reply failed",
@@ -224,7 +225,7 @@ const CANNOT_ASK: [&str; 9] = [
     "pipe",
 ];
 
-/// How a program ended, and what it printed, which is little.
+/// How a program ended, and its output.
 pub struct Output {
     is_success: bool,
     stdout: String,
@@ -257,7 +258,8 @@ fn run(question: Question, patience: Duration) -> io::Result<Output> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let stdin = child.stdin.take();
-    // In a thread of its own, because a program that hangs reads nothing. It ends with the program.
+    // In a thread of its own, because a program that hangs reads nothing. The thread ends with the
+    // program.
     thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
     let ended = wait(&mut child, patience);
     if ended.is_err() {
@@ -279,10 +281,10 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// In bytes. Windows creates users with names of at most 20 characters, and names of domains have at most 255
-/// (RFC 1035 section 2.3.4).
+/// The longest name in bytes. Windows creates users with names of at most 20 characters, and names of domains
+/// have at most 255 (RFC 1035 section 2.3.4).
 const MAX_NAME_LEN: usize = 256;
-/// How long winbind may take, which asks other machines.
+/// How long winbind may take; it asks other machines.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `pubKeyAuth`: what binds the login to the server's public key, and so to the TLS connection.
+//! `pubKeyAuth`: binds the login to the server's public key, and so to the TLS connection.
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -14,18 +14,18 @@ pub enum Sender {
     Server,
 }
 
-/// What is bound: the server's public key, in a version of CredSSP.
+/// The server's public key, and how the version of CredSSP binds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     pub public_key: &'a [u8],
     pub version: Version,
-    /// Since version 5.
+    /// Present since version 5.
     pub nonce: Option<Nonce>,
 }
 
 impl Binding<'_> {
-    /// The plaintext of `pubKeyAuth` ([MS-CSSP] 3.1.5). A hash that is different for each side, or
-    /// before version 5 the public key, to whose first octet the server adds 1.
+    /// The plaintext of `pubKeyAuth` ([MS-CSSP] 3.1.5): a hash that is different for each side.
+    /// Before version 5, it is the public key, to whose first octet the server adds 1.
     pub fn proof(&self, sender: Sender) -> anyhow::Result<Vec<u8>> {
         if self.version.hashes_public_key() {
             let magic = match sender {
@@ -63,9 +63,9 @@ mod tests {
         versions: Versions,
     }
 
-    /// What both sides sealed, in all versions; `None` where a peer sealed something else.
+    /// Recorded proofs of both sides, in all versions.
     #[test]
-    fn proofs_are_those_that_peers_sealed() {
+    fn proofs_match_recorded_ones() {
         let options = Options::parse_from(["", "--min-version", "2"]);
         let mut right = 0;
         for exchange in recordings::all() {
@@ -98,7 +98,7 @@ mod tests {
         assert!(right > 80, "{right}");
     }
 
-    /// The nonce beside `pubKeyAuth`.
+    /// The nonce sent with `pubKeyAuth`.
     fn nonce_of(exchange: &serde_json::Value) -> Option<Nonce> {
         let mut steps = exchange["steps"].as_array().unwrap().iter();
         steps.find_map(|step| {

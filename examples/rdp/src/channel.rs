@@ -1,4 +1,4 @@
-//! `TSRequest`s over TLS, of a side that supports some versions.
+//! Sends and receives `TSRequest`s over TLS, and negotiates the version.
 
 use std::io::{Read, Write};
 
@@ -9,7 +9,7 @@ use ntlm::{Session, SessionKeys};
 use crate::ts_request::TsRequest;
 use crate::version::{Version, Versions};
 
-/// A connection on which TLS is established.
+/// A connection with established TLS.
 pub struct Channel<'a, S> {
     stream: &'a mut S,
     versions: Versions,
@@ -20,8 +20,8 @@ impl<'a, S: Read + Write> Channel<'a, S> {
         Self { stream, versions }
     }
 
-    /// A message to send. Its version is this side's highest, whichever the peer sent: some peers give
-    /// up if it changes.
+    /// A new message to send. Its version is always this side's highest, because some peers fail if it
+    /// changes.
     pub const fn request(&self) -> TsRequest {
         TsRequest::new(self.versions.highest())
     }
@@ -31,10 +31,11 @@ impl<'a, S: Read + Write> Channel<'a, S> {
         Ok(self.stream.flush()?)
     }
 
-    /// Waits for a message, and returns it with the version that follows from it.
+    /// Waits for a message, and returns it with the version to use with this peer.
     pub fn receive(&mut self) -> anyhow::Result<(TsRequest, Version)> {
         let request = TsRequest::read(self.stream)?;
-        // First, because FreeRDP 3 and sspi-rs send other fields beside it that must be ignored.
+        // Checked first, because FreeRDP 3 and sspi-rs send other fields with it, which must be
+        // ignored.
         if let Some(status) = request.error_code() {
             bail!("the peer rejects the login with {}", Status(status));
         }
@@ -43,7 +44,7 @@ impl<'a, S: Read + Write> Channel<'a, S> {
     }
 }
 
-/// What seals `pubKeyAuth` and the credentials.
+/// The session that seals `pubKeyAuth` and the credentials.
 ///
 /// # Errors
 /// If the two sides did not agree on sealing.
@@ -54,8 +55,8 @@ pub fn session(keys: SessionKeys) -> anyhow::Result<Session> {
     }
 }
 
-/// An NTSTATUS, with the meaning of those that users can do something about. pyspnego sends a
-/// SECURITY_STATUS instead.
+/// An NTSTATUS, shown with its meaning if a user can act on it. pyspnego sends a SECURITY_STATUS
+/// instead.
 struct Status(u32);
 
 impl std::fmt::Display for Status {

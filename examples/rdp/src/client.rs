@@ -13,24 +13,24 @@ use crate::credentials::Delegated;
 use crate::ts_request::Nonce;
 use crate::version::{Version, Versions};
 
-/// What a client needs besides the connection.
+/// The parameters of a client's login.
 pub struct Login<'a> {
-    /// Its messages are sealed.
+    /// The client, which must seal messages.
     pub client: &'a Client,
-    /// Sends NTLM messages without SPNEGO, as FreeRDP 2 does.
+    /// Sends bare NTLM messages, without SPNEGO, as FreeRDP 2 does.
     pub is_bare: bool,
     pub versions: Versions,
-    /// Of the server's certificate.
+    /// The public key of the server's certificate.
     pub public_key: &'a [u8],
-    /// What the server gets.
+    /// The credentials that are delegated to the server.
     pub delegated: &'a Delegated,
 }
 
 impl Login<'_> {
     /// Logs in over TLS.
     ///
-    /// In SPNEGO, `pubKeyAuth` has a message of its own: together with the last token, FreeRDP 3 sends
-    /// the client's own `pubKeyAuth` back.
+    /// In SPNEGO, `pubKeyAuth` is sent in a message of its own, because FreeRDP 3 sends a `pubKeyAuth`
+    /// that comes with the last token back to the client.
     pub fn run(&self, stream: &mut (impl Read + Write)) -> anyhow::Result<Version> {
         let channel = &mut Channel::new(stream, self.versions);
         let (token, keys, mut version) = match self.is_bare {
@@ -47,8 +47,9 @@ impl Login<'_> {
         }
         channel.send(&request)?;
 
-        // Only the server of this certificate, which knows the user's secret, can answer. Before that,
-        // the password must not be sent. FreeRDP 3 repeats its last token in this message.
+        // Only a server that has the certificate's key and knows the user's secret can answer
+        // correctly. The password must not be sent before that answer is verified. FreeRDP 3 repeats
+        // its last token in this message.
         let (reply, answered) = channel.receive()?;
         version = version.min(answered);
         ensure!(version == binding.version, "the server changes the version");
@@ -88,7 +89,7 @@ impl Login<'_> {
     }
 }
 
-/// A token that is still to be sent, the keys, and the version.
+/// A token to send with the next message, the keys, and the version.
 type Handshake = (Option<Vec<u8>>, SessionKeys, Version);
 
 fn nonce() -> anyhow::Result<Nonce> {

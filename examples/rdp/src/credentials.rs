@@ -1,4 +1,5 @@
-//! `TSCredentials`: what the client delegates, so that the server can log the user in elsewhere.
+//! `TSCredentials`: the credentials that the client delegates, so that the server can log the user
+//! in elsewhere.
 
 use anyhow::{Context, ensure};
 use der::asn1::OctetStringRef;
@@ -6,7 +7,7 @@ use der::{Decode, Encode, Sequence};
 use ntlm::{Text, UserName};
 use zeroize::Zeroizing;
 
-/// A password with its user. It is zeroized when it is dropped, and not printed.
+/// A user and password. The password is zeroized when dropped, and never printed.
 pub struct Delegated {
     pub user: UserName,
     /// UTF-16LE.
@@ -42,13 +43,13 @@ impl Delegated {
         Self { user, password: units }
     }
 
-    /// No user and no password, as a client in the Restricted Admin mode delegates them: it keeps the
-    /// password, or has only its hash.
+    /// Empty credentials, which a client in Restricted Admin mode delegates because it keeps the
+    /// password or has only its hash.
     pub fn nothing() -> Self {
         Self::new(UserName::new(""), "")
     }
 
-    /// Whether there is neither a user nor a password.
+    /// Whether the credentials are empty.
     pub fn is_nothing(&self) -> bool {
         self.user == UserName::new("") && self.password.is_empty()
     }
@@ -60,7 +61,7 @@ impl Delegated {
             user_name: OctetStringRef::new(&user)?,
             password: OctetStringRef::new(&self.password)?,
         };
-        // `to_der` computes the length first, so that no copy is left behind.
+        // `to_der` computes the length first, so it leaves no unwiped copy behind.
         let inner = Zeroizing::new(inner.to_der()?);
         let outer =
             TsCredentials { cred_type: PASSWORD, credentials: OctetStringRef::new(&inner)? };

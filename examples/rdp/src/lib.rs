@@ -1,4 +1,4 @@
-//! What the examples of CredSSP share.
+//! Code shared by the CredSSP examples.
 
 pub use ntlm_common_examples::{connections, tcp, users};
 

@@ -1,4 +1,4 @@
-//! The public key of a certificate, as CredSSP binds it.
+//! The public key of a certificate, in the form that CredSSP binds.
 
 use anyhow::Context;
 use der::Decode;
@@ -21,7 +21,7 @@ mod tests {
     use crate::recordings;
 
     #[test]
-    fn keys_of_recorded_certificates_are_those_that_peers_bound() {
+    fn keys_of_recorded_certificates_match_those_that_peers_bound() {
         for exchange in recordings::all() {
             let key = of_certificate(&recordings::bytes(&exchange["server_certificate"])).unwrap();
             assert_eq!(

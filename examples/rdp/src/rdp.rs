@@ -1,11 +1,12 @@
-//! How RDP negotiates CredSSP before TLS begins ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2), and how it continues
+//! RDP's negotiation of CredSSP before TLS begins ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2), and its messages
 //! after the login.
 
 use std::io::{Read, Write};
 
 use anyhow::{Context, bail, ensure};
 
-/// `requestedProtocols`: TLS alone, TLS with CredSSP, and the same with an authorization after it.
+/// `requestedProtocols`: only TLS, TLS with CredSSP, and TLS with CredSSP and a subsequent
+/// authorization.
 const SSL: u32 = 1;
 const HYBRID: u32 = 2;
 const HYBRID_EX: u32 = 8;
@@ -14,12 +15,12 @@ const HYBRID_EX: u32 = 8;
 const RESTRICTED_ADMIN_REQUIRED: u8 = 0x01;
 const RESTRICTED_ADMIN_SUPPORTED: u8 = 0x08;
 
-/// What both sides have chosen.
+/// The negotiated protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// After the login, the client begins the session.
     Hybrid,
-    /// After the login, the server sends first whether the user may begin a session.
+    /// After the login, the server first sends whether the user may begin a session.
     HybridEx,
 }
 
@@ -55,12 +56,12 @@ pub fn request(
 /// Chooses CredSSP with a client.
 ///
 /// # Errors
-/// If the client does not ask for it. It has been sent HYBRID_REQUIRED_BY_SERVER.
+/// If the client does not ask for it. The client is then sent HYBRID_REQUIRED_BY_SERVER.
 pub fn confirm(stream: &mut (impl Read + Write)) -> anyhow::Result<Protocol> {
     let request = read(stream)?;
     ensure!(request.first() == Some(&0xe0), "no connection request");
     let rest = request.get(6..).unwrap_or_default();
-    // A cookie or a routing token may come first.
+    // A cookie or a routing token may precede the negotiation.
     let end = rest.windows(2).position(|end| end == b"\r\n");
     let negotiation = end.map_or(rest, |end| &rest[end + 2..]);
     let requested = match negotiation.first_chunk() {
@@ -86,8 +87,8 @@ const AUTHZ_SUCCESS: u32 = 0;
 const AUTHZ_ACCESS_DENIED: u32 = 5;
 
 impl Protocol {
-    /// Sends that the user may begin a session, if the client waits for that (3.3.5.10.2). A server that
-    /// does not authorize everyone who logs in sends AUTHZ_ACCESS_DENIED to the others.
+    /// Authorizes the user to begin a session, if the client waits for that (3.3.5.10.2). A server that
+    /// does not authorize every user sends AUTHZ_ACCESS_DENIED to the others.
     pub fn authorize(self, stream: &mut impl Write) -> anyhow::Result<()> {
         if self == Self::HybridEx {
             stream.write_all(&AUTHZ_SUCCESS.to_le_bytes())?;
@@ -96,7 +97,7 @@ impl Protocol {
         Ok(())
     }
 
-    /// Waits for the server to authorize the user, if it has chosen to (3.2.5.10.2).
+    /// Waits for the server to authorize the user, if that was negotiated (3.2.5.10.2).
     pub fn expect_authorization(self, stream: &mut impl Read) -> anyhow::Result<()> {
         if self == Self::Hybrid {
             return Ok(());
@@ -119,7 +120,8 @@ pub fn begins(stream: &mut impl Read) -> bool {
         && start.ends_with(&[0x7f, 0x65])
 }
 
-/// `MCS Disconnect Provider Ultimatum` (2.2.2.3): the server ends the session, as a user asked for it.
+/// `MCS Disconnect Provider Ultimatum` (2.2.2.3): the server ends the session, with the reason
+/// "user requested".
 pub const DISCONNECT: [u8; 9] = [3, 0, 0, 9, 2, 0xf0, 0x80, 0x21, 0x80];
 
 /// `RDP_NEG_REQ`, `RDP_NEG_RSP` or `RDP_NEG_FAILURE`.
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
     use crate::recordings;
 
-    /// What is read, and what was written.
+    /// A stream: the bytes to read, and the bytes written.
     struct Peer(Cursor<Vec<u8>>, Vec<u8>);
 
     impl Peer {
@@ -192,7 +194,7 @@ mod tests {
             let mut peer = Peer::new(&client);
             let protocol = confirm(&mut peer).unwrap();
             let server = recordings::bytes(&exchange["x224_confirm"]);
-            // The recorded servers chose HYBRID_EX where it was requested.
+            // The recorded servers chose HYBRID_EX whenever it was requested.
             let (expected, value) = match &client[client.len() - 4..] {
                 [0x0b, 0, 0, 0] => (Protocol::HybridEx, 8),
                 _ => (Protocol::Hybrid, 2),
@@ -207,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn client_without_credssp_is_told_that_it_is_required() {
+    fn client_without_credssp_is_sent_that_it_is_required() {
         let mut peer = Peer::new(b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x01\0\0\0");
         assert!(confirm(&mut peer).is_err());
         assert!(peer.1.ends_with(&[3, 0, 8, 0, 5, 0, 0, 0]));
-        // An old client negotiates nothing.
+        // An old client sends no negotiation.
         assert!(confirm(&mut Peer::new(b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0")).is_err());
     }
 
@@ -221,7 +223,7 @@ mod tests {
             let mut peer = Peer::new(&[]);
             protocol.authorize(&mut peer).unwrap();
             assert_eq!(peer.1, sent);
-            // What follows is the session's.
+            // The next bytes belong to the session.
             let mut peer = Peer::new(&[sent, &[3]].concat());
             protocol.expect_authorization(&mut peer).unwrap();
             assert_eq!(peer.0.position(), sent.len() as u64);

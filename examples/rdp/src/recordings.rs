@@ -1,8 +1,8 @@
-//! Recorded exchanges of CredSSP, for tests.
+//! Recorded CredSSP logins, for tests.
 
 use serde_json::Value;
 
-/// The exchanges of `tests/data/protocols.json` over CredSSP.
+/// The CredSSP logins in `tests/data/protocols.json`.
 pub fn all() -> Vec<Value> {
     let file = include_str!("../../../tests/data/protocols.json");
     let file: Value = serde_json::from_str(file).unwrap();

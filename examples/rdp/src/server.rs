@@ -17,20 +17,20 @@ use crate::ts_request::TsRequest;
 use crate::users::Users;
 use crate::version::{Version, Versions};
 
-/// What a server needs besides the connection.
+/// The settings of a server.
 pub struct Gate {
-    /// Takes NTLM with and without SPNEGO. Its server has the [`policy`].
+    /// Accepts NTLM with and without SPNEGO. Its server must have the [`policy`].
     pub acceptor: Acceptor,
     pub users: Users,
     pub versions: Versions,
-    /// Of the server's certificate.
+    /// The public key of the server's certificate.
     pub public_key: Vec<u8>,
 }
 
 /// A client that logged in.
 pub struct Login {
-    /// Who it is, by the name that the client claims: `UserClaim::with_account` sets that of a store. The
-    /// user in `delegated` was not verified.
+    /// The user, with the name that the client claims; `UserClaim::with_account` sets the name from a
+    /// store. The user in `delegated` was not verified.
     pub identity: ntlm::server::Identity,
     /// The line of [`Accepted::log`].
     pub log: String,
@@ -40,7 +40,7 @@ pub struct Login {
 }
 
 /// The policy for [`Gate::acceptor`]. A client that cannot seal is rejected before the password is
-/// checked, because it could send neither `pubKeyAuth` nor credentials.
+/// checked, because it can send neither `pubKeyAuth` nor credentials.
 pub fn policy() -> server::Policy {
     let mut policy = server::Policy::default();
     policy.shared.require |= NegotiateFlags::NEGOTIATE_SEAL;
@@ -48,8 +48,8 @@ pub fn policy() -> server::Policy {
 }
 
 impl Gate {
-    /// Lets a client log in over TLS. The second value gets the name that it claims.
-    pub fn let_in(
+    /// Runs a client's login over TLS. `claimed` is set to the name that the client claims.
+    pub fn log_in(
         &self,
         stream: &mut (impl Read + Write),
         claimed: &mut Option<UserName>,
@@ -89,7 +89,8 @@ impl Gate {
         Ok(Login { identity, log, has_spnego, version, delegated })
     }
 
-    /// Exchanges tokens until the user is known, and returns the message with the last one.
+    /// Exchanges tokens until the user is authenticated, and returns the message with the last
+    /// token.
     fn authenticate(
         &self,
         channel: &mut Channel<'_, impl Read + Write>,
@@ -121,14 +122,14 @@ impl Gate {
     }
 }
 
-/// Reports the login's failure to the client, if the version has a way to.
+/// Reports the failed login to the client, if the version supports that.
 fn reject(
     channel: &mut Channel<'_, impl Read + Write>,
     version: Version,
     error: spnego::Error,
 ) -> anyhow::Error {
     if version.has_error_code() {
-        // The client may have left. What happened before is what counts.
+        // The client may have left; the original error matters more.
         let _ = channel.send(&channel.request().with_error_code(error.ntstatus()));
     }
     anyhow!("{}", error.log())
@@ -184,12 +185,12 @@ mod tests {
     }
 
     impl Case {
-        /// Both sides, without TLS.
+        /// Runs both sides, without TLS.
         fn run(&self) -> (anyhow::Result<Version>, anyhow::Result<Login>) {
-            self.run_with(|gate, mut stream| gate.let_in(&mut stream, &mut None))
+            self.run_with(|gate, mut stream| gate.log_in(&mut stream, &mut None))
         }
 
-        /// The client, and a server that does this.
+        /// Runs the client with a server that does this.
         fn run_with<T: Send + 'static>(
             &self,
             serve: impl FnOnce(Gate, UnixStream) -> T + Send + 'static,
@@ -238,9 +239,9 @@ mod tests {
         }
     }
 
-    /// A server that knows the user's secret, but was not reached through the TLS connection that the
-    /// client sees. It seals `proof`. Returns the client's result, and the bytes that the client sent
-    /// afterwards.
+    /// A server that knows the user's secret, but sees another TLS connection than the client (a
+    /// relayed login). It seals `proof`. Returns the client's result, and the bytes that the client
+    /// sent afterwards.
     fn log_in_to_fake_server(
         versions: Versions,
         is_bare: bool,
@@ -275,7 +276,7 @@ mod tests {
                 let other = Binding { public_key: b"other", ..binding };
                 other.proof(Sender::Server).unwrap()
             },
-            // What the client sealed.
+            // The proof that the client sealed.
             |binding| binding.proof(Sender::Client).unwrap(),
             |_| Vec::new(),
         ];
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn man_in_the_middle_with_another_key_is_noticed() {
+    fn man_in_the_middle_with_another_key_is_detected() {
         for is_bare in [false, true] {
             for version in 2..=6 {
                 let versions = versions(2, version);
@@ -346,7 +347,7 @@ mod tests {
         }
     }
 
-    /// What an attacker without the user's secret can answer: the client's own bytes, or none.
+    /// An attacker without the user's secret can only send back the client's own bytes, or nothing.
     #[test]
     fn server_that_proves_nothing_gets_no_password() {
         struct Echo {

@@ -1,4 +1,4 @@
-//! TLS for CredSSP: without resumption, and on the client's side with any certificate.
+//! TLS for CredSSP: without resumption; the client accepts any certificate.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -25,8 +25,9 @@ pub fn server_config(certificate: &Path, key: &Path) -> anyhow::Result<(ServerCo
 
 /// Begins TLS with a server, and returns the public key of its certificate.
 ///
-/// Any certificate will do: RDP servers sign their own, and CredSSP binds the login to the key in it. The
-/// server proves that it knows the user's secret and sees the same key before it gets a password.
+/// Any certificate is accepted, because RDP servers use self-signed ones and CredSSP binds the login to
+/// the key in the certificate. Before the server receives a password, it proves that it knows the user's
+/// secret and sees the same key.
 pub fn connect(
     stream: TcpStream,
     host: &str,
@@ -44,7 +45,7 @@ pub fn connect(
     Ok((stream, public_key))
 }
 
-/// A server's connection, whose handshake happens when it is first read from.
+/// A server's TLS connection; its handshake runs on the first read.
 pub fn accept<S: Read + Write>(
     config: &Arc<ServerConfig>,
     stream: S,

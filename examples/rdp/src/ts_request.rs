@@ -17,7 +17,7 @@ pub struct TsRequest {
     auth_info: Option<OctetString>,
     #[asn1(context_specific = "3", optional = "true")]
     pub_key_auth: Option<OctetString>,
-    /// Signed on the wire. Some peers write the NTSTATUS as an unsigned number, which has one more
+    /// A signed number. Some peers write the NTSTATUS as an unsigned number, which has one more
     /// octet.
     #[asn1(context_specific = "4", optional = "true")]
     error_code: Option<i64>,
@@ -35,7 +35,7 @@ struct NegoData {
 pub type Nonce = [u8; 32];
 
 impl TsRequest {
-    /// A message of this version, without any other field.
+    /// A message with only the version.
     pub const fn new(version: u32) -> Self {
         Self {
             version,
@@ -59,7 +59,7 @@ impl TsRequest {
         Ok(self)
     }
 
-    /// Adds the sealed proof of the public key, and the client's nonce if it covers one.
+    /// Adds the sealed proof of the public key, and the client's nonce if the proof covers one.
     pub fn with_pub_key_auth(
         mut self,
         sealed: &[u8],
@@ -96,7 +96,7 @@ impl TsRequest {
     }
 
     /// # Errors
-    /// If it has another length than the specification says.
+    /// If its length differs from the specification's.
     pub fn client_nonce(&self) -> anyhow::Result<Option<Nonce>> {
         let nonce = self.client_nonce.as_ref().map(|nonce| nonce.as_bytes().try_into());
         nonce.transpose().context("the nonce does not have 32 octets")
@@ -123,7 +123,7 @@ impl TsRequest {
                 len.iter().fold(0, |len, octet| len << 8 | usize::from(*octet))
             }
         };
-        // The peer chose the length: memory is taken as the message arrives.
+        // The length is not trusted: memory is allocated as the message arrives.
         ensure!(len <= MAX_LEN, "the TSRequest has {len} octets");
         let read = stream.take(len as u64).read_to_end(&mut message).context("no TSRequest")?;
         ensure!(read == len, "the peer closed the connection within a TSRequest");
@@ -133,7 +133,7 @@ impl TsRequest {
 
 const CLOSED: &str = "no TSRequest: the peer has closed the connection. In versions 2 and 5, a server \
     rejects a login in this way";
-/// Tokens of Kerberos, which a client may send first, can have tens of kilobytes.
+/// Kerberos tokens, which a client may send first, can be tens of kilobytes long.
 const MAX_LEN: usize = 0x4_0000;
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::recordings;
 
-    /// Two messages in one, as a read from TLS may hold them.
+    /// Reads messages that follow each other in one buffer, as TLS may deliver them.
     #[test]
     fn every_recorded_message_is_read_and_written_again() {
         let mut messages = 0;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_rejected() {
+    fn invalid_messages_are_rejected() {
         assert_eq!(TsRequest::read(&mut &b""[..]).unwrap_err().to_string(), CLOSED);
         let whole = TsRequest::new(6).with_token(&[7; 200]).unwrap().to_bytes().unwrap();
         for len in 0..whole.len() {

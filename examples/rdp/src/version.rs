@@ -8,8 +8,8 @@ use clap::Args;
 /// The versions that one side supports.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Versions {
-    /// The lowest version to accept. Versions 2 to 4 do not protect against a man in the middle that
-    /// chooses its public key (CVE-2018-0886)
+    /// The lowest version to accept. Versions 2 to 4 do not protect against a man in the middle who
+    /// crafts a public key (CVE-2018-0886)
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(SUPPORTED))]
     min_version: u32,
 
@@ -20,12 +20,12 @@ pub struct Versions {
 
 const SUPPORTED: RangeInclusive<i64> = 2..=6;
 
-/// The version that both sides use: the lower of the two that they sent.
+/// The version in use: the lower of the two that the sides sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32);
 
 impl Versions {
-    /// What this side sends, in every message.
+    /// The version that this side sends, in every message.
     pub const fn highest(self) -> u32 {
         self.max_version
     }
@@ -33,7 +33,7 @@ impl Versions {
     /// The version to use with a peer that sent this one.
     ///
     /// # Errors
-    /// If it is too old.
+    /// If the peer's version is too old.
     pub fn with(self, peer: u32) -> anyhow::Result<Version> {
         let version = peer.min(self.max_version);
         ensure!(
@@ -52,8 +52,8 @@ impl Version {
         self.0 >= 5
     }
 
-    /// Whether a server says with an `errorCode` that the login failed. [MS-CSSP] 2.2.1 has it in
-    /// versions 3, 4 and 6.
+    /// Whether a server reports a failed login with an `errorCode`. [MS-CSSP] 2.2.1 has the field
+    /// in versions 3, 4 and 6.
     pub const fn has_error_code(self) -> bool {
         matches!(self.0, 3 | 4) || self.0 >= 6
     }
@@ -70,11 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lower_version_counts_unless_it_is_too_low() {
+    fn lower_version_is_used_unless_it_is_too_low() {
         let versions = |min_version, max_version| Versions { min_version, max_version };
         assert_eq!(versions(5, 6).with(6).unwrap(), Version(6));
         assert_eq!(versions(5, 6).with(5).unwrap(), Version(5));
-        // A later version counts as ours.
+        // A later version counts as this side's highest.
         assert_eq!(versions(5, 6).with(9).unwrap(), Version(6));
         assert_eq!(versions(2, 3).with(6).unwrap(), Version(3));
         for old in 0..5 {

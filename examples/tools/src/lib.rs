@@ -1,4 +1,4 @@
-//! What `inspect` and `ntlm_auth` are made of.
+//! The modules of `inspect` and `ntlm_auth`.
 
 pub mod helper;
 pub mod listener;

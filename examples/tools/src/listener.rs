@@ -1,4 +1,4 @@
-//! Reads what was signed or sealed, with the session key.
+//! Verifies and unseals recorded messages with the session key.
 
 use ntlm::crypto::{ExportedSessionKey, SealingKey, Side, SigningKey};
 use ntlm::error::Misuse;
@@ -6,7 +6,7 @@ use ntlm::session::{Protection, Receiver, Signature};
 use ntlm::wire::NegotiateFlags;
 use ntlm::{DatagramSession, Error, SessionKeys};
 
-/// Reads both directions of a session with the key.
+/// Reads both directions of a recorded session.
 pub struct Listener {
     flags: NegotiateFlags,
     key: ExportedSessionKey,
@@ -26,7 +26,8 @@ impl Listener {
         }
     }
 
-    /// The plaintext of the next message of that side: signature, then what was signed or sealed.
+    /// Returns the plaintext of that side's next message, which consists of the signature and the
+    /// signed or sealed data.
     pub fn read(&mut self, sender: Side, message: &[u8]) -> Result<Vec<u8>, Error> {
         let (signature, message) = message.split_at(message.len().min(16));
         let (signature, mut message) = (Signature::try_from(signature)?, message.to_vec());
@@ -52,7 +53,8 @@ impl Listener {
     fn receiver(&mut self, sender: Side, first: Signature) -> &mut Receiver {
         let Self { flags, ref key, .. } = *self;
         let is_extended = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-        // After SPNEGO's `mechListMIC` the next message has the number 1, and a fresh key stream.
+        // After SPNEGO's `mechListMIC` the next message has the sequence number 1, and a fresh key
+        // stream.
         let sequence = if is_extended { first.sequence() } else { 0 };
         let start = || {
             let signing_key = SigningKey::derive(flags, key, sender);

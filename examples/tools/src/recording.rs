@@ -11,7 +11,7 @@ use ntlm::wire::{
 };
 use ntlm::{Ascii, Error, FileTime, NtHash, Server};
 
-/// What the password is known by.
+/// The hashes of the password.
 pub struct Secret {
     nt_hash: NtHash,
     lm_hash: Option<LmHash>,
@@ -23,22 +23,22 @@ impl Secret {
         Self { nt_hash, lm_hash: LmHash::from_password(password, &Ascii) }
     }
 
-    /// LM responses cannot be checked with it.
+    /// Without the password, LM responses cannot be checked.
     pub const fn of_nt_hash(nt_hash: NtHash) -> Self {
         Self { nt_hash, lm_hash: None }
     }
 }
 
-/// The messages of one exchange.
+/// The messages of one handshake.
 pub struct Recording<'a> {
-    /// Empty if the exchange is connectionless.
+    /// Empty if the handshake is connectionless.
     negotiate: &'a [u8],
     challenge: &'a [u8],
     pub authenticate: &'a [u8],
 }
 
 impl<'a> Recording<'a> {
-    /// The last message of each kind.
+    /// Selects the last message of each kind.
     pub fn of(tokens: &'a [Vec<u8>]) -> anyhow::Result<Self> {
         let last = |is_it: fn(&Message<'_>) -> bool| {
             let found = tokens.iter().rfind(|token| Message::parse(token).is_ok_and(|m| is_it(&m)));
@@ -59,13 +59,13 @@ impl<'a> Recording<'a> {
         Ok(Self { negotiate, challenge, authenticate })
     }
 
-    /// Lets a server that is as tolerant as can be continue where the recorded one was.
+    /// Verifies the handshake with a server that is as permissive as possible.
     pub fn verify(&self, secret: &Secret) -> Result<Accepted, Error> {
         self.verify_under(Policy::insecure_for_analysis(), secret)
     }
 
-    /// Lets a server with this policy continue where the recorded one was, at the time of the recording.
-    /// It has the SPN that the client asks for, and accepts any channel bindings.
+    /// Verifies the handshake with a server of this policy, at the time of the recording. The server has
+    /// the SPN that the client asks for, and accepts any channel bindings.
     pub fn verify_under(&self, policy: Policy, secret: &Secret) -> Result<Accepted, Error> {
         match self.read_under(policy)? {
             Claim::User(claim) => claim.verify_hashes(&secret.nt_hash, secret.lm_hash.as_ref()),
@@ -73,10 +73,10 @@ impl<'a> Recording<'a> {
         }
     }
 
-    /// What such a server rejects whatever the password is.
+    /// Checks everything that a server of this policy checks before the password.
     pub fn read_under(&self, mut policy: Policy) -> Result<Claim, Error> {
         policy.allow_any_channel_bindings = true;
-        // The names of the CHALLENGE count; this one is never sent.
+        // This name is never sent: the recorded CHALLENGE contains the names that matter.
         let server = Server::new(Names::standalone("RECORDING"))
             .with_policy(policy)
             .with_spns([self.spn().unwrap_or_else(|| "HOST/recording".into())]);
@@ -84,7 +84,7 @@ impl<'a> Recording<'a> {
         handshake.read(self.authenticate, &mut AtTime::new(self.time()))
     }
 
-    /// When it was recorded: by the server's clock, or else by the client's.
+    /// The time of the recording: by the server's clock if known, or else by the client's.
     fn time(&self) -> FileTime {
         let of_client = || self.ntlmv2().map(Ntlmv2Response::time);
         self.server_time().or_else(of_client).unwrap_or(FileTime::from_ticks(0))
@@ -95,7 +95,7 @@ impl<'a> Recording<'a> {
         Challenge::parse(self.challenge).ok()?.target_info?.timestamp()
     }
 
-    /// The NTLMv2 response, which repeats the CHALLENGE's AV pairs, and has the client's own.
+    /// The NTLMv2 response, which repeats the CHALLENGE's AV pairs and adds the client's.
     pub fn ntlmv2(&self) -> Option<Ntlmv2Response<'a>> {
         match Authenticate::parse(self.authenticate).ok()?.nt_response {
             NtResponse::V2(response) => Some(response),
@@ -120,17 +120,18 @@ fn missing(name: &str, number: u8, tokens: &[Vec<u8>]) -> String {
     format!("the {name} is {what}: a handshake cannot be checked without it")
 }
 
-/// This once, the difference matters: who looks at a recording is no peer.
+/// Explains an error in detail that a server must not send to a peer; the reader of a recording is
+/// not a peer.
 pub fn explain(error: Error) -> anyhow::Error {
     let text = match error {
         Error::Denied(Denied::WrongPassword) => {
             "the password is wrong, or the messages are not of one handshake"
         }
         Error::Denied(Denied::Mic) => {
-            "the password is right and the MIC is not: a man in the middle changed a message"
+            "the password is right, but the MIC is wrong: a man in the middle changed a message"
         }
         Error::Denied(Denied::MicMissing) => {
-            "the password is right, and the MIC that the response announces was taken away"
+            "the password is right, but the MIC that the response announces was removed"
         }
         Error::Denied(Denied::TargetInfo) => {
             "the password is right, but the response was made for another server's challenge"
@@ -152,33 +153,33 @@ pub(crate) mod tests {
             .with_protection(protection)
     }
 
-    /// The tokens, and the keys of both sides.
+    /// Runs a handshake; returns the tokens and the keys of both sides.
     pub(crate) fn exchange(client: &Client) -> (Vec<Vec<u8>>, SessionKeys, SessionKeys) {
         let server = Server::new(Names::member("FILES", "EXAMPLE"));
         let (negotiate, await_challenge) = client.initiate().unwrap();
         let (challenge, handshake) = server.challenge(&negotiate, &mut Os).unwrap();
         let response = await_challenge.answer(&challenge, &mut Os).unwrap();
         let Claim::User(claim) = handshake.read(&response.token, &mut Os).unwrap() else {
-            panic!("alice is somebody")
+            panic!("alice is not anonymous")
         };
         let accepted = claim.verify_nt_hash(&NtHash::from_password("correct horse")).unwrap();
         (vec![negotiate, challenge, response.token], response.keys, accepted.keys)
     }
 
     #[test]
-    fn a_wrong_password_is_told_from_a_changed_message() {
+    fn a_wrong_password_is_distinguished_from_a_changed_message() {
         let (mut tokens, ..) = exchange(&alice(Protection::None));
         let verify = |tokens: &[Vec<u8>], password| {
             Recording::of(tokens).unwrap().verify(&Secret::from_password(password)).unwrap_err()
         };
         assert_eq!(verify(&tokens, "wrong"), Denied::WrongPassword.into());
-        // The offer of extended session security.
+        // The flag that offers extended session security.
         tokens[0][14] ^= 0x08;
         assert_eq!(verify(&tokens, "correct horse"), Denied::Mic.into());
     }
 
     #[test]
-    fn an_exchange_takes_three_messages() {
+    fn a_handshake_needs_three_messages() {
         let (tokens, ..) = exchange(&alice(Protection::None));
         for missing in 0..3 {
             let mut tokens = tokens.clone();

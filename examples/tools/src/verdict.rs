@@ -1,5 +1,6 @@
-//! What becomes of a recorded login whose password is right: which servers reject it nonetheless, and
-//! why. Nothing is checked here: the messages go to servers whose policies demand one thing each.
+//! Reports which servers reject a recorded login although its password is right, and why. The report
+//! replays the messages to servers whose policies have one requirement each, instead of checking
+//! anything itself.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,24 +14,24 @@ use ntlm_net_examples::encoding::hex;
 
 use crate::recording::{Recording, Secret};
 
-/// A table of what was found.
+/// A table of findings.
 pub struct Report(Vec<(&'static str, String)>);
 
-/// A policy that differs from one that accepts everything in one demand.
+/// A policy that accepts everything except for one requirement.
 fn demanding(demand: fn(&mut Policy)) -> Policy {
     let mut policy = Policy::insecure_for_analysis();
     demand(&mut policy);
     policy
 }
 
-/// What is judged, and who judges it.
+/// A recording, and the secret to verify it with.
 struct Judge<'a> {
     recording: &'a Recording<'a>,
     secret: &'a Secret,
 }
 
 impl Judge<'_> {
-    /// Adds to a finding that such a policy rejects it, if it does.
+    /// Appends to a finding that a policy with this requirement rejects the login, if it does.
     fn on(&self, finding: String, who: &str, demand: fn(&mut Policy)) -> String {
         match self.recording.verify_under(demanding(demand), self.secret) {
             Ok(_) => finding,
@@ -42,7 +43,7 @@ impl Judge<'_> {
 const DEFAULT: &str = "the default policy";
 
 impl Report {
-    /// What is known with the password.
+    /// The report of a recording whose password is known.
     ///
     /// # Errors
     /// If the AUTHENTICATE does not parse.
@@ -69,7 +70,7 @@ impl Report {
         Ok(report)
     }
 
-    /// What is known of an AUTHENTICATE without the password, and if there are the other messages too.
+    /// The report of an AUTHENTICATE without the password; the other messages are optional.
     pub fn without_password(authenticate: &[u8], recording: Option<&Recording<'_>>) -> Self {
         let mut report = Self(Vec::new());
         let claimed = Claimed::parse(authenticate);
@@ -98,7 +99,8 @@ impl Report {
     ) -> anyhow::Result<()> {
         match &accepted.identity {
             Identity::User { name, response } => {
-                // Names come from the peer: `{:?}` escapes what would move the cursor.
+                // Names come from the peer: `{:?}` escapes control characters, which could move the
+                // cursor.
                 self.add("user", format!("{:?}", name.to_string()));
                 self.add("password", "right".into());
                 let kind = format!("{response:?}");
@@ -127,7 +129,7 @@ impl Report {
         Ok(())
     }
 
-    /// What the client says of the server.
+    /// Adds the channel bindings and the SPN that the client sent.
     fn bindings(&mut self, judge: &Judge<'_>) {
         let pairs = judge.recording.ntlmv2().map(|response| response.target_info());
         let bindings = pairs.and_then(|pairs| pairs.channel_bindings());
@@ -185,7 +187,7 @@ fn outcome(error: Option<&Error>) -> String {
     }
 }
 
-/// How far the client's clock is from the server's.
+/// The difference between the client's clock and the server's.
 fn clock(recording: &Recording<'_>) -> String {
     let Some(response) = recording.ntlmv2() else {
         return "unknown: only NTLMv2 has the client's time".into();
@@ -206,7 +208,7 @@ fn difference(one: FileTime, other: FileTime) -> Duration {
     Duration::from_micros(one.ticks().abs_diff(other.ticks()) / 10)
 }
 
-/// The two largest units.
+/// A duration in its two largest units.
 fn shown(time: Duration) -> String {
     let seconds = time.as_secs();
     let units = [
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_without_bindings_is_accepted_by_default_and_the_report_says_who_rejects_it() {
+    fn report_names_the_policies_that_reject_a_login_without_bindings() {
         let (tokens, ..) = exchange(&alice(Protection::None));
         let text = report(&tokens, false);
         assert_has(
@@ -278,7 +280,7 @@ mod tests {
         }
     }
 
-    /// A server that accepts everything, to which a client of this level logs in.
+    /// The messages of a client of this level that logs in to a server that accepts everything.
     fn login_at(level: LmCompatibility) -> Vec<Vec<u8>> {
         let mut policy = client::Policy::default();
         policy.shared.lm_compatibility = level;
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_response_is_rejected_by_default() {
+    fn an_ntlmv1_response_is_rejected_by_default() {
         let tokens = login_at(LmCompatibility::SendNtlm);
         let text = report(&tokens, false);
         assert_has(
@@ -303,7 +305,7 @@ mod tests {
                 "clock           unknown: only NTLMv2 has the client's time",
             ],
         );
-        let line = "default policy  rejects it: refused by policy: the kind of response is not allowed (Refused(ResponseKind))";
+        let line = "default policy  rejects it: rejected by policy: this kind of response is not allowed (Refused(ResponseKind))";
         assert_has(&text, &[line]);
         assert!(!text.contains("hint"), "{text}");
         let recording = Recording::of(&tokens).unwrap();
@@ -319,7 +321,7 @@ mod tests {
         assert_has(&text, &[r#"SPN             "HTTP/www""#, "response        Ntlmv2"]);
     }
 
-    /// As curl answers, whose clock is so many ticks ahead.
+    /// The messages of a client like curl, whose clock is this many ticks ahead.
     fn login_with_clock(ahead: u64) -> Vec<Vec<u8>> {
         let mut tokens = login_at(LmCompatibility::SendNtlmv2);
         let challenge = Challenge::parse(&tokens[1]).unwrap();

@@ -1,4 +1,4 @@
-//! The messages of `tests/data` in every form in which people paste such.
+//! The messages of `tests/data` in every form in which people paste messages.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,10 +10,10 @@ use ntlm_net_examples::encoding::{base64, hex, unhex};
 use ntlm_tools::tokens;
 use serde_json::Value;
 
-/// What writes a message, and what it is called.
+/// The name of a form, and the function that writes a message in it.
 type Form = (&'static str, fn(&[u8]) -> String);
 
-/// As they are and in SPNEGO.
+/// Forms for bare messages and for SPNEGO.
 const FORMS: [Form; 18] = [
     ("hexadecimal, as Wireshark's hex stream", hex),
     ("hexadecimal, 32 digits a line, as xxd -p -c 16", |message| wrapped(&hex(message), 32, "\n")),
@@ -43,7 +43,7 @@ const FORMS: [Form; 18] = [
     }),
 ];
 
-/// As they are: in decimal numbers and with letters, messages are not looked for in SPNEGO.
+/// Forms for bare messages only: in decimal numbers and string literals, SPNEGO is not supported.
 const BARE_FORMS: [Form; 5] = [
     ("literal of Python", |message| format!("token = {}\n", literal(message))),
     ("literal of Python over several lines", |message| {
@@ -58,7 +58,8 @@ const BARE_FORMS: [Form; 5] = [
     }),
 ];
 
-/// Each form has a seventh of the messages, which takes seconds instead of minutes.
+/// Each form is tested with a seventh of the messages, so the test takes seconds instead of
+/// minutes.
 #[test]
 fn messages_survive_every_form() {
     let messages = messages(is_message);
@@ -71,16 +72,17 @@ fn messages_survive_every_form() {
     }
 }
 
-/// Cut anywhere, each form is read without a panic, and what is found is the beginning of the message.
+/// Cut at any position, each form is read without a panic, and the beginning of the message is
+/// found.
 #[test]
-fn forms_that_were_cut_short_are_read_as_far_as_they_go() {
+fn truncated_forms_are_read_up_to_their_end() {
     let messages = messages(|bytes| is_message(bytes) && (100..120).contains(&bytes.len()));
     let message = messages.first().unwrap();
     for (name, form) in FORMS.iter().chain(&BARE_FORMS) {
         let pasted = form(message);
         for len in (0..pasted.len()).filter(|len| pasted.is_char_boundary(*len)) {
             for token in tokens::find(&pasted.as_bytes()[..len]).tokens {
-                // Of a decimal number, the last digit may be missing.
+                // The last digit of a decimal number may be missing.
                 let all_but_last = &token[..token.len() - 1];
                 let is_beginning =
                     message.starts_with(all_but_last) || !token.starts_with(&SIGNATURE);
@@ -90,8 +92,8 @@ fn forms_that_were_cut_short_are_read_as_far_as_they_go() {
     }
 }
 
-/// Those with another header inside are attacks on the border between two messages. Over several lines
-/// they cannot be told from two messages.
+/// Messages that contain another header are attacks on the border between two messages. Over several
+/// lines they cannot be distinguished from two messages.
 fn is_message(bytes: &[u8]) -> bool {
     bytes.starts_with(&SIGNATURE) && bytes.windows(8).filter(|part| *part == SIGNATURE).count() == 1
 }
@@ -111,7 +113,7 @@ fn messages_in_spnego_survive_every_form() {
     }
 }
 
-/// What is hexadecimal in the data, and is such.
+/// The messages in the data that satisfy this condition.
 fn messages(is_such: fn(&[u8]) -> bool) -> BTreeSet<Vec<u8>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data");
     let mut found = BTreeSet::new();
@@ -162,7 +164,7 @@ fn xxd(message: &[u8]) -> String {
     message.chunks(16).enumerate().map(line).collect()
 }
 
-/// A `*` stands for lines that are as the one before, and the last line is an offset.
+/// Writes a dump in which a `*` replaces repeated lines, and the last line is an offset.
 fn dump(message: &[u8], offset: fn(usize) -> String, line: fn(&[u8]) -> String) -> String {
     let mut text = String::new();
     let mut last: Option<&[u8]> = None;
@@ -189,7 +191,7 @@ fn od_line(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!(" {byte:02x}")).collect()
 }
 
-/// As numbers of a little-endian machine.
+/// Words of a little-endian machine.
 fn words(bytes: &[u8]) -> String {
     let word = |word: &[u8]| format!(" {:02x}{:02x}", word.get(1).unwrap_or(&0), word[0]);
     bytes.chunks(2).map(word).collect()
@@ -214,7 +216,7 @@ fn array_with_letters(message: &[u8]) -> String {
     format!("static const unsigned char pkt1[{}] = {{\n{lines}}};\n", message.len())
 }
 
-/// As `repr` writes it.
+/// The format of Python's `repr`.
 fn literal(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
     let mut text = format!("b{quote}");

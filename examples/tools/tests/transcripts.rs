@@ -1,4 +1,4 @@
-//! What `inspect` reports of recorded logins.
+//! Tests the reports of `inspect` on recorded logins.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn every_login_with_the_right_password_is_reported() {
             continue;
         }
         let text = report(&transcript).unwrap_or_else(|error| panic!("{path:?}: {error:#}"));
-        // The servers that are asked have what their policies demand.
+        // The servers in the report are configured for their policies, so `Misuse` must not occur.
         assert!(!text.contains("Misuse"), "{path:?}: {text}");
         let has = |line: &str| text.lines().any(|l| l.starts_with(line));
         assert!(has("password        right") || text.contains("anonymous"), "{path:?}: {text}");

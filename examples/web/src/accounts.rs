@@ -1,4 +1,4 @@
-//! Where the accounts are: in a file, or in a domain that winbind asks.
+//! The accounts: in a file, or in a domain that is queried through winbind.
 
 use std::io;
 use std::process::Stdio;
@@ -16,25 +16,25 @@ use tokio::time::timeout;
 
 use crate::guesses::Account;
 
-/// Where the accounts are.
+/// The source of accounts.
 pub enum Accounts {
     /// Lines `DOMAIN\user:NT hash`.
     File(users::Users),
     Domain(Domain),
 }
 
-/// What identifies an account, for the application's own records. The layer puts it into the extensions
-/// of requests.
+/// Identifies an account in the application's own records. The layer adds it to the extensions of
+/// requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AccountId {
-    /// The name in the file of users, in upper case. In a domain, a claimed name that winbind finds no SID
-    /// for: no other account has it, but the account may have others.
+    /// The name in the file of users, in upper case. In a domain, a claimed name for which winbind finds
+    /// no SID: no other account has this name, but the account may have other names.
     Name(UserName),
     /// The SID, which is the same under all names of the account.
     Sid(String),
 }
 
-/// What a client is verified with.
+/// The data to verify a client with.
 pub enum Proof {
     /// The account's name in the file, and its hash.
     NtHash(UserName, NtHash),
@@ -56,10 +56,10 @@ impl Proof {
 }
 
 impl Accounts {
-    /// The account whose name a client claims.
+    /// Finds the account whose name a client claims.
     ///
     /// # Errors
-    /// If there is none in the file, or winbind could not be asked.
+    /// If the file does not contain it, or winbind could not be asked.
     pub async fn find(&self, claimed: &UserName) -> Result<Account, Unvouched> {
         match self {
             Self::File(users) => {
@@ -70,7 +70,7 @@ impl Accounts {
         }
     }
 
-    /// What the client is verified with.
+    /// Returns the data to verify the client with.
     ///
     /// # Errors
     /// If there is no such user, the domain controller rejects the client, or it could not be asked.
@@ -82,7 +82,8 @@ impl Accounts {
             }
             Self::Domain(domain) => {
                 let logon = claim.network_logon().map_err(|error| {
-                    // The policy of the server has rejected what must not be passed on.
+                    // The server's policy has already rejected responses that must not be passed
+                    // on.
                     Unvouched { reason: Rejection::LookupFailed, status: error.log().to_string() }
                 })?;
                 domain.ask(&logon).await.map(Proof::Domain)
@@ -95,7 +96,7 @@ fn unknown() -> Unvouched {
     Unvouched { reason: Rejection::UnknownUser, status: String::new() }
 }
 
-/// A domain that is asked through Samba's winbind, without a thread for each question.
+/// A domain that is queried through Samba's winbind, without a thread per query.
 pub struct Domain {
     winbind: Winbind,
     /// How long an answer may take.
@@ -113,9 +114,9 @@ impl Domain {
     /// `example\ALICE` and `example.com\alice` are one account. So are `alice` with spaces before and
     /// after it in Samba, and names with and without accents in Windows.
     ///
-    /// Winbind may find no SID for `alice@example.com`. Its wrong passwords count as those of `alice`,
-    /// which it most likely is. Only if the account has a user principal name of another form, such as
-    /// `a.smith@example.com` for `asmith`, an attacker has twice as many guesses.
+    /// Winbind may find no SID for `alice@example.com`. Wrong passwords of that name are counted for
+    /// `alice`, most likely the same account. Only if the account has a user principal name of another
+    /// form, such as `a.smith@example.com` for `asmith`, does an attacker have twice as many guesses.
     async fn find(&self, claimed: &UserName) -> Result<Account, Unvouched> {
         if let Some(sid) = self.sid(claimed).await? {
             return Ok(Account::new(sid));
@@ -138,7 +139,7 @@ impl Domain {
         self.winbind.answer(self.run(self.winbind.question(logon)?).await)
     }
 
-    /// Runs a program, and ends it if it takes too long or the client has gone.
+    /// Runs a program, and kills it if it takes too long or the client has disconnected.
     async fn run(&self, question: Question) -> io::Result<Output> {
         let run = async {
             let _place = self.places.acquire().await.map_err(io::Error::other)?;
@@ -146,7 +147,7 @@ impl Domain {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.kill_on_drop(true).spawn()?;
             if let Some(mut stdin) = child.stdin.take() {
-                // A program that has ended says why on its output.
+                // If the program has already ended, its output contains the reason.
                 let _ = stdin.write_all(question.input.as_bytes()).await;
             }
             child.wait_with_output().await.map(Into::into)
@@ -158,5 +159,5 @@ impl Domain {
     }
 }
 
-/// A machine can run so many processes besides others.
+/// The most queries, each a process, at a time.
 const MOST_QUESTIONS: usize = 32;

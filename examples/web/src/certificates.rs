@@ -20,32 +20,33 @@ pub struct Certificates {
 struct Current {
     acceptor: TlsAcceptor,
     bindings: ChannelBindings,
-    /// Of the files that were read last, even if they could not be used.
+    /// The stamp of the files that were read last, even if they were invalid.
     stamp: Option<Stamp>,
 }
 
-/// When each of the files was written, and its length.
+/// Modification time and length of each file.
 type Stamp = [(SystemTime, u64); 2];
 
 impl Certificates {
     /// Reads the files (PEM).
     ///
     /// # Errors
-    /// If there is no certificate or no key in them, or they do not belong together.
+    /// If they contain no certificate or no key, or the two do not match.
     pub fn read(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
-        // Taken before the files are read, so that a change during the reading is found the next time.
+        // Determined before the files are read, so that a change during the reading is detected the
+        // next time.
         let stamp = stamp(certificate, key).ok();
         let (acceptor, bindings) = tls::acceptor(certificate, key)?;
         let current = Mutex::new(Current { acceptor, bindings, stamp });
         Ok(Self { certificate: certificate.into(), key: key.into(), current })
     }
 
-    /// For one connection: what shows the certificate, and the channel bindings of that certificate.
-    /// Both come from one reading of the files, so they always fit each other.
+    /// For one connection: the acceptor with the current certificate, and the channel bindings of
+    /// that certificate. Both come from one reading of the files, so they always match.
     pub fn current(&self) -> (TlsAcceptor, ChannelBindings) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = stamp(&self.certificate, &self.key).ok();
-        // Files that are missing are about to be replaced.
+        // Missing files are about to be replaced.
         if stamp.is_some() && stamp != current.stamp {
             current.stamp = stamp;
             match tls::acceptor(&self.certificate, &self.key) {
@@ -53,7 +54,7 @@ impl Certificates {
                     (current.acceptor, current.bindings) = (acceptor, bindings);
                     println!("certificate renewed");
                 }
-                // Of the two files, one may be new and the other old: the next change is tried again.
+                // One of the two files may still be old; the next change is tried again.
                 Err(error) => println!("certificate kept reason={:?}", format!("{error:#}")),
             }
         }

@@ -1,4 +1,5 @@
-//! The log, the counters, the limit of wrong passwords and the time of rejections, around the accounts.
+//! Adds a log, counters, a limit for wrong passwords and a fixed time of rejections to the
+//! accounts.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,28 +16,29 @@ use crate::accounts::Accounts;
 use crate::guesses::{Attempt, Guesses};
 use crate::layer::Users;
 
-/// Verifies clients, and logs and counts what became of them.
+/// Verifies clients, and logs and counts the outcomes.
 pub struct Gate {
     accounts: Accounts,
     guesses: Guesses,
     reject_after: Duration,
     logins: AtomicU64,
     rejections: AtomicU64,
-    /// The 401s of handshakes, which are no failures.
+    /// The number of 401s that are steps of a handshake, not failures.
     steps: AtomicU64,
 }
 
 impl Gate {
-    /// An account has this many wrong passwords in a row before it must wait. A client that was looked up
-    /// is rejected after this span, or if that took longer, after the next multiple of it: the time does
-    /// not show whether the user is unknown, the password wrong, or the account waits.
+    /// `guesses` wrong passwords in a row are allowed before an account must wait. A client that was
+    /// looked up is rejected after the span `reject_after`, or if the look-up took longer, after the next
+    /// multiple of it: so the time does not reveal whether the user is unknown, the password wrong, or
+    /// the account must wait.
     pub fn new(accounts: Accounts, guesses: u32, reject_after: Duration) -> Self {
         let [logins, rejections, steps] = [const { AtomicU64::new(0) }; 3];
         let guesses = Guesses::new(guesses);
         Self { accounts, guesses, reject_after, logins, rejections, steps }
     }
 
-    /// What was counted, as Prometheus reads it.
+    /// The counters in the format of Prometheus.
     pub fn metrics(&self) -> String {
         format!(
             "ntlm_logins_total {}\nntlm_refusals_total {}\nntlm_handshake_401_total {}\n",
@@ -46,7 +48,7 @@ impl Gate {
         )
     }
 
-    /// Verifies a client, and returns more about a rejection, for the log.
+    /// Verifies a client, and returns details of a rejection for the log.
     async fn decide<'a>(
         &self,
         client: LookUp<'a>,
@@ -130,7 +132,7 @@ impl Users for Gate {
     }
 }
 
-/// Ends an attempt. In SPNEGO, a client with the right password may have to continue.
+/// Ends an attempt. In SPNEGO, a client with the right password may have to send another token.
 fn settle(attempt: Attempt<'_>, outcome: &Outcome<'_>) {
     match outcome {
         Outcome::Authenticated(_) | Outcome::Continue(_) => attempt.right(),
@@ -139,8 +141,8 @@ fn settle(attempt: Attempt<'_>, outcome: &Outcome<'_>) {
     }
 }
 
-/// Whether a rejection counts as a guess at a password. One for a reason that winbind words in an unknown way
-/// does, because the password may be wrong.
+/// Whether a rejection counts as a guess at a password. A rejection by winbind with an unknown text counts,
+/// because the password may be wrong.
 fn is_guess(refusal: &Refusal) -> bool {
     let unclear = Denied::Rejected(Rejection::DomainController);
     let is_unclear = matches!(&refusal.reason, http::Error::Exchange(Error::Denied(reason)) if *reason == unclear);

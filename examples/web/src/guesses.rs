@@ -1,4 +1,4 @@
-//! Wrong passwords, counted for each account.
+//! Limits wrong passwords per account.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use tokio::sync::Notify;
 use crate::accounts::AccountId;
 
 /// Makes an account wait after wrong passwords: a few in a row are free, then each makes the account wait
-/// twice as long as the one before, up to [`LONGEST_WAIT`]. An account always opens again by itself.
-/// Nevertheless an attacker who continues makes its user wait too, but not those connections on which the
-/// user is logged in.
+/// twice as long as the one before, up to [`LONGEST_WAIT`]. The wait always ends by itself. Nevertheless
+/// an attacker who continues also makes the account's user wait, except on connections on which the user
+/// is already logged in.
 ///
-/// Parallel attempts give no more guesses than sequential ones: as many attempts as guesses are left, and
-/// at least one, run at the same time, and others wait until one of those ends. So right passwords are never
-/// rejected because of each other.
+/// Parallel attempts allow no more guesses than sequential ones: at most as many attempts as guesses are
+/// left, but at least one, run at the same time, and others wait until one of them ends. So parallel logins
+/// with the right password never cause a rejection.
 ///
-/// Only accounts with a wrong password or an attempt that runs have a note, and a note is forgotten
-/// [a day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 50 000 accounts have notes,
-/// a new one replaces the one with the fewest wrong passwords, the oldest of these first. So an attacker can
-/// drive out the note of an account only with as many wrong passwords at 50 000 others. What this cannot
-/// limit is one password at each of more accounts than that, and guesses at accounts without a note after an
-/// attacker has filled all of them; the domain controller sees both.
+/// Only accounts with a wrong password or a running attempt have a note, and a note is removed [a
+/// day](FORGOTTEN_AFTER) after the last wrong password. Memory is bounded: if 50 000 accounts have notes, a
+/// new one replaces the one with the fewest wrong passwords, the oldest of these first. So an attacker can
+/// displace the note of an account only with as many wrong passwords at 50 000 others. This does not limit
+/// an attacker who tries one password at each of more than 50 000 accounts, nor guesses at accounts without
+/// a note once an attacker has filled all notes; the domain controller sees both.
 ///
-/// The count is in memory: a restart forgets it.
+/// The count is kept in memory, so a restart resets it.
 #[derive(Debug)]
 pub struct Guesses {
     free: u32,
@@ -35,32 +35,33 @@ pub struct Guesses {
     ended: Notify,
 }
 
-/// Whose wrong passwords are counted together.
+/// An account whose wrong passwords are counted together.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The same for all names that are or may be names of the account.
+    /// The same for all names that belong or may belong to the account.
     pub counted_as: AccountId,
-    /// What identifies the account in this attempt. A right password ends the count of this alone: if a
-    /// name may be that of another account, its user must not end the count of `counted_as`.
+    /// Identifies the account in this attempt. A right password resets only the count of this
+    /// identifier: if a name may belong to another account, that account's user must not reset the
+    /// count of `counted_as`.
     pub id: AccountId,
 }
 
 impl Account {
-    /// An account that is counted as what it is.
+    /// An account whose identifier is certain.
     pub fn new(id: AccountId) -> Self {
         Self { counted_as: id.clone(), id }
     }
 }
 
-/// What is remembered of an account.
+/// The state that is kept for an account.
 #[derive(Debug)]
 struct Note {
     /// The wrong passwords of each [id](Account::id).
     wrong: Vec<(AccountId, u32)>,
-    /// How many attempts run.
+    /// The number of running attempts.
     running: u32,
     waits_until: Instant,
-    /// Of the last wrong password, or of the first attempt.
+    /// The time of the last wrong password, or of the first attempt.
     time: Instant,
 }
 
@@ -70,7 +71,7 @@ enum Start {
     Now,
     /// The account must wait.
     After(Duration),
-    /// Too many others run.
+    /// Too many other attempts are running.
     WhenOneEnds,
 }
 
@@ -82,8 +83,8 @@ enum Verdict {
     NoGuess,
 }
 
-/// An attempt that runs. Dropped without a verdict, it counts as a wrong password: the client may have
-/// closed its connection when a domain controller was already asked.
+/// A running attempt. Dropped without a verdict, it counts as a wrong password, because the client may
+/// have closed its connection after the domain controller was asked.
 #[derive(Debug)]
 #[must_use]
 pub struct Attempt<'a> {
@@ -93,7 +94,7 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// The password was right: the wrong ones before are forgotten.
+    /// The password was right: resets the count.
     pub fn right(mut self) {
         self.verdict = Verdict::Right;
     }
@@ -101,7 +102,7 @@ impl Attempt<'_> {
     /// The password was wrong.
     pub fn wrong(self) {}
 
-    /// It was no guess at a password, or was not answered: it changes nothing.
+    /// The attempt was not a guess at a password, or was not answered: the count does not change.
     pub fn no_guess(mut self) {
         self.verdict = Verdict::NoGuess;
     }
@@ -114,7 +115,7 @@ impl Drop for Attempt<'_> {
 }
 
 impl Guesses {
-    /// So many wrong passwords in a row are free.
+    /// Allows `free` wrong passwords in a row before an account must wait.
     pub fn new(free: u32) -> Self {
         Self { free, most_notes: MOST_NOTES, notes: Mutex::default(), ended: Notify::new() }
     }
@@ -122,10 +123,10 @@ impl Guesses {
     /// Begins an attempt at an account.
     ///
     /// # Errors
-    /// How much longer the account must wait. This attempt does not count.
+    /// The remaining wait. This attempt does not count.
     pub async fn begin(&self, account: &Account) -> Result<Attempt<'_>, Duration> {
         loop {
-            // Before the question, so that no end of an attempt is missed.
+            // Registered before the check, so that the end of an attempt is not missed.
             let ended = self.ended.notified();
             match self.start(&account.counted_as, Instant::now()) {
                 Start::Now => {
@@ -187,12 +188,12 @@ impl Note {
 
     fn add_wrong(&mut self, id: &AccountId, free: u32, now: Instant) {
         let is_full = self.wrong.len() >= MOST_NAMES && self.wrong.iter().all(|it| it.0 != *id);
-        // No account has an empty name, so no right password ends this count.
+        // No account has an empty name, so no right password resets this count.
         let id = if is_full { &AccountId::Name(UserName::default()) } else { id };
         match self.wrong.iter_mut().find(|it| it.0 == *id) {
             Some((_, wrong)) => *wrong = wrong.saturating_add(1),
             None => {
-                // Most accounts have one name, and a `Vec` that grows by itself would make room for four.
+                // Most accounts have one name, but `Vec` would reserve space for four.
                 self.wrong.reserve_exact(1);
                 self.wrong.push((id.clone(), 1));
             }
@@ -215,8 +216,8 @@ impl Note {
     }
 }
 
-/// Forgets old notes, and if there are none, the one that is worth least. Those with attempts that run
-/// stay; there are no more of them than connections.
+/// Removes old notes, or if there are none, the least valuable one. Notes with running attempts stay;
+/// their number is bounded by the number of connections.
 fn make_room(notes: &mut HashMap<AccountId, Note>, most: usize, now: Instant) {
     notes.retain(|_, note| note.running > 0 || !note.is_old(now));
     if notes.len() < most {
@@ -237,12 +238,12 @@ fn wait(more: u32) -> Duration {
 
 /// The longest time that an account waits.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// So long that an attacker gains nothing by waiting for it, unless more than 96 guesses are free: an account
-/// at its longest wait takes so many in this time.
+/// An attacker gains nothing by waiting this long, unless more than 96 guesses are free: at the longest wait,
+/// an account allows 96 guesses in this time.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// In 20 MB; in 100 MB if an attacker gives each account several long names.
+/// They use 20 MB, or 100 MB if an attacker uses several long names for each account.
 const MOST_NOTES: usize = 50_000;
-/// How many names of an account are counted one by one, and the others together.
+/// The most names of an account that are counted separately; further names are counted together.
 const MOST_NAMES: usize = 4;
 
 #[cfg(test)]

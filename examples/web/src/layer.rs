@@ -1,8 +1,8 @@
 //! A tower layer that authenticates clients with NTLM: `Router::layer(NtlmLayer::new(users))`.
 //!
-//! The layer finds the state of NTLM in the extensions of each request, as a [`Connection`]. The code that
-//! accepts TCP connections makes one for each of them, and puts it into every request that arrives
-//! there: `serve` does so. The service behind the layer finds in the extensions of its requests an
+//! The layer reads the NTLM state from the extensions of each request, as a [`Connection`]. The code that
+//! accepts TCP connections creates one per connection, and adds it to every request of that connection, as
+//! `serve` does. In the extensions of its requests, the service behind the layer finds an
 //! [`Identity`](ntlm::server::Identity), and what [`Users::verify`] added.
 //!
 //! ```
@@ -88,7 +88,7 @@ pub struct Connection {
 #[derive(Debug)]
 struct State {
     ntlm: ServerConnection,
-    /// What [`Users::verify`] added about the client that was verified last.
+    /// The extensions that [`Users::verify`] added for the client that was verified last.
     account: Extensions,
 }
 
@@ -99,14 +99,16 @@ impl Connection {
     }
 }
 
-/// Where users are looked up and verified, and what receives the other events.
+/// Looks up and verifies users, and receives the other events.
 pub trait Users: Send + Sync + 'static {
-    /// Looks up the user that a client claims to be, for as long as it takes, and ends the handshake with
-    /// [`LookUp::verify`] or [`LookUp::reject`]. It is cancelled if the client closes the connection.
+    /// Looks up the user that a client claims to be, and ends the handshake with [`LookUp::verify`] or
+    /// [`LookUp::reject`]. The look-up may take any time; it is cancelled if the client closes the
+    /// connection.
     ///
-    /// What it adds to `account`, such as a number or roles, is in the extensions of all requests of the
-    /// client, if it is accepted. An anonymous client, which is accepted only if the policy allows it, is
-    /// not looked up, and has no account. It logs the outcome itself: [`observe`](Self::observe) does not get it.
+    /// If the client is accepted, everything that it adds to `account`, such as a number or roles, is in the
+    /// extensions of all requests of the client. An anonymous client, which is accepted only if the policy
+    /// allows it, is not looked up, and has no account. It logs the outcome itself:
+    /// [`observe`](Self::observe) does not receive it.
     fn verify<'a>(
         &self,
         client: LookUp<'a>,
@@ -176,7 +178,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // `poll_ready` was called on this instance, so this one takes the call and the clone replaces it.
+        // `poll_ready` was called on this instance, so this instance handles the request and the
+        // clone replaces it.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let users = Arc::clone(&self.users);
@@ -196,13 +199,13 @@ where
     R: From<&'static str>,
 {
     let (mut head, body) = request.into_parts();
-    // Removed: a second layer further in would wait for the lock of this one for ever.
+    // Removed, because an inner second layer would wait for the lock of this one for ever.
     let Some(Connection { state, peer }) = head.extensions.remove::<Connection>() else {
         // The server was built without `serve`, or has two layers: reject all clients.
         return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, "The server has no NTLM state.\n"));
     };
-    // HTTP/1.1 has one request at a time, so this does not wait. It is held until the response, so that
-    // the login cannot change while a request is answered.
+    // HTTP/1.1 processes one request at a time, so this does not wait. The lock is held until the
+    // response, so the login cannot change while a request is answered.
     let mut state = state.lock().await;
     let State { ntlm, account } = &mut *state;
     let outcome = match ntlm.on_request(head.version, &head.headers, &mut Os) {
@@ -239,7 +242,7 @@ where
 
 /// Asks the client to log in, or to continue.
 async fn ask<R: From<&'static str>>(reply: &Reply, body: impl Body) -> Response<R> {
-    // hyper closes the connection if a body was not read, and the handshake would end with it.
+    // hyper closes the connection if a body was not read, which would end the handshake.
     match timeout(PATIENCE, drain(body)).await {
         Ok(Some(())) => Response::from(reply).map(|()| R::from("Log in with NTLM.\n")),
         Ok(None) => text(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long to log in with.\n"),
@@ -264,7 +267,7 @@ fn text<R: From<&'static str>>(status: StatusCode, text: &'static str) -> Respon
     response
 }
 
-/// The longest body that is read of a client that is not logged in.
+/// The longest body that is read from an unauthenticated client.
 const MAX_BODY_LEN: usize = 16 << 20;
 /// How long such a body may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
-//! NTLM in a web application of axum, or of anything else that is a tower `Service`.
+//! NTLM in a web application with axum, or with any other tower `Service`.
 //!
-//! `layer` is what to copy; it needs only this library, `http`, `http-body-util`, `tower` and `tokio`.
-//! `serve` puts a connection's state into its requests, and needs hyper.
+//! What to copy is `layer`, which needs only this library, `http`, `http-body-util`, `tower` and
+//! `tokio`. `serve` adds a connection's state to its requests, and needs hyper.
 
 pub mod accounts;
 pub mod certificates;

@@ -1,4 +1,4 @@
-//! The application itself: a notebook, in which each user reads and writes notes of their own.
+//! The application: a notebook, in which users read and write their own notes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ pub fn router() -> Router {
         .layer(map_response(forbid_storing))
 }
 
-/// Otherwise a cache could give the page of one user to another.
+/// Forbids caching: otherwise a cache could send the page of one user to another.
 async fn forbid_storing(mut response: Response) -> Response {
     let value = HeaderValue::from_static("private, no-store");
     response.headers_mut().insert(CACHE_CONTROL, value);
@@ -44,7 +44,7 @@ impl Notebook {
         self.notes.get(account).map(|notes| notes.concat()).unwrap_or_default()
     }
 
-    /// Returns how many notes the account has now; `None` if it may have no more.
+    /// Adds a note and returns the number of notes of the account; `None` if the limit is reached.
     fn write(&mut self, account: AccountId, note: String) -> Option<usize> {
         let notes = self.notes.entry(account).or_default();
         if notes.len() >= MOST_NOTES {
@@ -88,7 +88,7 @@ fn name(identity: &Identity) -> UserName {
 }
 
 const MAX_NOTE_LEN: usize = 4096;
-/// Of one account.
+/// The most notes of one account.
 const MOST_NOTES: usize = 100;
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_account_has_its_own_notes_and_no_more_than_fit() {
+    fn each_account_has_its_own_notes_up_to_a_limit() {
         let mut notebook = Notebook::default();
         let [alice, bob] = ["S-1-5-21-1", "S-1-5-21-2"].map(|sid| AccountId::Sid(sid.into()));
         for count in 1..=MOST_NOTES {

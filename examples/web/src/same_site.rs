@@ -1,13 +1,13 @@
-//! Requests that another site makes a browser send (CSRF).
+//! Detects requests that another site makes a browser send (CSRF).
 
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
-/// Whether a browser sent a request for a page of another site.
+/// Whether a browser sent a request on behalf of another site's page.
 ///
-/// Reject such a request if it changes something: browsers log in with NTLM without asking the user, also
+/// Reject such a request if it changes anything: browsers log in with NTLM without asking the user, even
 /// for a form of another site. Browsers send `Sec-Fetch-Site` only over HTTPS and to `localhost`, but
-/// `Origin` with each `POST`. Clients that are no browsers send neither.
+/// `Origin` with each `POST`. Clients other than browsers send neither.
 pub fn is_from_another_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
@@ -15,7 +15,7 @@ pub fn is_from_another_site(headers: &HeaderMap) -> bool {
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     headers.get_all(ORIGIN).iter().any(|origin| {
-        // `null`, which has no authority, is another site too.
+        // `null`, which has no authority, also means another site.
         let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
         let same =
             origin.zip(host).is_some_and(|((_, ours), host)| ours.eq_ignore_ascii_case(host));
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_site_is_noticed_over_plain_http() {
+    fn a_form_of_another_site_is_detected_over_plain_http() {
         let host = ("host", "notes.example:8081");
         for origin in [
             "http://evil.example",
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_site_is_noticed_by_fetch_metadata() {
+    fn a_form_of_another_site_is_detected_by_fetch_metadata() {
         for (site, expected) in
             [("cross-site", true), ("same-site", true), ("same-origin", false), ("none", false)]
         {

@@ -1,4 +1,4 @@
-//! Accepts connections, and gives each of them a state of NTLM of its own.
+//! Accepts connections, and gives each its own NTLM state.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,7 +25,7 @@ use tower_service::Service;
 use crate::certificates::Certificates;
 use crate::layer::Connection;
 
-/// What is served, and how clients log in there.
+/// The service, and how clients log in to it.
 pub struct Site<S> {
     pub app: S,
     pub server: Server,
@@ -59,15 +59,15 @@ where
         let Some(certificates) = &self.certificates else {
             return self.converse(stream, Connection::new(state, peer)).await;
         };
-        // The bindings are those of the certificate that this connection gets, even if the certificate is
-        // renewed meanwhile.
+        // The bindings belong to the certificate of this connection, even if the certificate is renewed
+        // meanwhile.
         let (acceptor, bindings) = certificates.current();
         let stream = timeout(TLS_PATIENCE, acceptor.accept(stream)).await??;
         let connection = Connection::new(state.with_channel_bindings(bindings), peer);
         self.converse(stream, connection).await
     }
 
-    /// HTTP/1.1 only: over HTTP/2, NTLM does not work.
+    /// HTTP/1.1 only, because NTLM does not work over HTTP/2.
     async fn converse(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -80,7 +80,7 @@ where
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(IDLE_PATIENCE)
-            // Some clients compare names byte for byte.
+            // Some clients compare header names byte for byte.
             .title_case_headers(true)
             .serve_connection(TokioIo::new(HeaderCase(stream)), service)
             .await
@@ -90,5 +90,5 @@ where
 
 const TLS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may be idle. A login ends with its connection, so this is longer than a
-/// visit to a page takes.
+/// typical visit to a page.
 const IDLE_PATIENCE: Duration = Duration::from_secs(120);

@@ -1,5 +1,5 @@
-//! The limit of wrong passwords and the time of rejections, with users in a file and with stand-ins for
-//! Samba's programs.
+//! Tests the limit of wrong passwords and the time of rejections, with users in a file and with fakes
+//! of Samba's programs.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -25,15 +25,16 @@ const PASSWORD: &str = "correct horse";
 const WRONG_PASSWORD: &str = "Wrong Password";
 
 #[tokio::test(start_paused = true)]
-async fn rejections_come_after_the_same_time_whatever_the_reason_is() {
-    // Far more than a test takes. The clock of tokio stands, but while all tasks sleep.
+async fn rejections_come_after_the_same_time_for_every_reason() {
+    // Far more time than a test needs. tokio's clock is paused and advances only while all tasks
+    // sleep.
     let span = Duration::from_secs(1000);
     let gate = in_file(1, span);
     for (user, password) in [
         ("alice", "wrong"),
         ("nobody", "wrong"),
         ("alice", "wrong"),
-        // The account waits.
+        // The account must wait.
         ("alice", "wrong"),
         ("alice", PASSWORD),
     ] {
@@ -65,7 +66,7 @@ async fn all_names_of_a_file_are_one_account() {
 }
 
 #[tokio::test]
-async fn a_login_ends_the_count_of_wrong_passwords() {
+async fn a_login_resets_the_count_of_wrong_passwords() {
     let gate = in_file(1, Duration::ZERO);
     for _ in 0..5 {
         assert_eq!(log_in(&gate, "alice", "wrong").await, None);
@@ -83,9 +84,9 @@ async fn parallel_logins_of_one_account_are_all_accepted() {
     assert!(logins.join_all().await.iter().all(Option::is_some));
 }
 
-/// Four names, and each of them in parallel.
+/// Uses four names, each of them in parallel.
 #[tokio::test]
-async fn a_domain_is_asked_no_more_often_than_promised_whatever_name_is_sent() {
+async fn the_limit_applies_to_a_domain_whatever_name_is_sent() {
     let fake = Fake::new(WRONG_PASSWORD);
     let gate: &Gate = Box::leak(Box::new(fake.gate(3, PATIENCE)));
     let mut logins = JoinSet::new();
@@ -96,14 +97,14 @@ async fn a_domain_is_asked_no_more_often_than_promised_whatever_name_is_sent() {
     // Three are free, and the fourth makes the account wait.
     let asked = fake.asked();
     assert_eq!(asked.lines().count(), 4);
-    // Other users of this machine see the command line.
+    // Other users of this machine can see the command line.
     assert!(
         asked.lines().all(|arguments| arguments == "--helper-protocol=ntlm-server-1"),
         "{asked}"
     );
 }
 
-/// If winbind does not know a name, the domain controller may know it nevertheless.
+/// The domain controller may know a name that winbind does not.
 #[tokio::test]
 async fn guesses_at_a_name_without_a_sid_count() {
     let fake = Fake::new(WRONG_PASSWORD);
@@ -114,9 +115,9 @@ async fn guesses_at_a_name_without_a_sid_count() {
     assert_eq!(fake.asked().lines().count(), 2);
 }
 
-/// As Samba of another version may word it.
+/// Another version of Samba may use another text.
 #[tokio::test]
-async fn a_rejection_of_an_unknown_wording_counts_as_a_guess() {
+async fn a_rejection_with_an_unknown_text_counts_as_a_guess() {
     let fake = Fake::new("Falsches Kennwort");
     let gate = fake.gate(1, PATIENCE);
     for _ in 0..4 {
@@ -156,14 +157,14 @@ async fn a_program_that_hangs_is_ended() {
     assert!(start.elapsed() < Duration::from_secs(30));
 }
 
-/// Long, because the machine may be busy.
+/// A long time, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn in_file(guesses: u32, reject_after: Duration) -> Gate {
     Gate::new(Accounts::File(FileOfUsers::one("alice", PASSWORD)), guesses, reject_after)
 }
 
-/// A directory with stand-ins for Samba's programs.
+/// A directory with fakes of Samba's programs.
 struct Fake {
     directory: PathBuf,
 }

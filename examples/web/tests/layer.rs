@@ -1,4 +1,4 @@
-//! The layer, called directly: no sockets, and no other programs.
+//! Tests of the layer, called directly without sockets or other programs.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -36,7 +36,7 @@ async fn a_client_logs_in_once_for_its_connection() {
     let connection = site.connection();
     let response = site.log_in(&connection, &mut client(PASSWORD)).await;
     assert_eq!((response.status, response.body.as_str()), (StatusCode::OK, r"EXAMPLE\alice"));
-    // The rest of the connection is hers, and no event.
+    // Later requests of the connection are authenticated, without further events.
     assert_eq!(site.get(&connection, None).await.body, ALICE);
     assert_eq!(site.events(), ["step", "step", "login EXAMPLE\\alice"]);
 }
@@ -51,7 +51,7 @@ async fn the_service_sees_the_name_of_the_store_and_not_that_of_the_client() {
 }
 
 #[tokio::test]
-async fn the_service_sees_what_was_found_about_the_client_of_the_connection() {
+async fn the_service_sees_the_data_of_the_client_of_the_connection() {
     let site = Site::new();
     let connections = [site.connection(), site.connection()];
     let _ = site.log_in(&connections[0], &mut client(PASSWORD)).await;
@@ -63,10 +63,10 @@ async fn the_service_sees_what_was_found_about_the_client_of_the_connection() {
     // Another user logs in on the first connection.
     let answer = site.log_in_again(&connections[0], &mut client_of(BOB, PASSWORD)).await;
     assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (BOB, Some(Number(2))));
-    // Of carol, there is nothing to know.
+    // The store has no data about carol.
     let answer = site.log_in_again(&connections[0], &mut client_of(CAROL, PASSWORD)).await;
     assert_eq!((answer.body.as_str(), *site.number.lock().unwrap()), (CAROL, None));
-    // A login that fails leaves nothing of the one before.
+    // A failed login removes the data of the previous one.
     let answer = site.log_in_again(&connections[0], &mut client("guess")).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let calls = site.calls.load(Relaxed);
@@ -202,7 +202,7 @@ async fn a_body_that_is_too_long_is_not_read_to_its_end() {
     assert!(left.load(Relaxed) > 1 << 19);
 }
 
-/// Otherwise a second request could log another user in while the first is answered.
+/// Otherwise a second request could log in another user while the first is answered.
 #[tokio::test]
 async fn a_connection_answers_one_request_at_a_time() {
     let site = Site::new();
@@ -213,7 +213,7 @@ async fn a_connection_answers_one_request_at_a_time() {
     assert!(is_pending(first.as_mut()).await);
     let mut second = Box::pin(site.get(&connection, None));
     assert!(is_pending(second.as_mut()).await);
-    // The second has not come to the service.
+    // The second request has not reached the service.
     assert_eq!(site.calls.load(Relaxed), 2);
     site.go.notify_one();
     assert_eq!(first.await.status, StatusCode::OK);
@@ -229,7 +229,7 @@ struct Site {
     allows_anonymous: bool,
     calls: Arc<AtomicUsize>,
     has_seen_tokens: Arc<AtomicBool>,
-    /// What it saw of the user with the last request.
+    /// The number in the last request.
     number: Arc<Mutex<Option<Number>>>,
     /// Whether requests wait for `go`.
     waits: Arc<AtomicBool>,
@@ -312,7 +312,8 @@ impl Site {
         self.continue_from(answer, connection, client).await
     }
 
-    /// On a connection that may be authenticated, where a plain request would be answered.
+    /// Logs in on a connection that may be authenticated, where a request without a token would be
+    /// answered.
     async fn log_in_again(&self, connection: &Connection, client: &mut ClientConnection) -> Answer {
         let negotiate = client.start(Scheme::Ntlm).unwrap();
         let answer = self.get(connection, Some(&negotiate)).await;
@@ -375,11 +376,11 @@ impl Answer {
     }
 }
 
-/// What a store has about a user.
+/// The data of a user in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Number(u32);
 
-/// Has alice, bob and carol, and remembers what it heard.
+/// A store with alice, bob and carol, which records all events.
 #[derive(Debug, Default)]
 struct Recorder {
     hangs: AtomicBool,
@@ -427,7 +428,7 @@ impl Users for Recorder {
     }
 }
 
-/// A body that counts how many pieces were read of it.
+/// A body that counts how many of its pieces were read.
 struct Pieces {
     left: Arc<AtomicUsize>,
     piece: Bytes,

@@ -1,4 +1,4 @@
-//! Bodies of requests and responses: sealed over plain HTTP, and as they are over TLS.
+//! Bodies of requests and responses: sealed over plain HTTP, not sealed over TLS.
 
 use anyhow::{Context, ensure};
 use ntlm::Session;
@@ -8,7 +8,8 @@ use super::encrypted;
 /// The `Content-Type` of an envelope that is not sealed.
 pub const PLAIN: &str = "application/soap+xml;charset=UTF-8";
 
-/// Writes the body of an envelope, sealed if there is a session, and returns it behind its `Content-Type`.
+/// Writes the body for an envelope, sealed if there is a session. Returns its `Content-Type` and
+/// the body.
 pub fn write(
     session: Option<&mut Session>,
     envelope: &str,

@@ -1,4 +1,4 @@
-//! The client's side of a session: the login, and requests that are sealed, or go over TLS.
+//! The client's side of a session: the login, and requests, which are sealed or sent over TLS.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::soap::Action;
 use super::{body, soap};
 use crate::connection::{self, Connection, drain};
 
-/// More than an envelope of WinRM has (`MaxEnvelopeSize`).
+/// More than the longest envelope of WinRM (`MaxEnvelopeSize`).
 const MAX_BODY_LEN: usize = 1 << 20;
 
 /// Where to log in, and how.
@@ -27,13 +27,13 @@ pub struct Site<'a> {
     pub url: &'a Url,
     pub client: Client,
     pub tls: Arc<ClientConfig>,
-    /// Sends NTLM messages under `Negotiate` without SPNEGO around them.
+    /// Sends bare NTLM messages under `Negotiate`, without SPNEGO.
     pub is_bare: bool,
 }
 
 impl Site<'_> {
-    /// Logs in on a new connection, with empty requests. What the session seals belongs to this
-    /// connection; over TLS, nothing is sealed.
+    /// Logs in on a new connection, with empty requests. The session is bound to this connection;
+    /// over TLS there is none.
     async fn log_in(&self) -> anyhow::Result<(Connection, Option<Session>)> {
         let mut connection = Connection::open(self.url, &self.tls).await?;
         let client = match connection.certificate() {
@@ -69,7 +69,7 @@ impl Site<'_> {
                 Next::Answered => bail!("the server answers {status} to the login"),
             }
         }
-        bail!("the login does not come to an end")
+        bail!("the login does not end")
     }
 
     fn post(&self, content_type: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -107,9 +107,9 @@ impl<'a> Remote<'a> {
         let shell_id = self.call(Action::Create, None, None, None).await?.shell_id;
         let shell = Some(shell_id.as_deref().context("the server opens no shell")?);
         let code = self.run_in(shell, line).await;
-        // Also if the command failed: a server has a limit of shells.
+        // Delete the shell even if the command failed, because servers limit the number of shells.
         let deleted = self.call(Action::Delete, shell, None, None).await;
-        // What went wrong first is what counts.
+        // Report the first error.
         let code = code?;
         deleted.map(|_| code)
     }
@@ -132,11 +132,11 @@ impl<'a> Remote<'a> {
 
     /// Sends a request, and returns the response.
     ///
-    /// If the server wants another login instead of an answer, the request is sent once more on a new
-    /// connection. It must be sealed anew: the old body belongs to the session that has ended.
+    /// If the server asks for another login instead of answering, the request is sent again on a new
+    /// connection. It must be sealed again, because the old body belongs to the old session.
     ///
-    /// Nothing protects the status of a response over plain HTTP. There, a man in the middle who replaces a
-    /// response with a 401 makes the client send its request twice, so that a command may run twice.
+    /// Over plain HTTP the status of a response is not protected. A man in the middle who replaces a
+    /// response with a 401 makes the client send its request twice, so a command may run twice.
     pub async fn call(
         &mut self,
         action: Action,
@@ -156,7 +156,7 @@ impl<'a> Remote<'a> {
         let envelope = request.emit(self.site.url.as_str());
         let mut response = self.send(&envelope).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            eprintln!("winrm_client: the server wants another login");
+            eprintln!("winrm_client: the server requires another login");
             (self.connection, self.session) = self.site.log_in().await?;
             response = self.send(&envelope).await?;
         }
@@ -175,5 +175,5 @@ impl<'a> Remote<'a> {
     }
 }
 
-/// A login takes two requests, and in SPNEGO sometimes three.
+/// A login needs two requests, and in SPNEGO sometimes three.
 const MAX_LEGS: usize = 4;

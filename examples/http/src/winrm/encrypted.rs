@@ -1,7 +1,7 @@
 //! Bodies that are sealed with the session of the login ([MS-WSMV] 2.2.9.1).
 //!
-//! They resemble MIME but are not MIME: headers begin with a tab, no empty line follows them, and the sealed
-//! data ends where the length says. Its bytes may contain the boundary.
+//! They resemble MIME but are not MIME: headers begin with a tab, no empty line follows them, and the
+//! announced length delimits the sealed data, whose bytes may contain the boundary.
 
 use anyhow::{Context, bail, ensure};
 use ntlm::Session;
@@ -11,7 +11,7 @@ use ntlm::session::Signature;
 pub const CONTENT_TYPE: &str = "multipart/encrypted;\
     protocol=\"application/HTTP-SPNEGO-session-encrypted\";boundary=\"Encrypted Boundary\"";
 
-/// With NTLM and with SPNEGO. Under Kerberos and CredSSP the data has another form.
+/// For NTLM and SPNEGO. With Kerberos and CredSSP the data has another form.
 const PROTOCOL: &str = "application/HTTP-SPNEGO-session-encrypted";
 const DELIMITER: &str = "--Encrypted Boundary";
 const END: &str = "--Encrypted Boundary--\r\n";
@@ -23,8 +23,8 @@ pub fn is_encrypted(content_type: &str) -> bool {
     kind.trim().eq_ignore_ascii_case("multipart/encrypted")
 }
 
-/// Seals an envelope. Each call uses up a sequence number of the session: a body that has to be sent again
-/// on another connection must be sealed again.
+/// Seals an envelope. Each call uses a sequence number of the session, so a body that is sent again on
+/// another connection must be sealed again.
 pub fn seal(session: &mut Session, envelope: &str) -> anyhow::Result<Vec<u8>> {
     let mut data = envelope.as_bytes().to_vec();
     let signature = session.seal(&mut data)?;
@@ -43,8 +43,8 @@ pub fn seal(session: &mut Session, envelope: &str) -> anyhow::Result<Vec<u8>> {
 /// Unseals the envelope in a body.
 ///
 /// # Errors
-/// If the body has another form, or was not sealed with the other side of this session as its next
-/// message. Then the connection cannot be used any longer.
+/// If the body has another form, or was not sealed as the peer's next message in this session. Then
+/// the connection cannot be used any longer.
 pub fn unseal(session: &mut Session, body: &[u8]) -> anyhow::Result<String> {
     let mut rest = body;
     ensure!(line(&mut rest)? == DELIMITER, "the body does not begin with its boundary");
@@ -75,7 +75,7 @@ pub fn unseal(session: &mut Session, body: &[u8]) -> anyhow::Result<String> {
     original.decode(data)
 }
 
-/// What `OriginalContent` says of the envelope.
+/// The envelope's properties in `OriginalContent`.
 struct Original {
     len: usize,
     is_utf16: bool,
@@ -87,7 +87,9 @@ impl Original {
         for parameter in value.split(';') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match (&*name.trim().to_ascii_lowercase(), value.trim().trim_matches('"')) {
-                ("length", value) => len = Some(value.parse().context("the length is no number")?),
+                ("length", value) => {
+                    len = Some(value.parse().context("the length is not a number")?)
+                }
                 ("charset", value) => is_utf16 = value.eq_ignore_ascii_case("UTF-16"),
                 _ => {}
             }
@@ -106,7 +108,7 @@ impl Original {
     }
 }
 
-/// Takes a line off the beginning.
+/// Reads the next line.
 fn line<'a>(rest: &mut &'a [u8]) -> anyhow::Result<&'a str> {
     let start = rest.get(..MAX_LINE_LEN).unwrap_or(rest);
     let Some(end) = start.windows(2).position(|end| end == b"\r\n") else {
@@ -117,9 +119,9 @@ fn line<'a>(rest: &mut &'a [u8]) -> anyhow::Result<&'a str> {
     Ok(std::str::from_utf8(line)?)
 }
 
-/// The name in lower case, one of those that are known, and the value.
+/// A header's value and its name in lower case, which must be one of the known names.
 fn header(line: &str) -> anyhow::Result<(&'static str, &str)> {
-    let (name, value) = line.split_once(':').context("a line of the body is no header")?;
+    let (name, value) = line.split_once(':').context("a line of the body is not a header")?;
     let names = ["content-type", "originalcontent"];
     let name = names.into_iter().find(|known| name.trim().eq_ignore_ascii_case(known));
     Ok((name.unwrap_or_default(), value.trim()))
@@ -139,7 +141,7 @@ mod tests {
         Session::new(flags, &ExportedSessionKey::from([7; 16]), side)
     }
 
-    /// A body around this data, as sealed by the client.
+    /// A body with this data, sealed by the client.
     fn body(head: &str, envelope: &[u8]) -> Vec<u8> {
         let mut data = envelope.to_vec();
         let signature = session(Side::Client).seal(&mut data).unwrap();
@@ -170,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn boundary_within_the_data_ends_nothing() {
-        // The ciphertext is whatever the key stream makes of it: here it becomes the boundary.
+    fn boundary_within_the_data_does_not_end_it() {
+        // Chooses a plaintext whose ciphertext is the boundary.
         let mut stream = vec![0; END.len()];
         session(Side::Client).seal(&mut stream).unwrap();
         let envelope: Vec<_> =
@@ -184,7 +186,7 @@ mod tests {
         let sealed = body(&head, &envelope);
         let at = sealed.windows(16).position(|bytes| bytes == signature.as_bytes()).unwrap();
         assert!(sealed[at + 16..].starts_with(END.as_bytes()));
-        // What was made is no text, which shows that it was unsealed as a whole.
+        // The error shows that the data was unsealed as a whole: the plaintext is not text.
         let error = unseal(&mut session(Side::Server), &sealed).map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "the envelope is not UTF-8");
     }
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_changed_is_rejected() {
+    fn any_changed_body_is_rejected() {
         let sealed = seal(&mut session(Side::Client), "<a>text</a>").unwrap();
         for at in 0..sealed.len() {
             assert!(unseal(&mut session(Side::Server), &sealed[..at]).is_err(), "{at}");
@@ -235,7 +237,7 @@ mod tests {
     fn content_type_is_recognized() {
         assert!(is_encrypted(CONTENT_TYPE));
         assert!(!is_encrypted("application/soap+xml;charset=UTF-8"));
-        // CredSSP, whose data has another form.
+        // CredSSP's data has another form.
         assert!(!is_encrypted("multipart/x-multi-encrypted;protocol=\"x\""));
     }
 }

@@ -1,4 +1,4 @@
-//! WinRM: what it puts into the bodies of HTTP, and both sides of a connection ([MS-WSMV]).
+//! WinRM: the bodies of its HTTP messages, and both sides of a connection ([MS-WSMV]).
 
 pub mod body;
 pub mod client;

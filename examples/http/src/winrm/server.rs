@@ -1,5 +1,5 @@
 //! The server's side of a connection: the login, and the session that unseals requests and seals responses.
-//! Over TLS, neither needs to be sealed.
+//! Over TLS, sealing is optional.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,20 +27,20 @@ use super::shell::Shells;
 use super::{body, encrypted, soap};
 use crate::users::Users;
 
-/// How long a client may take to begin TLS, to send the head of a request, before which the connection may
-/// be idle, and to send the body; each in all, not for each octet.
+/// How long a client may take for the TLS handshake, for the head of a request including the idle time
+/// before it, and for the body. Each limit is for the whole, not for each octet.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// An envelope of 153600 octets (`MaxEnvelopeSize`), and what sealing adds.
+/// An envelope of 153600 octets (`MaxEnvelopeSize`), and the overhead of sealing.
 const MAX_BODY_LEN: usize = 160 << 10;
 
-/// What all connections share.
+/// State shared by all connections.
 pub struct Service {
     pub server: Server,
     pub users: Users,
     pub shells: Mutex<Shells>,
-    /// All connections are of TLS: bodies need not be sealed.
+    /// All connections use TLS, so bodies need not be sealed.
     pub is_secure: bool,
-    /// Another login is asked for after this many requests of a session.
+    /// Require another login after this many requests of a session.
     pub requests: Option<u32>,
 }
 
@@ -60,20 +60,20 @@ pub async fn serve(
     let _ = connection.await;
 }
 
-/// One connection: its login, and what follows from it.
+/// One connection: its login, its user and its session.
 pub struct Peer<'a> {
     service: &'a Service,
     address: SocketAddr,
     login: ServerConnection,
     user: Option<User>,
-    /// How many requests were served since the login.
+    /// The number of requests served since the login.
     requests: u32,
 }
 
-/// Who is logged in.
+/// The user who is logged in.
 struct User {
     name: UserName,
-    /// `None` if sealing was not negotiated, which only clients over TLS can do without.
+    /// `None` if sealing was not negotiated, which is allowed only over TLS.
     session: Option<Session>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Peer<'a> {
         request: Request<Incoming>,
     ) -> io::Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
-        // To its end: otherwise a 401 would close the connection, and end the login.
+        // Read the body to its end: otherwise a 401 would close the connection, and end the login.
         let body = match timeout(PATIENCE, Limited::new(body, MAX_BODY_LEN).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(_)) => return Ok(close(StatusCode::PAYLOAD_TOO_LARGE)),
@@ -125,7 +125,7 @@ impl<'a> Peer<'a> {
         }
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mut response = self.serve(content_type.unwrap_or_default(), &body);
-        // The last token of SPNEGO.
+        // SPNEGO's last token.
         if let Some(header) = header {
             header.append_to(response.headers_mut());
         }
@@ -150,7 +150,7 @@ impl<'a> Peer<'a> {
         let Some(User { name, session }) = &mut self.user else {
             return close(StatusCode::BAD_REQUEST);
         };
-        // Only a login.
+        // An empty request only logs in.
         if body.is_empty() {
             return Response::default();
         }
@@ -196,7 +196,7 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// Does what an envelope asks for, and returns the status and the envelope of the response.
+/// Executes the request in an envelope, and returns the status and the envelope of the response.
 fn perform(service: &Service, user: &UserName, envelope: &str) -> (StatusCode, String) {
     let failed = |message_id: &str, error: anyhow::Error| {
         (StatusCode::INTERNAL_SERVER_ERROR, soap::fault(message_id, &error.to_string()))
@@ -216,7 +216,7 @@ fn perform(service: &Service, user: &UserName, envelope: &str) -> (StatusCode, S
     }
 }
 
-/// A login that did not begin. Under `Negotiate`, it takes bare NTLM and SPNEGO.
+/// A login before its first message. Under `Negotiate`, it accepts bare NTLM and SPNEGO.
 fn login(server: &Server) -> ServerConnection {
     ServerConnection::new(server.clone()).with_schemes([Scheme::Negotiate, Scheme::Ntlm])
 }
@@ -248,7 +248,8 @@ mod tests {
 
     use super::*;
 
-    /// How long a connection lasts on which a client does this. Time passes at once.
+    /// How long a connection lasts if a client does this. The clock is paused, so the test does not
+    /// wait.
     async fn lasts(stream: DuplexStream, client: impl Future<Output = ()>) -> Duration {
         let service = Service {
             server: Server::new(Names::standalone("WIN")),
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn client_that_sends_an_octet_at_a_time_does_not_keep_its_connection() {
+    async fn client_that_sends_an_octet_at_a_time_is_disconnected() {
         for beginning in ["", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"] {
             let (mut client, stream) = duplex(1 << 12);
             let lasted = lasts(stream, async move {

@@ -1,4 +1,4 @@
-//! The shells of a server, in which users run the few commands that it has. No program is started.
+//! The shells of a server, in which users run its few built-in commands. No program is started.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::soap::{Action, Answer, Output, Request, uuid};
 /// All shells of a server.
 #[derive(Debug, Default)]
 pub struct Shells {
-    /// The oldest first.
+    /// Oldest first.
     shells: Vec<Shell>,
 }
 
@@ -23,12 +23,12 @@ struct Shell {
     commands: HashMap<String, Output>,
 }
 
-/// Clients may leave without deleting their shells, so the oldest one makes room.
+/// Clients may leave without deleting their shells, so a new shell replaces the oldest one.
 const MAX_SHELLS: usize = 100;
 const MAX_COMMANDS: usize = 10;
 
 impl Shells {
-    /// Does what a user asks for.
+    /// Executes a user's request.
     ///
     /// # Errors
     /// The error text that is sent to the user.
@@ -67,7 +67,7 @@ impl Shells {
     }
 }
 
-/// Runs one of the commands that this server has.
+/// Runs one of the built-in commands.
 fn run(user: &UserName, line: &str) -> Output {
     let line = line.trim();
     let (name, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_of_another_user_is_not_there() {
+    fn shell_of_another_user_is_not_found() {
         let mut shells = Shells::default();
         let shell = create(&mut shells, &UserName::from(r"EXAMPLE\alice"));
         let delete = request(Action::Delete, &shell);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_shell_makes_room() {
+    fn new_shell_replaces_the_oldest() {
         let (mut shells, alice) = (Shells::default(), UserName::from("alice"));
         let ids: Vec<_> = (0..=MAX_SHELLS).map(|_| create(&mut shells, &alice)).collect();
         assert!(shells.answer(&alice, &request(Action::Delete, &ids[0])).is_err());

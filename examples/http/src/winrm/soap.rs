@@ -1,5 +1,5 @@
-//! The few envelopes of SOAP that a remote command takes ([MS-WSMV] 3.1.4): of both sides, written and
-//! read.
+//! Writes and reads the few SOAP envelopes that a remote command needs ([MS-WSMV] 3.1.4), for both
+//! sides.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use ntlm::Os;
 use ntlm::environment::Environment;
 use roxmltree::{Document, Node};
 
-/// What a client asks for.
+/// The action of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Create,
@@ -96,17 +96,18 @@ impl Request {
     /// Reads a request.
     ///
     /// # Errors
-    /// Also if it asks for something else than a command in a shell.
+    /// If the envelope is malformed, or asks for anything other than a command in a shell.
     pub fn parse(envelope: &str) -> anyhow::Result<Self> {
-        // The parser compares attributes and namespaces with each other: many would take it minutes.
+        // The parser compares all attributes and namespaces with each other, which takes minutes if
+        // there are many.
         let attributes = envelope.matches('=').count();
         ensure!(attributes <= MOST_ATTRIBUTES, "the request has too many attributes");
-        let document = Document::parse(envelope).context("the request is no XML")?;
+        let document = Document::parse(envelope).context("the request is not XML")?;
         let uri = text(&document, "Action").context("the request has no action")?;
         let action = Action::ALL.into_iter().find(|action| action.uri() == uri);
         let action = action.with_context(|| format!("the action {uri:?} is not supported"))?;
         let command = text(&document, "Command").map(|command| {
-            // pywinrm sends arguments apart, and in one or in several elements.
+            // pywinrm sends arguments separately, in one or in several elements.
             let arguments = all(&document, "Arguments").filter_map(|node| node.text());
             [command].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
         });
@@ -140,10 +141,10 @@ impl Request {
     }
 }
 
-/// More than the requests of clients have, whose text may contain some `=` too.
+/// More than the requests of real clients contain, including the `=` in their text.
 const MOST_ATTRIBUTES: usize = 200;
 
-/// What a server answers.
+/// The body of a server's answer.
 #[derive(Debug)]
 pub enum Answer {
     Shell(String),
@@ -152,12 +153,12 @@ pub enum Answer {
     Done,
 }
 
-/// What a command printed.
+/// The output of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    /// Once the command has ended.
+    /// Present once the command has ended.
     pub exit_code: Option<i32>,
 }
 
@@ -202,10 +203,10 @@ fn envelope(relates_to: &str, action: &str, body: &str) -> String {
     )
 }
 
-/// The code of Windows for a command that printed nothing within `OperationTimeout`, and still runs.
+/// Windows' code for a running command that printed nothing within `OperationTimeout`.
 const NO_OUTPUT_YET: &str = "2150858793";
 
-/// A response of a server, as far as a client needs it.
+/// The parts of a server's response that a client needs.
 #[derive(Debug, Default)]
 pub struct Response {
     pub shell_id: Option<String>,
@@ -217,16 +218,16 @@ impl Response {
     /// Reads the response to the request with this action and this identifier.
     ///
     /// # Errors
-    /// Also if it is a fault. If a command has printed nothing yet, that is no error, but an output
-    /// without an exit code.
+    /// If the envelope is malformed, answers another request, or is a fault. If a command has
+    /// printed nothing yet, the result is an output without an exit code.
     pub fn parse(envelope: &str, action: Action, message_id: &str) -> anyhow::Result<Self> {
-        let document = Document::parse(envelope).context("the response is no XML")?;
+        let document = Document::parse(envelope).context("the response is not XML")?;
         let relates_to = text(&document, "RelatesTo").unwrap_or_default();
         let is_fault = all(&document, "Fault").next().is_some();
         // A server that could not read the request does not know its identifier.
         let is_to_this =
             relates_to.eq_ignore_ascii_case(message_id) || is_fault && relates_to.is_empty();
-        ensure!(is_to_this, "the response is to another request");
+        ensure!(is_to_this, "the response answers another request");
         let mut codes = all(&document, "WSManFault").map(|fault| fault.attribute("Code"));
         if action == Action::Receive && codes.any(|code| code == Some(NO_OUTPUT_YET)) {
             return Ok(Self::default());
@@ -247,7 +248,7 @@ impl Response {
         let state = all(&document, "CommandState").find_map(|node| node.attribute("State"));
         if state.is_some_and(|state| state.ends_with(DONE)) {
             let code = text(&document, "ExitCode").unwrap_or("0");
-            output.exit_code = Some(code.trim().parse().context("the exit code is no number")?);
+            output.exit_code = Some(code.trim().parse().context("the exit code is not a number")?);
         }
         let text = |name| text(&document, name).map(str::to_owned);
         Ok(Self { shell_id: text("ShellId"), command_id: text("CommandId"), output })
@@ -259,7 +260,7 @@ pub fn message_id() -> anyhow::Result<String> {
     Ok(format!("uuid:{}", uuid()?))
 }
 
-/// A random UUID (RFC 9562, version 4), in upper case as Windows has it.
+/// A random UUID (RFC 9562, version 4), in upper case like those of Windows.
 pub fn uuid() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     Os.fill_random(&mut bytes)?;
@@ -335,16 +336,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_fault_may_be_to_a_request_that_could_not_be_read() {
+    fn only_a_fault_may_answer_an_unreadable_request() {
         let error = Response::parse(&fault("", "no XML"), Action::Create, "uuid:1").unwrap_err();
         assert_eq!(error.to_string(), "the server reports \"no XML\"");
         let request = Request { message_id: String::new(), ..request(Action::Delete) };
         let error = Response::parse(&request.answer(&Answer::Done), request.action, "uuid:1");
-        assert_eq!(error.unwrap_err().to_string(), "the response is to another request");
+        assert_eq!(error.unwrap_err().to_string(), "the response answers another request");
     }
 
     #[test]
-    fn timeout_is_no_fault_where_the_output_of_a_command_is_asked_for() {
+    fn timeout_of_a_receive_is_not_a_fault() {
         let fault = fault("uuid:1", "timeout");
         let detail = format!("<f:WSManFault xmlns:f=\"f\" Code=\"{NO_OUTPUT_YET}\"/></s:Fault>");
         let fault = fault.replace("</s:Fault>", &detail);
@@ -374,9 +375,9 @@ mod tests {
         assert!(Request::parse("no XML").is_err());
     }
 
-    /// What pywinrm 0.5.0 sends, shortened.
+    /// A request of pywinrm 0.5.0, shortened.
     #[test]
-    fn arguments_may_be_apart() {
+    fn arguments_may_be_separate_elements() {
         let envelope = format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<env:Envelope \
              xmlns:env=\"e\" xmlns:a=\"a\" xmlns:w=\"w\" xmlns:rsp=\"r\"><env:Header>\

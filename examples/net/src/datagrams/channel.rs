@@ -10,14 +10,14 @@ use ntlm::{DatagramSession, Error};
 use super::Datagram;
 use crate::replay::{Replay, Window};
 
-/// One end of a session: it uses each number once, and takes each number once.
+/// One end of a session: it uses each sequence number once, and accepts each once.
 pub struct Channel {
     session: DatagramSession,
     next: Option<u32>,
     received: Window,
 }
 
-/// Why a datagram was not read.
+/// Why a datagram was rejected.
 #[derive(Debug)]
 pub enum Unreadable {
     Replayed(Replay),
@@ -38,7 +38,7 @@ impl Channel {
         Self { session, next: Some(0), received: Window::default() }
     }
 
-    /// The datagram that carries this text.
+    /// Seals this text into a datagram.
     pub fn seal(&mut self, text: &str) -> anyhow::Result<Vec<u8>> {
         let sequence = self.next.context("all numbers are used up: log in again")?;
         self.next = sequence.checked_add(1);
@@ -47,7 +47,7 @@ impl Channel {
         Ok(Datagram::Sealed { sequence, signature, message: &message }.to_bytes())
     }
 
-    /// The text of a datagram that was not read before.
+    /// Unseals the text of a datagram that was not received before.
     pub fn unseal(
         &mut self,
         sequence: u32,
@@ -57,12 +57,12 @@ impl Channel {
         self.received.check(sequence).map_err(Unreadable::Replayed)?;
         let mut message = message.to_vec();
         self.session.unseal(sequence, &mut message, signature).map_err(Unreadable::Forged)?;
-        // Only now: a forged message must not use up the number.
+        // Mark the number only after verification, so that a forged message cannot use it up.
         self.received.mark(sequence);
         Ok(String::from_utf8_lossy(&message).into_owned())
     }
 
-    /// As [`unseal`](Self::unseal), and says what came of it.
+    /// Like [`unseal`](Self::unseal), and logs the result.
     pub fn read(
         &mut self,
         reader: impl Display,

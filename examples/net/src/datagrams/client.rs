@@ -1,4 +1,4 @@
-//! The client's login, whose messages are repeated until they are answered.
+//! The client's login, which repeats each message until it is answered.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use super::Datagram;
 use super::channel::Channel;
 use crate::lossy::Lossy;
 
-/// Logs in. The server speaks first, so it must be asked to.
+/// Logs in. In connectionless mode the server sends the first NTLM message, so the client asks for
+/// it.
 pub fn log_in(
     socket: &mut Lossy,
     server: SocketAddr,
@@ -32,11 +33,11 @@ pub fn log_in(
         }
         _ => None,
     })??;
-    // Anybody can forge a refusal, but no welcome.
+    // A rejection can be forged, a welcome cannot.
     if is_welcome { Ok(channel) } else { bail!("access denied") }
 }
 
-/// Asks until somebody answers who can be believed.
+/// Repeats a datagram until an acceptable answer comes.
 fn ask<T>(
     socket: &mut Lossy,
     server: SocketAddr,
@@ -47,7 +48,7 @@ fn ask<T>(
         socket.send(&question.to_bytes(), server)?;
         let deadline = Instant::now() + PATIENCE;
         while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            // Zero would mean for ever.
+            // A timeout of zero would mean no timeout.
             let patience = left.max(Duration::from_millis(1));
             let Some((bytes, from)) = socket.receive(patience)? else { continue };
             let answer = Datagram::parse(bytes).filter(|_| from == server).and_then(&mut read);

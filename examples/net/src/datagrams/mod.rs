@@ -1,5 +1,4 @@
-//! NTLM's connectionless mode over UDP: what travels, the two ends of a session, and how clients
-//! get one.
+//! NTLM's connectionless mode over UDP: the datagrams, the login, and the two ends of a session.
 
 pub mod channel;
 pub mod client;

@@ -1,4 +1,4 @@
-//! The server: it lets clients in, and answers what they seal.
+//! The server: it authenticates clients, and answers their sealed messages.
 
 use std::collections::HashMap;
 use std::io::{Write, stdout};
@@ -14,7 +14,7 @@ use super::Datagram;
 use super::channel::Channel;
 use crate::users::Users;
 
-/// Who waits for what, by address.
+/// The state of all clients, by address.
 pub struct Service {
     server: Server,
     users: Users,
@@ -22,7 +22,7 @@ pub struct Service {
     known: HashMap<SocketAddr, Known>,
 }
 
-/// A client that got a CHALLENGE.
+/// A client that was sent a CHALLENGE.
 struct Greeted {
     since: Instant,
     challenge: Vec<u8>,
@@ -32,35 +32,36 @@ struct Greeted {
 /// A client that logged in.
 struct Known {
     authenticate: Vec<u8>,
-    /// What that was answered with.
+    /// The answer to the AUTHENTICATE.
     welcome: Vec<u8>,
     channel: Channel,
-    /// Until when others may not have its place.
+    /// Before this time, the entry is not removed in favour of another client.
     expires: Instant,
 }
 
-/// How many clients there may be of each kind, since addresses are easy to forge.
+/// The most clients of each kind; bounded because addresses are easy to forge.
 const MOST_CLIENTS: usize = 1000;
-/// How long a client may take for its answer, if others want its place.
+/// After this time without an AUTHENTICATE, a client can be removed in favour of another.
 const GREETING_LIFETIME: Duration = Duration::from_secs(10);
-/// How long a client that logged in may be silent, if others want its place.
+/// After this time of silence, a client that logged in can be removed in favour of another.
 const KNOWN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 impl Service {
     pub fn new(users: Users) -> Result<Self, Error> {
         let mut policy = Policy::default();
-        // Who clears the flag on the way gets nothing in clear.
+        // If a man in the middle clears the flag, the login fails instead of continuing in clear
+        // text.
         policy.shared.require = NegotiateFlags::NEGOTIATE_SEAL;
         let server =
             Server::new(Names::member("DATAGRAMS", "EXAMPLE")).with_policy(policy).checked()?;
         Ok(Self { server, users, greeted: HashMap::new(), known: HashMap::new() })
     }
 
-    /// What a datagram is answered with. Each can come twice, late, or from anybody.
+    /// Returns the answer to a datagram. Any datagram may be duplicated, late or forged.
     pub fn answer(&mut self, from: SocketAddr, bytes: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         match Datagram::parse(bytes) {
             Some(Datagram::Hello) => self.greet(from),
-            Some(Datagram::Authenticate(token)) => self.let_in(from, token).map(Some),
+            Some(Datagram::Authenticate(token)) => self.authenticate(from, token).map(Some),
             Some(Datagram::Sealed { sequence, signature, message }) => {
                 let Some(known) = self.known.get_mut(&from) else { return Ok(None) };
                 let text = known.channel.read("server", sequence, &signature, message)?;
@@ -72,7 +73,7 @@ impl Service {
         }
     }
 
-    /// The same CHALLENGE for as long as it is not answered.
+    /// Returns the same CHALLENGE until it is answered.
     fn greet(&mut self, from: SocketAddr) -> anyhow::Result<Option<Vec<u8>>> {
         if let Some(Greeted { challenge, .. }) = self.greeted.get(&from) {
             return Ok(Some(Datagram::Challenge(challenge).to_bytes()));
@@ -89,9 +90,11 @@ impl Service {
         Ok(Some(answer))
     }
 
-    /// The answer tells the client that it is in, and proves who says so: it is sealed.
-    fn let_in(&mut self, from: SocketAddr, token: &[u8]) -> anyhow::Result<Vec<u8>> {
-        // The answer may have been lost. The same one again needs no number.
+    /// Authenticates a client. The answer to an accepted client is sealed, which proves that it
+    /// comes from the server.
+    fn authenticate(&mut self, from: SocketAddr, token: &[u8]) -> anyhow::Result<Vec<u8>> {
+        // The answer may have been lost, so it is sent again unchanged; that uses no new sequence
+        // number.
         if let Some(known) = self.known.get(&from).filter(|known| known.authenticate == token) {
             return Ok(known.welcome.clone());
         }
@@ -124,7 +127,8 @@ impl Service {
         }
     }
 
-    /// If there are too many, those that were silent for too long are forgotten.
+    /// Returns whether there is room for a client; if not, first removes the clients that were
+    /// silent for too long.
     fn has_room_for(&mut self, from: SocketAddr) -> bool {
         if self.known.contains_key(&from) {
             return true;
@@ -173,7 +177,7 @@ mod tests {
         service.answer(CLIENT, &Datagram::Hello.to_bytes()).unwrap().unwrap()
     }
 
-    /// The server's answer to a login from a port, and the client's end.
+    /// Logs in from a port; returns the server's answer and the client's end.
     fn log_in_from(port: u16, service: &mut Service) -> (Vec<u8>, Channel) {
         let from = SocketAddr::new(CLIENT.ip(), port);
         let challenge = service.answer(from, &Datagram::Hello.to_bytes()).unwrap().unwrap();
@@ -181,7 +185,7 @@ mod tests {
         (service.answer(from, &authenticate).unwrap().unwrap(), channel)
     }
 
-    /// The AUTHENTICATE, and the client's end.
+    /// Returns the AUTHENTICATE and the client's end.
     fn respond(client: &Client, challenge: &[u8]) -> (Vec<u8>, Channel) {
         let Some(Datagram::Challenge(token)) = Datagram::parse(challenge) else { panic!("none") };
         let response = client.answer_datagram(token, &mut Os).unwrap();
@@ -210,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_good_for_one_attempt() {
+    fn a_challenge_allows_one_attempt() {
         let mut service = service();
         let challenge = challenge(&mut service);
         let (wrong, _) = respond(&alice("wrong"), &challenge);
@@ -249,12 +253,12 @@ mod tests {
             "the forgery used up its number"
         );
         assert!(service.answer(CLIENT, &early).unwrap().is_none());
-        let stranger = SocketAddr::new(CLIENT.ip(), 8);
-        assert!(service.answer(stranger, &late).unwrap().is_none());
+        let other = SocketAddr::new(CLIENT.ip(), 8);
+        assert!(service.answer(other, &late).unwrap().is_none());
     }
 
     #[test]
-    fn addresses_that_only_say_hello_do_not_fill_the_memory() {
+    fn memory_for_clients_that_only_send_hello_is_bounded() {
         let mut service = service();
         for port in 0..2000 {
             let from = SocketAddr::new(CLIENT.ip(), port);
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_are_silent_make_room_for_others() {
+    fn silent_clients_are_removed_in_favour_of_others() {
         let mut service = service();
         let (_, mut channel) = log_in_from(CLIENT.port(), &mut service);
         for port in (1000..).take(MOST_CLIENTS - 1) {

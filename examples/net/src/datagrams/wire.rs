@@ -1,16 +1,16 @@
-//! What travels.
+//! The format of datagrams.
 
 use ntlm::session::Signature;
 
-/// A byte that says which it is, and the rest.
+/// A datagram: one byte for its kind, and the content.
 #[derive(Debug)]
 pub enum Datagram<'a> {
-    /// The client wants a CHALLENGE. As long as that will be, so that nobody who forges his address
-    /// gets more sent there than he sends himself.
+    /// The client asks for a CHALLENGE. It is padded to the length of a CHALLENGE, so that an
+    /// attacker with a forged address cannot use the server to amplify traffic.
     Hello,
     Challenge(&'a [u8]),
     Authenticate(&'a [u8]),
-    /// All refusals look alike.
+    /// The server rejects the login. All rejections look alike.
     Refused,
     Sealed {
         sequence: u32,
@@ -50,5 +50,5 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// As long as a CHALLENGE, or longer.
+/// At least the length of a CHALLENGE.
 pub(super) const HELLO_LEN: usize = 512;

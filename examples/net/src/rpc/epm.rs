@@ -1,4 +1,4 @@
-//! The endpoint mapper: which interfaces a server has, and where (C706 appendix O).
+//! The endpoint mapper: the interfaces of a server and their addresses (C706 appendix O).
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -18,12 +18,12 @@ pub const EPM: Interface = Interface {
 /// `ept_lookup`
 pub const LOOKUP: u16 = 2;
 
-/// Where a lookup goes on: `ept_lookup_handle_t`.
+/// Where a lookup continues: `ept_lookup_handle_t`.
 pub type Position = [u8; 20];
 
 pub const BEGINNING: Position = [0; 20];
 
-/// Asks for the next entries, of all that there are.
+/// The request for the next entries.
 pub fn lookup(from: Position) -> Vec<u8> {
     let mut stub = Vec::new();
     stub.extend(0u32.to_le_bytes()); // inquiry_type: all
@@ -35,15 +35,15 @@ pub fn lookup(from: Position) -> Vec<u8> {
     stub
 }
 
-/// What a lookup found.
+/// The result of a lookup.
 #[derive(Debug)]
 pub struct Found {
     pub entries: Vec<Entry>,
-    /// Where the rest begins, if there may be more.
+    /// Where the next lookup continues, if there may be more entries.
     pub next: Option<Position>,
 }
 
-/// An interface at one place.
+/// An interface at one address.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// UUID and version.
@@ -58,9 +58,9 @@ pub fn found(stub: &[u8]) -> anyhow::Result<Found> {
     let mut fields = Reader::new(stub);
     let next: Position = fields.array()?;
     fields.take(4)?; // num_ents
-    fields.take(2 * 4)?; // what there is room for, and where it begins
+    fields.take(2 * 4)?; // max_count and offset of the array
     let count = fields.u32()?;
-    ensure!(count <= MOST_ENTRIES, "the endpoint mapper tells more than it was asked for");
+    ensure!(count <= MOST_ENTRIES, "the endpoint mapper sends more entries than it was asked for");
 
     let mut annotations = Vec::new();
     for _ in 0..count {
@@ -73,7 +73,7 @@ pub fn found(stub: &[u8]) -> anyhow::Result<Found> {
         annotations.push((has_tower, annotation));
     }
     let mut entries = Vec::new();
-    // What pointers point to comes after all that has them.
+    // The data that pointers refer to comes after the whole array.
     for (has_tower, annotation) in annotations {
         if !has_tower {
             continue;
@@ -90,7 +90,7 @@ pub fn found(stub: &[u8]) -> anyhow::Result<Found> {
     Ok(Found { entries, next: (!is_over).then_some(next) })
 }
 
-/// A tower has floors: the interface, how it is encoded, and how it is reached, layer by layer.
+/// A tower has floors: the interface, its encoding, and its address, layer by layer.
 fn entry(tower: &[u8], annotation: &str) -> anyhow::Result<Entry> {
     let mut fields = Reader::new(tower);
     let mut floors = Vec::new();
@@ -112,7 +112,7 @@ fn entry(tower: &[u8], annotation: &str) -> anyhow::Result<Entry> {
 
 fn interface(name: &[u8], minor: &[u8]) -> anyhow::Result<String> {
     let (mut name, mut minor) = (Reader::new(name), Reader::new(minor));
-    name.take(1)?; // that it is a UUID
+    name.take(1)?; // type: UUID
     let (first, second, third) = (name.u32()?, name.u16()?, name.u16()?);
     let rest = u64::from_be_bytes(name.array()?);
     let (fourth, fifth) = (rest >> 48, rest & 0xffff_ffff_ffff);
@@ -120,7 +120,7 @@ fn interface(name: &[u8], minor: &[u8]) -> anyhow::Result<String> {
     Ok(format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{fifth:012x} {major}.{minor}"))
 }
 
-/// How an interface is reached (appendix I). What is not known here is shown by its numbers.
+/// The address of an interface (appendix I). An unknown protocol is shown as a number.
 fn binding(transport: &[(&[u8], &[u8])]) -> String {
     let text = |data: &[u8]| printable(String::from_utf8_lossy(data).trim_end_matches('\0'));
     match transport {
@@ -174,7 +174,7 @@ mod tests {
         [&len(protocol)[..], protocol, &len(data), data].concat()
     }
 
-    /// The endpoint mapper's own, at two layers of a transport.
+    /// The endpoint mapper's own tower with two transport layers.
     fn tower(below: (u8, &[u8]), above: (u8, &[u8])) -> Vec<u8> {
         let floors = [
             floor(&[&[0x0d], &EPM.uuid[..], &[3, 0]].concat(), &[0, 0]),
@@ -186,7 +186,7 @@ mod tests {
         [&[5, 0], &floors.concat()[..]].concat()
     }
 
-    /// One entry, which is annotated.
+    /// An answer with one annotated entry.
     fn answer(tower: &[u8]) -> Vec<u8> {
         let mut stub = [&[7; 20][..], &1u32.to_le_bytes(), &500u32.to_le_bytes()].concat();
         stub.extend([0u32, 1].map(u32::to_le_bytes).concat());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_read_and_what_comes_next() {
+    fn entries_and_the_handle_are_read() {
         let stub = answer(&tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1])));
         let found = found(&stub).unwrap();
         let shown: Vec<_> = found.entries.iter().map(ToString::to_string).collect();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_cut_short_is_refused() {
+    fn a_truncated_answer_is_rejected() {
         let stub = answer(&tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1])));
         for end in 0..stub.len() {
             assert!(found(&stub[..end]).is_err(), "{end} bytes");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_said_by_a_status_or_by_the_handle() {
+    fn a_status_or_an_empty_handle_marks_the_end() {
         let tower = tower((TCP, &[0xc0, 0x01]), (IP, &[127, 0, 0, 1]));
         let mut stub = answer(&tower);
         stub[..20].fill(0);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_shown_as_string_bindings() {
+    fn addresses_are_shown_as_string_bindings() {
         for (below, above, expected) in [
             ((TCP, &[0, 135][..]), (IP, &[10, 0, 0, 1][..]), "ncacn_ip_tcp:10.0.0.1[135]"),
             ((SMB, b"\\pipe\\x\0"), (NETBIOS, b"\\\\PC\0"), r"ncacn_np:\\PC[\pipe\x]"),

@@ -1,4 +1,4 @@
-//! As much of DCE/RPC over TCP (C706 chapter 12, [MS-RPCE]) as it takes to call an operation.
+//! The part of DCE/RPC over TCP (C706 chapter 12, [MS-RPCE]) that is needed to call an operation.
 
 pub mod epm;
 pub mod pdu;
@@ -11,7 +11,7 @@ use anyhow::{bail, ensure};
 use crate::tcp::Address;
 use pdu::{Kind, Pdu, Verifier};
 
-/// What is called: an interface and its version.
+/// An interface and its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// As it is sent: the first three numbers are little-endian.
@@ -20,7 +20,7 @@ pub struct Interface {
     pub minor: u16,
 }
 
-/// A connection, and the number of the call that is going on.
+/// A connection, and the number of the current call.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -32,7 +32,8 @@ impl Connection {
         Ok(Self { stream: address.connect()?, call_id: 0 })
     }
 
-    /// Asks for an interface, or again in the middle of a login, and returns the answer.
+    /// Sends a Bind for an interface, or an AlterContext in the middle of a login, and returns the
+    /// answer.
     pub fn bind(
         &mut self,
         kind: Kind,
@@ -64,14 +65,14 @@ impl Connection {
         Ok(self.stream.write_all(pdu)?)
     }
 
-    /// Reads a message, which is of the call that is going on, and not a refusal.
+    /// Reads a message, which must belong to the current call and must not be a rejection.
     pub fn receive(&mut self) -> anyhow::Result<Pdu> {
         let pdu = Pdu::read(&mut self.stream)?;
         ensure!(pdu.call_id == self.call_id, "the server answers something else");
         match pdu.kind {
             Kind::BindNak => {
                 let reason = pdu.body().u16()?;
-                bail!("the server refuses to bind (reason {reason})")
+                bail!("the server rejects the bind (reason {reason})")
             }
             Kind::Fault => {
                 let mut fields = pdu.body();
@@ -79,7 +80,7 @@ impl Connection {
                 match fields.u32()? {
                     5 => bail!("the server says access denied"),
                     0x0000_0721 => bail!("the server says that security failed"),
-                    // After an Auth3, Samba has no other word for it.
+                    // Samba reports a failed Auth3 as a protocol error.
                     0x1c01_000b => bail!("the server says protocol error: the login failed"),
                     status => bail!("the server says {status:#010x}"),
                 }
@@ -95,7 +96,7 @@ impl Connection {
     }
 }
 
-/// Whether the interface is there (12.6.4.4).
+/// Checks that the server offers the interface (12.6.4.4).
 fn check_binding(answer: &Pdu) -> anyhow::Result<()> {
     let mut fields = answer.body();
     fields.take(8)?; // sizes and assoc_group_id
@@ -108,7 +109,7 @@ fn check_binding(answer: &Pdu) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The only context that is asked for.
+/// The only presentation context.
 pub const CONTEXT_ID: u16 = 0;
 const MAX_FRAGMENT: u16 = 4280;
 /// 8a885d04-1ceb-11c9-9fe8-08002b104860

@@ -1,4 +1,4 @@
-//! The messages of DCE/RPC, and where in them the security provider has its place ([MS-RPCE] 2.2.2).
+//! The messages of DCE/RPC, with the part that belongs to the security provider ([MS-RPCE] 2.2.2).
 
 use std::io::Read;
 
@@ -34,7 +34,7 @@ impl Kind {
         Self::Auth3,
     ];
 
-    /// What a server says to it, if all is well.
+    /// The kind of the server's answer on success.
     pub const fn answer(self) -> Option<Self> {
         match self {
             Self::Bind => Some(Self::BindAck),
@@ -45,16 +45,16 @@ impl Kind {
     }
 }
 
-/// What the security provider puts at the end: `sec_trailer` and a token (2.2.2.11).
+/// The security provider's part at the end: `sec_trailer` and a token (2.2.2.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verifier<'a> {
     pub security: Security,
-    /// How many bytes before it only fill up.
+    /// The number of padding bytes before it.
     pub pad_len: u8,
     pub token: &'a [u8],
 }
 
-/// Which provider protects what.
+/// The security provider, and how it protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Security {
     /// `auth_type`
@@ -73,7 +73,7 @@ impl Security {
     }
 }
 
-/// A message whose header and lengths were checked.
+/// A message with a valid header and valid lengths.
 #[derive(Debug)]
 pub struct Pdu {
     pub kind: Kind,
@@ -132,12 +132,12 @@ impl Pdu {
         self.flags & LAST_FRAGMENT != 0
     }
 
-    /// Whether the server signs headers too.
+    /// Whether the server also signs headers.
     pub const fn signs_headers(&self) -> bool {
         self.flags & SUPPORT_HEADER_SIGN != 0
     }
 
-    /// What the security provider put at the end, and where it begins.
+    /// The security provider's part at the end, and where it begins.
     pub fn verifier(&self) -> anyhow::Result<(Verifier<'_>, usize)> {
         let at = self.bytes.len().checked_sub(TRAILER_LEN + self.token_len);
         let at = at.filter(|at| self.token_len > 0 && *at >= HEADER_LEN);
@@ -196,7 +196,7 @@ mod tests {
     const SECURITY: Security = Security { provider: 10, level: 6, context_id: 7 };
 
     #[test]
-    fn a_token_stands_at_the_end() {
+    fn a_token_is_written_at_the_end() {
         let verifier = Verifier { security: SECURITY, pad_len: 0, token: b"token" };
         let bytes = Pdu::write(Kind::Bind, 3, &[1; 12], Some(verifier)).unwrap();
         let pdu = Pdu::read(&mut &*bytes).unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_do_not_fit_are_refused() {
+    fn lengths_that_do_not_fit_are_rejected() {
         let mut bytes = Pdu::write(Kind::Response, 3, &[1; 12], None).unwrap();
         assert!(Pdu::read(&mut &*bytes).unwrap().verifier().is_err());
         bytes[10] = 200; // auth_length

@@ -1,5 +1,5 @@
-//! As much of SMB 2 and 3 ([MS-SMB2]) as it takes to read files: one connection, one session, one
-//! request at a time, everything signed. No encryption, no compression, no SMB 1.
+//! The part of SMB 2 and 3 ([MS-SMB2]) that is needed to read files: one connection, one session,
+//! one request at a time, everything signed. No encryption, no compression, no SMB 1.
 
 mod client;
 mod negotiate;
@@ -11,7 +11,7 @@ pub use client::{Connection, Entry, File, Response};
 pub use signing::Dialect;
 pub use status::Status;
 
-/// What a request asks for (2.2.1).
+/// The command of a request (2.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Command {
@@ -41,13 +41,13 @@ impl Command {
         Self::QueryDirectory,
     ];
 
-    /// The one with this number.
+    /// The command with this number.
     fn of(number: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|command| *command as u16 == number)
     }
 }
 
-/// The offset from the header of what comes after so many bytes of a body, which is less than 200.
+/// The offset, counted from the start of the header, of a position in the body.
 const fn offset(body: u8) -> u16 {
     HEADER_LEN as u16 + body as u16
 }
@@ -56,5 +56,5 @@ const PROTOCOL_ID: [u8; 4] = *b"\xfeSMB";
 const HEADER_LEN: usize = 64;
 const FLAGS_SERVER_TO_REDIR: u32 = 0x1;
 const FLAGS_SIGNED: u32 = 0x8;
-/// More than any response to our requests has.
+/// More than the longest response to our requests.
 const MAX_MESSAGE_LEN: usize = 0x2_0000;

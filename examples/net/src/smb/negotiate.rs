@@ -1,10 +1,10 @@
-//! What both sides say of themselves in the negotiation, and once more when it is validated.
+//! The values of both sides in the negotiation, which are sent again to validate it.
 
 use ntlm::{Environment, Os};
 
 use crate::bytes::Reader;
 
-/// What the client says of itself.
+/// The client's values.
 pub(super) struct ClientSide {
     pub(super) capabilities: u32,
     pub(super) guid: [u8; 16],
@@ -12,7 +12,7 @@ pub(super) struct ClientSide {
     pub(super) dialects: Vec<u16>,
 }
 
-/// What the server says of itself.
+/// The server's values.
 pub(super) struct ServerSide {
     pub(super) capabilities: u32,
     pub(super) guid: [u8; 16],
@@ -45,7 +45,7 @@ impl ServerSide {
     }
 }
 
-/// `SMB2_PREAUTH_INTEGRITY_CAPABILITIES` (2.2.3.1.1): there is one hash.
+/// `SMB2_PREAUTH_INTEGRITY_CAPABILITIES` (2.2.3.1.1) with the only hash algorithm, SHA-512.
 pub(super) fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
     let salt = random::<32>()?;
     let mut context = Vec::new();
@@ -59,7 +59,7 @@ pub(super) fn preauth_integrity_capabilities() -> anyhow::Result<Vec<u8>> {
     Ok(context)
 }
 
-/// The hashes that a peer names in `SMB2_PREAUTH_INTEGRITY_CAPABILITIES`, one of its contexts.
+/// The hash algorithms in a peer's context `SMB2_PREAUTH_INTEGRITY_CAPABILITIES`.
 pub(super) fn preauth_hashes(mut contexts: Reader<'_>, count: u16) -> anyhow::Result<Vec<u16>> {
     for _ in 0..count {
         let kind = contexts.u16()?;
@@ -71,7 +71,7 @@ pub(super) fn preauth_hashes(mut contexts: Reader<'_>, count: u16) -> anyhow::Re
             data.take(2)?; // SaltLength
             return (0..count).map(|_| data.u16()).collect();
         }
-        // Offsets count from the header, which is a multiple of 8 long.
+        // Offsets count from the header, whose length is a multiple of 8.
         contexts.align(8);
     }
     anyhow::bail!("the peer does not protect the negotiation")

@@ -1,4 +1,4 @@
-//! What SMB makes of the session key: signatures of messages ([MS-SMB2] 3.1.4.1, 3.1.4.2).
+//! Signs SMB messages with keys derived from the session key ([MS-SMB2] 3.1.4.1, 3.1.4.2).
 
 use aes::Aes128;
 use anyhow::Context;
@@ -23,7 +23,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// All of them, the oldest first.
+    /// All versions, the oldest first.
     pub const ALL: [Self; 5] =
         [Self::Smb202, Self::Smb210, Self::Smb300, Self::Smb302, Self::Smb311];
 }
@@ -40,8 +40,8 @@ impl std::fmt::Display for Dialect {
     }
 }
 
-/// `PreauthIntegrityHashValue`: a hash of all messages before the first signature, which goes
-/// into the keys of SMB 3.1.1. Whoever changes one of them changes the keys.
+/// `PreauthIntegrityHashValue`: a hash of all messages before the first signature. The keys of SMB
+/// 3.1.1 depend on it, so the keys of both sides differ if a message was changed.
 #[derive(Clone, Debug)]
 pub(super) struct PreauthIntegrity([u8; 64]);
 
@@ -57,7 +57,7 @@ impl PreauthIntegrity {
     }
 }
 
-/// Signs messages, and checks those of the peer.
+/// Signs messages, and checks the signatures of the peer.
 pub(super) enum Signer {
     /// SMB 2: HMAC-SHA256 with the session key.
     Hmac(Hmac<Sha256>),
@@ -84,7 +84,7 @@ impl Signer {
         Ok(Self::Cmac(Box::new(Cmac::new_from_slice(&signing_key)?)))
     }
 
-    /// Puts the signature into the header of a message, where there are zeros for it.
+    /// Writes the signature into the header of a message, in place of zeros.
     pub(super) fn sign(&self, message: &mut [u8]) {
         let signature: Vec<u8> = match self {
             Self::Hmac(mac) => mac.clone().chain_update(&*message).finalize().into_bytes().to_vec(),
@@ -131,9 +131,9 @@ const SIGNATURE_LEN: usize = 16;
 mod tests {
     use super::*;
 
-    /// From Microsoft's description of the keys of SMB 3.
+    /// The test vector is from Microsoft's description of the keys of SMB 3.
     #[test]
-    fn the_signing_key_of_smb_3_0_comes_of_the_session_key() {
+    fn the_signing_key_of_smb_3_0_is_derived_from_the_session_key() {
         let session_key = 0x7cd4_5182_5d04_50d2_3542_4e44_ba6e_78cc_u128.to_be_bytes();
         let signing_key = derive_key(&session_key, b"SMB2AESCMAC\0", b"SmbSign\0").unwrap();
         let expected = 0x0b7e_9c5c_ac36_c0f6_ea9a_b275_298c_edce_u128;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_of_all_bytes() {
+    fn a_signature_covers_all_bytes() {
         for dialect in Dialect::ALL {
             let signer = Signer::new(dialect, &[7; 16], &PreauthIntegrity::default()).unwrap();
             let mut message = vec![0; 80];
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_said_before_changes_the_keys_of_smb_3_1_1() {
+    fn keys_of_smb_3_1_1_depend_on_all_earlier_messages() {
         let mut preauth = PreauthIntegrity::default();
         preauth.update(b"negotiate");
         let one = Signer::new(Dialect::Smb311, &[7; 16], &preauth).unwrap();

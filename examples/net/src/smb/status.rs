@@ -1,4 +1,4 @@
-//! The results that responses report.
+//! The status codes of responses.
 
 use anyhow::ensure;
 
@@ -22,7 +22,7 @@ impl Status {
         Ok(())
     }
 
-    /// The names of those that users meet.
+    /// The names of common values.
     const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
             0x0000_0000 => "STATUS_SUCCESS",

@@ -1,4 +1,4 @@
-//! Questions and answers, without Samba.
+//! Questions and answers, tested without Samba.
 
 use ntlm::server::{Claim, Names};
 use ntlm::{Client, Credentials, Os, Server};
@@ -10,7 +10,7 @@ fn output(is_success: bool, stdout: &str, stderr: &str) -> Output {
 }
 
 #[test]
-fn reasons_are_told_apart_by_the_words_of_the_status() {
+fn reasons_are_derived_from_the_text_of_the_status() {
     for (status, expected) in [
         ("The specified account does not exist.", Rejection::UnknownUser),
         ("Wrong Password", Rejection::WrongPassword),
@@ -73,7 +73,7 @@ fn output_without_a_verdict_is_a_failure_to_ask() {
 }
 
 #[test]
-fn a_key_is_needed_to_be_vouched_for() {
+fn only_a_success_with_yes_and_a_session_key_is_accepted() {
     let is_good = |is_success, stdout: &str, stderr: &str| {
         validation(&output(is_success, stdout, stderr)).is_some()
     };
@@ -112,7 +112,7 @@ fn a_logon_is_asked_about_on_standard_input() {
 }
 
 #[test]
-fn only_a_user_has_a_sid_that_counts() {
+fn the_sid_of_a_group_is_ignored() {
     let winbind = Winbind::default();
     let sid = |stdout: &str, stderr: &str| {
         winbind.sid(Ok(output(stderr.is_empty(), stdout, stderr))).map_err(|it| it.reason)
@@ -137,7 +137,7 @@ fn a_program_that_hangs_is_ended() {
     let question = |program: &str| Question { command: Command::new(program), input: "x".into() };
     let mut hangs = question("sleep");
     hangs.command.arg("60");
-    // More than a pipe holds.
+    // More than the buffer of a pipe.
     hangs.input = "x".repeat(1 << 20);
     let ended = run(hangs, Duration::from_millis(50));
     assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));

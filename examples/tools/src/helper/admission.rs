@@ -1,15 +1,15 @@
-//! Who may log in: users of a file, and of them those who are in the groups that were asked for.
+//! Which users may log in: those in a file who are members of the required groups.
 
 use anyhow::ensure;
 use ntlm::UserName;
 
 use ntlm_net_examples::users::{User, Users};
 
-/// Decides who of the users may log in.
+/// Decides which users may log in.
 #[derive(Debug, Default)]
 pub struct Admission {
     users: Users,
-    /// A user has to be in all of them.
+    /// A user must be in all of them.
     required: Vec<UserName>,
 }
 
@@ -18,23 +18,23 @@ impl Admission {
         Self { users, required }
     }
 
-    /// The user of that name, who may be in the wrong groups.
+    /// The user with this name, without checking groups.
     pub fn find(&self, claimed: &UserName) -> Option<&User> {
         self.users.find(claimed)
     }
 
-    /// Whether somebody who proved who he is may log in.
+    /// Whether an authenticated user may log in.
     pub fn admits(&self, user: &User) -> bool {
         self.required.iter().all(|group| user.is_in(group))
     }
 
-    /// Groups that the file says of nobody, which are likely misspelt.
+    /// Required groups without members in the file, which are probably misspelt.
     pub fn deserted_groups(&self) -> impl Iterator<Item = &UserName> {
         self.required.iter().filter(|group| !self.users.iter().any(|user| user.is_in(group)))
     }
 }
 
-/// A name whose domain ends with a backslash, or if there is none, with the separator of winbind.
+/// Parses a name whose domain ends at a backslash, or without a backslash, at winbind's separator.
 pub fn parse_name(text: &str, separator: char) -> UserName {
     match text.contains('\\') {
         true => UserName::from(text),
@@ -42,7 +42,7 @@ pub fn parse_name(text: &str, separator: char) -> UserName {
     }
 }
 
-/// The user whom a client names, of our domain if it names none.
+/// Parses a user's name; without a domain, it is in our domain.
 pub fn parse_user(text: &str, separator: char, domain: &str) -> UserName {
     let name = parse_name(text, separator);
     match name.domain().is_empty() {
@@ -51,8 +51,8 @@ pub fn parse_user(text: &str, separator: char, domain: &str) -> UserName {
     }
 }
 
-/// The group that `--require-membership-of` names: a SID, or a name, of our domain if it has none
-/// of its own.
+/// Parses the group of `--require-membership-of`: a SID or a name; a name without a domain is in
+/// our domain.
 pub fn parse_group(text: &str, separator: char, domain: &str) -> anyhow::Result<UserName> {
     ensure!(!text.trim().is_empty(), "the group has no name");
     let is_sid = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("S-1-"));
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_named_as_to_samba() {
+    fn group_names_are_parsed_as_in_samba() {
         for (text, separator, expected) in [
             (r"LAB\Proxy Users", '\\', r"LAB\Proxy Users"),
             ("LAB+Proxy Users", '+', r"LAB\Proxy Users"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_in_every_group_is_not_admitted() {
+    fn only_members_of_every_group_are_admitted() {
         let hash = "0123456789abcdef0123456789abcdef";
         let text = format!("alice:{hash}:One,Two\nbob:{hash}:One\ncarol:{hash}\n");
         let admitted = |required: &[&str]| {

@@ -1,16 +1,16 @@
-//! `squid-2.5-basic`: a name and a password in clear, as Squid has them from its clients.
+//! `squid-2.5-basic`: a name and a password in clear text, which Squid received from its client.
 
 use ntlm::error::{Denied, Rejection};
 use ntlm::{NtHash, UserName};
 
 use super::admission::{Admission, parse_user};
-use super::log_refusal;
+use super::log_rejection;
 
 /// Compares passwords.
 #[derive(Debug)]
 pub struct BasicHelper {
     admission: Admission,
-    /// Of users who name none.
+    /// The domain of users who send none.
     domain: String,
     separator: char,
 }
@@ -20,7 +20,7 @@ impl BasicHelper {
         Self { admission, domain: domain.into(), separator }
     }
 
-    /// `OK` or `ERR`, to a line of two words in which `%` escapes what would end them.
+    /// Answers `OK` or `ERR` to a line of two words with percent encoding.
     pub fn answer(&self, line: &[u8]) -> String {
         let words: Vec<_> = line.trim_ascii_end().split(|b| *b == b' ').map(unescape).collect();
         let [Some(name), Some(password)] = &words[..] else { return "ERR".into() };
@@ -28,14 +28,14 @@ impl BasicHelper {
         match self.verify(&claimed, password) {
             Ok(()) => "OK".into(),
             Err(denied) => {
-                log_refusal(denied.into(), Some(&claimed));
+                log_rejection(denied.into(), Some(&claimed));
                 "ERR".into()
             }
         }
     }
 
     fn verify(&self, claimed: &UserName, password: &str) -> Result<(), Denied> {
-        // Before it is known whether there is such a user, so that this does not show.
+        // Hash before the look-up, so that the time does not reveal whether the user exists.
         let hash = NtHash::from_password(password);
         let user = self.admission.find(claimed).ok_or(Denied::Rejected(Rejection::UnknownUser))?;
         // Compares in constant time.
@@ -50,7 +50,7 @@ impl BasicHelper {
     }
 }
 
-/// Takes percent encoding away (RFC 1738, 2.2).
+/// Decodes percent encoding (RFC 1738, 2.2).
 fn unescape(word: &[u8]) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = word;
@@ -78,7 +78,7 @@ mod tests {
     use ntlm_net_examples::encoding::hex;
 
     #[test]
-    fn a_password_is_compared_and_membership_looked_up() {
+    fn password_and_membership_are_checked() {
         let line = |user, password, groups| {
             format!("{user}:{}:{groups}\n", hex(NtHash::from_password(password).expose()))
         };

@@ -1,4 +1,5 @@
-//! `ntlmssp-client-1`, the client's side: NEGOTIATE out; CHALLENGE in, AUTHENTICATE out.
+//! `ntlmssp-client-1`, the client's side: it sends a NEGOTIATE, receives a CHALLENGE, and sends an
+//! AUTHENTICATE.
 
 use std::mem;
 
@@ -8,32 +9,32 @@ use ntlm::wire::{Negotiate, NegotiateFlags};
 use ntlm::{Client, Credentials, Error, Os, SessionKeys, UserName};
 
 use super::line::Line;
-use super::{flags, refuse, session_key};
+use super::{flags, reject, session_key};
 use ntlm_net_examples::encoding::base64;
 
-/// One login after the other.
+/// Performs one login after the other.
 pub struct ClientHelper {
-    /// Without the password, which may come late.
+    /// The client's settings without the password, which may come later.
     template: Template,
     password: Option<String>,
     protection: Protection,
     state: State,
 }
 
-/// All that is known of a client from the beginning.
+/// The settings of a client that are known from the beginning.
 pub struct Template {
     pub user: UserName,
     pub policy: Policy,
     pub workstation: String,
-    /// The service that is asked for, `HTTP/www.example.com`.
+    /// The SPN, such as `HTTP/www.example.com`.
     pub target: Option<String>,
 }
 
 enum State {
     Start,
-    /// A CHALLENGE comes next.
+    /// Waits for a CHALLENGE.
     Negotiated(NegotiateFlags),
-    /// A password comes next, and then this CHALLENGE is answered.
+    /// Waits for a password, to answer this CHALLENGE.
     NeedsPassword(Vec<u8>),
     Responded(SessionKeys),
 }
@@ -66,7 +67,7 @@ impl ClientHelper {
         }
     }
 
-    /// Nothing of it depends on the password.
+    /// Makes the NEGOTIATE, which does not depend on the password.
     fn begin(&mut self) -> String {
         let begun = self.client("").and_then(|client| client.initiate()).and_then(|(token, _)| {
             let flags = Negotiate::parse(&token)?.flags;
@@ -77,7 +78,7 @@ impl ClientHelper {
                 self.state = State::Negotiated(flags);
                 format!("YR {}", base64(&token))
             }
-            Err(error) => refuse(error, None),
+            Err(error) => reject(error, None),
         }
     }
 
@@ -100,22 +101,22 @@ impl ClientHelper {
                 self.state = State::Responded(keys);
                 format!("AF {}", base64(&token))
             }
-            Err(error) => refuse(error, None),
+            Err(error) => reject(error, None),
         }
     }
 
     fn authenticate(&self, challenge: &[u8], password: &str) -> Result<Answer, Error> {
-        // Makes the same NEGOTIATE as before, which the MIC covers.
+        // Makes the same NEGOTIATE as before, because the MIC covers it.
         let (_, handshake) = self.client(password)?.initiate()?;
         handshake.answer(challenge, &mut Os)
     }
 
-    /// A password that was asked for is good for this login, as with Samba; another for all that
-    /// follow.
+    /// As in Samba, a password that was asked for is used for this login only; any other for all
+    /// later logins.
     fn learn_password(&mut self, password: &[u8]) -> String {
         let Ok(password) = std::str::from_utf8(password) else { return "BH Query invalid".into() };
         match mem::replace(&mut self.state, State::Start) {
-            // Two lines at once.
+            // Two lines in one answer.
             State::NeedsPassword(challenge) => {
                 format!("OK\n{}", self.respond(&challenge, password))
             }
@@ -141,8 +142,8 @@ impl ClientHelper {
     }
 }
 
-/// What `SF` asks for: `NTLMSSP_FEATURE_SIGN` and the like. To Samba, whoever asks for the session
-/// key asks to sign.
+/// The protection that the features of `SF` request, such as `NTLMSSP_FEATURE_SIGN`. In Samba, the
+/// feature for the session key implies signing.
 fn protection(features: &str) -> Protection {
     if features.contains("NTLMSSP_FEATURE_SEAL") {
         Protection::Seal
@@ -176,7 +177,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nonsense_is_answered_as_samba_does() {
+    fn invalid_lines_are_answered_as_in_samba() {
         let mut client = client("bob", Some("correct horse"));
         for (line, answer) in [
             ("TT AAAA", "NA NT_STATUS_INVALID_PARAMETER"),

@@ -1,4 +1,4 @@
-//! Lines in, lines out.
+//! Reads lines from standard input, and writes answers to standard output.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -7,7 +7,7 @@ use ntlm::wire::SIGNATURE;
 
 use ntlm_net_examples::encoding::unbase64;
 
-/// A command, and what follows it after a space.
+/// A command, and its argument after a space.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     pub command: &'a str,
@@ -21,14 +21,15 @@ impl<'a> Line<'a> {
         (text.len() >= 2).then_some(Self { command, argument })
     }
 
-    /// The token; empty if there is none, and if it is no base64, so that it is no message either.
-    /// Squid can be told to add words of its own behind it (`key_extras`).
+    /// The token; empty if it is missing or is not base64. Squid can append words to the token
+    /// (`key_extras`).
     pub fn token(self) -> Vec<u8> {
         unbase64(self.argument.split(' ').next().unwrap_or_default()).unwrap_or_default()
     }
 }
 
-/// Answers each line until there are no more. The answer is sent at once: the other side waits.
+/// Answers each line until the input ends. Each answer is flushed at once, because the other side
+/// waits for it.
 pub fn converse(is_verbose: bool, mut answer: impl FnMut(&[u8]) -> String) -> anyhow::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let mut line = Vec::new();
@@ -44,8 +45,8 @@ pub fn converse(is_verbose: bool, mut answer: impl FnMut(&[u8]) -> String) -> an
     Ok(())
 }
 
-/// Explains NTLM's messages on standard error, and shows nothing else: passwords come on such lines
-/// too.
+/// Explains NTLM's messages on standard error. Prints nothing else, because lines can contain
+/// passwords.
 fn show_token(line: &[u8]) {
     let token = Line::parse(line).map(Line::token).unwrap_or_default();
     if token.starts_with(&SIGNATURE) {
@@ -53,10 +54,11 @@ fn show_token(line: &[u8]) {
     }
 }
 
-/// Longer than the longest token in base64.
+/// More than the longest token in base64.
 const MAX_LINE_LEN: u64 = 100_000;
 
-/// Whether there was a line. One that is too long is passed over, and counts as empty.
+/// Reads a line; returns whether there was one. A line that is too long is skipped, and counts as
+/// empty.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     let mut is_whole = true;
     loop {
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_are_too_long_are_passed_over() {
+    fn lines_that_are_too_long_are_skipped() {
         let long = "YR ".to_owned() + &"A".repeat(250_000);
         let input = format!("YR AA\n{long}\nGK");
         let (mut input, mut line) = (input.as_bytes(), Vec::new());

@@ -1,4 +1,4 @@
-//! The protocols of Samba's `ntlm_auth`, each as a state and what it answers to a line.
+//! The protocols of Samba's `ntlm_auth`, each as a state machine that answers lines.
 
 pub mod admission;
 pub mod basic;
@@ -22,7 +22,7 @@ fn session_key(keys: Option<&SessionKeys>) -> String {
     }
 }
 
-/// `GF`: what is negotiated so far.
+/// `GF`: the flags negotiated so far.
 fn flags(flags: Option<NegotiateFlags>) -> String {
     match flags {
         Some(flags) => format!("GF {:#010x}", flags.bits()),
@@ -30,9 +30,9 @@ fn flags(flags: Option<NegotiateFlags>) -> String {
     }
 }
 
-/// Says no, to the log why, and to the other side as Samba does.
-fn refuse(error: Error, claimed: Option<&UserName>) -> String {
-    log_refusal(error, claimed);
+/// Logs the reason for the rejection, and returns the line that Samba would send.
+fn reject(error: Error, claimed: Option<&UserName>) -> String {
+    log_rejection(error, claimed);
     match error {
         Error::Denied(_) | Error::Refused(_) => "NA NT_STATUS_LOGON_FAILURE",
         Error::Environment(_) => "BH NT_STATUS_UNSUCCESSFUL",
@@ -41,9 +41,8 @@ fn refuse(error: Error, claimed: Option<&UserName>) -> String {
     .into()
 }
 
-/// Standard error is Squid's `cache.log`. Names come from the client: `{:?}` escapes what would
-/// break a log.
-fn log_refusal(error: Error, claimed: Option<&UserName>) {
+/// Standard error is Squid's `cache.log`. Names come from the client: `{:?}` escapes line breaks.
+fn log_rejection(error: Error, claimed: Option<&UserName>) {
     let claimed = claimed.map(|user| format!(" user={:?}", user.to_string())).unwrap_or_default();
     eprintln!("ntlm_auth: refused{claimed} reason={:?} detail={error:?}", error.log().to_string());
 }

@@ -1,6 +1,6 @@
-//! A single question: whether a response of MS-CHAP (RFC 2433) or MS-CHAPv2 (RFC 2759) is right, as
-//! FreeRADIUS asks for Wi-Fi and VPNs. Both send NTLMv1 responses, to a challenge that the program that
-//! asks has computed.
+//! Verifies one response of MS-CHAP (RFC 2433) or MS-CHAPv2 (RFC 2759), as FreeRADIUS requires for
+//! Wi-Fi and VPNs. Both protocols use NTLMv1 responses to a challenge that the calling program
+//! computes.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use ntlm::{Error, LmCompatibility, Os, Server, UserName};
 use ntlm_net_examples::encoding::hex;
 
 use super::admission::Admission;
-use super::log_refusal;
+use super::log_rejection;
 
-/// Whether this is the user's response to the challenge.
+/// A response to verify: is it the user's response to the challenge?
 pub struct Question {
     pub user: UserName,
     pub challenge: [u8; 8],
     pub nt_response: [u8; 24],
 }
 
-/// The key that Samba's program prints: MD4 of the NT hash, from which FreeRADIUS makes the keys of
-/// MPPE.
+/// The key that Samba's program prints: MD4 of the NT hash, from which FreeRADIUS derives the MPPE
+/// keys.
 pub struct NtKey(ExportedSessionKey);
 
 impl fmt::Display for NtKey {
@@ -32,13 +32,13 @@ impl fmt::Display for NtKey {
 }
 
 impl Question {
-    /// The key, if the response is right and the user may log in.
+    /// Returns the key if the response is right and the user may log in.
     ///
     /// # Errors
-    /// What Samba's program prints in all other cases; the reason is logged.
+    /// The text that Samba's program prints for all rejections; the reason is logged.
     pub fn answer(&self, admission: &Admission) -> Result<NtKey, &'static str> {
         self.verify(admission).map_err(|error| {
-            log_refusal(error, Some(&self.user));
+            log_rejection(error, Some(&self.user));
             "Logon failure (0xc000006d)"
         })
     }
@@ -46,7 +46,7 @@ impl Question {
     fn verify(&self, admission: &Admission) -> Result<NtKey, Error> {
         let claim = self.claim()?;
         let Some(user) = admission.find(&self.user) else {
-            // Takes as long as a wrong response.
+            // Takes as long as rejecting a wrong response.
             claim.reject(Rejection::UnknownUser)?;
             return Err(Denied::Rejected(Rejection::UnknownUser).into());
         };
@@ -57,8 +57,8 @@ impl Question {
         Ok(NtKey(keys.exported_session_key().clone()))
     }
 
-    /// The response in an AUTHENTICATE of NTLMv1 without a session key of its own: then the session key
-    /// is the one that is asked for.
+    /// Puts the response into an AUTHENTICATE of NTLMv1 without key exchange, so that the session key
+    /// is the requested key.
     fn claim(&self) -> Result<UserClaim, Error> {
         let flags = NegotiateFlags::NEGOTIATE_UNICODE | NegotiateFlags::NEGOTIATE_NTLM;
         let (mut negotiate, mut challenge, mut authenticate) = (Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_responses_unknown_users_and_others_groups_are_rejected_alike() {
+    fn wrong_responses_unknown_users_and_non_members_are_rejected_alike() {
         let no = Err("Logon failure (0xc000006d)");
         let mut wrong = question("User");
         wrong.nt_response[23] ^= 1;

@@ -1,4 +1,4 @@
-//! The command line of `ntlm_auth`, as people have it in their `squid.conf`.
+//! The command line of `ntlm_auth`, compatible with existing `squid.conf` files.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use ntlm_net_examples::users::Users;
 
 /// Speaks NTLM on standard input and output, as Samba's `ntlm_auth` does.
 #[derive(Parser)]
-// As Samba's: of an option that comes twice, the last one counts.
+// As in Samba, the last occurrence of a repeated option counts.
 #[command(
     name = "ntlm_auth",
     args_override_self = true,
@@ -24,8 +24,8 @@ use ntlm_net_examples::users::Users;
 )]
 #[command(version = "of the Rust crate ntlm, in the place of Samba's")]
 pub struct Options {
-    /// Which part to play: squid-2.5-ntlmssp and squid-2.5-basic are a server's, ntlmssp-client-1
-    /// is a client's
+    /// The protocol: squid-2.5-ntlmssp and squid-2.5-basic for a server, ntlmssp-client-1 for a
+    /// client
     #[arg(long, value_name = "PROTOCOL", value_parser = parse_protocol)]
     helper_protocol: Option<Protocol>,
 
@@ -33,20 +33,20 @@ pub struct Options {
     #[arg(long, value_name = "FILE", env = "NTLM_USERS", default_value = "/etc/ntlm_auth.users")]
     pub users: PathBuf,
 
-    /// As a server: accept only members of this group, DOMAIN\NAME or a SID; may be repeated, and then
-    /// all of them are needed
+    /// As a server: accept only members of this group, DOMAIN\NAME or a SID; if repeated, a user must
+    /// be in all groups
     #[arg(long, value_name = "GROUP", allow_hyphen_values = true, action = ArgAction::Append)]
     require_membership_of: Vec<String>,
 
-    /// As a client, and in a single question: the user
+    /// As a client, and for a single question: the user
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
 
-    /// As a client: the user's domain; as a server: its own, which it sends to clients
+    /// As a client: the user's domain; as a server: its own domain, which it sends to clients
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     domain: Option<String>,
 
-    /// As a client: the password. Every user of the machine can see it here: use the variable
+    /// As a client: the password. Every user of the machine can see it here; prefer the variable
     /// NTLM_PASSWORD, or the command PW
     #[arg(long, allow_hyphen_values = true)]
     password: Option<String>,
@@ -55,22 +55,22 @@ pub struct Options {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     workstation: Option<String>,
 
-    /// As a client: the service that is asked for, such as HTTP; together with --target-hostname
+    /// As a client: the service of the SPN, such as HTTP; together with --target-hostname
     #[arg(long, value_name = "NAME")]
     target_service: Option<String>,
 
-    /// As a client: the host that is asked; together with --target-service
+    /// As a client: the host of the SPN; together with --target-service
     #[arg(long, value_name = "NAME")]
     target_hostname: Option<String>,
 
     /// The LAN Manager authentication level, 0 to 5: below 3, a client's responses are weaker than
-    /// NTLMv2; below 5, a server takes weaker ones; at 0, both do without extended session security.
-    /// Default: 3 for clients, 5 for servers
+    /// NTLMv2; below 5, a server accepts weaker ones; at 0, neither side requires extended session
+    /// security. Default: 3 for clients, 5 for servers
     #[arg(long, value_name = "N", value_parser = level::parse)]
     pub level: Option<LmCompatibility>,
 
-    /// A file of Samba's settings, of which `workgroup`, `netbios name`, `ntlm auth` and
-    /// `winbind separator` are looked at
+    /// A file of Samba's settings; only `workgroup`, `netbios name`, `ntlm auth` and `winbind
+    /// separator` are used
     #[arg(short = 's', long, value_name = "FILE")]
     configfile: Option<PathBuf>,
 
@@ -78,7 +78,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME=VALUE", action = ArgAction::Append)]
     option: Vec<String>,
 
-    /// From 5 on, NTLM's messages are explained on standard error
+    /// From 5 on, explain NTLM's messages on standard error
     #[arg(short, long, value_name = "N", default_value = "1", allow_hyphen_values = true)]
     debuglevel: String,
 
@@ -92,12 +92,12 @@ pub struct Options {
     #[arg(short = '?', short_alias = 'h', long, alias = "usage", action = ArgAction::Help)]
     help: Option<bool>,
 
-    /// Print what this is
+    /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
 }
 
-/// Whether a response of MS-CHAP is right, without `--helper-protocol`, as FreeRADIUS asks.
+/// Options to verify one MS-CHAP response, without `--helper-protocol`, as FreeRADIUS requires.
 #[derive(Args)]
 #[command(next_help_heading = "A single question, of --username")]
 struct Single {
@@ -109,11 +109,11 @@ struct Single {
     #[arg(long, value_name = "HEX", value_parser = bytes::<24>)]
     nt_response: Option<[u8; 24]>,
 
-    /// Print the key that MPPE's are made of
+    /// Print the key from which the MPPE keys are derived
     #[arg(long)]
     request_nt_key: bool,
 
-    /// Accept MS-CHAP at --level 5 too, where NTLMv1 is rejected otherwise
+    /// Accept MS-CHAP even at --level 5, where NTLMv1 is rejected otherwise
     #[arg(long)]
     allow_mschapv2: bool,
 }
@@ -123,10 +123,10 @@ fn bytes<const N: usize>(digits: &str) -> Result<[u8; N], String> {
     bytes.ok_or_else(|| format!("it is not {} hexadecimal digits", 2 * N))
 }
 
-/// What Samba's program takes, and makes no difference to a helper, or to one without winbind. None
-/// of them keeps anybody out.
+/// Options of Samba's program that have no effect on a helper without winbind. None of them
+/// restricts logins.
 #[derive(Args)]
-#[command(next_help_heading = "Taken, and without effect")]
+#[command(next_help_heading = "Accepted without effect")]
 struct Ignored {
     #[arg(long)]
     diagnostics: bool,
@@ -146,7 +146,7 @@ struct Ignored {
     debug_stdout: bool,
 }
 
-/// The part that the helper plays.
+/// The protocol that the helper speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Server,
@@ -163,14 +163,14 @@ fn parse_protocol(text: &str) -> Result<Protocol, &'static str> {
             Err("SPNEGO is left out: offer NTLM, and squid-2.5-ntlmssp or ntlmssp-client-1 for it")
         }
         "ntlm-server-1" | "ntlm-change-password-1" => Err(
-            "it is left out: MS-CHAP is answered without a protocol, and new passwords not at all",
+            "not supported: MS-CHAP is answered without a protocol, and passwords cannot be changed",
         ),
         _ => Err("there are squid-2.5-ntlmssp, squid-2.5-basic and ntlmssp-client-1"),
     }
 }
 
 impl Options {
-    /// The question, if the program is to answer a single one.
+    /// The question, if the program is to answer a single one instead of running a protocol.
     pub fn question(&self, settings: &Settings) -> anyhow::Result<Option<Question>> {
         let (None, Some(challenge)) = (self.helper_protocol, self.single.challenge) else {
             return Ok(None);
@@ -187,12 +187,12 @@ impl Options {
         Ok(Some(Question { user, challenge, nt_response }))
     }
 
-    /// Whether the answer to it has the key.
+    /// Whether the answer contains the key.
     pub const fn requests_nt_key(&self) -> bool {
         self.single.request_nt_key
     }
 
-    /// The part to play, for which all that is said can be done.
+    /// The protocol, after checking that it supports all given options.
     pub fn protocol(&self) -> anyhow::Result<Protocol> {
         let missing = "--helper-protocol is missing, or --challenge of a single question";
         let protocol = self.helper_protocol.context(missing)?;
@@ -209,7 +209,7 @@ impl Options {
         Ok(protocol)
     }
 
-    /// What Samba's settings say, and what the command line says instead.
+    /// Samba's settings, overridden by the command line.
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let mut settings = Settings::default();
         if let Some(file) = &self.configfile {
@@ -226,7 +226,8 @@ impl Options {
         Ok(settings)
     }
 
-    /// The users who may log in. A group without members rejects all of them; standard error says so.
+    /// The users who may log in. A required group without members rejects all users; this is
+    /// reported on standard error.
     pub fn admission(&self, settings: &Settings) -> anyhow::Result<Admission> {
         let domain = settings.workgroup.as_deref().unwrap_or_default();
         let separator = settings.separator();
@@ -257,13 +258,14 @@ impl Options {
         Some(format!("{service}/{host}"))
     }
 
-    /// Whether NTLM's messages shall be explained. Samba also takes levels of its parts, `3 auth:5`.
+    /// Whether to explain NTLM's messages. Samba also accepts levels for its parts, such as `3
+    /// auth:5`.
     pub fn is_verbose(&self) -> bool {
         let level = self.debuglevel.split([' ', ',']).next();
         level.and_then(|level| level.parse().ok()).is_some_and(|level: i32| level >= 5)
     }
 
-    /// Names what was said and makes no difference.
+    /// Lists the given options that have no effect.
     pub fn without_effect(&self, protocol: Protocol) -> Vec<&'static str> {
         let ignored = &self.ignored;
         let is_client = protocol == Protocol::Client;
@@ -297,9 +299,9 @@ mod tests {
         Options::try_parse_from(std::iter::once("ntlm_auth").chain(line.split_whitespace()))
     }
 
-    /// As found in `squid.conf` and in Dovecot.
+    /// Command lines from `squid.conf` and from Dovecot.
     #[test]
-    fn command_lines_that_people_have_are_taken() {
+    fn existing_command_lines_are_accepted() {
         for (line, protocol) in [
             ("--helper-protocol=squid-2.5-ntlmssp", Protocol::Server),
             ("--helper-protocol squid-2.5-ntlmssp", Protocol::Server),
@@ -321,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused() {
+    fn unsupported_options_are_rejected() {
         for protocol in ["gss-spnego", "ntlm-server-1", "squid-2.4-basic", "what"] {
             assert!(parse(&format!("--helper-protocol={protocol}")).is_err(), "{protocol}");
         }
@@ -363,13 +365,13 @@ mod tests {
     }
 
     #[test]
-    fn no_group_is_passed_over() {
+    fn every_required_group_is_checked() {
         let line = "--require-membership-of=a --require-membership-of b";
         assert_eq!(parse(line).unwrap().require_membership_of, ["a", "b"]);
     }
 
     #[test]
-    fn what_makes_no_difference_is_named() {
+    fn options_without_effect_are_listed() {
         let line = "--diagnostics --username=u --target-service=HTTP";
         let named = |protocol| parse(line).unwrap().without_effect(protocol);
         assert_eq!(named(Protocol::Client), ["--diagnostics", "--target-service"]);
@@ -377,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_goes_before_settings() {
+    fn the_command_line_overrides_settings() {
         let line = "--option=workgroup=ONE --option=winbind_separator --domain TWO";
         assert!(parse(line).unwrap().settings().is_err(), "no setting");
         let line = "--option=workgroup=ONE --option=netbiosname=PC --domain TWO --level 3";
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_of_debugging_may_be_many() {
+    fn debug_levels_may_name_parts() {
         for (level, is_verbose) in [("1", false), ("5", true), ("10", true), ("3,auth:9", false)] {
             assert_eq!(parse(&format!("-d{level}")).unwrap().is_verbose(), is_verbose, "{level}");
         }

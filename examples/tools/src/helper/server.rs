@@ -1,5 +1,5 @@
-//! `squid-2.5-ntlmssp`, the server's side: NEGOTIATE in, CHALLENGE out; AUTHENTICATE in, the user's
-//! name out.
+//! `squid-2.5-ntlmssp`, the server's side: it receives a NEGOTIATE, sends a CHALLENGE, receives an
+//! AUTHENTICATE, and sends the user's name.
 
 use std::mem;
 
@@ -10,25 +10,25 @@ use ntlm::{Error, Os, Server, SessionKeys, UserName};
 
 use super::admission::Admission;
 use super::line::Line;
-use super::{flags, refuse, session_key};
+use super::{flags, reject, session_key};
 use ntlm_net_examples::claimed::claimed;
 use ntlm_net_examples::encoding::base64;
 
-/// One login after the other.
+/// Performs one login after the other.
 #[derive(Debug)]
 pub struct ServerHelper {
     server: Server,
     admission: Admission,
-    /// What stands between the names of a domain and of a user in the answer.
+    /// The character between the names of the domain and the user in the answer.
     separator: char,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// A NEGOTIATE comes next.
+    /// Waits for a NEGOTIATE.
     Start,
-    /// An AUTHENTICATE comes next.
+    /// Waits for an AUTHENTICATE.
     Challenged(AwaitAuthenticate, NegotiateFlags),
     Accepted(SessionKeys),
 }
@@ -40,7 +40,7 @@ impl ServerHelper {
 
     pub fn answer(&mut self, line: Line<'_>) -> String {
         match line.command {
-            // A new client, whatever became of the last one.
+            // A new client: any unfinished login is discarded.
             "YR" => {
                 self.state = State::Start;
                 self.step(&line.token())
@@ -55,7 +55,7 @@ impl ServerHelper {
                 State::Challenged(_, flags) => Some(*flags),
                 State::Accepted(keys) => Some(keys.flags()),
             }),
-            // What the client asks for is granted anyway, and there is nobody to be.
+            // Accepted and ignored: all features are granted anyway, and a server has no password.
             "SF" | "PW" if !line.argument.is_empty() => "OK".into(),
             "OK" => "BH Command expected".into(),
             _ => "BH SPNEGO request invalid prefix".into(),
@@ -79,7 +79,7 @@ impl ServerHelper {
                 self.state = state;
                 format!("TT {}", base64(&token))
             }
-            Err(error) => refuse(error, None),
+            Err(error) => reject(error, None),
         }
     }
 
@@ -88,9 +88,9 @@ impl ServerHelper {
             Ok(Claim::User(claim)) => claim,
             // The policy allows no anonymous clients.
             Ok(Claim::Anonymous(_)) => {
-                return refuse(Denied::Rejected(Rejection::UnknownUser).into(), None);
+                return reject(Denied::Rejected(Rejection::UnknownUser).into(), None);
             }
-            Err(error) => return refuse(error, claimed(authenticate).as_ref()),
+            Err(error) => return reject(error, claimed(authenticate).as_ref()),
         };
         let claimed = claim.claimed_user().clone();
         let user = self.admission.find(&claimed);
@@ -100,19 +100,20 @@ impl ServerHelper {
         };
         let (user, keys) = match (user, verdict) {
             (Some(user), Ok(Accepted { keys, .. })) => (user, keys),
-            (_, Err(error)) => return refuse(error, Some(&claimed)),
-            (None, Ok(_)) => unreachable!("`reject` accepts nobody"),
+            (_, Err(error)) => return reject(error, Some(&claimed)),
+            (None, Ok(_)) => unreachable!("`reject` accepts no client"),
         };
-        // Only now, so that the log tells the two apart: who it is, and whether he may.
+        // The group is checked after the password, so that the log distinguishes a wrong password
+        // from a missing membership.
         if !self.admission.admits(user) {
-            return refuse(
+            return reject(
                 Error::from(Denied::Rejected(Rejection::AccountRestriction)),
                 Some(&claimed),
             );
         }
         self.state = State::Accepted(keys);
-        // As the file has it: a name from the client could hold a line break, or a domain that
-        // nobody has checked.
+        // The name from the file: a name from the client could contain a line break, or an
+        // unverified domain.
         format!("AF {}", full_name(&user.name, self.separator))
     }
 }
@@ -152,7 +153,7 @@ mod tests {
         server_of(&[], '\\')
     }
 
-    /// What the server says in the end.
+    /// The server's last answer.
     fn log_in(client: &mut ClientHelper, server: &mut ServerHelper) -> String {
         let challenge = server.say(&client.say("YR"));
         let authenticate = client.say(&challenge).replace("AF ", "KK ");
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_the_user_as_the_file_does() {
+    fn the_answer_contains_the_name_from_the_file() {
         let mut server = server();
         for (user, name) in [("example\\ALICE", "EXAMPLE\\Alice"), ("ANY\\Bob", "bob")] {
             let client = &mut client(user, Some("correct horse"));
@@ -171,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_in_a_name_does_not_get_into_the_answer() {
+    fn a_line_break_in_a_name_is_not_in_the_answer() {
         let client = &mut client("EVIL\nAF admin\\bob", Some("correct horse"));
         assert_eq!(log_in(client, &mut server()), "AF bob");
     }
 
     #[test]
-    fn refusals_look_alike() {
+    fn rejections_look_alike() {
         for user in ["EXAMPLE\\alice", "EXAMPLE\\nobody"] {
             let client = &mut client(user, Some("wrong"));
             assert_eq!(log_in(client, &mut server()), "NA NT_STATUS_LOGON_FAILURE");
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_in_the_group_is_refused_with_the_right_password() {
+    fn a_user_outside_the_group_is_rejected_with_the_right_password() {
         let mut server = server_of(&["EXAMPLE\\Proxy"], '\\');
         let bob = &mut client("bob", Some("correct horse"));
         assert_eq!(log_in(bob, &mut server), "NA NT_STATUS_LOGON_FAILURE");
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_tell_the_same_key_and_flags() {
+    fn both_sides_return_the_same_key_and_flags() {
         let (mut server, mut client) = (server(), client("bob", Some("correct horse")));
         assert_eq!(client.say("GF"), "BH");
         assert_eq!(server.say("GF"), "BH");
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_good_for_one_attempt() {
+    fn a_challenge_allows_one_attempt() {
         let (mut server, mut client) = (server(), client("bob", Some("correct horse")));
         let challenge = server.say(&client.say("YR"));
         let authenticate = client.say(&challenge).replace("AF ", "KK ");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_answered_as_samba_does() {
+    fn invalid_lines_are_answered_as_in_samba() {
         let mut server = server();
         for (line, answer) in [
             ("YR", "NA NT_STATUS_INVALID_PARAMETER"),

@@ -1,22 +1,22 @@
-//! What Samba's settings, of `smb.conf` and `--option`, say to a helper without winbind.
+//! The settings in Samba's `smb.conf` and `--option` that concern a helper without winbind.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use ntlm::LmCompatibility;
 
-/// The settings that are looked at; others are passed over, and may be named on standard error.
+/// The supported settings. Others are ignored, and may be reported on standard error.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// `workgroup`: our domain.
+    /// `workgroup`: this machine's domain.
     pub workgroup: Option<String>,
-    /// `netbios name`: our machine.
+    /// `netbios name`: this machine's name.
     pub netbios_name: Option<String>,
-    /// `ntlm auth`: which responses a server takes.
+    /// `ntlm auth`: the responses that a server accepts.
     pub level: Option<LmCompatibility>,
     /// Whether the value of `ntlm auth` allows MS-CHAPv2 if it rejects NTLMv1.
     pub allows_ms_chapv2: Option<bool>,
-    /// `winbind separator`: what stands between the names of a domain and of a user.
+    /// `winbind separator`: the character between the names of a domain and a user.
     pub separator: Option<char>,
 }
 
@@ -28,13 +28,13 @@ impl Settings {
         self.read_text(&text).with_context(place)
     }
 
-    /// Winbind's, unless another is set.
+    /// The separator; winbind's default unless another is set.
     pub fn separator(&self) -> char {
         self.separator.unwrap_or('\\')
     }
 
-    /// Whether responses of MS-CHAP are verified, which are those of NTLMv1: where this is accepted, or
-    /// where the command line says so and the settings do not say the opposite.
+    /// Whether MS-CHAP responses are verified. They are NTLMv1 responses, so they are verified where
+    /// NTLMv1 is accepted, or if the command line allows MS-CHAPv2 and the settings do not forbid it.
     pub fn accepts_ms_chap(&self, is_asked_for: bool) -> bool {
         let accepts_ntlmv1 = |level: LmCompatibility| level < LmCompatibility::RefuseLmAndNtlm;
         self.level.is_some_and(accepts_ntlmv1)
@@ -50,17 +50,17 @@ impl Settings {
             if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                 is_global = section.trim().eq_ignore_ascii_case("global");
             } else if is_global {
-                // One that no helper needs, or that is not for this one: files are full of them.
+                // Unsupported settings are ignored, because files contain many of them.
                 self.set(line)?;
             }
         }
         Ok(())
     }
 
-    /// Takes `name = value`, and says whether it is one that is looked at.
+    /// Applies `name = value`, and returns whether this setting is supported.
     pub fn set(&mut self, setting: &str) -> anyhow::Result<bool> {
         let (name, value) = setting.split_once('=').context("a setting is name = value")?;
-        // As Samba compares them.
+        // Samba ignores case and spaces in names.
         let name = name.to_ascii_lowercase().replace(char::is_whitespace, "");
         let value = value.trim().trim_matches('"');
         match name.as_str() {
@@ -72,8 +72,8 @@ impl Settings {
                     Some(value.eq_ignore_ascii_case("mschapv2-and-ntlmv2-only"));
             }
             "winbindseparator" => self.separator = value.chars().next(),
-            // It could hold one of the others, such as that nobody may log in.
-            "include" => bail!("{setting:?}: files in files are not read here"),
+            // An included file could contain a supported setting, such as one that disables NTLM.
+            "include" => bail!("{setting:?}: included files are not supported"),
             _ => return Ok(false),
         }
         Ok(true)
@@ -82,7 +82,7 @@ impl Settings {
 
 fn literal(value: &str) -> anyhow::Result<String> {
     match value.contains('%') {
-        true => bail!("{value:?}: variables are not replaced here"),
+        true => bail!("{value:?}: variables are not supported"),
         false => Ok(value.to_owned()),
     }
 }
@@ -94,7 +94,7 @@ fn level(value: &str) -> anyhow::Result<LmCompatibility> {
             Ok(LmCompatibility::RefuseLmAndNtlm)
         }
         "ntlmv1-permitted" | "yes" | "true" | "1" | "on" => Ok(LmCompatibility::RefuseLm),
-        "disabled" => bail!("ntlm auth = disabled: nobody may log in with NTLM"),
+        "disabled" => bail!("ntlm auth = disabled: NTLM is not allowed"),
         _ => bail!("ntlm auth = {value:?} is unknown"),
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_keep_somebody_out_is_not_passed_over() {
+    fn settings_that_could_restrict_logins_are_not_ignored() {
         for setting in ["ntlm auth = disabled", "ntlm auth = 7", "include = /etc/more", "nothing"] {
             assert!(Settings::default().set(setting).is_err(), "{setting}");
         }

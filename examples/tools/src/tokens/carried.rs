@@ -1,11 +1,10 @@
-//! Messages inside bytes: in SPNEGO, in a packet, or on their own.
+//! Finds messages in bytes: in SPNEGO, in a packet, or alone.
 
 use ntlm::wire::SIGNATURE;
 use ntlm_net_examples::der;
 
-/// The messages of these bytes. What begins as a message is one to its end. Otherwise each message
-/// reaches as far as the OCTET STRING that contains it, which is how SPNEGO carries it, or to the next
-/// message.
+/// The messages in these bytes. Bytes that begin with a message are one message. Otherwise each
+/// message ends with the OCTET STRING that contains it, as in SPNEGO, or at the next message.
 pub(super) fn messages(bytes: &[u8]) -> Vec<&[u8]> {
     if bytes.starts_with(&SIGNATURE) {
         return vec![bytes];
@@ -20,7 +19,7 @@ pub(super) fn messages(bytes: &[u8]) -> Vec<&[u8]> {
     starts.iter().zip(ends).filter_map(message).collect()
 }
 
-/// Whether there is a message, or the beginning of one.
+/// Whether the bytes contain a message, or the beginning of one.
 pub(super) fn is_there(bytes: &[u8]) -> bool {
     bytes.windows(SIGNATURE.len()).any(|window| window == SIGNATURE)
 }
@@ -30,7 +29,8 @@ pub(super) fn is_gss(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(0x60 | 0xa0 | 0xa1))
 }
 
-/// The content that begins here, if it is all there; tag and length take two to four bytes.
+/// The content of the OCTET STRING whose content begins here, if it is complete; tag and length are
+/// two to four bytes before it.
 fn in_octet_string(bytes: &[u8], start: usize) -> Option<&[u8]> {
     (2..=4).find_map(|header| {
         let mut element = bytes.get(start.checked_sub(header)?..)?;

@@ -1,11 +1,11 @@
-//! Dumps with offsets, as of xxd, hexdump, od and Wireshark.
+//! Dumps with offsets, as printed by xxd, hexdump, od and Wireshark.
 
 use ntlm_net_examples::encoding::{hex, unhex};
 
 use super::{END, MAX_LEN, carried};
 
-/// The lines of a text: each dump is one line of hexadecimal, without offsets and letters. Comments of
-/// C are left out.
+/// The lines of a text, in which each dump becomes one line of hexadecimal without offsets and
+/// letters. Comments of C are removed.
 pub(super) fn lines(text: &str) -> Vec<String> {
     let all: Vec<_> = text.lines().collect();
     let mut next = all.as_slice();
@@ -19,7 +19,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// Wireshark writes the letters into comments.
+/// Removes a comment; Wireshark writes the letters into comments.
 fn without_comment(line: &str) -> String {
     match (line.find("/*"), line.rfind("*/")) {
         (Some(start), Some(end)) if start < end => {
@@ -29,18 +29,18 @@ fn without_comment(line: &str) -> String {
     }
 }
 
-/// One that is being read.
+/// A dump that is being read.
 struct Dump {
     start: usize,
     digits: String,
-    /// The digits of the last line, which `*` stands for.
+    /// The digits of the last line, which a `*` repeats.
     last: String,
-    /// In which the offsets may be: those of od are octal, if it is not told otherwise.
+    /// The possible radices of the offsets: those of od are octal by default.
     radices: Vec<u32>,
 }
 
 impl Dump {
-    /// A line begins a dump if its offset is zero, or if the next line goes on where it ends.
+    /// A line begins a dump if its offset is zero, or if the next line continues at its end.
     fn begin(line: &str, next: Option<&&str>) -> Option<Self> {
         let (offset, last) = split(line)?;
         let radices = match offset.len() {
@@ -53,7 +53,7 @@ impl Dump {
         (start == 0 || goes_on()).then_some(dump)
     }
 
-    /// The radices in which the offset of a line is the number of bytes so far.
+    /// The radices in which a line's offset equals the number of bytes so far.
     fn radices_of(&self, line: &str) -> Option<Vec<u32>> {
         let (offset, _) = split(line)?;
         let fits = |radix: &u32| self.distance(offset, *radix) == Some(0);
@@ -67,7 +67,7 @@ impl Dump {
         offset.checked_sub(self.start + self.digits.len() / 2)
     }
 
-    /// All its digits, and the lines that come after it.
+    /// Reads the dump; returns its digits and the lines after it.
     fn read<'a>(mut self, lines: &'a [&'a str]) -> (String, &'a [&'a str]) {
         let mut next = lines;
         while let Some((line, rest)) = next.split_first() {
@@ -85,7 +85,7 @@ impl Dump {
         (in_order(self.digits, has_odd_length) + END, next)
     }
 
-    /// Whether the offset in the last line is in the middle of the last word.
+    /// Whether the offset on the last line is in the middle of the last word.
     fn ends_in_half_a_word(&self, line: &str) -> bool {
         let Some((offset, digits)) = split(line) else { return false };
         let end = self.start + self.digits.len() / 2;
@@ -93,7 +93,7 @@ impl Dump {
         digits.is_empty() && self.radices.iter().any(is_before)
     }
 
-    /// Adds a line, or the last one, which has an offset and nothing else.
+    /// Adds a line; the last line has only an offset.
     fn add(&mut self, line: &str) -> Option<()> {
         self.radices = self.radices_of(line)?;
         let (_, digits) = split(line)?;
@@ -102,7 +102,7 @@ impl Dump {
         Some(())
     }
 
-    /// Fills up to the offset of a line with the last line.
+    /// Repeats the last line up to the offset of this line.
     fn repeat(&mut self, line: &str) -> Option<()> {
         let (offset, _) = split(line)?;
         let missing = self.radices.iter().find_map(|radix| self.distance(offset, *radix))?;
@@ -115,8 +115,8 @@ impl Dump {
     }
 }
 
-/// The digits as they are, or if only that makes a message of them, with the bytes of each word swapped:
-/// hexdump and `od -x` print words as numbers.
+/// The digits; with the bytes of each word swapped if only that results in a message, because hexdump
+/// and `od -x` print little-endian words.
 fn in_order(digits: String, has_odd_length: bool) -> String {
     let bytes = unhex(&digits).unwrap_or_default();
     let mut swapped: Vec<_> = bytes.chunks(2).flat_map(|word| word.iter().rev()).copied().collect();
@@ -129,7 +129,7 @@ fn in_order(digits: String, has_odd_length: bool) -> String {
     hex(&swapped)
 }
 
-/// Offset and digits of a line, of which there are 32 at most, before their letters.
+/// The offset and the digits of a line, at most 32, without the letters.
 fn split(line: &str) -> Option<(&str, String)> {
     let line = line.trim_start();
     let (offset, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
@@ -139,7 +139,7 @@ fn split(line: &str) -> Option<(&str, String)> {
         return None;
     }
     let rest = rest.trim_start();
-    // Where bytes are missing in the last line there is room.
+    // The last line has spaces in place of missing bytes.
     let rest = rest.split_once("   ").map_or(rest, |(bytes, _)| bytes);
     let is_bytes = |word: &&str| word.len() % 2 == 0 && unhex(word).is_some();
     let mut digits = String::new();

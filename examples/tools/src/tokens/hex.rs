@@ -5,7 +5,8 @@ use ntlm::wire::SIGNATURE;
 use super::{Candidate, END, carried};
 use ntlm_net_examples::encoding::unhex;
 
-/// A line that is hexadecimal alone and may contain messages, or a message that begins in a line.
+/// A candidate: a line that is entirely hexadecimal and may contain messages, or a message that
+/// begins within a line.
 pub(super) fn candidate(line: &str) -> Option<Candidate> {
     whole(line).or_else(|| beginning(line))
 }
@@ -41,7 +42,7 @@ fn begins(text: &str) -> bool {
     is_likely && decode(&run(text, 2 * SIGNATURE.len()).0) == SIGNATURE
 }
 
-/// All pairs of digits from the beginning on, up to so many digits, and what follows them.
+/// The pairs of digits at the beginning, up to `most` digits, and the rest of the text.
 fn run(text: &str, most: usize) -> (String, &str) {
     let mut digits = String::new();
     let mut rest = text;

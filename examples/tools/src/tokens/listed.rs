@@ -1,10 +1,10 @@
-//! Messages as lists of decimal numbers, as programs print arrays: `[78, 84, 76, ...]`.
+//! Messages in lists of decimal numbers, as programs print arrays: `[78, 84, 76, ...]`.
 
 use ntlm_net_examples::encoding::hex;
 
 use super::{END, carried};
 
-/// The text with each list that contains a message in hexadecimal, in a line of its own.
+/// Replaces each list that contains a message by its hexadecimal form on a line of its own.
 pub(super) fn in_hex(text: &str) -> String {
     let mut written = String::new();
     let mut rest = text;
@@ -34,7 +34,7 @@ fn bytes(list: &str) -> Option<Vec<u8>> {
     list.split(is_between).filter(|number| !number.is_empty()).map(byte).collect()
 }
 
-/// Java's bytes have a sign.
+/// Parses a byte, which is signed in Java.
 fn byte(number: &str) -> Option<u8> {
     let signed = number.parse::<i8>().map(|byte| byte.to_be_bytes()[0]);
     number.parse::<u8>().or(signed).ok()

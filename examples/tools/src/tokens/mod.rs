@@ -1,5 +1,5 @@
-//! NTLM's messages in whatever people have at hand: hexadecimal, base64, headers, logs, dumps, source
-//! code, raw bytes.
+//! Finds NTLM messages in text or bytes: hexadecimal, base64, headers, logs, dumps, source code, raw
+//! bytes.
 
 mod base64;
 mod carried;
@@ -14,13 +14,13 @@ use ntlm::wire::Message;
 use ntlm_net_examples::der;
 use ntlm_net_examples::encoding::{unbase64, unhex};
 
-/// What an input holds.
+/// The result of a search.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// All messages, without SPNEGO around them, in their order, each once. If there is none, but the
-    /// input is hexadecimal or base64 as a whole, then its bytes.
+    /// All messages, extracted from SPNEGO, in order, each once. If there is none, but the whole
+    /// input is hexadecimal or base64, its bytes.
     pub tokens: Vec<Vec<u8>>,
-    /// What is wrong with them, or why there are none, for the person who pasted them.
+    /// What is wrong with the messages, or why none was found, for the person who pasted the input.
     pub troubles: Vec<String>,
 }
 
@@ -42,16 +42,16 @@ pub fn find(input: &[u8]) -> Found {
     found
 }
 
-/// What may be a message, or its beginning.
+/// A possible message, or its beginning.
 struct Candidate {
     digits: String,
-    /// Whether nothing comes after it in its line: then it may go on in the next one.
+    /// Whether it reaches the end of its line, so that it may continue on the next one.
     ends_line: bool,
     trouble: Option<String>,
     decode: fn(&str) -> Vec<u8>,
-    /// Whether a line is the first one of a message.
+    /// Whether a line begins a message.
     begins: fn(&str) -> bool,
-    /// The digits in a line that has nothing else.
+    /// The digits of a line that contains nothing else.
     continuation: fn(&str) -> Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Found {
         }
     }
 
-    /// Adds a message, unless it is there: `wget -d` prints each CHALLENGE twice.
+    /// Adds a message unless it was found already: `wget -d` prints each CHALLENGE twice.
     fn push(&mut self, message: &[u8], trouble: Option<String>) {
         if self.tokens.iter().any(|token| token == message) {
             return;
@@ -89,8 +89,8 @@ impl Found {
 }
 
 impl Candidate {
-    /// Adds the lines that continue it, and returns those that do not. All but the first and the last
-    /// are of one length, and the last is not longer.
+    /// Adds the lines that continue the message, and returns the others. All lines but the first and
+    /// the last must have the same length, and the last must not be longer.
     fn extend<'a>(&mut self, lines: &'a [String]) -> &'a [String] {
         let mut next = lines;
         let mut width = self.digits.len();
@@ -115,14 +115,15 @@ impl Candidate {
         next
     }
 
-    /// Whether SPNEGO's token goes on, with a message that begins where a line does.
+    /// Whether this is an incomplete SPNEGO token, which may continue with a line that begins an
+    /// NTLM message.
     fn is_open(&self) -> bool {
         let bytes = (self.decode)(&self.digits);
         carried::is_gss(&bytes) && der::read(&mut bytes.as_slice()).is_err()
     }
 
-    /// Whether a message is complete in the first line, which may be one of several all the same: a
-    /// NEGOTIATE can end almost anywhere. Then the length of the line decides.
+    /// Whether a complete message ends on this line although more lines may follow: a NEGOTIATE can
+    /// end almost anywhere, so the length of the next line decides.
     fn ends_here(&self, next: usize) -> bool {
         const USUAL: [usize; 6] = [32, 48, 60, 64, 72, 76];
         let bytes = (self.decode)(&self.digits);
@@ -132,10 +133,10 @@ impl Candidate {
     }
 }
 
-/// The bytes of a text that is nothing else, whatever they mean.
+/// The bytes of a text that is hexadecimal or base64 as a whole, whatever they mean.
 fn whole(text: &str) -> Option<Vec<u8>> {
     let joined = without_separators(text);
-    // Hexadecimal digits are base64 too, but nobody means that.
+    // Hexadecimal digits are also valid base64, but treat them as hexadecimal.
     let bytes = if is_hexadecimal(&joined) { unhex(&joined) } else { unbase64(&joined) };
     bytes.filter(|bytes| !bytes.is_empty())
 }
@@ -165,8 +166,9 @@ fn without_separators(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && *c != ':').collect()
 }
 
-/// More digits than a message has.
+/// More than the digits of the longest message.
 const MAX_LEN: usize = 0x4_0000;
 
-/// What marks the end of a message that was written in another way, so that the next line is not of it.
+/// Marks the end of a message converted from another form, so that the next line is not added to
+/// it.
 const END: &str = "\u{3}";

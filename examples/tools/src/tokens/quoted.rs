@@ -1,5 +1,4 @@
-//! Messages as text in quotes, in which only what is no letter is escaped, as Python prints bytes:
-//! `b'NTLMSSP\x00\x01...'`.
+//! Messages in string literals with escapes, as Python prints bytes: `b'NTLMSSP\x00\x01...'`.
 
 use std::str::Chars;
 
@@ -10,7 +9,7 @@ use super::{END, carried};
 /// The signature, whose last byte is escaped.
 const BEGINNING: &str = r"NTLMSSP\";
 
-/// The text with each literal that contains a message in hexadecimal, in a line of its own.
+/// Replaces each literal that contains a message by its hexadecimal form on a line of its own.
 pub(super) fn in_hex(text: &str) -> String {
     let mut written = String::new();
     let mut rest = text;
@@ -31,7 +30,7 @@ pub(super) fn in_hex(text: &str) -> String {
     written + rest
 }
 
-/// Where the literal begins in whose text this place is, its bytes, and what is behind it.
+/// The literal around this position: where it begins, its bytes, and the text after it.
 fn literal_around(text: &str, at: usize) -> Option<(usize, Vec<u8>, &str)> {
     let before = text.get(..at)?;
     let line = before.rfind('\n').map_or(0, |end| end + 1);
@@ -46,7 +45,7 @@ fn literal_around(text: &str, at: usize) -> Option<(usize, Vec<u8>, &str)> {
     })
 }
 
-/// A literal in the next line, which the compiler joins with the one before.
+/// A literal on the next line, which a compiler joins with the previous one.
 fn next_line(text: &str) -> Option<(Vec<u8>, &str)> {
     let next = text.trim_start_matches([' ', '\t', '\\', '\r']).strip_prefix('\n')?;
     let next = next.trim_start();
@@ -54,7 +53,7 @@ fn next_line(text: &str) -> Option<(Vec<u8>, &str)> {
     (!carried::is_there(&bytes)).then_some((bytes, after))
 }
 
-/// The bytes of a literal that begins with a quote, and what is behind the other quote.
+/// The bytes of a literal that begins with a quote, and the text after its closing quote.
 fn literal(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut chars = text.chars();
     let quote = chars.next().filter(|c| matches!(c, '\'' | '"'))?;
@@ -69,7 +68,7 @@ fn literal(text: &str) -> Option<(Vec<u8>, &str)> {
     }
 }
 
-/// What an escape sequence stands for, after its backslash.
+/// Decodes an escape sequence, after its backslash.
 fn escaped(chars: &mut Chars<'_>) -> Option<u8> {
     Some(match chars.next()? {
         'x' => number(chars, 2, 16)?,
@@ -93,7 +92,7 @@ fn escaped(chars: &mut Chars<'_>) -> Option<u8> {
     })
 }
 
-/// So many digits.
+/// Reads a number of this many digits.
 fn number(chars: &mut Chars<'_>, len: usize, radix: u32) -> Option<u8> {
     let (digits, rest) = chars.as_str().split_at_checked(len)?;
     *chars = rest.chars();

@@ -1,4 +1,4 @@
-//! Tokens as people paste them, and what is no token.
+//! Tokens as people paste them, and input without tokens.
 
 use ntlm::spnego::hazmat::acceptor::{First, Start};
 use ntlm::spnego::hazmat::initiator::AwaitReply;
@@ -11,7 +11,7 @@ const NEGOTIATE: &[u8] = b"NTLMSSP\0\x01\0\0\0\x07\x82\x08\0";
 const CHALLENGE: &[u8] = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\x30\0\0\0\x05\x82\x08\0\
                            \x01\x02\x03\x04\x05\x06\x07\x08";
 
-/// Long, and in need of all its bytes.
+/// A long message that is invalid if any byte is missing.
 fn authenticate() -> Vec<u8> {
     let client = Client::new(Credentials::password(r"EXAMPLE\alice", "correct horse"));
     let (negotiate, state) = client.initiate().unwrap();
@@ -27,7 +27,7 @@ fn assert_found(input: impl AsRef<[u8]>, expected: &[&[u8]]) {
     assert_eq!(found.troubles, Vec::<String>::new());
 }
 
-/// What is found, which is one, and what is said of it.
+/// The only message in the input, and the report of what is wrong with it.
 #[track_caller]
 fn trouble(input: &str) -> (Vec<u8>, String) {
     let mut found = find(input.as_bytes());
@@ -51,7 +51,7 @@ fn one_message_is_found_in_any_form() {
 }
 
 #[test]
-fn words_and_quotes_around_it_are_left_out() {
+fn surrounding_words_and_quotes_are_ignored() {
     let token = base64(NEGOTIATE);
     for pasted in [
         format!("it sends \"Authorization: NTLM {token}\", and hangs."),
@@ -81,7 +81,7 @@ fn all_messages_of_a_log_are_found_in_their_order() {
 }
 
 #[test]
-fn a_message_may_go_on_in_the_next_lines() {
+fn a_message_may_span_lines() {
     let authenticate = authenticate();
     let broken = |digits: &str, len, between| {
         let lines = digits.as_bytes().chunks(len).map(String::from_utf8_lossy);
@@ -102,15 +102,15 @@ fn a_message_may_go_on_in_the_next_lines() {
 }
 
 #[test]
-fn offsets_and_letters_of_a_dump_are_left_out() {
+fn offsets_and_letters_of_a_dump_are_ignored() {
     let authenticate = authenticate();
-    // A packet, in which the message begins somewhere.
+    // A packet that contains the message at an odd position.
     let packet = [&[0x60; 21][..], &authenticate].concat();
     let dump = |line: fn(usize, &[u8]) -> String| {
         let lines = packet.chunks(16).enumerate().map(|(number, b)| line(16 * number, b));
         lines.collect::<String>()
     };
-    // As of Wireshark, hexdump -C, and xxd.
+    // The formats of Wireshark, hexdump -C, and xxd.
     assert_found(
         dump(|at, b| format!("{at:04x}   {:<47}   {}\n", spaced(b, 1), shown(b))),
         &[&authenticate],
@@ -139,20 +139,20 @@ fn a_dump_may_begin_in_the_middle_and_messages_end_where_spnego_says() {
 }
 
 #[test]
-fn an_offset_that_is_far_away_fills_nothing() {
+fn a_distant_offset_does_not_fill_memory() {
     let dump = format!("00000000  {}\n*\nfffffff0  00\n", spaced(NEGOTIATE, 1));
     assert_eq!(find(dump.as_bytes()).tokens, [NEGOTIATE]);
 }
 
 #[test]
-fn the_line_after_a_dump_or_an_array_is_not_of_it() {
+fn the_line_after_a_dump_or_an_array_is_not_part_of_it() {
     let dump = format!("00000000  {}\n00000010\ncafe\n", spaced(NEGOTIATE, 1));
     assert_found(dump, &[NEGOTIATE]);
     assert_found(format!("{NEGOTIATE:?}\ncafe"), &[NEGOTIATE]);
 }
 
 #[test]
-fn quotes_and_numbers_around_a_message_do_no_harm() {
+fn surrounding_quotes_and_numbers_are_ignored() {
     let signed: Vec<_> =
         NEGOTIATE.iter().map(|byte| i8::from_be_bytes([*byte]).to_string()).collect();
     assert_found(format!("12 bytes: [{}]", signed.join(",")), &[NEGOTIATE]);
@@ -178,7 +178,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn spnego_is_taken_off() {
+fn messages_are_extracted_from_spnego() {
     let (token, _) = AwaitReply::offer(NEGOTIATE);
     assert_found(&token, &[NEGOTIATE]);
     assert_found(format!("Authorization: Negotiate {}", base64(&token)), &[NEGOTIATE]);
@@ -195,7 +195,7 @@ fn in_spnego(message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_was_cut_off_is_shown_as_far_as_it_goes() {
+fn truncated_messages_are_shown_and_reported() {
     let digits = base64(&authenticate());
     let (token, said) = trouble(&format!("NTLM {}...", &digits[..60]));
     assert_eq!(token.len(), 45);
@@ -215,15 +215,15 @@ fn what_was_cut_off_is_shown_as_far_as_it_goes() {
     let in_spnego = in_spnego(&authenticate());
     let (_, said) = trouble(&base64(&in_spnego)[..160]);
     assert!(said.contains("not all there"), "{said}");
-    // One character too many is one too many.
+    // One extra character is reported.
     let longer = [CHALLENGE, b"\0"].concat();
     let (token, said) = trouble(&format!("{}A", base64(&longer)));
     assert_eq!(token, longer);
-    assert!(said.contains("too many"), "{said}");
+    assert!(said.contains("superfluous"), "{said}");
 }
 
 #[test]
-fn what_is_no_message_is_taken_as_a_whole_or_not_at_all() {
+fn input_without_a_message_is_returned_whole_or_not_at_all() {
     assert_found("01000000 00000000", &[&[1, 0, 0, 0, 0, 0, 0, 0]]);
     for (input, reason) in [
         ("", "nothing to look at"),

@@ -1,4 +1,4 @@
-//! What attackers and users of an account can do.
+//! Attacks on an account, and logins of its user.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -47,7 +47,7 @@ fn an_account_waits_twice_as_long_after_each_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_right_password_is_the_end_of_the_count() {
+async fn a_right_password_resets_the_count() {
     let (guesses, alice) = (Guesses::new(1), account("alice"));
     for _ in 0..5 {
         guesses.begin(&alice).await.unwrap().wrong();
@@ -57,7 +57,7 @@ async fn a_right_password_is_the_end_of_the_count() {
 }
 
 #[tokio::test]
-async fn what_was_no_guess_does_not_count() {
+async fn attempts_that_are_not_guesses_do_not_count() {
     let (guesses, alice) = (Guesses::new(1), account("alice"));
     for _ in 0..5 {
         guesses.begin(&alice).await.unwrap().no_guess();
@@ -69,7 +69,7 @@ async fn what_was_no_guess_does_not_count() {
 }
 
 #[test]
-fn a_right_password_under_one_name_does_not_end_the_count_of_others() {
+fn a_right_password_under_one_name_does_not_reset_the_count_of_others() {
     let (guesses, now) = (Guesses::new(2), Instant::now());
     let under = |name: &str| Account { counted_as: id("alice"), id: id(name) };
     let attempt = |name: &str, verdict| {
@@ -77,7 +77,7 @@ fn a_right_password_under_one_name_does_not_end_the_count_of_others() {
         guesses.end(&under(name), verdict, now);
     };
     attempt("alice", Verdict::Wrong);
-    // The user of this name, who may be another, and whose own wrong passwords count too.
+    // The user of this name may be another one, whose wrong passwords count too.
     attempt("ALICE@PARTNER", Verdict::Right);
     attempt("ALICE@PARTNER", Verdict::Wrong);
     attempt("ALICE@PARTNER", Verdict::Right);
@@ -132,7 +132,7 @@ async fn right_passwords_in_parallel_wait_for_each_other_and_are_not_rejected() 
 }
 
 #[tokio::test]
-async fn wrong_passwords_in_parallel_are_as_few_as_one_after_another() {
+async fn parallel_attempts_allow_no_more_guesses_than_sequential_ones() {
     let (guesses, alice) = (Guesses::new(3), account("alice"));
     let mut waiting: Vec<_> = (0..50).map(|_| Box::pin(guesses.begin(&alice))).collect();
     let (mut guessed, mut rejected) = (0, 0);
@@ -197,13 +197,13 @@ fn notes_are_bounded_and_those_with_most_wrong_passwords_stay() {
         assert!(guesses.lock().len() <= 100);
     }
     assert_eq!(guess(&guesses, "alice", now + SECOND / 2), Start::After(SECOND / 2));
-    // An attempt at an account with a note drives out none.
+    // An attempt at an account with a note displaces no other note.
     assert_eq!(guess(&guesses, "user499", now + SECOND / 2), Start::Now);
     assert_eq!(guesses.lock().len(), 100);
 }
 
 #[test]
-fn a_note_of_an_attempt_that_runs_stays_among_those_with_wrong_passwords() {
+fn the_note_of_a_running_attempt_is_not_displaced() {
     let (guesses, now) = (small(1), Instant::now());
     assert_eq!(guesses.start(&id("runs"), now), Start::Now);
     for number in 0..1000 {
@@ -213,7 +213,7 @@ fn a_note_of_an_attempt_that_runs_stays_among_those_with_wrong_passwords() {
 }
 
 #[test]
-fn the_end_of_one_attempt_lets_one_more_begin() {
+fn the_end_of_one_attempt_allows_another_to_begin() {
     let (guesses, now) = (Guesses::new(2), Instant::now());
     for start in [Start::Now, Start::Now, Start::WhenOneEnds] {
         assert_eq!(guesses.start(&id("alice"), now), start);
@@ -232,13 +232,13 @@ fn a_right_password_under_another_name_does_not_end_the_wait() {
     assert_eq!(guess(&guesses, "alice", now), Start::Now);
     assert_eq!(guesses.start(&id("alice"), now), Start::Now);
     guesses.end(&account("alice"), Verdict::Wrong, now);
-    // It began before.
+    // This attempt began earlier.
     guesses.end(&other, Verdict::Right, now);
     assert_eq!(guesses.start(&id("alice"), now), Start::After(SECOND));
 }
 
 #[test]
-fn old_notes_go_first_and_attempts_that_run_stay() {
+fn old_notes_are_removed_first_and_running_attempts_stay() {
     let (guesses, now) = (small(1), Instant::now());
     assert_eq!(guesses.start(&id("runs"), now), Start::Now);
     for number in 0..99 {

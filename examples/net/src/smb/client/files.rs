@@ -4,14 +4,14 @@ use super::super::{Command, Status, offset};
 use super::Connection;
 use crate::bytes::{Reader, printable_utf16le, utf16le};
 
-/// A file or a directory that was opened.
+/// An open file or directory.
 #[derive(Debug)]
 pub struct File {
     id: [u8; 16],
     pub is_directory: bool,
 }
 
-/// One of the things that are in a directory.
+/// An entry of a directory.
 #[derive(Debug)]
 pub struct Entry {
     pub name: String,
@@ -20,7 +20,8 @@ pub struct Entry {
 }
 
 impl Connection {
-    /// Opens what is there, for reading (2.2.13). The empty path is the share itself.
+    /// Opens an existing file or directory for reading (2.2.13). The empty path is the share
+    /// itself.
     pub fn open_file(&mut self, path: &str) -> anyhow::Result<File> {
         let name = utf16le(&path.trim_matches('/').replace('/', "\\"));
         let mut body = Vec::new();
@@ -48,7 +49,7 @@ impl Connection {
         Ok(File { id: fields.array()?, is_directory: attributes & ATTRIBUTE_DIRECTORY != 0 })
     }
 
-    /// Hands over what is in a directory, one entry after the other (2.2.33).
+    /// Passes the entries of a directory to `show`, one after the other (2.2.33).
     pub fn list(
         &mut self,
         directory: &File,
@@ -82,7 +83,7 @@ impl Connection {
         }
     }
 
-    /// Hands over what is in a file, piece by piece (2.2.19).
+    /// Passes the content of a file to `show`, piece by piece (2.2.19).
     pub fn read(
         &mut self,
         file: &File,
@@ -92,7 +93,7 @@ impl Connection {
         loop {
             let mut body = Vec::new();
             body.extend(49u16.to_le_bytes()); // StructureSize
-            body.extend([0x50, 0]); // Padding: where the data shall be; Flags
+            body.extend([0x50, 0]); // Padding: the offset of the data in the response; Flags
             body.extend(MAX_LEN.to_le_bytes());
             body.extend(position.to_le_bytes());
             body.extend(file.id);
@@ -115,14 +116,14 @@ impl Connection {
         }
     }
 
-    /// Closes what was opened (2.2.15).
+    /// Closes a file or directory (2.2.15).
     pub fn close(&mut self, file: File) -> anyhow::Result<()> {
         let body = [&24u16.to_le_bytes()[..], &[0; 6], &file.id].concat();
         self.call(Command::Close, &body)?.status.expect_success()
     }
 }
 
-/// Takes one `FileDirectoryInformation` apart ([MS-FSCC] 2.4.10).
+/// Parses one `FileDirectoryInformation` ([MS-FSCC] 2.4.10).
 fn first_entry(entries: &[u8]) -> anyhow::Result<Option<(Entry, &[u8])>> {
     if entries.is_empty() {
         return Ok(None);
@@ -143,9 +144,9 @@ fn first_entry(entries: &[u8]) -> anyhow::Result<Option<(Entry, &[u8])>> {
     Ok(Some((Entry { name, size, is_directory }, rest)))
 }
 
-/// How much is asked for at once: what one credit is worth.
+/// The length of one read: the most that one credit allows.
 const MAX_LEN: u32 = 0x1_0000;
-/// Of a directory: `FILE_LIST_DIRECTORY`.
+/// For a directory, the same bit is `FILE_LIST_DIRECTORY`.
 const FILE_READ_DATA: u32 = 0x1;
 const FILE_READ_ATTRIBUTES: u32 = 0x80;
 const FILE_DIRECTORY_INFORMATION: u8 = 0x01;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_cut_short_is_refused() {
+    fn a_truncated_entry_is_rejected() {
         let whole = entry(0, "name", 0);
         for end in 1..whole.len() {
             assert!(first_entry(&whole[..end]).is_err());

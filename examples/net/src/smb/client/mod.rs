@@ -18,7 +18,7 @@ use crate::bytes::{Reader, utf16le};
 use crate::tcp::{Address, read_onto};
 use negotiate::Negotiated;
 
-/// A connection, the session on it, and the share that it is connected to.
+/// A connection, its session, and the share that the session is connected to.
 pub struct Connection {
     stream: TcpStream,
     /// `Connection.PreauthIntegrityHashValue`
@@ -30,7 +30,7 @@ pub struct Connection {
     signer: Option<Signer>,
 }
 
-/// A response whose header was checked.
+/// A response with a valid header.
 #[derive(Debug)]
 pub struct Response {
     pub status: Status,
@@ -40,7 +40,7 @@ pub struct Response {
 }
 
 impl Connection {
-    /// Connects, without a word yet.
+    /// Opens the TCP connection without sending anything.
     pub fn open(address: &Address) -> anyhow::Result<Self> {
         Ok(Self {
             stream: address.connect()?,
@@ -66,24 +66,24 @@ impl Connection {
         self.send(&request)?;
         let mut response = self.receive(command, message_id)?;
         if response.status == Status::PENDING {
-            // An interim response: it takes the server a while.
+            // An interim response: the server needs more time.
             response = self.receive(command, message_id)?;
         }
-        // The response that ends the login is not hashed: it is signed with what the hash
-        // gives (3.2.5.3.1).
+        // The response that ends the login is not hashed, because it is signed with the keys
+        // derived from the hash (3.2.5.3.1).
         let is_hashed = command == Command::Negotiate || response.status == Status::MORE_PROCESSING;
         if self.signer.is_none() && is_hashed {
             self.preauth.update(&response.message);
         }
-        // The server chooses the session with its first answer.
+        // The server's first answer contains the session's identifier.
         if command == Command::SessionSetup && self.session_id == 0 {
             self.session_id = response.session_id;
         }
         Ok(response)
     }
 
-    /// From now on all is signed with keys of the session key, and so is `response`, with which
-    /// the login succeeded (3.2.5.3.1).
+    /// Starts to sign with keys derived from the session key, and checks the signature of
+    /// `response`, which ended the login (3.2.5.3.1).
     pub fn start_signing(
         &mut self,
         session_key: &ExportedSessionKey,
@@ -117,7 +117,7 @@ impl Connection {
         self.call(Command::Logoff, &body)?.status.expect_success()
     }
 
-    /// Which version both speak, once that was negotiated.
+    /// The negotiated version.
     pub fn dialect(&self) -> anyhow::Result<Dialect> {
         Ok(self.negotiated()?.dialect)
     }
@@ -131,7 +131,7 @@ impl Connection {
 
     /// The header of a request (2.2.1.2), without its signature.
     fn header(&self, command: Command, message_id: u64) -> Vec<u8> {
-        // CreditCharge is reserved in 2.0.2, and none of our requests is worth more than one.
+        // CreditCharge is reserved in 2.0.2; elsewhere, each of our requests costs one credit.
         let charge = match &self.negotiated {
             Some(negotiated) => u16::from(negotiated.dialect > Dialect::Smb202),
             None => 0,
@@ -156,12 +156,13 @@ impl Connection {
     }
 
     fn send(&mut self, message: &[u8]) -> anyhow::Result<()> {
-        // 2.1: a byte of zero, and the length in three.
+        // 2.1: a zero byte, and the length in three bytes.
         let frame = [&u32::try_from(message.len())?.to_be_bytes(), message].concat();
         Ok(self.stream.write_all(&frame)?)
     }
 
-    /// Reads a message, and checks that it is the response, and signed if it has to be.
+    /// Reads a message, and checks that it answers this request and is signed if signing has
+    /// started.
     fn receive(&mut self, command: Command, message_id: u64) -> anyhow::Result<Response> {
         let (mut prefix, mut message) = (Vec::new(), Vec::new());
         read_onto(&mut self.stream, &mut prefix, 4, 4)?;
@@ -191,7 +192,7 @@ impl Connection {
         let tree_id = fields.u32()?;
         let session_id = fields.u64()?;
 
-        // 3.2.5.1.3: interim responses need no signature; they say nothing.
+        // 3.2.5.1.3: interim responses need no signature; they contain no data.
         if let Some(signer) = &self.signer {
             if status != Status::PENDING {
                 // [MS-SMB2] 2.2.1.2: `SessionId` is that of the session. The server of impacket sends 0 in
@@ -232,7 +233,8 @@ mod tests {
 
     const SESSION_ID: u64 = 7;
 
-    /// What the client makes of a response in a session that signs, whose identifier is replaced.
+    /// Receives a response in a session that signs, after replacing the response's session
+    /// identifier.
     fn receive(command: Command, session_id: u64, is_signed: bool) -> anyhow::Result<Response> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut server = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

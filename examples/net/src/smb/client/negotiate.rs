@@ -1,5 +1,4 @@
-//! Which version of the protocol both speak, and how a man in the middle who weakens it is
-//! noticed.
+//! Negotiates the version of the protocol, and detects a man in the middle who downgrades it.
 
 use anyhow::{Context, ensure};
 
@@ -11,7 +10,7 @@ use super::super::{Command, Dialect, HEADER_LEN, offset};
 use super::Connection;
 use crate::bytes::Reader;
 
-/// What was said on both sides before anything was signed.
+/// What was negotiated before messages were signed.
 pub(super) struct Negotiated {
     pub(super) dialect: Dialect,
     client: ClientSide,
@@ -21,8 +20,8 @@ pub(super) struct Negotiated {
 impl Connection {
     /// Agrees on the newest version up to `newest` (3.2.4.2.2.2, 3.2.5.2).
     ///
-    /// The server's token, a list of mechanisms that nobody signed, is not looked at: our own
-    /// offer is signed in the end.
+    /// The server's token, an unsigned list of mechanisms, is ignored: our own offer is signed at
+    /// the end of the login.
     pub fn negotiate(&mut self, newest: Dialect) -> anyhow::Result<()> {
         let offered = Vec::from_iter(Dialect::ALL.into_iter().filter(|d| *d <= newest));
         let dialects = offered.iter().map(|dialect| *dialect as u16).collect();
@@ -39,7 +38,7 @@ impl Connection {
         let context_count = fields.u16()?;
         let guid = fields.array()?;
         let capabilities = fields.u32()?;
-        // The sizes of reads and writes, two times, and the token.
+        // Skips the maximum sizes, two times, and the position of the token.
         fields.take(3 * 4 + 2 * 8 + 2 * 2)?;
         let contexts_at = fields.u32()?;
 
@@ -55,8 +54,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks again, signed, what was negotiated without signatures (3.2.5.5), so that a man in the middle
-    /// who took the newer versions out of our offer is noticed. In SMB 3.1.1 the keys depend on it.
+    /// Asks again, signed, what was negotiated without signatures (3.2.5.5), to detect a man in the
+    /// middle who removed the newer versions from our offer. Not needed in SMB 3.1.1, where the keys
+    /// depend on the negotiation.
     pub fn validate_negotiation(&mut self) -> anyhow::Result<()> {
         let Negotiated { dialect, client, .. } = self.negotiated()?;
         if *dialect == Dialect::Smb311 || self.signer.is_none() {
@@ -64,7 +64,7 @@ impl Connection {
         }
         let body = ioctl_request(&client.to_bytes()?)?;
         let response = self.call(Command::Ioctl, &body)?;
-        // Servers that know no SMB 3 do not know the question; that answer is signed too.
+        // Servers without SMB 3 do not support this request; that answer is signed too.
         if IOCTL_UNKNOWN.contains(&response.status.0) {
             return Ok(());
         }
@@ -123,7 +123,7 @@ fn ioctl_request(input: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// None of the optional ones.
+/// No optional capabilities.
 const CAPABILITIES: u32 = 0;
 /// `STATUS_INVALID_DEVICE_REQUEST`, `STATUS_NOT_SUPPORTED`, `STATUS_FILE_CLOSED`
 const IOCTL_UNKNOWN: [u32; 3] = [0xc000_0010, 0xc000_00bb, 0xc000_0128];

@@ -1,4 +1,4 @@
-//! The server's end of a connection, as much of it as a login takes. Responses are signed once a client
+//! The server's end of a connection: the part that a login needs. Responses are signed once a client
 //! has logged in.
 
 mod negotiate;
@@ -17,22 +17,22 @@ use crate::bytes::Reader;
 use crate::tcp::{DeadlineStream, read_onto};
 use negotiate::Negotiated;
 
-/// A connection, and what signs on it.
+/// A connection, and the key that signs its messages.
 pub struct ServerConnection {
     stream: DeadlineStream,
     /// `Connection.CommandSequenceWindow`: each response grants one credit, so this is the only
     /// `MessageId` that the next request may have.
     next_message_id: u64,
     negotiated: Option<Negotiated>,
-    /// The hash of the session that begins.
+    /// The hash of the session being set up.
     preauth: PreauthIntegrity,
     signer: Option<Signer>,
 }
 
-/// A request (2.2.1.2). Its signature was checked if there is a session.
+/// A request (2.2.1.2). In a session, its signature has been checked.
 #[derive(Debug)]
 pub struct Request {
-    /// What it asks for; `None` if it is a command that this server does not have.
+    /// The command; `None` if this server does not support it.
     pub command: Option<Command>,
     flags: u32,
     message_id: u64,
@@ -47,7 +47,7 @@ impl ServerConnection {
         Self { stream, next_message_id: 0, negotiated: None, preauth, signer: None }
     }
 
-    /// Gives the client this long for what it sends next.
+    /// Restarts the time limit for the client's next messages.
     pub fn restart_deadline(&mut self, patience: Duration) {
         self.stream.restart(patience);
     }
@@ -59,8 +59,8 @@ impl ServerConnection {
     pub fn receive(&mut self) -> anyhow::Result<Option<Request>> {
         let Some(message) = self.read_message()? else { return Ok(None) };
         let request = Request::parse(message)?;
-        // 3.3.5.2.3. A signed request that is sent again is noticed by this. CANCEL repeats a MessageId
-        // too: it is left out, because no request is pending while the next one is read.
+        // 3.3.5.2.3. This check detects replayed requests. CANCEL repeats a MessageId too, but is not
+        // supported, because no request is pending while the next one is read.
         ensure!(
             request.message_id == self.next_message_id,
             "the client sends message {} in the place of {}",
@@ -68,7 +68,7 @@ impl ServerConnection {
             self.next_message_id
         );
         self.next_message_id += 1;
-        // Without a dialect nothing could be signed, so a login would be of no use. 3.3.5.4: the dialect
+        // Without a dialect nothing can be signed, so a login would be useless. 3.3.5.4: the dialect
         // cannot be negotiated again.
         ensure!(
             self.negotiated.is_none() == (request.command == Some(Command::Negotiate)),
@@ -90,7 +90,8 @@ impl ServerConnection {
         Ok(Some(message))
     }
 
-    /// Checks the signature; before there is one, the message goes into the keys of SMB 3.1.1.
+    /// Checks the signature. Messages before the first signature are hashed for the keys of SMB
+    /// 3.1.1.
     fn verify(&mut self, request: &Request) -> anyhow::Result<()> {
         if let Some(signer) = &self.signer {
             ensure!(request.flags & FLAGS_SIGNED != 0, "the client does not sign");
@@ -115,7 +116,8 @@ impl ServerConnection {
     ) -> anyhow::Result<()> {
         let mut response = request.message[..HEADER_LEN].to_vec();
         response[8..12].copy_from_slice(&status.0.to_le_bytes());
-        // One credit, however many the client asks for: it has one request at a time.
+        // Grants one credit, however many the client asks for, because requests are served one at a
+        // time.
         response[14..16].copy_from_slice(&1u16.to_le_bytes());
         let signed = if self.signer.is_some() { FLAGS_SIGNED } else { 0 };
         response[16..20].copy_from_slice(&(FLAGS_SERVER_TO_REDIR | signed).to_le_bytes());
@@ -142,13 +144,14 @@ impl ServerConnection {
         self.respond(request, (request.session_id, request.tree_id), status, &body)
     }
 
-    /// Signs from now on with keys of the session key, beginning with the response that ends the login.
+    /// Starts to sign with keys derived from the session key, beginning with the response that ends
+    /// the login.
     pub fn start_signing(&mut self, session_key: &ExportedSessionKey) -> anyhow::Result<()> {
         self.signer = Some(Signer::new(self.dialect()?, session_key.expose(), &self.preauth)?);
         Ok(())
     }
 
-    /// Which version both speak, once that was negotiated.
+    /// The negotiated version.
     pub fn dialect(&self) -> anyhow::Result<Dialect> {
         Ok(self.negotiated()?.dialect)
     }

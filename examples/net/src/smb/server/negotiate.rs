@@ -1,9 +1,9 @@
-//! Which version of the protocol both speak, and how a man in the middle who changes it is noticed.
+//! Negotiates the version of the protocol, and detects a man in the middle who changes it.
 //!
 //! In SMB 3.1.1, the keys depend on every byte of the negotiation. A client of an older version that
 //! speaks SMB 3.0 too asks again once it can sign, with FSCTL_VALIDATE_NEGOTIATE_INFO. A client that does
-//! neither is not protected: a man in the middle can choose SMB 2.0.2 instead of 2.1 for it, which
-//! signs in the same way.
+//! neither is not protected: a man in the middle can downgrade it from SMB 2.1 to 2.0.2, which signs in
+//! the same way.
 
 use anyhow::ensure;
 
@@ -16,7 +16,7 @@ use super::super::{Dialect, HEADER_LEN, Status, offset};
 use super::{Request, ServerConnection};
 use crate::bytes::Reader;
 
-/// What both sides said before anything was signed.
+/// What was negotiated before messages were signed.
 pub(super) struct Negotiated {
     pub(super) dialect: Dialect,
     /// The hash of the negotiation.
@@ -26,8 +26,8 @@ pub(super) struct Negotiated {
 }
 
 impl ServerConnection {
-    /// Answers a NEGOTIATE with the newest version that both speak, and with the token of a server that
-    /// speaks first (3.3.5.4).
+    /// Answers a NEGOTIATE with the newest common version, and with the server's first SPNEGO token,
+    /// `hints` (3.3.5.4).
     pub fn negotiate(&mut self, request: &Request, hints: &[u8]) -> anyhow::Result<()> {
         let client = client_side(request)?;
         let common = |ours: &Dialect| client.dialects.contains(&(*ours as u16));
@@ -50,8 +50,9 @@ impl ServerConnection {
     /// Answers FSCTL_VALIDATE_NEGOTIATE_INFO (3.3.5.15.12), and no other IOCTL.
     ///
     /// # Errors
-    /// If the client sent another NEGOTIATE than the one that was received. The specification says to
-    /// close the connection then, also if the client asks in SMB 3.1.1.
+    /// If the NEGOTIATE that the client sent differs from the one that was received, or if the client
+    /// asks in SMB 3.1.1. The specification requires the server to close the connection in both
+    /// cases.
     pub(super) fn ioctl(&mut self, request: &Request) -> anyhow::Result<()> {
         let mut fields = request.body();
         fields.take(4)?; // StructureSize, Reserved
@@ -73,7 +74,7 @@ impl ServerConnection {
     }
 }
 
-/// What the client says in a NEGOTIATE (2.2.3).
+/// The client's values in a NEGOTIATE (2.2.3).
 fn client_side(request: &Request) -> anyhow::Result<ClientSide> {
     let mut fields = request.body();
     fields.take(2)?; // StructureSize
@@ -86,7 +87,7 @@ fn client_side(request: &Request) -> anyhow::Result<ClientSide> {
     Ok(ClientSide { capabilities, guid, security_mode, dialects })
 }
 
-/// What a client of SMB 3.1.1 can hash the negotiation with.
+/// The hash algorithms that a client of SMB 3.1.1 offers for the negotiation.
 fn offered_hashes(request: &Request) -> anyhow::Result<Vec<u16>> {
     let mut fields = request.body();
     fields.take(28)?; // up to NegotiateContextOffset
@@ -106,7 +107,8 @@ fn response(server: &ServerSide, hints: &[u8]) -> anyhow::Result<Vec<u8>> {
     body.extend(u16::from(has_contexts).to_le_bytes());
     body.extend(server.guid);
     body.extend(server.capabilities.to_le_bytes());
-    body.extend([0x1_0000u32; 3].map(u32::to_le_bytes).concat()); // the longest messages
+    // MaxTransactSize, MaxReadSize, MaxWriteSize
+    body.extend([0x1_0000u32; 3].map(u32::to_le_bytes).concat());
     body.extend([0; 16]); // SystemTime, ServerStartTime
     body.extend(offset(64).to_le_bytes());
     body.extend(u16::try_from(hints.len())?.to_le_bytes());

@@ -31,7 +31,7 @@ impl ServerConnection {
         self.respond(request, (SESSION_ID, 0), status, &body)
     }
 
-    /// Serves a client that has logged in: there is nothing but the share itself.
+    /// Serves a client that has logged in: it can connect to the share, which is empty.
     pub fn serve_share(&mut self, request: &Request) -> anyhow::Result<()> {
         match request.command {
             Some(Command::TreeConnect) => self.tree_connect(request),
@@ -65,7 +65,7 @@ impl ServerConnection {
     }
 }
 
-/// There is one session at a time, and one tree in it.
+/// The identifier of the only session.
 const SESSION_ID: u64 = 1;
 const TREE_ID: u32 = 1;
 const IS_NULL: u16 = 2;

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use super::super::negotiate::FSCTL_VALIDATE_NEGOTIATE_INFO;
 use super::*;
 
-/// A client that sends what it wants, and the server's end of the connection.
+/// A client that sends arbitrary bytes, and the server's end of the connection.
 struct Pair {
     client: TcpStream,
     server: ServerConnection,
@@ -43,7 +43,7 @@ impl Pair {
         message.split_off(HEADER_LEN)
     }
 
-    /// Asks what was negotiated.
+    /// Sends FSCTL_VALIDATE_NEGOTIATE_INFO.
     fn validate(&mut self, input: &[u8], most: u32) -> anyhow::Result<()> {
         let body = validate(input, most);
         let request = self.receive(&message(Command::Ioctl, 1, &body)).unwrap();
@@ -61,7 +61,8 @@ fn message(command: Command, message_id: u64, body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Of a client with the capabilities 5 and the GUID 9, 9, …, and a context of this kind and hash.
+/// The NEGOTIATE of a client with the capabilities 5 and the GUID 9, 9, …, and a context of this
+/// kind and hash.
 fn negotiate_with(dialects: &[u16], (kind, hash): (u8, u8)) -> Vec<u8> {
     let count = u8::try_from(dialects.len()).unwrap();
     let mut body = vec![36, 0, count, 0, 1, 0, 0, 0, 5, 0, 0, 0];
@@ -78,7 +79,7 @@ fn negotiate(dialects: &[u16]) -> Vec<u8> {
     negotiate_with(dialects, (1, 1))
 }
 
-/// What it says again.
+/// The client's values in FSCTL_VALIDATE_NEGOTIATE_INFO.
 fn info(dialects: &[u16]) -> Vec<u8> {
     let mut info = vec![5, 0, 0, 0];
     info.extend([9; 16]);
@@ -175,7 +176,7 @@ fn smb_3_1_1_without_a_common_hash_is_rejected() {
 }
 
 #[test]
-fn client_is_answered_what_was_negotiated() {
+fn validation_is_answered_with_the_negotiated_values() {
     for dialects in [&[0x0202][..], &[0x0202, 0x0210], &[0x0210, 0x0300, 0x0302]] {
         let mut pair = Pair::negotiated(dialects);
         let negotiated = pair.response();
