@@ -72,10 +72,12 @@ fn a_handshake_is_recorded_and_its_password_verified() {
 
     let verdict = |password| {
         let mut command = tool("inspect");
-        run(command.arg(out.join("1.json")).env("NTLM_PASSWORD", password)).stdout
+        run(command.arg(out.join("1.json")).env("NTLM_PASSWORD", password))
     };
-    assert!(verdict(ALICE.password).contains("right"), "{}", verdict(ALICE.password));
-    assert!(verdict("wrong").contains("wrong"), "{}", verdict("wrong"));
+    let right = verdict(ALICE.password).expect_success();
+    assert!(right.stdout.contains("\npassword        right\n"), "{right:#?}");
+    let wrong = verdict("wrong");
+    assert!(!wrong.status.success() && wrong.stderr.contains("password is wrong"), "{wrong:#?}");
 }
 
 #[test]
