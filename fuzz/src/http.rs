@@ -260,7 +260,7 @@ fn version(knob: u8) -> HttpVersion {
     pick(&[HttpVersion::Http11, HttpVersion::Http10, HttpVersion::Http2], knob)
 }
 
-/// A refusal tells the client only to start again.
+/// Each refusal has the same reply: the client may start again.
 fn assert_is_offer(refusal: Refusal, status: u16, offer: &[String]) -> Vec<String> {
     assert_eq!((refusal.reply.status, &refusal.reply.values[..]), (status, offer));
     assert_eq!(refusal.reply.tried, None);

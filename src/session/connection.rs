@@ -24,7 +24,7 @@ use crate::wire::{NegotiateFlags, Signature};
 /// The signature is a CRC32 encrypted with RC4 (\[MS-NLMP\] 3.4.4.1), and both are linear: an
 /// attacker who flips bits of the ciphertext can compute, without the key, which bits of the
 /// signature to flip, and the changed message passes the check. The sequence number is encrypted
-/// too, so a message out of order cannot be told from a changed one.
+/// too, so a message out of order looks the same as a changed one.
 ///
 /// A session is not `Clone`, because two copies would encrypt with the same key stream.
 #[derive(Debug)]

@@ -121,7 +121,7 @@ fn account(port: &str, Identity { user, domain, password }: Identity) -> String 
     )
 }
 
-/// Writes a file that nobody else may read, as the programs want it.
+/// Writes a file that only its owner may read, because the programs require that.
 fn secret(directory: &Directory, name: &str, content: &str) -> PathBuf {
     let path = directory.write(name, content);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
